@@ -1,0 +1,126 @@
+//! Sixteen-byte identifiers, one type for each kind of thing.
+//!
+//! Encoded explicitly: 16 raw bytes in binary formats, a lower-case hyphenated UUID (RFC 9562) in
+//! readable ones.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// The id with these bytes.
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+
+            /// The id's bytes.
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                Uuid::try_parse(text).map(Self).map_err(|_| InvalidId)
+            }
+        }
+    };
+}
+
+/// The text is not a UUID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a UUID")]
+pub struct InvalidId;
+
+id! {
+    /// A person or program with an account.
+    UserId
+}
+id! {
+    /// A listing.
+    ListingId
+}
+id! {
+    /// A conversation of one buyer about one listing. Knowing it gives nothing.
+    ChatId
+}
+id! {
+    /// One installation of a client program; made by the client, kept for as long as it lives.
+    DeviceId
+}
+id! {
+    /// One log-in of one account, with the family of its refresh tokens.
+    SessionId
+}
+id! {
+    /// The client's name for one message, made when the text was composed. With the chat and the
+    /// sender it makes every retry the same message (G2).
+    ClientId
+}
+
+impl ChatId {
+    /// The chat of `buyer` about `listing`: always the same id, so that opening twice is opening
+    /// once on every node, without asking anybody.
+    pub fn of(listing: ListingId, buyer: UserId) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"barterline chat v1");
+        hash.update(listing.as_bytes());
+        hash.update(buyer.as_bytes());
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hash.finalize()[..16]);
+        // Version 8: "custom" (RFC 9562, section 5.8).
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chat_of_a_buyer_and_a_listing_is_always_the_same() {
+        let listing = ListingId::from_bytes([1; 16]);
+        let buyer = UserId::from_bytes([2; 16]);
+        assert_eq!(ChatId::of(listing, buyer), ChatId::of(listing, buyer));
+        assert_ne!(
+            ChatId::of(listing, buyer),
+            ChatId::of(listing, UserId::from_bytes([3; 16]))
+        );
+        assert_eq!(
+            ChatId::of(listing, buyer).to_string(),
+            "d689fd87-4eb5-81a6-9796-e549d7e5c702",
+            "stored chats are found by this sum: it can never change"
+        );
+    }
+
+    #[test]
+    fn ids_read_what_they_print() {
+        let id = UserId::from_bytes([0xab; 16]);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!("nonsense".parse::<UserId>(), Err(InvalidId));
+    }
+}

@@ -1,0 +1,15 @@
+//! What the words of Barterline mean: values that are valid once they exist, and nothing else.
+//!
+//! No I/O, no async, no clock is read here: time, randomness and ids come in as parameters. Every
+//! other crate may use this one; it uses none of them.
+
+pub mod clock;
+pub mod ids;
+
+pub mod account;
+pub mod listing;
+pub mod money;
+
+pub mod chat;
+pub mod event;
+pub mod marks;

@@ -1,0 +1,113 @@
+//! What the server says without being asked.
+
+use barterline_domain::chat::Role;
+use barterline_domain::clock::Timestamp;
+use barterline_domain::event::{Author, Seq};
+use barterline_domain::ids::{ChatId, ClientId, ListingId, UserId};
+use barterline_domain::marks::Marks;
+use barterline_domain::money::Money;
+use serde::{Deserialize, Serialize};
+
+use crate::cursor::Cursor;
+
+/// `event`: one numbered fact of a chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Of which chat.
+    pub chat: ChatId,
+    /// Its number: 1, 2, 3 … without a gap.
+    pub seq: Seq,
+    /// When the server took it. For display: order is the number.
+    pub at: Timestamp,
+    /// `buyer`, `seller` or `system`.
+    pub from: Author,
+    /// The author's name for it.
+    pub id: ClientId,
+    /// `text`; a client shows a kind it does not know as such, and counts its number.
+    pub kind: String,
+    /// The text, for kind `text`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// One chat in the inbox, whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// The chat.
+    pub chat: ChatId,
+    /// What it is about.
+    pub listing: ListingId,
+    /// The listing's title when the chat was opened.
+    pub title: String,
+    /// The listing's price when the chat was opened.
+    pub price: Money,
+    /// The listing's version when the chat was opened.
+    pub listing_version: u64,
+    /// The side the reader is on.
+    pub role: Role,
+    /// The other person.
+    pub peer: UserId,
+    /// When the chat was opened.
+    pub opened_at: Timestamp,
+    /// Number of the newest event; 0 in an empty chat.
+    pub head: Seq,
+    /// The newest event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Event>,
+    /// The reader's own marks.
+    pub marks: Marks,
+    /// The other person's marks.
+    pub peer_marks: Marks,
+    /// Messages of the other person above the reader's read mark.
+    pub unread: u64,
+}
+
+/// `rows`: chats that changed since the client's cursor, before `live`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rows {
+    /// The chats; the order means nothing.
+    pub rows: Vec<Row>,
+}
+
+/// `live`: everything that changed since the client's cursor has been announced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Live {
+    /// Store it in one transaction with the rows that came before it.
+    pub cursor: Cursor,
+}
+
+/// `marks`: somebody's marks in a chat moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarksMoved {
+    /// In which chat.
+    pub chat: ChatId,
+    /// Whose.
+    pub role: Role,
+    /// A device of theirs has stored every event up to here.
+    pub delivered: Seq,
+    /// They have seen every event up to here.
+    pub read: Seq,
+}
+
+/// `behind`: more events than are pushed wait in this chat; ask with `pull`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Behind {
+    /// In which chat.
+    pub chat: ChatId,
+    /// The last number pushed on this connection, or 0.
+    pub after: Seq,
+    /// The newest number.
+    pub head: Seq,
+}
+
+/// `bye`: the last frame before a close. The close code says the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bye {
+    /// The close code that follows.
+    pub code: u16,
+    /// Its stable name.
+    pub reason: String,
+    /// Not before so many milliseconds have passed; absent when it does not matter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}

@@ -1,0 +1,99 @@
+//! What a client asks for.
+
+use barterline_domain::event::Seq;
+use barterline_domain::ids::{ChatId, ClientId, ListingId};
+use serde::{Deserialize, Serialize};
+
+use crate::cursor::Cursor;
+use crate::frame::frames;
+use crate::hello::Hello;
+
+frames! {
+    /// A frame from a client.
+    pub enum Request {
+        /// Opens the stream.
+        "hello" => Hello(Hello),
+        /// Says something in a chat.
+        "send" => Send(Send),
+        /// Moves the caller's marks in a chat.
+        "mark" => Mark(Mark),
+        /// Asks for a range of a chat's events.
+        "pull" => Pull(Pull),
+        /// Opens the chat about a listing, as its buyer.
+        "open" => Open(Open),
+        /// Replaces the connection's token before it ends.
+        "auth" => Auth(Auth),
+        /// Asks for a sign of life.
+        "ping" => Ping(Ping),
+        /// Gives a sign of life.
+        "pong" => Pong(Ping),
+    }
+}
+
+/// `send`: answered by `ack`, or by `error`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Send {
+    /// In which chat.
+    pub chat: ChatId,
+    /// The message's name, made when it was composed. Every retry carries the same.
+    pub id: ClientId,
+    /// The highest number of this chat the client knew when it made `id`. An earlier success of
+    /// this message can only lie above.
+    pub base: Seq,
+    /// `text`.
+    pub kind: String,
+    /// The text, for kind `text`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// `mark`: answered by `ok` once durable. Marks never go back: the lower is ignored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// In which chat.
+    pub chat: ChatId,
+    /// This device has stored every event up to here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered: Option<Seq>,
+    /// The person has seen every event up to here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<Seq>,
+}
+
+/// `pull`: answered by `page`. Either `after` or `before`; neither means the newest events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pull {
+    /// Of which chat.
+    pub chat: ChatId,
+    /// The oldest events above this number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Seq>,
+    /// The newest events below this number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Seq>,
+    /// At most so many events; the server may give fewer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// `open`: answered by `chat`. Opening twice gives the same chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Open {
+    /// About which listing.
+    pub listing: ListingId,
+}
+
+/// `auth`: answered by `authed`. The token must be of the same user and session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Auth {
+    /// The new access token.
+    pub token: String,
+}
+
+/// `ping` and `pong`, in both directions. From the server they carry the cursor.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Ping {
+    /// The newest cursor. Store it with what came before it on this connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<Cursor>,
+}

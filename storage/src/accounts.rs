@@ -1,0 +1,31 @@
+//! Who people are: what others may see of an account.
+
+use async_trait::async_trait;
+use barterline_domain::account::{AccountRole, DisplayName};
+use barterline_domain::clock::Timestamp;
+use barterline_domain::ids::UserId;
+
+use crate::error::StoreError;
+
+/// One account without its secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Who.
+    pub id: UserId,
+    /// What others call them.
+    pub name: DisplayName,
+    /// What they may do.
+    pub roles: Vec<AccountRole>,
+    /// Since when.
+    pub created_at: Timestamp,
+}
+
+/// All accounts.
+#[async_trait]
+pub trait Accounts: Send + Sync {
+    /// Inserts accounts whose ids are new. All or none.
+    async fn insert(&self, accounts: Vec<Account>) -> Result<(), StoreError>;
+
+    /// Finds an account.
+    async fn find(&self, user: UserId) -> Result<Option<Account>, StoreError>;
+}

@@ -1,0 +1,107 @@
+//! What each person has: their chats, with heads, marks and unread counts.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use barterline_domain::chat::{Chat, Role};
+use barterline_domain::event::{Event, Seq, SmallState};
+use barterline_domain::ids::{ChatId, DeviceId, UserId};
+use barterline_domain::marks::Marks;
+
+use crate::error::StoreError;
+
+/// One chat of one person.
+#[derive(Debug, Clone)]
+pub struct InboxRow {
+    /// The chat.
+    pub chat: Arc<Chat>,
+    /// The side the person is on.
+    pub role: Role,
+    /// The chat's head.
+    pub head: Seq,
+    /// The chat's small state at the head.
+    pub state: SmallState,
+    /// The event at the head.
+    pub last: Option<Event>,
+    /// The person's marks; `delivered` is the furthest of their devices.
+    pub marks: Marks,
+    /// The other person's marks.
+    pub peer_marks: Marks,
+    /// Messages by the other person above the read mark. Computed, never counted up and down.
+    pub unread: u64,
+    /// Inbox position of the last change.
+    pub changed: u64,
+}
+
+/// A person's marks in a chat moved, and that is durable.
+#[derive(Debug, Clone)]
+pub struct MarkMoved {
+    /// In which chat.
+    pub chat: Arc<Chat>,
+    /// Whose.
+    pub role: Role,
+    /// The marks after the move.
+    pub marks: Marks,
+}
+
+/// Where the store stands: the user cursor is made of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Raised by restore and repair.
+    pub epoch: u32,
+    /// Grows with every durable change of any inbox.
+    pub position: u64,
+}
+
+/// A page of rows, and where the next begins.
+#[derive(Debug, Default)]
+pub struct InboxPage {
+    /// The rows, newest change last.
+    pub rows: Vec<InboxRow>,
+    /// Ask again after this position; `None` at the end.
+    pub next: Option<u64>,
+}
+
+/// The inboxes of all people.
+#[async_trait]
+pub trait Inbox: Send + Sync {
+    /// Finds the chat if `user` takes part in it. Same work and same answer for a chat that does
+    /// not exist and one of other people (G6).
+    async fn membership(&self, user: UserId, chat: ChatId)
+    -> Result<Option<Arc<Chat>>, StoreError>;
+
+    /// Finds one row.
+    async fn row(&self, user: UserId, chat: ChatId) -> Result<Option<InboxRow>, StoreError>;
+
+    /// Lists at most `limit` rows of `user` that changed after `position`, in the order of their
+    /// last change. Every change up to [`Inbox::position`], read before, is in them.
+    async fn changed_after(
+        &self,
+        user: UserId,
+        position: u64,
+        limit: usize,
+    ) -> Result<InboxPage, StoreError>;
+
+    /// Lists at most `limit` rows of `user`, the newest change first, of those that changed before
+    /// `before`.
+    async fn list(
+        &self,
+        user: UserId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<InboxPage, StoreError>;
+
+    /// Merges marks of one device into those of its person; gives the person's marks after it.
+    /// Durable when it returns. A mark that goes back changes nothing. Marks above the head are
+    /// the caller's mistake and are cut to it.
+    async fn mark(
+        &self,
+        user: UserId,
+        chat: ChatId,
+        device: DeviceId,
+        marks: Marks,
+    ) -> Result<Option<Marks>, StoreError>;
+
+    /// Where the store stands now.
+    fn position(&self) -> Position;
+}

@@ -1,0 +1,27 @@
+//! What is durable: a trait for each aggregate, its backends, and the laws they keep.
+//!
+//! # The contract
+//! - A trait speaks domain types only, and of one aggregate only. The one exception is the chat log,
+//!   whose append carries the inbox along: both stand in one atomic group.
+//! - `Ok` of a write means durable. An error means that nothing changed, except where it says
+//!   [`error::StoreError::Unknown`].
+//! - Absence is `None`, never an error.
+//!
+//! # How to add an aggregate
+//! 1. The trait, in a file of its own, with its contract in words.
+//! 2. `embedded/` and every other backend: the same file name.
+//! 3. `record/`: its stored encoding, versioned. Nothing else is serialised for disk.
+//! 4. `conformance/`: a law for each sentence of the contract.
+//! 5. [`stores::Stores`] and [`stores::AGGREGATES`]: a test fails for an aggregate that is missing
+//!    from export, erasure, backup or the laws.
+
+pub mod error;
+pub mod stores;
+
+pub mod chat_log;
+pub mod inbox;
+
+pub mod accounts;
+pub mod credentials;
+pub mod listings;
+pub mod sessions;
