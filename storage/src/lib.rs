@@ -21,6 +21,9 @@ pub mod stores;
 pub mod chat_log;
 pub mod inbox;
 
+pub mod embedded;
+pub mod record;
+
 pub mod accounts;
 pub mod credentials;
 pub mod listings;
