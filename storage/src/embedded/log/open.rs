@@ -11,8 +11,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::disk::{DirDisk, Disk, SegmentFile};
 use super::group::{
-    BadSegment, FORMAT_VERSION, HighWater, SEGMENT_HEADER_BYTES, SegmentHeader, find,
-    find_later,
+    BadSegment, FORMAT_VERSION, HighWater, SEGMENT_HEADER_BYTES, SegmentHeader, find, find_later,
 };
 use super::index::{Checkpoint, Index};
 use super::state::{Entry, Log, Shared, State};
@@ -92,7 +91,7 @@ impl Log {
             durable: AtomicU64::new(state.position),
             state: Mutex::new(state),
             wake: Condvar::new(),
-            kick: Notify::new(),
+            kick: Arc::new(Notify::new()),
             segment_bytes,
             segments: RwLock::new(segments),
             index,
@@ -114,7 +113,10 @@ impl Log {
 impl Threads {
     fn start(shared: &Arc<Shared>) -> Result<Self, StoreError> {
         let failed = |error| StoreError::unavailable("start the chat log", error);
-        let kicker = tokio::spawn(Arc::clone(shared).run_kicker());
+        let kicker = tokio::spawn(Shared::run_kicker(
+            Arc::clone(&shared.kick),
+            Arc::downgrade(shared),
+        ));
         let committer = {
             let shared = Arc::clone(shared);
             let thread = std::thread::Builder::new().name("log-commit".to_owned());

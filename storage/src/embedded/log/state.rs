@@ -31,7 +31,7 @@ pub(super) struct Shared {
     /// Wakes the committer.
     pub wake: Condvar,
     /// Wakes the kicker, which wakes the committer once the ready tasks have run.
-    pub kick: Notify,
+    pub kick: Arc<Notify>,
     pub disk: Box<dyn Disk>,
     pub segment_bytes: u64,
     pub segments: RwLock<Vec<(u64, Arc<dyn SegmentFile>)>>,

@@ -1,8 +1,10 @@
 //! Taking records, and committing them in groups: one sync for everything that waits.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
 
 use super::disk::SegmentFile;
 use super::group::{
@@ -110,13 +112,16 @@ impl Shared {
         }
     }
 
-    /// The kicker's loop.
-    pub async fn run_kicker(self: Arc<Self>) {
+    /// The kicker's loop, until the log is closed.
+    pub async fn run_kicker(kick: Arc<Notify>, shared: Weak<Self>) {
         loop {
-            self.kick.notified().await;
+            kick.notified().await;
             // Comes back after the ready tasks and one poll of the sockets.
             tokio::task::yield_now().await;
-            self.seal();
+            let Some(shared) = shared.upgrade() else {
+                return;
+            };
+            shared.seal();
         }
     }
 

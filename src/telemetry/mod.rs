@@ -1,0 +1,3 @@
+//! What operators see. Looks at nobody.
+
+pub mod metrics;
