@@ -38,10 +38,7 @@ pub(crate) fn settle<M>(
     match outcome {
         Some(Ok(message)) => Ok(Frame { reference, message }),
         Some(Err(reason)) => Err(DecodeError::InvalidBody { reference, reason }),
-        None => Err(DecodeError::UnknownKind {
-            reference,
-            kind: kind.chars().take(32).collect(),
-        }),
+        None => Err(DecodeError::UnknownKind { reference, kind: kind.chars().take(32).collect() }),
     }
 }
 
@@ -52,7 +49,6 @@ macro_rules! frames {
     }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq)]
-        #[expect(clippy::large_enum_variant, reason = "decoded on the stack, handled at once")]
         pub enum $name {
             $($(#[$variant_doc])* $variant($body),)+
         }

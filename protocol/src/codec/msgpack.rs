@@ -66,10 +66,7 @@ impl<'a> Walk<'a> {
 
     /// A big-endian length of `bytes` bytes.
     fn len(&mut self, bytes: usize) -> Result<usize, DecodeError> {
-        Ok(self
-            .take(bytes)?
-            .iter()
-            .fold(0, |sum, byte| sum << 8 | usize::from(*byte)))
+        Ok(self.take(bytes)?.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)))
     }
 
     fn array_len(&mut self) -> Result<usize, DecodeError> {
