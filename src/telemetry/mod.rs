@@ -1,3 +1,5 @@
-//! What operators see. Looks at nobody.
+//! What the server tells about itself. Looks at nobody.
 
 pub mod metrics;
+pub mod process;
+pub mod tracing;
