@@ -1,1 +1,8 @@
-//! x
+//! The Barterline server.
+
+pub mod services;
+
+pub mod auth;
+
+pub mod clock;
+pub mod ids;

@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The server's executable: arguments in, exit code out.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    barterline::cli::run()
+}

@@ -1,0 +1,182 @@
+//! Settings: defaults, then a file, then the environment, then flags; checked before anything
+//! starts.
+//!
+//! Every mistake is found in one go, named by key and source, with what is allowed instead. Parts
+//! of the server get plain values, never the whole; none reads an environment variable.
+
+mod section;
+mod source;
+
+mod accounts;
+mod admin;
+mod logging;
+mod server;
+mod socket;
+mod storage;
+
+mod reference;
+
+use std::fmt;
+
+use toml::Value;
+
+pub use self::accounts::Accounts;
+pub use self::admin::Admin;
+pub use self::logging::{Format, Level, Logging};
+use self::section::{Entry, Refusal, Section};
+pub use self::server::Server;
+pub use self::socket::Socket;
+pub use self::source::{Assignment, Sources};
+pub use self::storage::Storage;
+
+/// Every setting of the server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Config {
+    /// Where clients connect.
+    pub server: Server,
+    /// Where the operator connects.
+    pub admin: Admin,
+    /// Where everything is kept.
+    pub storage: Storage,
+    /// What logging in costs.
+    pub accounts: Accounts,
+    /// How sockets are treated.
+    pub socket: Socket,
+    /// What is said on standard error.
+    pub logging: Logging,
+}
+
+/// Everything that is wrong with the settings.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Mistakes(pub Vec<String>);
+
+/// A section as the reference shows it.
+struct Shown {
+    name: &'static str,
+    doc: &'static str,
+    entries: Vec<Entry>,
+}
+
+impl Config {
+    /// Reads all sources and checks every value.
+    pub fn load(sources: &Sources) -> Result<Self, Mistakes> {
+        let mut config = Self::default();
+        let (assignments, mut mistakes) = sources.read();
+        for assignment in &assignments {
+            if let Err(mistake) = config.assign(assignment) {
+                mistakes.push(mistake);
+            }
+        }
+        mistakes.extend(config.contradictions());
+        if mistakes.is_empty() {
+            Ok(config)
+        } else {
+            Err(Mistakes(mistakes))
+        }
+    }
+
+    fn assign(&mut self, assignment: &Assignment) -> Result<(), String> {
+        let Assignment {
+            source,
+            section,
+            key,
+            value,
+        } = assignment;
+        let Some(target) = self.section_mut(section) else {
+            let known: Vec<_> = Self::default().shown().iter().map(|s| s.name).collect();
+            return Err(format!(
+                "{source}: there is no section `{section}`; there are {}",
+                known.join(", ")
+            ));
+        };
+        target.set(key, value).map_err(|refusal| match refusal {
+            Refusal::UnknownKey => format!("{source}: there is no setting `{section}.{key}`"),
+            Refusal::NotAllowed(allowed) => {
+                format!(
+                    "{source}: `{section}.{key}` cannot be {}; allowed: {allowed}",
+                    quoted(key, value)
+                )
+            }
+        })
+    }
+
+    /// Mistakes that only show in two settings together.
+    fn contradictions(&self) -> Vec<String> {
+        let (public, admin) = (self.server.listen, self.admin.listen);
+        if public == admin && public.port() != 0 {
+            vec![format!(
+                "`server.listen` and `admin.listen` are both {public}: give each a port of its own"
+            )]
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn section_mut(&mut self, name: &str) -> Option<&mut dyn Target> {
+        Some(match name {
+            Server::NAME => &mut self.server,
+            Admin::NAME => &mut self.admin,
+            Storage::NAME => &mut self.storage,
+            Accounts::NAME => &mut self.accounts,
+            Socket::NAME => &mut self.socket,
+            Logging::NAME => &mut self.logging,
+            _ => return None,
+        })
+    }
+
+    fn shown(&self) -> Vec<Shown> {
+        fn shown<S: Section>(section: &S) -> Shown {
+            Shown {
+                name: S::NAME,
+                doc: S::DOC,
+                entries: section.entries(),
+            }
+        }
+        vec![
+            shown(&self.server),
+            shown(&self.admin),
+            shown(&self.storage),
+            shown(&self.accounts),
+            shown(&self.socket),
+            shown(&self.logging),
+        ]
+    }
+}
+
+/// [`Section`] as far as it can be an object.
+trait Target {
+    fn set(&mut self, key: &str, value: &Value) -> Result<(), Refusal>;
+}
+
+impl<S: Section> Target for S {
+    fn set(&mut self, key: &str, value: &Value) -> Result<(), Refusal> {
+        Section::set(self, key, value)
+    }
+}
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+/// Whether a setting of this name is never shown.
+fn is_secret(key: &str) -> bool {
+    ["secret", "password", "token", "key"]
+        .iter()
+        .any(|word| key.split('_').any(|part| part == *word))
+}
+
+/// What stands in the place of a secret.
+const REDACTED: &str = "(not shown)";
+
+fn quoted(key: &str, value: &Value) -> String {
+    if is_secret(key) {
+        REDACTED.to_owned()
+    } else {
+        value.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests;

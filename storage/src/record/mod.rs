@@ -1,0 +1,4 @@
+//! Stored encodings, versioned. Nothing else in the house is serialised for disk.
+
+pub mod bytes;
+pub mod chat_log;
