@@ -11,17 +11,40 @@ use crate::ids::ClientId;
 
 /// An event's number in its chat: 1, 2, 3 … without a gap. Zero is the place before the first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "u64", into = "u64")]
 pub struct Seq(pub u64);
+
+/// The number is above [`Seq::MAX`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a sequence number above 9007199254740991")]
+pub struct SeqTooLarge;
 
 impl Seq {
     /// The place before the first event.
     pub const ZERO: Self = Self(0);
 
+    /// The largest number that can be read: what a JSON number carries exactly (RFC 8259, section
+    /// 6), 2^53 − 1. Far from the end of `u64`, so that sums over numbers from a stranger are safe.
+    pub const MAX: Self = Self((1 << 53) - 1);
+
     /// The number after this one.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0 + 1)
+    }
+}
+
+impl TryFrom<u64> for Seq {
+    type Error = SeqTooLarge;
+
+    fn try_from(number: u64) -> Result<Self, SeqTooLarge> {
+        if number > Self::MAX.0 { Err(SeqTooLarge) } else { Ok(Self(number)) }
+    }
+}
+
+impl From<Seq> for u64 {
+    fn from(seq: Seq) -> Self {
+        seq.0
     }
 }
 
@@ -208,6 +231,13 @@ mod tests {
         check(&"x".repeat(BODY_CHARS_MAX + 1), Err(InvalidBody::TooLong));
         check(&"\u{1f6b2}".repeat(BODY_CHARS_MAX), Ok(()));
         check(&"\u{1f6b2}".repeat(BODY_CHARS_MAX + 1), Err(InvalidBody::TooLong));
+    }
+
+    #[test]
+    fn numbers_that_are_read_leave_room_to_count_on() {
+        assert_eq!(Seq::try_from(Seq::MAX.0), Ok(Seq::MAX));
+        assert_eq!(Seq::try_from(Seq::MAX.0 + 1), Err(SeqTooLarge));
+        assert_eq!(Seq::try_from(u64::MAX), Err(SeqTooLarge));
     }
 
     #[test]
