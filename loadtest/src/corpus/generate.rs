@@ -210,9 +210,9 @@ mod tests {
         let mut events: Vec<u64> = all.iter().map(|n| n.lines.len() as u64).collect();
         near("median of events", quantile(&mut events, 0.5), 9);
         let lines = || all.iter().flat_map(|negotiation| &negotiation.lines);
-        let opened_by_acts = ["My offer", "Agreed", "No, I", "I am not"];
+        let starts_of_acts = ["My offer", "Agreed", "No, I", "I am not"];
         let mut bytes: Vec<u64> = lines()
-            .filter(|line| !opened_by_acts.iter().any(|act| line.text.starts_with(act)))
+            .filter(|line| !starts_of_acts.iter().any(|act| line.text.starts_with(act)))
             .map(|line| line.text.len() as u64)
             .collect();
         near("median body", quantile(&mut bytes, 0.5), 53);

@@ -58,6 +58,7 @@ pub async fn play(args: &Replay, stop: &Stop) -> anyhow::Result<Report> {
         ground,
         engine,
         adapter,
+        patience: args.common.patience,
         stop,
         progress,
     };

@@ -43,6 +43,7 @@ pub async fn play(args: &Run, stop: &Stop) -> anyhow::Result<Report> {
         ground,
         engine,
         adapter,
+        patience: args.common.patience,
         stop,
         progress,
     };
