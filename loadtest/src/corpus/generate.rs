@@ -152,12 +152,12 @@ fn draw(shape: &Shape, rng: &mut SmallRng) -> u64 {
         .find(|pair| quantile <= pair[1].0)
         .map_or((shape[0], shape[0]), |pair| (pair[0], pair[1]));
     let ((from, low), (to, high)) = between;
-    let share = if to > from {
+    let part = if to > from {
         (quantile - from) / (to - from)
     } else {
         0.0
     };
-    (low + (high - low) * share).round() as u64
+    (low + (high - low) * part).round() as u64
 }
 
 fn pick<'a>(words: &[&'a str], rng: &mut SmallRng) -> &'a str {
