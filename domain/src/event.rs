@@ -11,17 +11,40 @@ use crate::ids::ClientId;
 
 /// An event's number in its chat: 1, 2, 3 … without a gap. Zero is the place before the first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "u64", into = "u64")]
 pub struct Seq(pub u64);
+
+/// The number is above [`Seq::MAX`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a sequence number above 9007199254740991")]
+pub struct SeqTooLarge;
 
 impl Seq {
     /// The place before the first event.
     pub const ZERO: Self = Self(0);
 
+    /// The largest number that can be read: what a JSON number carries exactly (RFC 8259, section
+    /// 6), 2^53 − 1. Far from the end of `u64`, so that sums over numbers from a stranger are safe.
+    pub const MAX: Self = Self((1 << 53) - 1);
+
     /// The number after this one.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0 + 1)
+    }
+}
+
+impl TryFrom<u64> for Seq {
+    type Error = SeqTooLarge;
+
+    fn try_from(number: u64) -> Result<Self, SeqTooLarge> {
+        if number > Self::MAX.0 { Err(SeqTooLarge) } else { Ok(Self(number)) }
+    }
+}
+
+impl From<Seq> for u64 {
+    fn from(seq: Seq) -> Self {
+        seq.0
     }
 }
 
@@ -71,10 +94,7 @@ impl Body {
         if text.trim().is_empty() {
             return Err(InvalidBody::Empty);
         }
-        if text
-            .chars()
-            .any(|c| c.is_control() && !matches!(c, '\n' | '\t' | '\r'))
-        {
+        if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t' | '\r')) {
             return Err(InvalidBody::Control);
         }
         Ok(Self(text))
@@ -157,14 +177,8 @@ impl SmallState {
     pub fn after(self, author: Author, kind: &EventKind) -> Self {
         let EventKind::Text(_) = kind;
         match author {
-            Author::Buyer => Self {
-                buyer_messages: self.buyer_messages + 1,
-                ..self
-            },
-            Author::Seller => Self {
-                seller_messages: self.seller_messages + 1,
-                ..self
-            },
+            Author::Buyer => Self { buyer_messages: self.buyer_messages + 1, ..self },
+            Author::Seller => Self { seller_messages: self.seller_messages + 1, ..self },
             Author::System => self,
         }
     }
@@ -204,11 +218,7 @@ mod tests {
     #[test]
     fn bodies_are_what_people_write() {
         let check = |text: &str, expected: Result<(), InvalidBody>| {
-            assert_eq!(
-                Body::parse(text.to_owned()).map(|_| ()),
-                expected,
-                "{text:?}"
-            );
+            assert_eq!(Body::parse(text.to_owned()).map(|_| ()), expected, "{text:?}");
         };
         check("hi", Ok(()));
         check(" two\nlines\t", Ok(()));
@@ -220,10 +230,14 @@ mod tests {
         check(&"x".repeat(BODY_CHARS_MAX), Ok(()));
         check(&"x".repeat(BODY_CHARS_MAX + 1), Err(InvalidBody::TooLong));
         check(&"\u{1f6b2}".repeat(BODY_CHARS_MAX), Ok(()));
-        check(
-            &"\u{1f6b2}".repeat(BODY_CHARS_MAX + 1),
-            Err(InvalidBody::TooLong),
-        );
+        check(&"\u{1f6b2}".repeat(BODY_CHARS_MAX + 1), Err(InvalidBody::TooLong));
+    }
+
+    #[test]
+    fn numbers_that_are_read_leave_room_to_count_on() {
+        assert_eq!(Seq::try_from(Seq::MAX.0), Ok(Seq::MAX));
+        assert_eq!(Seq::try_from(Seq::MAX.0 + 1), Err(SeqTooLarge));
+        assert_eq!(Seq::try_from(u64::MAX), Err(SeqTooLarge));
     }
 
     #[test]

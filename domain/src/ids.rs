@@ -1,19 +1,20 @@
 //! Sixteen-byte identifiers, one type for each kind of thing.
 //!
 //! Encoded explicitly: 16 raw bytes in binary formats, a lower-case hyphenated UUID (RFC 9562) in
-//! readable ones.
+//! readable ones. No other spelling is read, so that an id has one text and texts can be compared.
 
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
         pub struct $name(Uuid);
 
@@ -45,16 +46,50 @@ macro_rules! id {
             type Err = InvalidId;
 
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                Uuid::try_parse(text).map(Self).map_err(|_| InvalidId)
+                parse(text).map(Self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                read(deserializer).map(Self)
             }
         }
     };
 }
 
-/// The text is not a UUID.
+/// The text is not a UUID in lower case with hyphens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a UUID")]
+#[error("not a UUID in lower case with hyphens")]
 pub struct InvalidId;
+
+fn parse(text: &str) -> Result<Uuid, InvalidId> {
+    let id = Uuid::try_parse(text).map_err(|_| InvalidId)?;
+    let canonical = *id.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == *text;
+    if canonical { Ok(id) } else { Err(InvalidId) }
+}
+
+fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::Error> {
+    struct Text;
+
+    impl Visitor<'_> for Text {
+        type Value = Uuid;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a UUID in lower case with hyphens")
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Uuid, E> {
+            parse(text).map_err(E::custom)
+        }
+    }
+
+    if deserializer.is_human_readable() {
+        deserializer.deserialize_str(Text)
+    } else {
+        Uuid::deserialize(deserializer)
+    }
+}
 
 id! {
     /// A person or program with an account.
@@ -106,10 +141,7 @@ mod tests {
         let listing = ListingId::from_bytes([1; 16]);
         let buyer = UserId::from_bytes([2; 16]);
         assert_eq!(ChatId::of(listing, buyer), ChatId::of(listing, buyer));
-        assert_ne!(
-            ChatId::of(listing, buyer),
-            ChatId::of(listing, UserId::from_bytes([3; 16]))
-        );
+        assert_ne!(ChatId::of(listing, buyer), ChatId::of(listing, UserId::from_bytes([3; 16])));
         assert_eq!(
             ChatId::of(listing, buyer).to_string(),
             "d689fd87-4eb5-81a6-9796-e549d7e5c702",
@@ -122,5 +154,19 @@ mod tests {
         let id = UserId::from_bytes([0xab; 16]);
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!("nonsense".parse::<UserId>(), Err(InvalidId));
+    }
+
+    #[test]
+    fn an_id_has_one_spelling() {
+        let id = UserId::from_bytes([0xab; 16]);
+        for other in [
+            id.to_string().to_uppercase(),
+            id.to_string().replace('-', ""),
+            format!("{{{id}}}"),
+            format!("urn:uuid:{id}"),
+            format!(" {id}"),
+        ] {
+            assert_eq!(other.parse::<UserId>(), Err(InvalidId), "{other}");
+        }
     }
 }

@@ -58,10 +58,7 @@ impl Admin {
         while all.len() < count {
             let batch = (count - all.len()).min(BATCH_MAX);
             let made: Made = self.post("/load-test/accounts", batch).await?;
-            ensure!(
-                made.accounts.len() == batch,
-                "the server made too few accounts"
-            );
+            ensure!(made.accounts.len() == batch, "the server made too few accounts");
             all.extend(made.accounts);
         }
         Ok(all)
@@ -115,14 +112,7 @@ pub async fn create_listing(
     struct Made {
         id: ListingId,
     }
-    let new = New {
-        title,
-        description,
-        price: Price {
-            minor: price_minor,
-            currency: "USD",
-        },
-    };
+    let new = New { title, description, price: Price { minor: price_minor, currency: "USD" } };
     let made: Made = http::post(server, "/v1/listings", Some(&seller.token), &new).await?;
     Ok(made.id)
 }

@@ -157,9 +157,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3_600.0,
         _ => return Err("units are ms, s, m, h".to_owned()),
     };
-    let number: f64 = digits
-        .parse()
-        .map_err(|_| "must look like 20s".to_owned())?;
+    let number: f64 = digits.parse().map_err(|_| "must look like 20s".to_owned())?;
     Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())
 }
 

@@ -30,9 +30,8 @@ async fn exchange<T: DeserializeOwned>(
     body: &impl Serialize,
 ) -> anyhow::Result<T> {
     let body = serde_json::to_vec(body)?;
-    let authorization = bearer.map_or_else(String::new, |token| {
-        format!("Authorization: Bearer {token}\r\n")
-    });
+    let authorization =
+        bearer.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n{authorization}\r\n",
@@ -47,10 +46,8 @@ async fn exchange<T: DeserializeOwned>(
 }
 
 fn parse<T: DeserializeOwned>(answer: &[u8]) -> anyhow::Result<T> {
-    let end = answer
-        .windows(4)
-        .position(|four| four == b"\r\n\r\n")
-        .context("the answer is not HTTP")?;
+    let end =
+        answer.windows(4).position(|four| four == b"\r\n\r\n").context("the answer is not HTTP")?;
     let head = std::str::from_utf8(&answer[..end])?;
     if header(head, "transfer-encoding").is_some() {
         bail!("the answer comes in chunks, which this client does not read");

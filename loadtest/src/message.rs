@@ -141,11 +141,7 @@ impl Texts {
                 let end = out.len() + bytes;
                 out.push(b'r');
                 digits(out, u64::from(name.room), 5);
-                out.extend_from_slice(if name.side == Side::Buyer {
-                    b" b"
-                } else {
-                    b" s"
-                });
+                out.extend_from_slice(if name.side == Side::Buyer { b" b" } else { b" s" });
                 digits(out, u64::from(name.counter), 7);
                 out.extend_from_slice(b" t");
                 digits(out, due_ns, 13);
@@ -181,11 +177,7 @@ fn digits(out: &mut Vec<u8>, mut value: u64, width: usize) {
 mod tests {
     use super::*;
 
-    const NAME: Name = Name {
-        room: 7,
-        side: Side::Seller,
-        counter: 42,
-    };
+    const NAME: Name = Name { room: 7, side: Side::Seller, counter: 42 };
 
     #[test]
     fn an_id_leads_back_to_its_message_and_a_strangers_does_not() {

@@ -26,9 +26,7 @@ pub fn own_cpu_ns() -> u64 {
 /// Resident memory of a process in bytes.
 pub fn rss_bytes(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kib * 1_024)
 }
@@ -71,10 +69,7 @@ pub struct ProcessCpu {
 impl ProcessCpu {
     /// Follows a process, if any.
     pub fn of(pid: Option<u32>) -> Self {
-        Self {
-            pid: Cell::new(pid),
-            ..Self::default()
-        }
+        Self { pid: Cell::new(pid), ..Self::default() }
     }
 
     /// The process is about to be killed: what it has used by now is kept. What it uses until then
@@ -146,12 +141,7 @@ impl Reading {
             let known = server_ns.unwrap_or(0) + own_ns;
             (machine as f64 - known as f64) / elapsed.as_nanos().max(1) as f64
         });
-        Used {
-            elapsed,
-            server_ns,
-            own_ns,
-            other_cores,
-        }
+        Used { elapsed, server_ns, own_ns, other_cores }
     }
 }
 

@@ -170,10 +170,7 @@ impl Report {
             let each = self.server.cpu_us_per_message;
             let each = each.map_or_else(String::new, |us| format!("{us:.1} µs a message, "));
             let rss = self.server.rss_bytes.unwrap_or(0) / 1_024;
-            writeln!(
-                out,
-                "  server      {each}{cpu:.0} % of a core, {rss} KiB resident"
-            )?;
+            writeln!(out, "  server      {each}{cpu:.0} % of a core, {rss} KiB resident")?;
         }
         writeln!(
             out,
@@ -219,10 +216,7 @@ impl Report {
             "  throughput  {:.0} messages/s over {:.1} s",
             self.throughput_per_s, self.window_s
         )?;
-        for (name, wait) in [
-            ("ack", &self.latency_us.ack),
-            ("deliver", &self.latency_us.deliver),
-        ] {
+        for (name, wait) in [("ack", &self.latency_us.ack), ("deliver", &self.latency_us.deliver)] {
             writeln!(
                 out,
                 "  {name:<11} p50 {} µs, p90 {}, p99 {}, p99.9 {}, max {}",

@@ -46,21 +46,13 @@ type Figure = fn(&Report) -> f64;
 
 const FIGURES: &[(&str, Figure)] = &[
     ("messages/s", |report| report.throughput_per_s),
-    ("CPU µs/message", |report| {
-        report.server.cpu_us_per_message.unwrap_or(f64::NAN)
-    }),
+    ("CPU µs/message", |report| report.server.cpu_us_per_message.unwrap_or(f64::NAN)),
     ("ack p50 µs", |report| report.latency_us.ack.p50 as f64),
     ("ack p99 µs", |report| report.latency_us.ack.p99 as f64),
-    ("deliver p50 µs", |report| {
-        report.latency_us.deliver.p50 as f64
-    }),
-    ("deliver p99 µs", |report| {
-        report.latency_us.deliver.p99 as f64
-    }),
+    ("deliver p50 µs", |report| report.latency_us.deliver.p50 as f64),
+    ("deliver p99 µs", |report| report.latency_us.deliver.p99 as f64),
     ("harness CPU %", |report| report.loadgen.cpu_percent),
-    ("other CPU %", |report| {
-        report.loadgen.other_cpu_percent.unwrap_or(f64::NAN)
-    }),
+    ("other CPU %", |report| report.loadgen.other_cpu_percent.unwrap_or(f64::NAN)),
 ];
 
 fn table(loads: &Loads) -> Result<String, std::fmt::Error> {
@@ -82,16 +74,11 @@ fn table(loads: &Loads) -> Result<String, std::fmt::Error> {
             writeln!(out, "| {load} | {name} | {floor} | {server} | {ratio} |")?;
         }
         for (who, reports) in by {
-            let bad = reports
-                .iter()
-                .filter(|report| !report.valid || !report.violations.none())
-                .count();
+            let bad =
+                reports.iter().filter(|report| !report.valid || !report.violations.none()).count();
             if bad > 0 {
                 let all = reports.len();
-                writeln!(
-                    out,
-                    "| {load} | {who}: {bad} of {all} broken or invalid | | | |"
-                )?;
+                writeln!(out, "| {load} | {who}: {bad} of {all} broken or invalid | | | |")?;
             }
         }
     }
@@ -108,10 +95,7 @@ struct Spread {
 impl Spread {
     fn shown(self) -> String {
         let digits = usize::from(self.median < 100.0);
-        format!(
-            "{:.digits$} ({:.digits$}–{:.digits$})",
-            self.median, self.min, self.max
-        )
+        format!("{:.digits$} ({:.digits$}–{:.digits$})", self.median, self.min, self.max)
     }
 }
 
@@ -132,10 +116,7 @@ mod tests {
     use crate::report::tests::report;
 
     fn with_throughput(throughput_per_s: f64) -> Report {
-        Report {
-            throughput_per_s,
-            ..report()
-        }
+        Report { throughput_per_s, ..report() }
     }
 
     #[test]

@@ -55,36 +55,47 @@ impl Serialize for Cursor {
 
 impl<'de> Deserialize<'de> for Cursor {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct CursorVisitor;
-
-        impl Visitor<'_> for CursorVisitor {
-            type Value = Cursor;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "a cursor of at most {CURSOR_BYTES_MAX} bytes")
-            }
-
-            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Cursor, E> {
-                if bytes.len() > CURSOR_BYTES_MAX {
-                    return Err(E::invalid_length(bytes.len(), &self));
-                }
-                Ok(Cursor(bytes.to_vec()))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Cursor, E> {
-                if text.len() > CURSOR_BYTES_MAX * 2 {
-                    return Err(E::invalid_length(text.len(), &self));
-                }
-                let bytes = URL_SAFE_NO_PAD.decode(text).map_err(E::custom)?;
-                self.visit_bytes(&bytes)
-            }
-        }
-
         if deserializer.is_human_readable() {
-            deserializer.deserialize_str(CursorVisitor)
+            deserializer.deserialize_str(FromText)
         } else {
-            deserializer.deserialize_bytes(CursorVisitor)
+            deserializer.deserialize_bytes(FromBytes)
         }
+    }
+}
+
+// Two visitors, so that neither encoding reads the form of the other.
+struct FromBytes;
+struct FromText;
+
+impl Visitor<'_> for FromBytes {
+    type Value = Cursor;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a cursor of at most {CURSOR_BYTES_MAX} bytes")
+    }
+
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Cursor, E> {
+        if bytes.len() > CURSOR_BYTES_MAX {
+            return Err(E::invalid_length(bytes.len(), &self));
+        }
+        Ok(Cursor(bytes.to_vec()))
+    }
+}
+
+impl Visitor<'_> for FromText {
+    type Value = Cursor;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a cursor of at most {CURSOR_BYTES_MAX} bytes in base64url")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Cursor, E> {
+        // Four characters for three bytes: the length is known before memory is taken.
+        if text.len() > CURSOR_BYTES_MAX.div_ceil(3) * 4 {
+            return Err(E::invalid_length(text.len(), &self));
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(E::custom)?;
+        FromBytes.visit_bytes(&bytes)
     }
 }
 

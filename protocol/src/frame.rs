@@ -2,6 +2,11 @@
 
 use crate::codec::DecodeError;
 
+/// Longest kind that is quoted back, in characters.
+const KIND_CHARS_MAX: usize = 32;
+/// Longest reason for refusing a body, in characters.
+const REASON_CHARS_MAX: usize = 160;
+
 /// One frame: a message, and the client's number of the request it asks or answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame<M> {
@@ -37,10 +42,14 @@ pub(crate) fn settle<M>(
 ) -> Result<Frame<M>, DecodeError> {
     match outcome {
         Some(Ok(message)) => Ok(Frame { reference, message }),
-        Some(Err(reason)) => Err(DecodeError::InvalidBody { reference, reason }),
+        // The codecs quote what they refuse: cut it, or a large frame makes a large answer.
+        Some(Err(reason)) => Err(DecodeError::InvalidBody {
+            reference,
+            reason: reason.chars().take(REASON_CHARS_MAX).collect(),
+        }),
         None => Err(DecodeError::UnknownKind {
             reference,
-            kind: kind.chars().take(32).collect(),
+            kind: kind.chars().take(KIND_CHARS_MAX).collect(),
         }),
     }
 }
@@ -52,7 +61,6 @@ macro_rules! frames {
     }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq)]
-        #[expect(clippy::large_enum_variant, reason = "decoded on the stack, handled at once")]
         pub enum $name {
             $($(#[$variant_doc])* $variant($body),)+
         }

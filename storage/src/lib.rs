@@ -21,6 +21,11 @@ pub mod stores;
 pub mod chat_log;
 pub mod inbox;
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod embedded;
+pub mod record;
+
 pub mod accounts;
 pub mod credentials;
 pub mod listings;

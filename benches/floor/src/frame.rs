@@ -42,20 +42,11 @@ pub fn read(buffer: &mut [u8], at: usize) -> Result<Option<ClientFrame>, Violati
         return Ok(None);
     }
     let (head, body) = buffer.split_at_mut(start);
-    let mask = [
-        head[start - 4],
-        head[start - 3],
-        head[start - 2],
-        head[start - 1],
-    ];
+    let mask = [head[start - 4], head[start - 3], head[start - 2], head[start - 1]];
     for (index, byte) in body[..payload].iter_mut().enumerate() {
         *byte ^= mask[index & 3];
     }
-    Ok(Some(ClientFrame {
-        opcode: first & 0x0f,
-        start,
-        end,
-    }))
+    Ok(Some(ClientFrame { opcode: first & 0x0f, start, end }))
 }
 
 /// Appends the header of an unmasked binary message of `payload` bytes (at most 65,535).

@@ -49,10 +49,7 @@ pub struct Group {
 impl Group {
     /// An empty group with room for a busy turn.
     pub fn with_room() -> Self {
-        Self {
-            bytes: Vec::with_capacity(64 * 1024),
-            entries: Vec::with_capacity(256),
-        }
+        Self { bytes: Vec::with_capacity(64 * 1024), entries: Vec::with_capacity(256) }
     }
 }
 
@@ -72,20 +69,18 @@ pub fn start(path: &Path) -> std::io::Result<Log> {
     // One group at a time: neither channel can fill up.
     let (submit, groups) = thread_channel::sync_channel::<Group>(1);
     let (done, durable) = mpsc::channel(1);
-    std::thread::Builder::new()
-        .name("wal".to_owned())
-        .spawn(move || {
-            let mut at = 0;
-            while let Ok(group) = groups.recv() {
-                if let Err(error) = append(&mut file, &mut at, &group.bytes) {
-                    eprintln!("floor: appending to the log: {error}");
-                    return;
-                }
-                if done.blocking_send(group).is_err() {
-                    return;
-                }
+    std::thread::Builder::new().name("wal".to_owned()).spawn(move || {
+        let mut at = 0;
+        while let Ok(group) = groups.recv() {
+            if let Err(error) = append(&mut file, &mut at, &group.bytes) {
+                eprintln!("floor: appending to the log: {error}");
+                return;
             }
-        })?;
+            if done.blocking_send(group).is_err() {
+                return;
+            }
+        }
+    })?;
     Ok(Log { submit, durable })
 }
 

@@ -45,7 +45,5 @@ async fn main() -> anyhow::Result<()> {
     writeln!(stdout, "{{\"listening\":\"{}\"}}", listener.local_addr()?)?;
     stdout.flush()?;
     drop(stdout);
-    tokio::task::LocalSet::new()
-        .run_until(relay::serve(listener, log))
-        .await
+    tokio::task::LocalSet::new().run_until(relay::serve(listener, log)).await
 }

@@ -37,16 +37,10 @@ struct OpenGroup {
 
 /// Accepts and relays for as long as the log takes groups.
 pub async fn serve(listener: TcpListener, log: Log) -> anyhow::Result<()> {
-    let Log {
-        submit,
-        mut durable,
-    } = log;
+    let Log { submit, mut durable } = log;
     let relay = Rc::new(Relay {
         peers: RefCell::default(),
-        open: RefCell::new(OpenGroup {
-            group: Group::with_room(),
-            busy: false,
-        }),
+        open: RefCell::new(OpenGroup { group: Group::with_room(), busy: false }),
         read_buffer: RefCell::new(vec![0; READ_BYTES]),
         submit,
     });
@@ -84,10 +78,7 @@ async fn connection(mut stream: TcpStream, relay: Rc<Relay>) {
         relay.submit_open();
     }
     let mut peers = relay.peers.borrow_mut();
-    if peers
-        .get(&place)
-        .is_some_and(|peer| Rc::ptr_eq(peer, &stream))
-    {
+    if peers.get(&place).is_some_and(|peer| Rc::ptr_eq(peer, &stream)) {
         peers.remove(&place);
     }
 }
@@ -121,9 +112,7 @@ impl Relay {
                     let start = group.bytes.len() as u32;
                     frame::write_header(&mut group.bytes, frame.end - frame.start);
                     let payload = group.bytes.len() as u32;
-                    group
-                        .bytes
-                        .extend_from_slice(&bytes[frame.start..frame.end]);
+                    group.bytes.extend_from_slice(&bytes[frame.start..frame.end]);
                     group.entries.push(Entry {
                         from: place,
                         start,
@@ -155,15 +144,8 @@ impl Relay {
         let peers = self.peers.borrow();
         let mut ack = Vec::with_capacity(2 + ACK.len() + NAME_BYTES);
         for entry in &group.entries {
-            let other = Place {
-                room: entry.from.room,
-                side: 1 - entry.from.side,
-            };
-            send(
-                &peers,
-                other,
-                &group.bytes[entry.start as usize..entry.end as usize],
-            );
+            let other = Place { room: entry.from.room, side: 1 - entry.from.side };
+            send(&peers, other, &group.bytes[entry.start as usize..entry.end as usize]);
             let name = entry.payload as usize;
             ack.clear();
             frame::write_header(&mut ack, ACK.len() + NAME_BYTES);

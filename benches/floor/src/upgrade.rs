@@ -34,16 +34,10 @@ pub async fn accept(stream: &mut TcpStream) -> Option<Place> {
 fn place(request_line: &str) -> Option<Place> {
     let target = request_line.split(' ').nth(1)?;
     let (_, query) = target.split_once('?')?;
-    let value = |name: &str| {
-        query
-            .split('&')
-            .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
-    };
+    let value =
+        |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
     let side: u8 = value("side")?.parse().ok()?;
-    (side < 2).then_some(Place {
-        room: value("room")?.parse().ok()?,
-        side,
-    })
+    (side < 2).then_some(Place { room: value("room")?.parse().ok()?, side })
 }
 
 fn header<'a>(request: &'a str, name: &str) -> Option<&'a str> {
@@ -66,10 +60,7 @@ mod tests {
 
     #[test]
     fn the_key_is_answered_as_the_rfc_shows() {
-        assert_eq!(
-            accept_key("dGhlIHNhbXBsZSBub25jZQ=="),
-            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-        );
+        assert_eq!(accept_key("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 
     #[test]

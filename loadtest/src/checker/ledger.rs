@@ -62,15 +62,8 @@ impl Ledger {
     /// The next message of a side.
     pub fn add(&mut self, name: Name, hash: u64) {
         let sent = &mut self.sent[name.side.index()];
-        debug_assert_eq!(
-            sent.len() + 1,
-            name.counter as usize,
-            "counters have no gap"
-        );
-        sent.push(Record {
-            hash,
-            seq_and_flags: 0,
-        });
+        debug_assert_eq!(sent.len() + 1, name.counter as usize, "counters have no gap");
+        sent.push(Record { hash, seq_and_flags: 0 });
     }
 
     /// The hash of the text of a message that was sent.
@@ -103,10 +96,7 @@ impl Ledger {
     /// Somebody saw `name` under `seq`: it must be so for everybody.
     pub fn claim(&mut self, name: Name, seq: u64, verdict: &mut Verdict) {
         if seq == 0 || seq > SEQ_MAX {
-            verdict.phantom(
-                name.room,
-                format_args!("{name:?} under the impossible #{seq}"),
-            );
+            verdict.phantom(name.room, format_args!("{name:?} under the impossible #{seq}"));
             return;
         }
         let index = seq as usize - 1;
@@ -142,11 +132,7 @@ impl Ledger {
     pub fn settle(&self, room: u32, read_back: Option<bool>, verdict: &mut Verdict) {
         for side in Side::BOTH {
             for (index, record) in self.sent[side.index()].iter().enumerate() {
-                let name = Name {
-                    room,
-                    side,
-                    counter: index as u32 + 1,
-                };
+                let name = Name { room, side, counter: index as u32 + 1 };
                 verdict.tally.sent += 1;
                 settle_one(name, record.flags(), read_back, verdict);
             }

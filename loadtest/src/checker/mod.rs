@@ -95,16 +95,12 @@ impl Checker {
 
     /// A message was written once more: from now on two answers to it are in order.
     pub fn resent(&mut self, name: Name) {
-        self.chats[name.room as usize]
-            .ledger
-            .raise(name, Flags::RESENT);
+        self.chats[name.room as usize].ledger.raise(name, Flags::RESENT);
     }
 
     /// The server refused a message for good.
     pub fn refused(&mut self, name: Name) {
-        self.chats[name.room as usize]
-            .ledger
-            .raise(name, Flags::REFUSED);
+        self.chats[name.room as usize].ledger.raise(name, Flags::REFUSED);
     }
 
     /// The number up to which a side's device has every event: its `have`.
@@ -186,11 +182,7 @@ impl Checker {
         if self.numbered {
             chat.ledger.claim(name, seen.seq, verdict);
         }
-        let flag = if own {
-            Flags::OWN_SEEN
-        } else {
-            Flags::PEER_SEEN
-        };
+        let flag = if own { Flags::OWN_SEEN } else { Flags::PEER_SEEN };
         let before = chat.ledger.raise(name, flag);
         let mut first = !before.has(flag);
         if own {
@@ -203,10 +195,7 @@ impl Checker {
                 chat.unnumbered_delivery(name, before, verdict);
             }
         }
-        Heard {
-            first: first.then_some(name),
-            holes,
-        }
+        Heard { first: first.then_some(name), holes }
     }
 
     /// A device asked for a range and got this event.
@@ -216,21 +205,15 @@ impl Checker {
         let sound = chat.recognise(room, seen, verdict);
         let own = sound.is_some_and(|name| name.side == side);
         if chat.streams[side.index()].pulled(seen.seq) && !own {
-            verdict.gap(
-                room,
-                format_args!("#{} jumped over on a connection of {side:?}", seen.seq),
-            );
+            verdict
+                .gap(room, format_args!("#{} jumped over on a connection of {side:?}", seen.seq));
         }
         let holes = chat.streams[side.index()].holes();
         let Some(name) = sound else {
             return Heard { first: None, holes };
         };
         chat.ledger.claim(name, seen.seq, verdict);
-        let flag = if own {
-            Flags::OWN_SEEN
-        } else {
-            Flags::PEER_SEEN
-        };
+        let flag = if own { Flags::OWN_SEEN } else { Flags::PEER_SEEN };
         let before = chat.ledger.raise(name, flag);
         let mut first = !before.has(flag);
         if own {
@@ -238,10 +221,7 @@ impl Checker {
         } else if first {
             verdict.tally.delivered += 1;
         }
-        Heard {
-            first: first.then_some(name),
-            holes,
-        }
+        Heard { first: first.then_some(name), holes }
     }
 
     /// The next event of the read-back, which starts at number 1.
@@ -249,10 +229,8 @@ impl Checker {
         let chat = &mut self.chats[room as usize];
         let verdict = &mut self.verdict;
         if seen.seq <= chat.stored {
-            verdict.reordered(
-                room,
-                format_args!("read back: #{} after #{}", seen.seq, chat.stored),
-            );
+            verdict
+                .reordered(room, format_args!("read back: #{} after #{}", seen.seq, chat.stored));
             return;
         }
         for missing in chat.stored + 1..seen.seq {
@@ -283,8 +261,7 @@ impl Checker {
         let chat = &mut self.chats[room as usize];
         chat.read_back = true;
         for missing in chat.stored + 1..=head {
-            self.verdict
-                .gap(room, format_args!("read back: #{missing} is not there"));
+            self.verdict.gap(room, format_args!("read back: #{missing} is not there"));
         }
     }
 
@@ -295,8 +272,7 @@ impl Checker {
             if read_back == Some(false) {
                 self.verdict.tally.not_read_back += 1;
             }
-            chat.ledger
-                .settle(room as u32, read_back, &mut self.verdict);
+            chat.ledger.settle(room as u32, read_back, &mut self.verdict);
         }
         self.verdict
     }
@@ -311,17 +287,11 @@ impl Chat {
             return None;
         };
         let Some(hash) = self.ledger.hash(name) else {
-            verdict.phantom(
-                room,
-                format_args!("#{at} shows {name:?}, which was never sent"),
-            );
+            verdict.phantom(room, format_args!("#{at} shows {name:?}, which was never sent"));
             return None;
         };
         if seen.from.is_some_and(|from| from != name.side) {
-            verdict.phantom(
-                room,
-                format_args!("#{at} shows {name:?} as from {:?}", seen.from),
-            );
+            verdict.phantom(room, format_args!("#{at} shows {name:?} as from {:?}", seen.from));
             return None;
         }
         if hash != seen.hash {

@@ -80,11 +80,7 @@ impl Stream {
             let known = |seq: &u64| *seq <= self.contiguous || self.ahead.contains(seq);
             connection.holes.extend(missing.filter(|seq| !known(seq)));
             connection.last = seq;
-            if connection.holes.len() > before {
-                Step::Jumped
-            } else {
-                Step::Next
-            }
+            if connection.holes.len() > before { Step::Jumped } else { Step::Next }
         } else if connection.holes.remove(&seq) {
             Step::Late
         } else {

@@ -8,11 +8,7 @@ const BUYER: Side = Side::Buyer;
 const SELLER: Side = Side::Seller;
 
 fn name(side: Side, counter: u32) -> Name {
-    Name {
-        room: 0,
-        side,
-        counter,
-    }
+    Name { room: 0, side, counter }
 }
 
 fn hash(name: Name) -> u64 {
@@ -20,12 +16,7 @@ fn hash(name: Name) -> u64 {
 }
 
 fn shows(seq: u64, name: Name) -> Sighting {
-    Sighting {
-        seq,
-        name: Some(name),
-        from: Some(name.side),
-        hash: hash(name),
-    }
+    Sighting { seq, name: Some(name), from: Some(name.side), hash: hash(name) }
 }
 
 /// A room in which the buyer said 1 to `n`, all acknowledged under the same numbers.
@@ -40,11 +31,7 @@ fn talked(n: u32) -> Checker {
 
 fn deliver(checker: &mut Checker, counters: &[u32]) {
     for counter in counters {
-        checker.event(
-            0,
-            SELLER,
-            &shows(u64::from(*counter), name(BUYER, *counter)),
-        );
+        checker.event(0, SELLER, &shows(u64::from(*counter), name(BUYER, *counter)));
     }
 }
 
@@ -62,23 +49,12 @@ fn found(checker: Checker) -> Violations {
         + verdict.violations.reordered
         + verdict.violations.phantom
         + verdict.violations.gap;
-    assert_eq!(
-        verdict.findings.len() as u64,
-        count,
-        "{:?}",
-        verdict.findings
-    );
+    assert_eq!(verdict.findings.len() as u64, count, "{:?}", verdict.findings);
     verdict.violations
 }
 
 const fn none() -> Violations {
-    Violations {
-        lost: 0,
-        duplicated: 0,
-        reordered: 0,
-        phantom: 0,
-        gap: 0,
-    }
+    Violations { lost: 0, duplicated: 0, reordered: 0, phantom: 0, gap: 0 }
 }
 
 #[test]
@@ -93,13 +69,7 @@ fn a_sound_talk_is_left_alone() {
     checker.stored(0, &shows(4, name(SELLER, 1)));
     let verdict = checker.finish();
     assert_eq!(verdict.violations, none(), "{:?}", verdict.findings);
-    let tally = Tally {
-        sent: 4,
-        acked: 4,
-        delivered: 4,
-        stored: 4,
-        ..Tally::default()
-    };
+    let tally = Tally { sent: 4, acked: 4, delivered: 4, stored: 4, ..Tally::default() };
     assert_eq!(verdict.tally, tally);
 }
 
@@ -126,13 +96,7 @@ fn twice_on_one_connection_is_duplicated_and_on_the_next_one_only_below_have() {
     checker.connected(0, SELLER);
     deliver(&mut checker, &[2]);
     store(&mut checker, &[1, 2], 2);
-    assert_eq!(
-        found(checker),
-        Violations {
-            duplicated: 2,
-            ..none()
-        }
-    );
+    assert_eq!(found(checker), Violations { duplicated: 2, ..none() });
 }
 
 #[test]
@@ -155,13 +119,7 @@ fn one_message_under_two_numbers_is_duplicated() {
     checker.stored(0, &shows(2, name(BUYER, 1)));
     checker.stored_up_to(0, 2);
     // Told by the device and by the store.
-    assert_eq!(
-        found(checker),
-        Violations {
-            duplicated: 2,
-            ..none()
-        }
-    );
+    assert_eq!(found(checker), Violations { duplicated: 2, ..none() });
 }
 
 #[test]
@@ -174,13 +132,7 @@ fn a_second_answer_is_duplicated_unless_the_message_was_sent_again() {
     deliver(&mut checker, &[1, 2]);
     store(&mut checker, &[1, 2], 2);
     // The jump from 0 to 2 is none: number 1 is the buyer's own.
-    assert_eq!(
-        found(checker),
-        Violations {
-            duplicated: 1,
-            ..none()
-        }
-    );
+    assert_eq!(found(checker), Violations { duplicated: 1, ..none() });
 }
 
 #[test]
@@ -188,13 +140,7 @@ fn an_event_after_a_higher_one_is_reordered() {
     let mut checker = talked(3);
     deliver(&mut checker, &[1, 3, 2]);
     store(&mut checker, &[1, 2, 3], 3);
-    assert_eq!(
-        found(checker),
-        Violations {
-            reordered: 1,
-            ..none()
-        }
-    );
+    assert_eq!(found(checker), Violations { reordered: 1, ..none() });
 }
 
 #[test]
@@ -209,44 +155,23 @@ fn a_senders_messages_stored_in_another_order_are_reordered() {
         checker.stored(0, &shows(seq, name(BUYER, counter)));
     }
     checker.stored_up_to(0, 2);
-    assert_eq!(
-        found(checker),
-        Violations {
-            reordered: 1,
-            ..none()
-        }
-    );
+    assert_eq!(found(checker), Violations { reordered: 1, ..none() });
 }
 
 #[test]
 fn what_nobody_sent_is_phantom() {
     let mut checker = talked(1);
     deliver(&mut checker, &[1]);
-    let stranger = Sighting {
-        name: None,
-        ..shows(2, name(BUYER, 1))
-    };
+    let stranger = Sighting { name: None, ..shows(2, name(BUYER, 1)) };
     checker.event(0, SELLER, &stranger);
     checker.event(0, SELLER, &shows(3, name(BUYER, 9)));
-    let other_text = Sighting {
-        hash: 0,
-        ..shows(4, name(BUYER, 1))
-    };
+    let other_text = Sighting { hash: 0, ..shows(4, name(BUYER, 1)) };
     checker.event(0, SELLER, &other_text);
-    let wrong_author = Sighting {
-        from: Some(SELLER),
-        ..shows(5, name(BUYER, 1))
-    };
+    let wrong_author = Sighting { from: Some(SELLER), ..shows(5, name(BUYER, 1)) };
     checker.event(0, SELLER, &wrong_author);
     checker.acked(0, SELLER, Some(name(BUYER, 1)), 1);
     store(&mut checker, &[1], 1);
-    assert_eq!(
-        found(checker),
-        Violations {
-            phantom: 5,
-            ..none()
-        }
-    );
+    assert_eq!(found(checker), Violations { phantom: 5, ..none() });
 }
 
 #[test]
@@ -255,13 +180,7 @@ fn delivered_and_not_stored_is_phantom() {
     checker.sent(name(BUYER, 2), hash(name(BUYER, 2)));
     deliver(&mut checker, &[1, 2]);
     store(&mut checker, &[1], 1);
-    assert_eq!(
-        found(checker),
-        Violations {
-            phantom: 1,
-            ..none()
-        }
-    );
+    assert_eq!(found(checker), Violations { phantom: 1, ..none() });
 }
 
 #[test]
@@ -315,12 +234,7 @@ fn without_numbers_the_senders_order_is_held() {
     for counter in [1, 3, 2, 4, 4] {
         checker.event(0, SELLER, &shows(0, name(BUYER, counter)));
     }
-    let expected = Violations {
-        lost: 1,
-        duplicated: 1,
-        reordered: 1,
-        ..none()
-    };
+    let expected = Violations { lost: 1, duplicated: 1, reordered: 1, ..none() };
     assert_eq!(found(checker), expected);
 }
 

@@ -12,15 +12,8 @@ use crate::message::Side;
 /// A distribution by some of its quantiles, straight lines between them.
 type Shape = [(f64, f64)];
 
-const EVENTS: &Shape = &[
-    (0.0, 2.0),
-    (0.1, 4.0),
-    (0.25, 7.0),
-    (0.5, 9.0),
-    (0.75, 12.0),
-    (0.9, 14.0),
-    (1.0, 20.0),
-];
+const EVENTS: &Shape =
+    &[(0.0, 2.0), (0.1, 4.0), (0.25, 7.0), (0.5, 9.0), (0.75, 12.0), (0.9, 14.0), (1.0, 20.0)];
 const BODY_BYTES: &Shape = &[
     (0.0, 2.0),
     (0.1, 14.0),
@@ -41,13 +34,8 @@ const PAUSE_MS: &Shape = &[
     (0.99, 145_000.0),
     (1.0, 500_000.0),
 ];
-const FIRST_MS: &Shape = &[
-    (0.0, 0.0),
-    (0.25, 3_000.0),
-    (0.5, 9_000.0),
-    (0.9, 26_000.0),
-    (1.0, 90_000.0),
-];
+const FIRST_MS: &Shape =
+    &[(0.0, 0.0), (0.25, 3_000.0), (0.5, 9_000.0), (0.9, 26_000.0), (1.0, 90_000.0)];
 const PRICE_CENTS: &Shape = &[
     (0.0, 200.0),
     (0.1, 2_000.0),
@@ -57,20 +45,9 @@ const PRICE_CENTS: &Shape = &[
     (0.9, 550_000.0),
     (1.0, 3_000_000.0),
 ];
-const TITLE_BYTES: &Shape = &[
-    (0.0, 8.0),
-    (0.25, 24.0),
-    (0.5, 39.0),
-    (0.75, 54.0),
-    (1.0, 70.0),
-];
-const DESCRIPTION_BYTES: &Shape = &[
-    (0.0, 94.0),
-    (0.25, 180.0),
-    (0.5, 330.0),
-    (0.75, 600.0),
-    (1.0, 1_350.0),
-];
+const TITLE_BYTES: &Shape = &[(0.0, 8.0), (0.25, 24.0), (0.5, 39.0), (0.75, 54.0), (1.0, 70.0)];
+const DESCRIPTION_BYTES: &Shape =
+    &[(0.0, 94.0), (0.25, 180.0), (0.5, 330.0), (0.75, 600.0), (1.0, 1_350.0)];
 
 /// The buyer opens, more often than not.
 const BUYER_FIRST: f64 = 0.58;
@@ -91,20 +68,13 @@ fn negotiation(rng: &mut SmallRng) -> Negotiation {
     let thing = pick(THINGS, rng);
     let title = {
         let bytes = draw(TITLE_BYTES, rng) as usize;
-        capitalised(
-            &format!("{} {thing} {}", pick(QUALITIES, rng), talk(bytes, rng)),
-            bytes,
-        )
+        capitalised(&format!("{} {thing} {}", pick(QUALITIES, rng), talk(bytes, rng)), bytes)
     };
     let description_bytes = draw(DESCRIPTION_BYTES, rng) as usize;
     let description = talk(description_bytes, rng);
     let events = draw(EVENTS, rng) as usize;
     let mut at_ms = draw(FIRST_MS, rng);
-    let mut side = if rng.random_bool(BUYER_FIRST) {
-        Side::Buyer
-    } else {
-        Side::Seller
-    };
+    let mut side = if rng.random_bool(BUYER_FIRST) { Side::Buyer } else { Side::Seller };
     let ending = ending(price_cents, rng);
     let spoken = events.saturating_sub(ending.len()).max(1);
     let mut lines = Vec::with_capacity(spoken + ending.len());
@@ -123,12 +93,7 @@ fn negotiation(rng: &mut SmallRng) -> Negotiation {
             side = side.other();
         }
     }
-    Negotiation {
-        title,
-        description,
-        price_cents,
-        lines,
-    }
+    Negotiation { title, description, price_cents, lines }
 }
 
 fn ending(price_cents: u64, rng: &mut SmallRng) -> Vec<Act> {
@@ -136,11 +101,7 @@ fn ending(price_cents: u64, rng: &mut SmallRng) -> Vec<Act> {
         return vec![Act::Quit];
     }
     let price_cents = price_cents * rng.random_range(60..=100) / 100;
-    let answer = if rng.random_bool(ACCEPTED) {
-        Act::Accept
-    } else {
-        Act::Reject
-    };
+    let answer = if rng.random_bool(ACCEPTED) { Act::Accept } else { Act::Reject };
     vec![Act::Offer { price_cents }, answer]
 }
 
@@ -152,11 +113,7 @@ fn draw(shape: &Shape, rng: &mut SmallRng) -> u64 {
         .find(|pair| quantile <= pair[1].0)
         .map_or((shape[0], shape[0]), |pair| (pair[0], pair[1]));
     let ((from, low), (to, high)) = between;
-    let part = if to > from {
-        (quantile - from) / (to - from)
-    } else {
-        0.0
-    };
+    let part = if to > from { (quantile - from) / (to - from) } else { 0.0 };
     (low + (high - low) * part).round() as u64
 }
 
@@ -198,10 +155,7 @@ mod tests {
     /// `value` lies within 15 % of `expected`.
     fn near(what: &str, value: u64, expected: u64) {
         let (low, high) = (expected * 85 / 100, expected * 115 / 100);
-        assert!(
-            (low..=high).contains(&value),
-            "{what}: {value}, expected about {expected}"
-        );
+        assert!((low..=high).contains(&value), "{what}: {value}, expected about {expected}");
     }
 
     #[test]
@@ -224,9 +178,7 @@ mod tests {
             .map(|line| line.at_ms)
             .collect();
         near("median length", quantile(&mut lengths, 0.5), 290_000);
-        let offers = lines()
-            .filter(|line| line.text.starts_with("My offer"))
-            .count();
+        let offers = lines().filter(|line| line.text.starts_with("My offer")).count();
         near("negotiations with an offer", offers as u64, 1_700);
     }
 

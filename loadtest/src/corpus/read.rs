@@ -69,9 +69,7 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<Negotiation>> {
 fn parse(line: &str) -> anyhow::Result<Negotiation> {
     let record: Record = serde_json::from_str(line)?;
     let first = record.events.iter().map(|event| event.at_ms).min();
-    let start = first
-        .filter(|first| *first > SINCE_START_MS_MAX)
-        .unwrap_or(0);
+    let start = first.filter(|first| *first > SINCE_START_MS_MAX).unwrap_or(0);
     let mut lines: Vec<Line> = record
         .events
         .into_iter()
@@ -110,11 +108,7 @@ mod tests {
         );
         let negotiation = parse(&record).expect("a negotiation");
         assert_eq!(negotiation.price_cents, 12_000);
-        negotiation
-            .lines
-            .into_iter()
-            .map(|line| (line.at_ms, line.side, line.text))
-            .collect()
+        negotiation.lines.into_iter().map(|line| (line.at_ms, line.side, line.text)).collect()
     }
 
     #[test]
@@ -125,10 +119,7 @@ mod tests {
                {"at_ms":990,"by":"buyer","kind":"accept"}"#,
         );
         assert_eq!(lines[0], (900, Side::Buyer, " hi ".to_owned()));
-        assert_eq!(
-            lines[1],
-            (950, Side::Seller, "My offer: 119.05.".to_owned())
-        );
+        assert_eq!(lines[1], (950, Side::Seller, "My offer: 119.05.".to_owned()));
         assert_eq!(lines[2].1, Side::Buyer);
     }
 

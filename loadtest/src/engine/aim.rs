@@ -105,11 +105,7 @@ impl Aim {
 mod tests {
     use super::*;
 
-    const TARGET: Target = Target {
-        pid: 7,
-        in_flight: 100,
-        after_answers: 2,
-    };
+    const TARGET: Target = Target { pid: 7, in_flight: 100, after_answers: 2 };
 
     #[test]
     fn a_kill_waits_for_the_crowd_and_for_some_answers() {

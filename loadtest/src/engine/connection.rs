@@ -55,11 +55,7 @@ async fn run(shared: &Rc<Shared>, index: usize) -> (bool, anyhow::Error) {
         .context("no answer to the upgrade")??;
         let (reader, writer) = stream.into_split();
         shared.state.borrow_mut().opened(index, writer, permit);
-        anyhow::Ok(Reader {
-            half: reader,
-            tail: rest,
-            fragments: Vec::new(),
-        })
+        anyhow::Ok(Reader { half: reader, tail: rest, fragments: Vec::new() })
     };
     let mut reader = match greeting.await {
         Ok(reader) => reader,

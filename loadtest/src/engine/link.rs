@@ -24,12 +24,7 @@ pub struct Link {
 impl Link {
     /// A socket that has been upgraded.
     pub fn opened(&mut self, writer: OwnedWriteHalf, mask: [u8; 4], permit: OwnedSemaphorePermit) {
-        *self = Self {
-            writer: Some(writer),
-            mask,
-            permit: Some(permit),
-            ..Self::default()
-        };
+        *self = Self { writer: Some(writer), mask, permit: Some(permit), ..Self::default() };
     }
 
     /// The server's greeting is complete.

@@ -77,14 +77,7 @@ impl Engine {
         let clock = RunClock::start();
         Self {
             shared: Rc::new_cyclic(|shared| Shared {
-                state: RefCell::new(State::new(
-                    adapter,
-                    rooms,
-                    texts,
-                    seed,
-                    clock,
-                    shared.clone(),
-                )),
+                state: RefCell::new(State::new(adapter, rooms, texts, seed, clock, shared.clone())),
                 read_buffer: RefCell::new(vec![0; READ_BYTES]),
                 clock,
                 adapter,

@@ -10,10 +10,7 @@ use std::collections::VecDeque;
 
 /// One message under way.
 #[derive(Debug, Clone, Copy)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent facts, which come in any order"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, which come in any order")]
 pub struct Entry {
     /// When it was due.
     pub due_ns: u64,
@@ -61,12 +58,7 @@ pub struct Outbox {
 impl Outbox {
     /// An empty outbox.
     pub fn new() -> Self {
-        Self {
-            entries: VecDeque::new(),
-            first: 1,
-            cursor: 0,
-            in_flight: 0,
-        }
+        Self { entries: VecDeque::new(), first: 1, cursor: 0, in_flight: 0 }
     }
 
     /// Takes a message and gives its counter.
@@ -239,9 +231,6 @@ mod tests {
         assert!(outbox.next().is_none());
         outbox.rewind();
         assert_eq!(outbox.next().map(|(counter, _)| counter), Some(1));
-        assert!(
-            outbox.next().is_none(),
-            "the second still waits for its answer"
-        );
+        assert!(outbox.next().is_none(), "the second still waits for its answer");
     }
 }

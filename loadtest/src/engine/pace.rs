@@ -63,10 +63,7 @@ impl Pacer {
         }
         let wait = due_ns - now;
         let once = Itimerspec {
-            it_interval: Timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            },
+            it_interval: Timespec { tv_sec: 0, tv_nsec: 0 },
             it_value: Timespec {
                 tv_sec: (wait / 1_000_000_000).cast_signed(),
                 tv_nsec: (wait % 1_000_000_000).cast_signed(),

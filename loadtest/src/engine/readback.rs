@@ -62,11 +62,7 @@ async fn read_room(shared: &Shared, room: usize) -> anyhow::Result<()> {
     loop {
         let head = read_page(shared, &mut socket, room as u32, chat, &mut after).await?;
         if let Some(head) = head {
-            shared
-                .state
-                .borrow_mut()
-                .checker()
-                .stored_up_to(room as u32, head.0);
+            shared.state.borrow_mut().checker().stored_up_to(room as u32, head.0);
             return Ok(());
         }
     }
@@ -80,12 +76,7 @@ async fn read_page(
     chat: ChatId,
     after: &mut Seq,
 ) -> anyhow::Result<Option<Seq>> {
-    let pull = Pull {
-        chat,
-        after: Some(*after),
-        before: None,
-        limit: None,
-    };
+    let pull = Pull { chat, after: Some(*after), before: None, limit: None };
     socket.send(&Request::Pull(pull)).await?;
     let page = loop {
         match next(socket).await? {
@@ -104,9 +95,8 @@ async fn read_page(
 }
 
 async fn next(socket: &mut Socket) -> anyhow::Result<Outgoing> {
-    let frame = tokio::time::timeout(ANSWER_TIMEOUT, socket.next())
-        .await
-        .context("no answer")??;
+    let frame =
+        tokio::time::timeout(ANSWER_TIMEOUT, socket.next()).await.context("no answer")??;
     match frame {
         Outgoing::Bye(bye) => bail!("bye: {} {}", bye.code, bye.reason),
         frame => Ok(frame),

@@ -70,10 +70,7 @@ impl Seat {
             device: self.device,
             versions: vec![VERSION],
             cursor: self.cursor.clone(),
-            have: self
-                .chat
-                .map(|chat| vec![(chat, Seq(have))])
-                .unwrap_or_default(),
+            have: self.chat.map(|chat| vec![(chat, Seq(have))]).unwrap_or_default(),
         })
     }
 }

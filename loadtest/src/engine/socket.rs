@@ -22,12 +22,8 @@ pub async fn connect(
 ) -> anyhow::Result<(TcpStream, Vec<u8>)> {
     let mut stream = TcpStream::connect(server).await.context("connecting")?;
     stream.set_nodelay(true)?;
-    let upgrade = Upgrade {
-        host: server.to_string(),
-        path,
-        subprotocol: adapter.subprotocol(),
-        nonce,
-    };
+    let upgrade =
+        Upgrade { host: server.to_string(), path, subprotocol: adapter.subprotocol(), nonce };
     stream.write_all(upgrade.request().as_bytes()).await?;
     let mut answer = Vec::new();
     loop {
@@ -44,11 +40,9 @@ pub async fn connect(
 /// What a close frame says.
 pub fn close_reason(payload: &[u8]) -> String {
     match payload {
-        [high, low, reason @ ..] => format!(
-            "{} {}",
-            u16::from_be_bytes([*high, *low]),
-            String::from_utf8_lossy(reason)
-        ),
+        [high, low, reason @ ..] => {
+            format!("{} {}", u16::from_be_bytes([*high, *low]), String::from_utf8_lossy(reason))
+        }
         _ => "no reason given".to_owned(),
     }
 }
@@ -67,11 +61,7 @@ impl Socket {
         let path = "/v1/socket".to_owned();
         let (stream, buffer) = connect(server, Adapter::Barterline, path, nonce).await?;
         let mask = [nonce[0], nonce[1], nonce[2], nonce[3]];
-        Ok(Self {
-            stream,
-            buffer,
-            mask,
-        })
+        Ok(Self { stream, buffer, mask })
     }
 
     /// Sends a request.

@@ -141,10 +141,7 @@ impl State {
 
     /// Chats that are still to be opened.
     pub fn unopened(&self) -> usize {
-        self.seats
-            .iter()
-            .filter(|seat| seat.opens.is_some())
-            .count()
+        self.seats.iter().filter(|seat| seat.opens.is_some()).count()
     }
 
     /// Messages acknowledged.
@@ -242,11 +239,7 @@ impl State {
     /// A participant says the next thing, due at `due_ns`.
     pub fn compose(&mut self, index: usize, due_ns: u64) {
         let seat = &mut self.seats[index];
-        let name = Name {
-            room: seat.room,
-            side: seat.side,
-            counter: seat.outbox.push(due_ns),
-        };
+        let name = Name { room: seat.room, side: seat.side, counter: seat.outbox.push(due_ns) };
         self.text.clear();
         self.texts.write(name, due_ns, &mut self.text);
         self.checker.sent(name, hash_text(&self.text));
@@ -298,11 +291,7 @@ impl State {
         let Some((counter, entry)) = seat.outbox.next() else {
             return false;
         };
-        let name = Name {
-            room: seat.room,
-            side: seat.side,
-            counter,
-        };
+        let name = Name { room: seat.room, side: seat.side, counter };
         if entry.written {
             self.checker.resent(name);
         } else {
@@ -321,8 +310,7 @@ impl State {
             text: &self.text,
         };
         send.write(self.adapter, &mut self.payload);
-        seat.link
-            .send(frame::BINARY, &self.payload, &mut self.scratch);
+        seat.link.send(frame::BINARY, &self.payload, &mut self.scratch);
         self.in_flight += 1;
         let order = self.aim.written(self.in_flight);
         obey(order);
@@ -382,23 +370,18 @@ impl State {
     pub(super) fn say_goodbye(&mut self) {
         for seat in &mut self.seats {
             // 1000: normal closure (RFC 6455, section 7.4.1).
-            seat.link
-                .send(frame::CLOSE, &1_000_u16.to_be_bytes(), &mut self.scratch);
+            seat.link.send(frame::CLOSE, &1_000_u16.to_be_bytes(), &mut self.scratch);
         }
     }
 
     fn request(&mut self, index: usize, reference: Option<u32>, request: &Request) {
         self.payload.clear();
         write_request(reference, request, &mut self.payload);
-        self.seats[index]
-            .link
-            .send(frame::BINARY, &self.payload, &mut self.scratch);
+        self.seats[index].link.send(frame::BINARY, &self.payload, &mut self.scratch);
     }
 
     pub(super) fn pong(&mut self, index: usize, payload: &[u8]) {
-        self.seats[index]
-            .link
-            .send(frame::PONG, payload, &mut self.scratch);
+        self.seats[index].link.send(frame::PONG, payload, &mut self.scratch);
     }
 
     /// A data frame came.
@@ -494,9 +477,7 @@ impl State {
             return;
         };
         if self.window.covers(change.due_ns) {
-            self.window
-                .deliver
-                .record(now.saturating_sub(change.due_ns));
+            self.window.deliver.record(now.saturating_sub(change.due_ns));
         }
         self.next_of_loop(sender, change.done, now);
     }
@@ -509,12 +490,7 @@ impl State {
         seat.pulling = true;
         self.pulls += 1;
         let after = self.checker.have(seat.room, seat.side);
-        let pull = Pull {
-            chat,
-            after: Some(Seq(after)),
-            before: None,
-            limit: None,
-        };
+        let pull = Pull { chat, after: Some(Seq(after)), before: None, limit: None };
         self.request(index, Some(0), &Request::Pull(pull));
     }
 
@@ -537,12 +513,8 @@ impl State {
     fn on_other(&mut self, index: usize, frame: Outgoing, now: u64) {
         match frame {
             Outgoing::Ack(ack) => {
-                let ack = Ack {
-                    chat: Some(ack.chat),
-                    id: ack.id,
-                    seq: ack.seq.0,
-                    repeat: ack.repeat,
-                };
+                let ack =
+                    Ack { chat: Some(ack.chat), id: ack.id, seq: ack.seq.0, repeat: ack.repeat };
                 self.on_ack(index, &ack, now);
             }
             Outgoing::Event(event) => self.on_event(index, &event_of(&event), now),
@@ -591,21 +563,12 @@ impl State {
         let code = ErrorCode::ALL.iter().find(|code| code.name() == error.code);
         let advice = code.map_or(Advice::GiveUp, |code| code.advice());
         let Some(name) = error.id.and_then(|id| Name::of_id(&id, self.nonce)) else {
-            tracing::warn!(
-                code = error.code,
-                message = error.message,
-                "a request was refused"
-            );
+            tracing::warn!(code = error.code, message = error.message, "a request was refused");
             self.last_drop = Some(format!("{}: {}", error.code, error.message));
             return;
         };
         if advice == Advice::GiveUp {
-            tracing::warn!(
-                ?name,
-                code = error.code,
-                message = error.message,
-                "refused for good"
-            );
+            tracing::warn!(?name, code = error.code, message = error.message, "refused for good");
             self.refused += 1;
             self.checker.refused(name);
             self.answered(index, name.counter, now);

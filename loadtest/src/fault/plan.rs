@@ -55,11 +55,7 @@ impl KillPlan {
             let after_answers = engine.with(|state| state.random(0..=self.in_flight / 2));
             cpu.about_to_end();
             engine.with(|state| {
-                state.take_aim(Aim::at(Target {
-                    pid,
-                    in_flight: self.in_flight,
-                    after_answers,
-                }));
+                state.take_aim(Aim::at(Target { pid, in_flight: self.in_flight, after_answers }));
             });
             let hit = |aim| match aim {
                 Aim::Hit { in_flight } => Some(in_flight),
@@ -80,10 +76,9 @@ impl KillPlan {
             let killed = std::time::Instant::now();
             server.restart().await.context("restarting the server")?;
             cpu.follow(server.pid());
-            kills.borrow_mut().push(Kill {
-                in_flight,
-                restart_ms: killed.elapsed().as_millis() as u64,
-            });
+            kills
+                .borrow_mut()
+                .push(Kill { in_flight, restart_ms: killed.elapsed().as_millis() as u64 });
             engine.with(|state| state.take_aim(Aim::Off));
         }
         Ok(())

@@ -54,19 +54,11 @@ impl Server {
             .await
             .with_context(|| format!("{program} printed no first line"))??;
         if line.is_empty() {
-            bail!(
-                "{program} ended before its first line: {}",
-                child.wait().await?
-            );
+            bail!("{program} ended before its first line: {}", child.wait().await?);
         }
         let first_line = serde_json::from_str(&line)
             .with_context(|| format!("the first line of {program} is {line:?}"))?;
-        Ok(Self {
-            command,
-            child,
-            first_line,
-            _stdout: stdout,
-        })
+        Ok(Self { command, child, first_line, _stdout: stdout })
     }
 
     /// Where it takes connections.
@@ -88,37 +80,25 @@ impl Server {
     pub async fn restart(&mut self) -> anyhow::Result<()> {
         self.child.wait().await?;
         let mut command = self.command.clone();
-        set_option(
-            &mut command,
-            "--listen",
-            &self.first_line.listening.to_string(),
-        );
+        set_option(&mut command, "--listen", &self.first_line.listening.to_string());
         if let Some(admin) = self.first_line.admin {
             set_option(&mut command, "--admin-listen", &admin.to_string());
         }
         let before = self.first_line;
         *self = Self::start_words(command).await?;
-        ensure!(
-            self.first_line == before,
-            "the server came back on other ports"
-        );
+        ensure!(self.first_line == before, "the server came back on other ports");
         Ok(())
     }
 
     /// Ends it with SIGTERM, as an operator would; SIGKILL if that takes longer than 15 s.
     pub async fn stop(mut self) {
-        if let Some(pid) = self
-            .child
-            .id()
-            .and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed()))
+        if let Some(pid) =
+            self.child.id().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed()))
         {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         }
         let patience = Duration::from_secs(15);
-        if tokio::time::timeout(patience, self.child.wait())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(patience, self.child.wait()).await.is_err() {
             tracing::warn!("the server did not end in 15 s: killed");
         }
     }
@@ -167,10 +147,7 @@ mod tests {
     #[test]
     fn a_command_is_split_as_a_shell_would() {
         let split = |command| words(command).expect("closed quotes");
-        assert_eq!(
-            split(" a  'b c' --d=\"e f\" ''"),
-            ["a", "b c", "--d=e f", ""]
-        );
+        assert_eq!(split(" a  'b c' --d=\"e f\" ''"), ["a", "b c", "--d=e f", ""]);
         assert!(words("a 'b").is_err());
     }
 
@@ -190,9 +167,8 @@ mod tests {
         let broken = Server::start("echo not JSON").await.err();
         let broken = broken.map(|error| format!("{error:#}"));
         assert!(broken.is_some_and(|error| error.starts_with("the first line of echo")));
-        let server = Server::start("printf '{\"listening\":\"127.0.0.1:9\"}'")
-            .await
-            .expect("a first line");
+        let server =
+            Server::start("printf '{\"listening\":\"127.0.0.1:9\"}'").await.expect("a first line");
         assert_eq!(server.listening().port(), 9);
         assert_eq!(server.admin(), None);
     }

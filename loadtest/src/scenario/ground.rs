@@ -56,10 +56,7 @@ impl Ground {
             }
             None => None,
         };
-        let kills = KillPlan {
-            count: common.kills,
-            in_flight: common.kill_in_flight,
-        };
+        let kills = KillPlan { count: common.kills, in_flight: common.kill_in_flight };
         let seed = common.seed.unwrap_or_else(rand::random);
         if let Some(command) = &common.spawn {
             let server = Server::start(command).await?;
@@ -87,9 +84,8 @@ impl Ground {
 
 /// The address in `ws://ADDR:PORT` or `http://ADDR:PORT`, whatever path follows.
 async fn resolve(url: &str, scheme: &str) -> anyhow::Result<SocketAddr> {
-    let host = url
-        .strip_prefix(scheme)
-        .with_context(|| format!("{url} does not start with {scheme}"))?;
+    let host =
+        url.strip_prefix(scheme).with_context(|| format!("{url} does not start with {scheme}"))?;
     let host = host.split('/').next().unwrap_or(host);
     tokio::net::lookup_host(host)
         .await

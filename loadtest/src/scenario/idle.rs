@@ -22,19 +22,14 @@ const SETTLE: Duration = Duration::from_secs(3);
 
 /// Plays `idle`.
 pub async fn play(args: &Idle, stop: &Stop) -> anyhow::Result<Report> {
-    ensure!(
-        args.baseline < args.connections,
-        "--baseline must be below --connections"
-    );
+    ensure!(args.baseline < args.connections, "--baseline must be below --connections");
     let mut ground = Ground::prepare(&args.common).await?;
     let adapter = args.common.adapter;
     let rooms = args.connections.div_ceil(2) as usize;
     let engine = Engine::new(adapter, ground.address, rooms, Texts::Sized(1), ground.seed);
     let shown = {
         let (engine, all) = (engine.clone(), f64::from(args.connections));
-        Progress::follow(&engine.clone(), move || {
-            engine.with(|state| state.live()) as f64 / all
-        })
+        Progress::follow(&engine.clone(), move || engine.with(|state| state.live()) as f64 / all)
     };
     join(args, &ground, &engine, 0..args.baseline).await?;
     let before = settled(&ground, stop).await;
@@ -75,10 +70,7 @@ async fn join(
         Adapter::RawAck => Vec::new(),
     };
     for index in seats {
-        let token = tokens
-            .pop()
-            .map(|account| account.token)
-            .unwrap_or_default();
+        let token = tokens.pop().map(|account| account.token).unwrap_or_default();
         let side = Side::of_index(index as usize % 2);
         engine.join(Seat::new(token, index / 2, side, rng.random()));
     }
@@ -131,14 +123,10 @@ fn report(
         findings: Vec::new(),
     };
     if live < args.connections as usize || drops > 0 {
-        report.invalidate(format!(
-            "{drops} idle connections were lost, {live} are live"
-        ));
+        report.invalidate(format!("{drops} idle connections were lost, {live} are live"));
     }
     if let Some(own) = probe::rss_bytes(std::process::id()) {
-        report
-            .notes
-            .push(format!("the harness itself: {} KiB", own / 1_024));
+        report.notes.push(format!("the harness itself: {} KiB", own / 1_024));
     }
     report
 }

@@ -30,10 +30,7 @@ const LISTINGS_AT_A_TIME: usize = 16;
 /// Plays `replay`.
 pub async fn play(args: &Replay, stop: &Stop) -> anyhow::Result<Report> {
     let adapter = args.common.adapter;
-    ensure!(
-        adapter == Adapter::Barterline,
-        "only Barterline has listings to replay"
-    );
+    ensure!(adapter == Adapter::Barterline, "only Barterline has listings to replay");
     let ground = Ground::prepare(&args.common).await?;
     let negotiations = negotiations(args, ground.seed)?;
     let engine = Engine::new(
@@ -130,12 +127,7 @@ async fn list(
         let permit = Arc::clone(&permits).acquire_owned().await?;
         let (server, seller, negotiation) = (ground.address, seller.clone(), negotiation.clone());
         created.spawn_local(async move {
-            let Negotiation {
-                title,
-                description,
-                price_cents,
-                ..
-            } = &negotiation;
+            let Negotiation { title, description, price_cents, .. } = &negotiation;
             let id = create_listing(server, &seller, title, description, *price_cents).await;
             drop(permit);
             id.map(|id| (index, id))
@@ -172,8 +164,7 @@ impl Load<'_> {
                 pacer.until(due).await?;
             }
             self.engine.with(|state| state.compose(*who, due));
-            self.progress
-                .set((said + 1) as f64 / self.turns.len() as f64);
+            self.progress.set((said + 1) as f64 / self.turns.len() as f64);
         }
         Ok(measuring.stop())
     }

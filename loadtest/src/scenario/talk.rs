@@ -50,12 +50,7 @@ impl Talk<'_> {
         let kills = RefCell::new(Vec::new());
         let over = Cell::new(false);
         let (used, injured) = {
-            let Ground {
-                server,
-                cpu,
-                kills: plan,
-                ..
-            } = &mut self.ground;
+            let Ground { server, cpu, kills: plan, .. } = &mut self.ground;
             let progress = &self.progress;
             let engine = &self.engine;
             let injure = async {
@@ -156,10 +151,7 @@ impl Talk<'_> {
             report.invalidate(format!("{} messages unanswered", verdict.tally.unanswered));
         }
         if verdict.tally.not_read_back > 0 {
-            report.invalidate(format!(
-                "{} chats not read back",
-                verdict.tally.not_read_back
-            ));
+            report.invalidate(format!("{} chats not read back", verdict.tally.not_read_back));
         }
         let refused = self.engine.with(|state| state.refused());
         if refused > 0 {
@@ -188,11 +180,7 @@ impl<'a> Measuring<'a> {
     /// Opens the window.
     pub fn start(engine: &'a Engine, cpu: &'a ProcessCpu) -> Self {
         engine.with(State::start_measuring);
-        Self {
-            engine,
-            cpu,
-            start: Reading::take(cpu),
-        }
+        Self { engine, cpu, start: Reading::take(cpu) }
     }
 
     /// Closes it, and gives what was used meanwhile.

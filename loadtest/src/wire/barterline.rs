@@ -61,9 +61,8 @@ pub fn read(payload: &[u8]) -> anyhow::Result<Incoming<'_>> {
     if let Some(incoming) = read_lean(payload) {
         return Ok(incoming);
     }
-    let frame = Encoding::MsgPack
-        .decode::<Outgoing>(payload)
-        .context("reading a frame of the server")?;
+    let frame =
+        Encoding::MsgPack.decode::<Outgoing>(payload).context("reading a frame of the server")?;
     Ok(Incoming::Other(Box::new(frame.message)))
 }
 
@@ -164,12 +163,7 @@ impl<'a> Lean<'a> {
                 _ => return None,
             }
         }
-        Some(Ack {
-            chat: Some(chat?),
-            id: id?,
-            seq: seq?,
-            repeat,
-        })
+        Some(Ack { chat: Some(chat?), id: id?, seq: seq?, repeat })
     }
 
     fn event(&mut self) -> Option<Event<'a>> {
@@ -198,13 +192,7 @@ impl<'a> Lean<'a> {
                 _ => return None,
             }
         }
-        Some(Event {
-            chat: Some(chat?),
-            seq: seq?,
-            from: Some(from?),
-            id: id?,
-            text: Some(text?),
-        })
+        Some(Event { chat: Some(chat?), seq: seq?, from: Some(from?), id: id?, text: Some(text?) })
     }
 
     fn bool(&mut self) -> Option<bool> {
@@ -246,13 +234,7 @@ mod tests {
             let text = "x".repeat(len);
             let mut by_hand = Vec::new();
             write_send(
-                &Send {
-                    reference,
-                    chat: CHAT,
-                    id: ID,
-                    base,
-                    text: text.as_bytes(),
-                },
+                &Send { reference, chat: CHAT, id: ID, base, text: text.as_bytes() },
                 &mut by_hand,
             );
             let mut by_crate = Vec::new();
@@ -270,11 +252,9 @@ mod tests {
 
     #[test]
     fn acks_are_read_lean() {
-        for (reference, seq, repeat) in [
-            (None, 1, false),
-            (Some(9), 200, true),
-            (Some(0), 1 << 33, false),
-        ] {
+        for (reference, seq, repeat) in
+            [(None, 1, false), (Some(9), 200, true), (Some(0), 1 << 33, false)]
+        {
             let ack = response::Ack {
                 chat: CHAT,
                 id: ID,
@@ -283,12 +263,7 @@ mod tests {
                 repeat,
             };
             let bytes = encoded(reference, &Outgoing::Ack(ack));
-            let expected = Ack {
-                chat: Some(CHAT),
-                id: ID,
-                seq,
-                repeat,
-            };
+            let expected = Ack { chat: Some(CHAT), id: ID, seq, repeat };
             assert!(matches!(read_lean(&bytes), Some(Incoming::Ack(ack)) if ack == expected));
             for cut in 0..bytes.len() {
                 assert!(read_lean(&bytes[..cut]).is_none());

@@ -34,10 +34,7 @@ pub fn read(payload: &[u8], text_bytes: usize) -> anyhow::Result<Incoming<'_>> {
         }));
     }
     let Some((name, rest)) = payload.split_first_chunk::<16>() else {
-        bail!(
-            "a frame of {} bytes is neither message nor ack",
-            payload.len()
-        );
+        bail!("a frame of {} bytes is neither message nor ack", payload.len());
     };
     let Some(text) = rest.get(..text_bytes) else {
         bail!("a frame of {} bytes is cut short", payload.len());

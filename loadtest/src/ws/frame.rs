@@ -58,9 +58,7 @@ pub fn read(bytes: &[u8]) -> Result<Option<Frame>, Violation> {
         },
         127 => match bytes.get(2..10) {
             Some(len) => {
-                let len = len
-                    .iter()
-                    .fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+                let len = len.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
                 let len = usize::try_from(len).map_err(|_| Violation::TooLarge)?;
                 (len, 10)
             }
@@ -136,9 +134,7 @@ mod tests {
     fn the_examples_of_the_rfc_are_read_and_written() {
         // Section 5.7: "Hello", unmasked and masked.
         let plain = [0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f];
-        let masked = [
-            0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58,
-        ];
+        let masked = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
         let mut out = Vec::new();
         write(&mut out, TEXT, b"Hello", None);
         assert_eq!(out, plain);

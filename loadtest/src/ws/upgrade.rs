@@ -40,9 +40,9 @@ pub struct Upgrade {
 impl Upgrade {
     /// The request.
     pub fn request(&self) -> String {
-        let subprotocol = self.subprotocol.map_or_else(String::new, |name| {
-            format!("Sec-WebSocket-Protocol: {name}\r\n")
-        });
+        let subprotocol = self
+            .subprotocol
+            .map_or_else(String::new, |name| format!("Sec-WebSocket-Protocol: {name}\r\n"));
         format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Key: {}\r\nSec-WebSocket-Version: 13\r\n{subprotocol}\r\n",
@@ -55,11 +55,7 @@ impl Upgrade {
     /// Judges the answer in `bytes`: how many of them it takes, or `None` when it has not ended yet.
     pub fn judge(&self, bytes: &[u8]) -> Result<Option<usize>, Refused> {
         let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
-            return if bytes.len() > ANSWER_BYTES_MAX {
-                Err(Refused::NotHttp)
-            } else {
-                Ok(None)
-            };
+            return if bytes.len() > ANSWER_BYTES_MAX { Err(Refused::NotHttp) } else { Ok(None) };
         };
         let answer = std::str::from_utf8(&bytes[..end]).map_err(|_| Refused::NotHttp)?;
         let status = answer.lines().next().unwrap_or_default();
@@ -120,10 +116,7 @@ mod tests {
             upgrade().request().lines().nth(4),
             Some("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
         );
-        assert_eq!(
-            accept("dGhlIHNhbXBsZSBub25jZQ=="),
-            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-        );
+        assert_eq!(accept("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 
     #[test]
@@ -131,10 +124,7 @@ mod tests {
         let good = answer("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "barterline.v1");
         assert_eq!(upgrade().judge(&good), Ok(Some(good.len() - 4)));
         assert_eq!(upgrade().judge(&good[..40]), Ok(None));
-        assert_eq!(
-            upgrade().judge(&answer("x", "barterline.v1")),
-            Err(Refused::Key)
-        );
+        assert_eq!(upgrade().judge(&answer("x", "barterline.v1")), Err(Refused::Key));
         assert_eq!(
             upgrade().judge(&answer("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "other")),
             Err(Refused::Subprotocol(Some("other".to_owned())))

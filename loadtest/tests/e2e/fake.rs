@@ -89,10 +89,7 @@ impl Wire {
 pub async fn start(faults: Faults) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let world = Rc::new(RefCell::new(World {
-        faults,
-        ..World::default()
-    }));
+    let world = Rc::new(RefCell::new(World { faults, ..World::default() }));
     tokio::task::spawn_local(async move {
         while let Ok((stream, _)) = listener.accept().await {
             tokio::task::spawn_local(serve(stream, Rc::clone(&world)));
@@ -127,10 +124,7 @@ async fn serve(mut stream: TcpStream, world: Rc<RefCell<World>>) -> Option<()> {
     }
     let body: Value = serde_json::from_slice(&bytes[end + 4..]).ok()?;
     let answer = route(&head, &body, &mut world.borrow_mut())?.to_string();
-    let answer = format!(
-        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{answer}",
-        answer.len()
-    );
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{answer}", answer.len());
     stream.write_all(answer.as_bytes()).await.ok()
 }
 
@@ -186,11 +180,7 @@ impl World {
     fn open(&mut self, listing: ListingId, buyer: UserId) -> ChatId {
         let chat = ChatId::of(listing, buyer);
         let users = [buyer, self.listings[&listing]];
-        self.chats.entry(chat).or_insert(Chat {
-            users,
-            events: Vec::new(),
-            head: 0,
-        });
+        self.chats.entry(chat).or_insert(Chat { users, events: Vec::new(), head: 0 });
         chat
     }
 
@@ -213,10 +203,7 @@ async fn socket(stream: TcpStream, world: Rc<RefCell<World>>) -> Option<()> {
     let wire = {
         let world = &mut world.borrow_mut();
         world.next_connection += 1;
-        Wire {
-            number: world.next_connection,
-            out,
-        }
+        Wire { number: world.next_connection, out }
     };
     let mut user = None;
     let mut bytes = Vec::new();
@@ -228,9 +215,7 @@ async fn socket(stream: TcpStream, world: Rc<RefCell<World>>) -> Option<()> {
             if frame.opcode == frame::CLOSE {
                 break 'reading;
             }
-            let request = Encoding::MsgPack
-                .decode::<Request>(&payload)
-                .expect("a request");
+            let request = Encoding::MsgPack.decode::<Request>(&payload).expect("a request");
             let world = &mut world.borrow_mut();
             if handle(world, &wire, &mut user, request.message).is_none() {
                 break 'reading;
@@ -239,10 +224,7 @@ async fn socket(stream: TcpStream, world: Rc<RefCell<World>>) -> Option<()> {
     }
     let world = &mut world.borrow_mut();
     if let Some(user) = user
-        && world
-            .connections
-            .get(&user)
-            .is_some_and(|live| live.number == wire.number)
+        && world.connections.get(&user).is_some_and(|live| live.number == wire.number)
     {
         world.connections.remove(&user);
     }
@@ -274,18 +256,11 @@ fn handle(
             }));
             wire.push(&Outgoing::Rows(Rows { rows: Vec::new() }));
             for (chat, have) in hello.have {
-                let above = world.chats[&chat]
-                    .events
-                    .iter()
-                    .filter(|event| event.seq > have);
+                let above = world.chats[&chat].events.iter().filter(|event| event.seq > have);
                 above.for_each(|event| wire.push(&Outgoing::Event(event.clone())));
             }
-            wire.push(&Outgoing::Live(Live {
-                cursor: Cursor::new(1, 1),
-            }));
-            wire.push(&Outgoing::Ping(
-                barterline_protocol::request::Ping::default(),
-            ));
+            wire.push(&Outgoing::Live(Live { cursor: Cursor::new(1, 1) }));
+            wire.push(&Outgoing::Ping(barterline_protocol::request::Ping::default()));
             world.connections.insert(who, wire.clone());
         }
         Request::Send(send) => return world.send(wire, user.expect("hello first"), &send),
@@ -302,11 +277,7 @@ fn handle(
         Request::Open(open) => {
             let buyer = user.expect("hello first");
             let chat = world.open(open.listing, buyer);
-            wire.push(&Outgoing::Chat(row(
-                chat,
-                open.listing,
-                world.chats[&chat].users[1],
-            )));
+            wire.push(&Outgoing::Chat(row(chat, open.listing, world.chats[&chat].users[1])));
         }
         Request::Pong(_) | Request::Ping(_) | Request::Mark(_) | Request::Auth(_) => {}
     }
@@ -373,11 +344,7 @@ impl World {
             chat: send.chat,
             seq: Seq(chat.head),
             at: Timestamp::from_millis(1_763_700_000_000),
-            from: if user == chat.users[0] {
-                Author::Buyer
-            } else {
-                Author::Seller
-            },
+            from: if user == chat.users[0] { Author::Buyer } else { Author::Seller },
             id: send.id,
             kind: send.kind.clone(),
             text: send.text.clone(),
@@ -387,10 +354,7 @@ impl World {
         }
         if twice {
             chat.head += 1;
-            chat.events.push(Event {
-                seq: Seq(chat.head),
-                ..event.clone()
-            });
+            chat.events.push(Event { seq: Seq(chat.head), ..event.clone() });
         }
         event
     }
@@ -404,11 +368,7 @@ impl World {
         }
         let users = self.chats[&event.chat].users;
         let other = users[usize::from(from == users[0])];
-        let times = if self.strikes(self.faults.double) {
-            2
-        } else {
-            1
-        };
+        let times = if self.strikes(self.faults.double) { 2 } else { 1 };
         for _ in 0..times {
             if let Some(wire) = self.connections.get(&other) {
                 wire.push(&Outgoing::Event(event.clone()));
@@ -418,13 +378,7 @@ impl World {
 }
 
 fn ack(event: &Event, repeat: bool) -> Outgoing {
-    Outgoing::Ack(Ack {
-        chat: event.chat,
-        id: event.id,
-        seq: event.seq,
-        at: event.at,
-        repeat,
-    })
+    Outgoing::Ack(Ack { chat: event.chat, id: event.id, seq: event.seq, at: event.at, repeat })
 }
 
 fn row(chat: ChatId, listing: ListingId, peer: UserId) -> Row {

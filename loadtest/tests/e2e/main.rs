@@ -74,10 +74,7 @@ async fn idle_connections_are_counted() {
 
 #[tokio::test]
 async fn lost_connections_are_taken_up_again() {
-    let faults = Faults {
-        drop_connection: Some(53),
-        ..Faults::default()
-    };
+    let faults = Faults { drop_connection: Some(53), ..Faults::default() };
     let report = played(faults, CLOSED).await;
     assert_kept(&report);
     assert!(report.drops > 0);
@@ -85,11 +82,7 @@ async fn lost_connections_are_taken_up_again() {
 
 #[tokio::test]
 async fn lost_connections_show_a_server_that_does_not_know_its_messages_again() {
-    let faults = Faults {
-        drop_connection: Some(53),
-        no_dedupe: true,
-        ..Faults::default()
-    };
+    let faults = Faults { drop_connection: Some(53), no_dedupe: true, ..Faults::default() };
     let report = played(faults, CLOSED).await;
     assert_eq!(report.outcome(), Outcome::Broken);
     assert!(report.violations.duplicated > 0, "{}", report.summary());
@@ -97,20 +90,14 @@ async fn lost_connections_show_a_server_that_does_not_know_its_messages_again() 
 
 #[tokio::test]
 async fn refusals_are_tried_again_in_order() {
-    let faults = Faults {
-        busy: Some(31),
-        ..Faults::default()
-    };
+    let faults = Faults { busy: Some(31), ..Faults::default() };
     let report = played(faults, CLOSED).await;
     assert_kept(&report);
 }
 
 #[tokio::test]
 async fn acknowledged_and_not_stored_is_caught() {
-    let faults = Faults {
-        forget: Some(40),
-        ..Faults::default()
-    };
+    let faults = Faults { forget: Some(40), ..Faults::default() };
     let report = played(faults, CLOSED).await;
     assert_eq!(report.outcome(), Outcome::Broken);
     assert!(report.violations.lost > 0, "{}", report.summary());
@@ -119,30 +106,21 @@ async fn acknowledged_and_not_stored_is_caught() {
 
 #[tokio::test]
 async fn delivered_twice_is_caught() {
-    let faults = Faults {
-        double: Some(40),
-        ..Faults::default()
-    };
+    let faults = Faults { double: Some(40), ..Faults::default() };
     let report = played(faults, CLOSED).await;
     assert!(report.violations.duplicated > 0, "{}", report.summary());
 }
 
 #[tokio::test]
 async fn stored_twice_is_caught() {
-    let faults = Faults {
-        store_twice: Some(40),
-        ..Faults::default()
-    };
+    let faults = Faults { store_twice: Some(40), ..Faults::default() };
     let report = played(faults, CLOSED).await;
     assert!(report.violations.duplicated > 0, "{}", report.summary());
 }
 
 #[tokio::test]
 async fn what_is_not_pushed_is_caught_even_though_a_pull_brings_it() {
-    let faults = Faults {
-        swallow: Some(40),
-        ..Faults::default()
-    };
+    let faults = Faults { swallow: Some(40), ..Faults::default() };
     let scenario = "run --rooms 4 --rate 2000 --warmup 0s --duration 300ms";
     let report = played(faults, scenario).await;
     assert!(report.violations.gap > 0, "{}", report.summary());
@@ -151,10 +129,7 @@ async fn what_is_not_pushed_is_caught_even_though_a_pull_brings_it() {
 
 #[tokio::test]
 async fn another_text_is_caught() {
-    let faults = Faults {
-        garble: Some(40),
-        ..Faults::default()
-    };
+    let faults = Faults { garble: Some(40), ..Faults::default() };
     let scenario = "run --rooms 10 --rate 1000 --warmup 0s --duration 200ms";
     let report = played(faults, scenario).await;
     assert!(report.violations.phantom > 0, "{}", report.summary());

@@ -36,9 +36,9 @@ pub(crate) fn decode<M: Message>(bytes: &[u8]) -> Result<Frame<M>, DecodeError> 
     if walk.array_len()? != 3 {
         return Err(DecodeError::Malformed("a frame is an array of three"));
     }
-    let kind = walk.str()?;
+    let kind = walk.str("the kind is not a string")?;
     let reference = walk.reference()?;
-    let body = walk.map()?;
+    let body = walk.body()?;
     if !walk.rest.is_empty() {
         return Err(DecodeError::Malformed("bytes after the frame"));
     }
@@ -64,12 +64,16 @@ impl<'a> Walk<'a> {
         Ok(Marker::from_u8(self.take(1)?[0]))
     }
 
-    /// A big-endian length of `bytes` bytes.
+    /// A big-endian number of `bytes` bytes, at most eight.
+    fn number(&mut self, bytes: usize) -> Result<u64, DecodeError> {
+        let taken = self.take(bytes)?;
+        Ok(taken.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
+    }
+
+    /// A big-endian length of `bytes` bytes, at most four.
     fn len(&mut self, bytes: usize) -> Result<usize, DecodeError> {
-        Ok(self
-            .take(bytes)?
-            .iter()
-            .fold(0, |sum, byte| sum << 8 | usize::from(*byte)))
+        // What does not fit into memory is longer than the frame, too.
+        usize::try_from(self.number(bytes)?).map_err(|_| TRUNCATED)
     }
 
     fn array_len(&mut self) -> Result<usize, DecodeError> {
@@ -81,13 +85,13 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn str(&mut self) -> Result<&'a str, DecodeError> {
+    fn str(&mut self, otherwise: &'static str) -> Result<&'a str, DecodeError> {
         let n = match self.marker()? {
             Marker::FixStr(n) => usize::from(n),
             Marker::Str8 => self.len(1)?,
             Marker::Str16 => self.len(2)?,
             Marker::Str32 => self.len(4)?,
-            _ => return Err(DecodeError::Malformed("the kind is not a string")),
+            _ => return Err(DecodeError::Malformed(otherwise)),
         };
         utf8(self.take(n)?)
     }
@@ -97,31 +101,37 @@ impl<'a> Walk<'a> {
             DecodeError::Malformed("the ref is neither nil nor an unsigned 32-bit integer");
         let n = match self.marker()? {
             Marker::Null => return Ok(None),
-            Marker::FixPos(n) => usize::from(n),
-            Marker::U8 => self.len(1)?,
-            Marker::U16 => self.len(2)?,
-            Marker::U32 => self.len(4)?,
-            Marker::U64 => self.len(8)?,
+            Marker::FixPos(n) => u64::from(n),
+            Marker::U8 => self.number(1)?,
+            Marker::U16 => self.number(2)?,
+            Marker::U32 => self.number(4)?,
+            Marker::U64 => self.number(8)?,
             _ => return Err(WRONG),
         };
         u32::try_from(n).map(Some).map_err(|_| WRONG)
     }
 
-    /// The bytes of one map.
-    fn map(&mut self) -> Result<&'a [u8], DecodeError> {
+    /// The bytes of the body: one map whose keys are strings. (Serde would read the number 0 as a
+    /// name of the first field.)
+    fn body(&mut self) -> Result<&'a [u8], DecodeError> {
         let start = self.rest;
-        match start.first().map(|byte| Marker::from_u8(*byte)) {
-            Some(Marker::FixMap(_) | Marker::Map16 | Marker::Map32) => self.skip()?,
-            Some(_) => return Err(DecodeError::Malformed("the body is not a map")),
-            None => return Err(TRUNCATED),
+        let fields = match self.marker()? {
+            Marker::FixMap(n) => usize::from(n),
+            Marker::Map16 => self.len(2)?,
+            Marker::Map32 => self.len(4)?,
+            _ => return Err(DecodeError::Malformed("the body is not a map")),
+        };
+        for _ in 0..fields {
+            self.str("a key is not a string")?;
+            self.skip()?;
         }
         Ok(&start[..start.len() - self.rest.len()])
     }
 
-    /// Passes over one value. `open[d]` counts the values still due at depth `d`.
+    /// Passes over one value of the body. `open[d]` counts the values still due at depth `d`.
     fn skip(&mut self) -> Result<(), DecodeError> {
-        // The frame's own array is the first level.
-        let mut open = [0_usize; DEPTH_MAX - 1];
+        // The frame's own array is the first level, its body the second.
+        let mut open = [0_usize; DEPTH_MAX - 2];
         let mut depth = 0;
         let mut due = 1_usize;
         loop {
@@ -133,8 +143,7 @@ impl<'a> Walk<'a> {
                 due = open[depth];
             }
             due -= 1;
-            let values = self.scalar_or_count()?;
-            if values > 0 {
+            if let Some(values) = self.scalar_or_count()? {
                 // Each value takes a byte at least: a count beyond the frame is a lie.
                 if values > self.rest.len() {
                     return Err(TRUNCATED);
@@ -147,10 +156,10 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Passes over a scalar, or the head of an array or map; gives the number of values inside.
-    fn scalar_or_count(&mut self) -> Result<usize, DecodeError> {
-        let marker = self.marker()?;
-        let fixed = match marker {
+    /// Passes over a scalar, or over the head of an array or map: then gives the number of values
+    /// inside.
+    fn scalar_or_count(&mut self) -> Result<Option<usize>, DecodeError> {
+        let fixed = match self.marker()? {
             Marker::FixPos(_) | Marker::FixNeg(_) | Marker::Null | Marker::True | Marker::False => {
                 0
             }
@@ -165,28 +174,28 @@ impl<'a> Walk<'a> {
             Marker::Bin8 => self.len(1)?,
             Marker::Bin16 => self.len(2)?,
             Marker::Bin32 => self.len(4)?,
-            Marker::Ext8 => self.len(1)? + 1,
-            Marker::Ext16 => self.len(2)? + 1,
-            Marker::Ext32 => self.len(4)? + 1,
+            Marker::Ext8 => self.len(1)?.saturating_add(1),
+            Marker::Ext16 => self.len(2)?.saturating_add(1),
+            Marker::Ext32 => self.len(4)?.saturating_add(1),
             Marker::FixStr(n) => return self.text(usize::from(n)),
             Marker::Str8 => return self.len(1).and_then(|n| self.text(n)),
             Marker::Str16 => return self.len(2).and_then(|n| self.text(n)),
             Marker::Str32 => return self.len(4).and_then(|n| self.text(n)),
-            Marker::FixArray(n) => return Ok(usize::from(n)),
-            Marker::Array16 => return self.len(2),
-            Marker::Array32 => return self.len(4),
-            Marker::FixMap(n) => return Ok(usize::from(n) * 2),
-            Marker::Map16 => return Ok(self.len(2)? * 2),
-            Marker::Map32 => return Ok(self.len(4)? * 2),
+            Marker::FixArray(n) => return Ok(Some(usize::from(n))),
+            Marker::Array16 => return self.len(2).map(Some),
+            Marker::Array32 => return self.len(4).map(Some),
+            Marker::FixMap(n) => return Ok(Some(usize::from(n) * 2)),
+            Marker::Map16 => return self.len(2).map(|n| Some(n.saturating_mul(2))),
+            Marker::Map32 => return self.len(4).map(|n| Some(n.saturating_mul(2))),
             Marker::Reserved => return Err(DecodeError::Malformed("the reserved byte 0xc1")),
         };
         self.take(fixed)?;
-        Ok(0)
+        Ok(None)
     }
 
-    fn text(&mut self, n: usize) -> Result<usize, DecodeError> {
+    fn text(&mut self, n: usize) -> Result<Option<usize>, DecodeError> {
         utf8(self.take(n)?)?;
-        Ok(0)
+        Ok(None)
     }
 }
 

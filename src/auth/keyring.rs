@@ -1,0 +1,212 @@
+//! The keys that access tokens are signed with, in one file that only the server reads.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use pasetors::keys::{AsymmetricKeyPair, AsymmetricPublicKey, AsymmetricSecretKey, Generate};
+use pasetors::version4::V4;
+use serde::{Deserialize, Serialize};
+
+/// Keys kept: the one that signs, and earlier ones whose tokens may still be about.
+pub const KEYS_MAX: usize = 8;
+
+/// Why there are no keys to work with.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// The file cannot be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file.
+        path: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Others can read the file.
+    #[error("{path} can be read by others (mode {mode:o}): run chmod 600 {path}")]
+    Permissions {
+        /// Which file.
+        path: String,
+        /// Its mode.
+        mode: u32,
+    },
+    /// The file does not hold keys.
+    #[error("{path} does not hold signing keys: {reason}")]
+    Invalid {
+        /// Which file.
+        path: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
+}
+
+/// One key pair and its name.
+pub struct Key {
+    /// Stands in each token's footer.
+    pub id: String,
+    /// Signs.
+    pub secret: AsymmetricSecretKey<V4>,
+    /// Verifies.
+    pub public: AsymmetricPublicKey<V4>,
+}
+
+/// The keys; the first one signs, all of them verify.
+pub struct Keyring {
+    keys: Vec<Key>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    id: String,
+    secret: String,
+}
+
+impl Keyring {
+    /// Reads the keys, or makes the first one.
+    pub fn open(path: &Path) -> Result<Self, KeyringError> {
+        match fs::read_to_string(path) {
+            Ok(text) => Self::read(path, &text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let ring = Self::generate();
+                ring.save(path)?;
+                Ok(ring)
+            }
+            Err(source) => Err(io(path, source)),
+        }
+    }
+
+    /// Fresh keys that are kept nowhere.
+    pub fn generate() -> Self {
+        Self { keys: vec![fresh_key()] }
+    }
+
+    /// Puts a new key in front; tokens of the earlier ones stay good until they end.
+    pub fn rotate(&mut self) {
+        self.keys.insert(0, fresh_key());
+        self.keys.truncate(KEYS_MAX);
+    }
+
+    /// The key that signs.
+    pub fn signing(&self) -> &Key {
+        // Made with one key, read with at least one, never emptied.
+        &self.keys[0]
+    }
+
+    /// The key of this name.
+    pub fn find(&self, id: &str) -> Option<&Key> {
+        self.keys.iter().find(|key| key.id == id)
+    }
+
+    /// Writes the keys, replacing the file in one step.
+    pub fn save(&self, path: &Path) -> Result<(), KeyringError> {
+        let stored: Vec<_> = self
+            .keys
+            .iter()
+            .map(|key| Stored {
+                id: key.id.clone(),
+                secret: URL_SAFE_NO_PAD.encode(key.secret.as_bytes()),
+            })
+            .collect();
+        let text = serde_json::to_string_pretty(&stored).unwrap_or_default();
+        let write = || {
+            if let Some(dir) = path.parent() {
+                fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+            }
+            let unfinished = path.with_extension("new");
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(true).mode(0o600);
+            let mut file = options.open(&unfinished)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&unfinished, path)
+        };
+        write().map_err(|source| io(path, source))
+    }
+
+    fn read(path: &Path, text: &str) -> Result<Self, KeyringError> {
+        let place = || path.display().to_string();
+        let mode =
+            fs::metadata(path).map_err(|error| io(path, error))?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(KeyringError::Permissions { path: place(), mode });
+        }
+        let invalid = |reason| KeyringError::Invalid { path: place(), reason };
+        let stored: Vec<Stored> =
+            serde_json::from_str(text).map_err(|_| invalid("not the expected JSON"))?;
+        let mut keys = Vec::new();
+        for Stored { id, secret } in stored {
+            let bytes =
+                URL_SAFE_NO_PAD.decode(secret).map_err(|_| invalid("a secret is not base64url"))?;
+            if is_sample(&bytes) {
+                return Err(invalid("a secret is a sample: delete the file to get a fresh one"));
+            }
+            let secret = AsymmetricSecretKey::<V4>::from(&bytes)
+                .map_err(|_| invalid("a secret is not an Ed25519 key pair"))?;
+            let public = AsymmetricPublicKey::<V4>::try_from(&secret)
+                .map_err(|_| invalid("a secret is not an Ed25519 key pair"))?;
+            keys.push(Key { id, secret, public });
+        }
+        if keys.is_empty() {
+            return Err(invalid("there is none"));
+        }
+        Ok(Self { keys })
+    }
+}
+
+/// Keys that somebody typed rather than drew: fewer than eight different bytes in the seed.
+fn is_sample(secret: &[u8]) -> bool {
+    let mut seed: Vec<u8> = secret.iter().take(32).copied().collect();
+    seed.sort_unstable();
+    seed.dedup();
+    seed.len() < 8
+}
+
+fn fresh_key() -> Key {
+    let pair = AsymmetricKeyPair::<V4>::generate().expect("the system has randomness");
+    let id = URL_SAFE_NO_PAD.encode(&pair.public.as_bytes()[..9]);
+    Key { id, secret: pair.secret, public: pair.public }
+}
+
+fn io(path: &Path, source: std::io::Error) -> KeyringError {
+    KeyringError::Io { path: path.display().to_string(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn keys_are_made_once_and_read_by_their_owner_only() {
+        let dir = TempDir::new().expect("a directory");
+        let path = dir.path().join("keys/access-tokens.json");
+        let first = Keyring::open(&path).expect("keys").signing().id.clone();
+        assert_eq!(Keyring::open(&path).expect("keys").signing().id, first);
+        assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("chmod");
+        let error = Keyring::open(&path).err().expect("a refusal").to_string();
+        assert!(error.contains("chmod 600"), "{error}");
+    }
+
+    #[test]
+    fn samples_and_nonsense_are_refused() {
+        let dir = TempDir::new().expect("a directory");
+        let path = dir.path().join("keys.json");
+        let sample = URL_SAFE_NO_PAD.encode([7; 64]);
+        for (text, reason) in [
+            (format!(r#"[{{"id":"x","secret":"{sample}"}}]"#), "sample"),
+            (r#"[{"id":"x","secret":"!"}]"#.to_owned(), "base64url"),
+            ("[]".to_owned(), "none"),
+            ("{}".to_owned(), "JSON"),
+        ] {
+            fs::write(&path, text).expect("a write");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("chmod");
+            let error = Keyring::open(&path).err().expect("a refusal").to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Who is asking: access tokens and the keys they are signed with. Verifies; stores no passwords.
+
+pub mod keyring;
+pub mod principal;
+pub mod token;

@@ -1,0 +1,104 @@
+//! The upgrade (RFC 6455, section 4.2): an HTTP request becomes a socket of ours.
+
+use axum::extract::{Request, State};
+use axum::http::header::{
+    CONNECTION, HeaderMap, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use barterline_protocol::Encoding;
+use hyper::upgrade::{OnUpgrade, Parts};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::Gateway;
+use super::handshake::Handshake;
+
+/// Answers `GET /v1/socket`.
+pub async fn upgrade(State(gateway): State<Gateway>, request: Request) -> Response {
+    match check(&request) {
+        Ok((key, encoding)) => {
+            let on_upgrade = hyper::upgrade::on(request);
+            let task = run(gateway.clone(), on_upgrade, encoding);
+            gateway.0.tasks.spawn(task);
+            let accept = derive_accept_key(key.as_bytes());
+            let headers = [
+                (CONNECTION, "Upgrade".to_owned()),
+                (UPGRADE, "websocket".to_owned()),
+                (SEC_WEBSOCKET_ACCEPT, accept),
+                (SEC_WEBSOCKET_PROTOCOL, encoding.subprotocol().to_owned()),
+            ];
+            (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+        }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// Why a request is no upgrade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NoUpgrade {
+    NotWebSocket,
+    Version,
+    Subprotocol,
+}
+
+impl IntoResponse for NoUpgrade {
+    fn into_response(self) -> Response {
+        let version = [(SEC_WEBSOCKET_VERSION, "13"), (UPGRADE, "websocket")];
+        let (code, detail) = match self {
+            Self::NotWebSocket => ("socket.upgrade_required", "this is a WebSocket endpoint"),
+            Self::Version => ("socket.version_unsupported", "only WebSocket version 13 is spoken"),
+            Self::Subprotocol => (
+                "socket.subprotocol_required",
+                "offer the subprotocol barterline.v1 or barterline.v1.json",
+            ),
+        };
+        let status = match self {
+            Self::NotWebSocket | Self::Version => StatusCode::UPGRADE_REQUIRED,
+            Self::Subprotocol => StatusCode::BAD_REQUEST,
+        };
+        (version, crate::rest::problem::Problem::new(status, code, detail)).into_response()
+    }
+}
+
+fn check(request: &Request) -> Result<(String, Encoding), NoUpgrade> {
+    let headers = request.headers();
+    let is_websocket = request.method() == Method::GET
+        && has_token(headers, &CONNECTION, "upgrade")
+        && has_token(headers, &UPGRADE, "websocket");
+    let key = headers.get(SEC_WEBSOCKET_KEY).and_then(|key| key.to_str().ok());
+    let Some(key) = key.filter(|_| is_websocket) else {
+        return Err(NoUpgrade::NotWebSocket);
+    };
+    if !has_token(headers, &SEC_WEBSOCKET_VERSION, "13") {
+        return Err(NoUpgrade::Version);
+    }
+    let offered =
+        |encoding: &&Encoding| has_token(headers, &SEC_WEBSOCKET_PROTOCOL, encoding.subprotocol());
+    let encoding = Encoding::ALL.iter().find(offered).ok_or(NoUpgrade::Subprotocol)?;
+    Ok((key.to_owned(), *encoding))
+}
+
+/// Whether a comma-separated header holds `token`, in any case.
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
+}
+
+async fn run(gateway: Gateway, on_upgrade: OnUpgrade, encoding: Encoding) {
+    // The peer may be gone before the answer is out; there is nobody to tell.
+    let Ok(upgraded) = on_upgrade.await else {
+        return;
+    };
+    let Ok(Parts { io, read_buf, .. }) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+        tracing::error!("a socket did not come from our listener");
+        return;
+    };
+    let handshake = Handshake::new(gateway.clone(), io.into_inner(), read_buf, encoding);
+    // Boxed, and gone before the connection runs: a task is as large as its largest state.
+    if let Some(connection) = Box::pin(handshake.run()).await {
+        connection.run().await;
+    }
+}

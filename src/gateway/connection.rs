@@ -1,0 +1,304 @@
+//! One connection after `hello`: frames in, noted chats out. One task, one loop, no queue.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use barterline_domain::chat::{Chat, Role};
+use barterline_domain::event::Seq;
+use barterline_domain::ids::ChatId;
+use barterline_protocol::close_code::CloseCode;
+use barterline_protocol::cursor::Cursor;
+use barterline_protocol::limits::ROWS_MAX;
+use barterline_protocol::push::{Live, Rows};
+use barterline_protocol::{Encoding, Outgoing};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
+use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+
+use super::close::refused;
+use super::socket::{SocketIo, WriteHalf};
+use super::{Gateway, dispatch};
+use crate::hub::slot::{Dirty, Slot, Todo};
+use crate::services::chats::ChatError;
+use crate::wire;
+
+/// How long a client may take to answer a close frame.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Chats whose membership a connection remembers: what one person has open at a time.
+const MEMBERSHIPS_MAX: usize = 8;
+
+/// A live connection.
+pub struct Connection {
+    pub(super) gateway: Gateway,
+    pub(super) slot: Arc<Slot>,
+    ws: WebSocketStream<SocketIo>,
+    write: WriteHalf,
+    resume: Option<Resume>,
+    memberships: Vec<(Arc<Chat>, Role)>,
+}
+
+/// How far the client has come.
+pub struct Resume {
+    /// The newest cursor it stored.
+    pub cursor: Option<Cursor>,
+    /// Chats on screen.
+    pub have: Vec<(ChatId, Seq)>,
+}
+
+/// Why a connection ends.
+pub enum Ending {
+    /// The client went.
+    Gone,
+    /// We say why, and go.
+    Close(CloseCode),
+}
+
+impl Connection {
+    pub(super) fn new(
+        gateway: Gateway,
+        ws: WebSocketStream<SocketIo>,
+        write: WriteHalf,
+        slot: Arc<Slot>,
+        resume: Resume,
+    ) -> Self {
+        Self { gateway, slot, ws, write, resume: Some(resume), memberships: Vec::new() }
+    }
+
+    /// Runs until either side ends it.
+    pub async fn run(mut self) {
+        let ending = self.live().await;
+        self.gateway.0.chats.hub().registry().remove(&self.slot);
+        self.gateway.0.metrics.connections.dec();
+        if let Ending::Close(code) = ending {
+            Box::pin(self.say_goodbye(code)).await;
+        }
+    }
+
+    async fn live(&mut self) -> Ending {
+        if let Some(resume) = self.resume.take()
+            && let Err(ending) = Box::pin(self.resume(resume)).await
+        {
+            return ending;
+        }
+        loop {
+            self.slot.flush();
+            let todo = self.slot.todo();
+            let blocked = match todo {
+                Todo::Close(code) => return Ending::Close(code),
+                Todo::Broken => return Ending::Gone,
+                Todo::Announce(since) => {
+                    if let Err(ending) = Box::pin(self.announce(since)).await {
+                        return ending;
+                    }
+                    continue;
+                }
+                Todo::Pull(dirty) => {
+                    Box::pin(self.pull(dirty)).await;
+                    continue;
+                }
+                Todo::WaitForSocket => true,
+                Todo::Nothing => false,
+            };
+            // In order of importance: what others want of this connection, then what its socket
+            // takes, then what it wants itself.
+            tokio::select! {
+                biased;
+                () = self.slot.woken() => {}
+                writable = self.write.writable(), if blocked => {
+                    if writable.is_err() {
+                        return Ending::Gone;
+                    }
+                }
+                message = self.ws.next(), if self.slot.may_read() => {
+                    if let Err(ending) = self.take_in(message).await {
+                        return ending;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn take_in(&mut self, message: Option<Result<Message, WsError>>) -> Result<(), Ending> {
+        let bytes: Bytes = match (message, self.slot.encoding) {
+            (Some(Ok(Message::Binary(bytes))), Encoding::MsgPack) => bytes,
+            (Some(Ok(Message::Text(text))), Encoding::Json) => text.into(),
+            (Some(Ok(Message::Binary(_) | Message::Text(_))), _) => {
+                return Err(Ending::Close(CloseCode::WrongFrameType));
+            }
+            (Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))), _) => {
+                self.slot.heard(self.gateway.0.clock.now());
+                return Ok(());
+            }
+            (None | Some(Ok(Message::Close(_))), _) => {
+                self.slot.flush();
+                return Err(Ending::Gone);
+            }
+            (Some(Err(WsError::Io(_) | WsError::ConnectionClosed)), _) => return Err(Ending::Gone),
+            (Some(Err(error)), _) => return Err(Ending::Close(close_code_of(&error))),
+        };
+        self.slot.heard(self.gateway.0.clock.now());
+        dispatch::dispatch(self, &bytes).await.map_err(Ending::Close)
+    }
+
+    /// Announces what changed since the client's cursor, then goes live.
+    async fn resume(&mut self, resume: Resume) -> Result<(), Ending> {
+        let position = self.gateway.0.chats.position();
+        // A cursor of another epoch, of another server or from the future counts as none.
+        let since = resume.cursor.and_then(|cursor| cursor.parts().ok());
+        let since =
+            since.filter(|(epoch, at)| *epoch == position.epoch && *at <= position.position);
+        for (chat, seq) in resume.have {
+            if let Err(refusal) = self.note_have(chat, seq).await {
+                self.slot.answer(None, &refused(&refusal, Some(chat), None));
+            }
+        }
+        self.announce(since.map_or(0, |(_, at)| at)).await
+    }
+
+    async fn note_have(&mut self, chat: ChatId, seq: Seq) -> Result<(), ChatError> {
+        let row = self.gateway.0.chats.row(self.slot.user, chat).await?;
+        if seq > row.head {
+            return Err(ChatError::SeqAhead { head: row.head });
+        }
+        if seq < row.head {
+            self.slot.note(chat, seq.next(), self.gateway.0.chats.hub().delivered());
+        }
+        Ok(())
+    }
+
+    async fn announce(&mut self, mut since: u64) -> Result<(), Ending> {
+        let gateway = self.gateway.clone();
+        let chats = &gateway.0.chats;
+        // Read before the rows: whatever changes meanwhile is noted for this connection.
+        let delivered = chats.hub().delivered();
+        loop {
+            let page = match chats.changed_after(self.slot.user, since, ROWS_MAX).await {
+                Ok(page) => page,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot announce an inbox");
+                    return Err(Ending::Close(CloseCode::Overloaded));
+                }
+            };
+            // A seller hears of a chat with its first message.
+            let shown =
+                page.rows.iter().filter(|row| row.role == Role::Buyer || row.head > Seq::ZERO);
+            let rows: Vec<_> = shown.map(wire::row).collect();
+            if !rows.is_empty() {
+                self.slot.answer(None, &Outgoing::Rows(Rows { rows }));
+            }
+            self.drain().await?;
+            match page.next {
+                Some(next) => since = next,
+                None => break,
+            }
+        }
+        let cursor = Cursor::new(chats.position().epoch, delivered);
+        self.slot.answer(None, &Outgoing::Live(Live { cursor }));
+        self.slot.go_live();
+        Ok(())
+    }
+
+    /// Waits until the socket has taken most of what waits for it.
+    async fn drain(&self) -> Result<(), Ending> {
+        loop {
+            self.slot.flush();
+            match self.slot.todo() {
+                Todo::WaitForSocket => {
+                    tokio::select! {
+                        biased;
+                        () = self.slot.woken() => {}
+                        writable = self.write.writable() => {
+                            writable.map_err(|_| Ending::Gone)?;
+                        }
+                    }
+                }
+                Todo::Close(code) => return Err(Ending::Close(code)),
+                Todo::Broken => return Err(Ending::Gone),
+                Todo::Announce(_) | Todo::Pull(_) | Todo::Nothing => return Ok(()),
+            }
+        }
+    }
+
+    /// Sends what a chat has and this connection lacks.
+    async fn pull(&mut self, dirty: Dirty) {
+        let gateway = self.gateway.clone();
+        let chats = &gateway.0.chats;
+        if dirty.marks {
+            self.slot.take_marks(dirty.chat);
+            if let Ok(row) = chats.row(self.slot.user, dirty.chat).await {
+                for (role, marks) in [(row.role, row.marks), (row.role.other(), row.peer_marks)] {
+                    let moved = crate::hub::slot::marks_moved(dirty.chat, role, marks);
+                    self.slot.answer(None, &Outgoing::Marks(moved));
+                }
+            }
+        }
+        let pulled = match self.membership(dirty.chat).await {
+            Ok((chat, _)) => chats.hub().pull(&self.slot, &chat, dirty).await.map_err(Into::into),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = pulled {
+            // The client sees a gap and asks by itself; it is answered with the cause.
+            tracing::warn!(%error, chat = %dirty.chat, "cannot push a chat");
+            self.slot.forget(dirty.chat);
+        }
+    }
+
+    /// The chat and the side its user is on, remembered for the chats in use.
+    pub(super) async fn membership(
+        &mut self,
+        chat: ChatId,
+    ) -> Result<(Arc<Chat>, Role), ChatError> {
+        if let Some((known, role)) = self.memberships.iter().find(|(known, _)| known.id == chat) {
+            return Ok((Arc::clone(known), *role));
+        }
+        let found = self.gateway.0.chats.membership(self.slot.user, chat).await?;
+        if self.memberships.len() == MEMBERSHIPS_MAX {
+            self.memberships.remove(0);
+        }
+        self.memberships.push(found.clone());
+        Ok(found)
+    }
+
+    async fn say_goodbye(mut self, code: CloseCode) {
+        self.slot.put_close(code, retry_after(code));
+        let goodbye = async {
+            loop {
+                self.slot.flush();
+                match self.slot.todo() {
+                    Todo::Broken => return,
+                    Todo::Close(_) | Todo::WaitForSocket if self.slot.waits() => {
+                        if self.write.writable().await.is_err() {
+                            return;
+                        }
+                    }
+                    _ => break,
+                }
+            }
+            // Until the client answers the close frame; what it says meanwhile is not heard.
+            while let Some(Ok(_)) = self.ws.next().await {}
+        };
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, goodbye).await;
+    }
+}
+
+/// How long a client should wait, in milliseconds, before it comes again.
+fn retry_after(code: CloseCode) -> Option<u64> {
+    match code.verdict() {
+        barterline_protocol::close_code::Verdict::RetryAfter => Some(5_000),
+        _ => None,
+    }
+}
+
+/// What a failure of the WebSocket layer means.
+pub fn close_code_of(error: &WsError) -> CloseCode {
+    match error {
+        WsError::Capacity(CapacityError::MessageTooLong { .. }) => CloseCode::FrameTooLarge,
+        WsError::Io(error) if error.kind() == ErrorKind::InvalidData => CloseCode::Malformed,
+        WsError::Utf8(_) => CloseCode::Malformed,
+        WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => CloseCode::GoingAway,
+        _ => CloseCode::WebSocketViolation,
+    }
+}

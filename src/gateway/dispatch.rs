@@ -1,0 +1,144 @@
+//! Request kind to one service call, and its answer to a frame. Nothing else.
+
+use barterline_domain::event::Seq;
+use barterline_domain::marks::Marks;
+use barterline_protocol::close_code::CloseCode;
+use barterline_protocol::cursor::Cursor;
+use barterline_protocol::error_code::ErrorCode;
+use barterline_protocol::limits::PAGE_EVENTS_MAX;
+use barterline_protocol::request::{Auth, Mark, Open, Ping, Pull, Send};
+use barterline_protocol::response::{Authed, Done, ErrorBody, Page};
+use barterline_protocol::{DecodeError, Frame, Outgoing, Request};
+use barterline_storage::chat_log::Range;
+
+use super::close::{error, refused};
+use super::connection::Connection;
+use crate::services::accounts::AuthError;
+use crate::services::chats;
+use crate::wire;
+
+/// Carries out one frame. `Err` ends the connection.
+pub async fn dispatch(connection: &mut Connection, bytes: &[u8]) -> Result<(), CloseCode> {
+    let (reference, message) = match connection.slot.encoding.decode::<Request>(bytes) {
+        Ok(Frame { reference, message }) => (reference, message),
+        Err(DecodeError::Malformed(_)) => return Err(CloseCode::Malformed),
+        Err(DecodeError::UnknownKind { reference, .. }) => {
+            let unknown = Outgoing::Error(error(ErrorCode::UnknownKind));
+            connection.slot.answer(reference, &unknown);
+            return Ok(());
+        }
+        Err(DecodeError::InvalidBody { reference, reason }) => {
+            let invalid = ErrorBody { message: reason, ..error(ErrorCode::InvalidRequest) };
+            connection.slot.answer(reference, &Outgoing::Error(invalid));
+            return Ok(());
+        }
+    };
+    match message {
+        // The hot path: everything it needs is at hand but for the first message to a chat.
+        Request::Send(request) => send(connection, reference, request).await,
+        Request::Ping(_) => answer_ping(connection, reference),
+        Request::Pong(_) => {}
+        Request::Hello(_) => return Err(CloseCode::HelloTwice),
+        Request::Mark(request) => Box::pin(mark(connection, reference, request)).await,
+        Request::Pull(request) => Box::pin(pull(connection, reference, request)).await,
+        Request::Open(request) => Box::pin(open(connection, reference, request)).await,
+        Request::Auth(request) => Box::pin(auth(connection, reference, request)).await,
+    }
+    Ok(())
+}
+
+async fn send(connection: &mut Connection, reference: Option<u32>, request: Send) {
+    let Send { chat, id, base, kind, text } = request;
+    let sent = match connection.membership(chat).await {
+        Ok((chat, role)) => {
+            let message = chats::Send { id, base, kind, text };
+            let slot = &connection.slot;
+            connection.gateway.0.chats.send(&chat, role, slot, reference, message)
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(refusal) = sent {
+        connection.slot.answer(reference, &refused(&refusal, Some(chat), Some(id)));
+    }
+}
+
+fn answer_ping(connection: &Connection, reference: Option<u32>) {
+    let pong = Ping { cursor: cursor(connection) };
+    connection.slot.answer(reference, &Outgoing::Pong(pong));
+}
+
+/// The newest cursor, if everything before it has been written to this connection.
+fn cursor(connection: &Connection) -> Option<Cursor> {
+    let chats = &connection.gateway.0.chats;
+    // Read first: what is delivered after it is above it.
+    let delivered = chats.hub().delivered();
+    let epoch = chats.position().epoch;
+    connection.slot.is_clean().then(|| Cursor::new(epoch, delivered))
+}
+
+async fn mark(connection: &mut Connection, reference: Option<u32>, request: Mark) {
+    let Mark { chat, delivered, read } = request;
+    let slot = &connection.slot;
+    let marks = Marks::new(delivered.unwrap_or(Seq::ZERO), read.unwrap_or(Seq::ZERO));
+    let marked = connection.gateway.0.chats.mark(slot.user, chat, slot.device, marks).await;
+    let answer = match marked {
+        Ok(()) => Outgoing::Ok(Done {}),
+        Err(refusal) => refused(&refusal, Some(chat), None),
+    };
+    slot.answer(reference, &answer);
+}
+
+async fn pull(connection: &mut Connection, reference: Option<u32>, request: Pull) {
+    let Pull { chat, after, before, limit } = request;
+    let slot = &connection.slot;
+    let range = match (after, before) {
+        (Some(_), Some(_)) => {
+            let message = "either after or before, not both".to_owned();
+            let invalid = ErrorBody { message, ..error(ErrorCode::InvalidRequest) };
+            slot.answer(reference, &Outgoing::Error(invalid));
+            return;
+        }
+        (Some(after), None) => Some(Range::After(after)),
+        (None, Some(before)) => Some(Range::Before(before)),
+        (None, None) => None,
+    };
+    let limit = limit.map_or(PAGE_EVENTS_MAX, |limit| limit as usize);
+    let history = connection.gateway.0.chats.history(slot.user, chat, range, limit).await;
+    let answer = match history {
+        Ok(history) => {
+            let events = history.events.iter().map(|event| wire::event(chat, event)).collect();
+            Outgoing::Page(Page { chat, events, head: history.head })
+        }
+        Err(refusal) => refused(&refusal, Some(chat), None),
+    };
+    slot.answer(reference, &answer);
+}
+
+async fn open(connection: &mut Connection, reference: Option<u32>, request: Open) {
+    let slot = &connection.slot;
+    let answer = match connection.gateway.0.chats.open(slot.user, request.listing).await {
+        Ok(opened) => Outgoing::Chat(wire::row(&opened.row)),
+        Err(refusal) => refused(&refusal, None, None),
+    };
+    slot.answer(reference, &answer);
+}
+
+async fn auth(connection: &mut Connection, reference: Option<u32>, request: Auth) {
+    use crate::auth::token::TokenError;
+
+    let slot = &connection.slot;
+    let answer = match connection.gateway.0.accounts.authenticate(&request.token).await {
+        Ok(principal) if principal.user == slot.user && principal.session == slot.session => {
+            slot.renew(principal.expires_at);
+            Outgoing::Authed(Authed { token_expires_at: principal.expires_at })
+        }
+        Ok(_) | Err(AuthError::Token(TokenError::Invalid) | AuthError::Revoked) => {
+            Outgoing::Error(error(ErrorCode::TokenInvalid))
+        }
+        Err(AuthError::Token(TokenError::Expired)) => {
+            Outgoing::Error(error(ErrorCode::TokenExpired))
+        }
+        Err(AuthError::Store(_)) => Outgoing::Error(error(ErrorCode::Unavailable)),
+    };
+    slot.answer(reference, &answer);
+}

@@ -1,0 +1,194 @@
+//! Before `hello`: one timeout, one frame, then it becomes a [`Connection`].
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use barterline_domain::clock::Timestamp;
+use barterline_protocol::close_code::CloseCode;
+use barterline_protocol::hello::{Hello, VERSION, Welcome};
+use barterline_protocol::limits::{FRAME_BYTES_MAX, HAVE_MAX, Limits};
+use barterline_protocol::{DecodeError, Encoding, Frame, Outgoing, Request};
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+
+use super::Gateway;
+use super::connection::{Connection, Resume, close_code_of};
+use super::socket::{SocketIo, WriteHalf};
+use crate::auth::principal::Principal;
+use crate::auth::token::TokenError;
+use crate::hub::slot::{Identity, Outlet, Slot};
+use crate::services::accounts::AuthError;
+use crate::wire::outgoing;
+
+/// Read at once, and kept for as long as the connection lives: the largest part of an idle
+/// connection. Larger frames grow the buffer for their time.
+const READ_BUFFER_BYTES: usize = 1024;
+
+/// A socket of nobody yet.
+pub struct Handshake {
+    gateway: Gateway,
+    socket: TcpStream,
+    early: Bytes,
+    encoding: Encoding,
+}
+
+/// A socket whose `hello` was heard.
+struct Introduced {
+    hello: Hello,
+    reference: Option<u32>,
+    principal: Principal,
+}
+
+impl Handshake {
+    /// A socket that was just upgraded; `early` came with the request.
+    pub fn new(gateway: Gateway, socket: TcpStream, early: Bytes, encoding: Encoding) -> Self {
+        Self { gateway, socket, early, encoding }
+    }
+
+    /// Waits for `hello` and answers it. `None`: the client went, or was told why not.
+    pub async fn run(self) -> Option<Connection> {
+        let Self { gateway, socket, early, encoding } = self;
+        let (read, write) = socket.into_split();
+        let write = WriteHalf::new(write);
+        let io = SocketIo::new(read, write.clone(), early);
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER_BYTES)
+            .write_buffer_size(0)
+            .max_message_size(Some(FRAME_BYTES_MAX))
+            .max_frame_size(Some(FRAME_BYTES_MAX));
+        let mut ws = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+        let hello = hello(&gateway, &mut ws, encoding);
+        let introduced = tokio::select! {
+            biased;
+            () = gateway.0.stop.cancelled() => Err(CloseCode::GoingAway),
+            result = tokio::time::timeout(gateway.0.settings.hello_timeout, hello) => {
+                result.unwrap_or(Err(CloseCode::HelloTimeout))
+            }
+        };
+        match introduced {
+            Ok(Some(introduced)) => Some(connect(gateway, ws, write, encoding, introduced)),
+            Ok(None) => None,
+            Err(code) => {
+                let mut goodbye = Vec::new();
+                outgoing::put_close(&mut goodbye, encoding, code, None);
+                // A client that does not read its goodbye does without it.
+                let _ = write.try_write(&goodbye);
+                // Taking in what is on its way keeps the kernel from resetting the connection
+                // before the goodbye has arrived.
+                let drain = async { while let Some(Ok(_)) = ws.next().await {} };
+                let _ = tokio::time::timeout(super::connection::CLOSE_TIMEOUT, drain).await;
+                None
+            }
+        }
+    }
+}
+
+/// The first frame. `Ok(None)`: the client went.
+async fn hello(
+    gateway: &Gateway,
+    ws: &mut WebSocketStream<SocketIo>,
+    encoding: Encoding,
+) -> Result<Option<Introduced>, CloseCode> {
+    loop {
+        let bytes = match (ws.next().await, encoding) {
+            (Some(Ok(Message::Binary(bytes))), Encoding::MsgPack) => bytes,
+            (Some(Ok(Message::Text(text))), Encoding::Json) => text.into(),
+            (Some(Ok(Message::Binary(_) | Message::Text(_))), _) => {
+                return Err(CloseCode::WrongFrameType);
+            }
+            (Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))), _) => {
+                let _ = ws.flush().await;
+                continue;
+            }
+            (
+                None
+                | Some(Ok(Message::Close(_)) | Err(WsError::ConnectionClosed | WsError::Io(_))),
+                _,
+            ) => {
+                return Ok(None);
+            }
+            (Some(Err(error)), _) => return Err(close_code_of(&error)),
+        };
+        let (hello, reference) = match encoding.decode::<Request>(&bytes) {
+            Ok(Frame { reference, message: Request::Hello(hello) }) => (hello, reference),
+            Ok(_) | Err(DecodeError::UnknownKind { .. }) => return Err(CloseCode::HelloExpected),
+            Err(DecodeError::Malformed(_) | DecodeError::InvalidBody { .. }) => {
+                return Err(CloseCode::Malformed);
+            }
+        };
+        if !hello.versions.contains(&VERSION) {
+            return Err(CloseCode::VersionUnsupported);
+        }
+        if hello.have.len() > HAVE_MAX {
+            return Err(CloseCode::Malformed);
+        }
+        let principal = match gateway.0.accounts.authenticate(&hello.token).await {
+            Ok(principal) => principal,
+            Err(error) => return Err(token_close_code(&error)),
+        };
+        return Ok(Some(Introduced { hello, reference, principal }));
+    }
+}
+
+/// What a refused token means for a connection.
+pub fn token_close_code(error: &AuthError) -> CloseCode {
+    match error {
+        AuthError::Token(TokenError::Expired) => CloseCode::TokenExpired,
+        AuthError::Token(TokenError::Invalid) => CloseCode::TokenInvalid,
+        AuthError::Revoked => CloseCode::SessionRevoked,
+        AuthError::Store(error) => {
+            tracing::warn!(%error, "cannot check a session");
+            CloseCode::Overloaded
+        }
+    }
+}
+
+fn connect(
+    gateway: Gateway,
+    mut ws: WebSocketStream<SocketIo>,
+    write: WriteHalf,
+    encoding: Encoding,
+    introduced: Introduced,
+) -> Connection {
+    let Introduced { hello, reference, principal } = introduced;
+    let now = gateway.0.clock.now();
+    let identity = Identity {
+        user: principal.user,
+        session: principal.session,
+        device: hello.device,
+        token_expires_at: principal.expires_at,
+    };
+    let id = gateway.0.next_slot.fetch_add(1, Ordering::Relaxed);
+    let slot = Slot::new(id, identity, encoding, Box::new(write.clone()), now);
+    let slot = Arc::new(slot);
+    ws.get_mut().write_through(Arc::clone(&slot));
+    slot.answer(reference, &Outgoing::Welcome(welcome(&gateway, &principal, now)));
+    // From here on events are noted for this connection: nothing falls between the announcement
+    // and the live stream.
+    gateway.0.chats.hub().registry().add(Arc::clone(&slot));
+    gateway.0.metrics.connections.inc();
+    if gateway.0.stop.is_cancelled() {
+        // Everybody else was asked to go before this one came.
+        slot.close(CloseCode::GoingAway);
+    }
+    let resume = Resume { cursor: hello.cursor, have: hello.have };
+    Connection::new(gateway, ws, write, slot, resume)
+}
+
+fn welcome(gateway: &Gateway, principal: &Principal, now: Timestamp) -> Welcome {
+    let heartbeat = gateway.0.settings.heartbeat.as_millis();
+    Welcome {
+        version: VERSION,
+        user: principal.user,
+        session: principal.session,
+        now,
+        token_expires_at: principal.expires_at,
+        heartbeat_ms: u64::try_from(heartbeat).unwrap_or(u64::MAX),
+        limits: Limits::default(),
+        features: Vec::new(),
+    }
+}

@@ -1,0 +1,104 @@
+//! Signs of life, for all connections by one task: a connection has no timer of its own.
+
+use std::time::Duration;
+
+use barterline_protocol::Outgoing;
+use barterline_protocol::close_code::CloseCode;
+use barterline_protocol::cursor::Cursor;
+use barterline_protocol::request::Ping;
+
+use super::Gateway;
+
+/// How often a part of the connections is looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// Heartbeats that a silent connection may miss.
+const MISSED_MAX: u32 = 3;
+
+impl Gateway {
+    /// Pings connections, closes silent ones and those whose token has ended, and lets the hub
+    /// forget idle rooms; until the gateway stops.
+    pub async fn run_heartbeat(self) {
+        let mut ticks = tokio::time::interval(TICK);
+        let mut tick = 0;
+        loop {
+            tokio::select! {
+                biased;
+                () = self.0.stop.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            tick += 1;
+            self.beat(tick);
+            if tick % 10 == 0 {
+                self.0.chats.hub().evict_idle_rooms();
+            }
+        }
+    }
+
+    /// Looks at one part of the connections, so that all are looked at in one heartbeat.
+    fn beat(&self, tick: u64) {
+        let parts = self.0.settings.heartbeat.as_secs().max(1);
+        let silent_after = self.0.settings.heartbeat * MISSED_MAX;
+        let now = self.0.clock.now();
+        let hub = self.0.chats.hub();
+        let delivered = hub.delivered();
+        let epoch = self.0.chats.position().epoch;
+        let mut due = Vec::new();
+        hub.registry().each(|slot| {
+            if slot.id % parts == tick % parts {
+                due.push(std::sync::Arc::clone(slot));
+            }
+        });
+        for slot in due {
+            if now >= slot.token_expires_at() {
+                slot.close(CloseCode::TokenExpired);
+            } else if now.since(slot.heard_at()) >= silent_after {
+                slot.close(CloseCode::Silent);
+            } else {
+                let cursor = slot.is_clean().then(|| Cursor::new(epoch, delivered));
+                slot.answer_if_room(&Outgoing::Ping(Ping { cursor }));
+                slot.flush();
+            }
+        }
+    }
+
+    /// Asks every connection to go. New ones are refused from here on.
+    pub fn stop(&self) {
+        self.0.stop.cancel();
+        self.0.chats.hub().registry().each(|slot| slot.close(CloseCode::GoingAway));
+    }
+
+    /// Closes the connections of a session that was logged out or revoked.
+    pub fn close_session(
+        &self,
+        user: barterline_domain::ids::UserId,
+        session: barterline_domain::ids::SessionId,
+    ) {
+        self.0.chats.hub().registry().each_of(user, |slot| {
+            if slot.session == session {
+                slot.close(CloseCode::SessionRevoked);
+            }
+        });
+    }
+}
+
+impl Gateway {
+    /// Closes the connections of sessions as they are ended, until the gateway stops.
+    pub async fn run_revocations(self) {
+        use tokio::sync::broadcast::error::RecvError;
+
+        let mut revocations = self.0.accounts.revocations();
+        loop {
+            let revoked = tokio::select! {
+                biased;
+                () = self.0.stop.cancelled() => return,
+                revoked = revocations.recv() => revoked,
+            };
+            match revoked {
+                Ok(revoked) => self.close_session(revoked.user, revoked.session),
+                // Those that were missed are refused at their next request or token.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The edge of sockets: frames in, one service call each, frames out. Holds no rule about who may
+//! do what.
+
+pub mod accept;
+mod close;
+mod connection;
+mod dispatch;
+mod handshake;
+pub mod heartbeat;
+mod socket;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use barterline_domain::clock::Clock;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::services::accounts::Accounts;
+use crate::services::chats::Chats;
+use crate::telemetry::metrics::HubMetrics;
+
+/// What every connection is made of.
+#[derive(Clone)]
+pub struct Gateway(Arc<Inner>);
+
+struct Inner {
+    chats: Chats,
+    accounts: Accounts,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+    metrics: HubMetrics,
+    next_slot: AtomicU64,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Times that clients are held to.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// For `hello` to come.
+    pub hello_timeout: Duration,
+    /// Between signs of life.
+    pub heartbeat: Duration,
+}
+
+impl Gateway {
+    /// The edge over these services. Connections end when `stop` is cancelled; `tasks` counts them.
+    pub fn new(
+        chats: Chats,
+        accounts: Accounts,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+        metrics: HubMetrics,
+        stop: CancellationToken,
+        tasks: TaskTracker,
+    ) -> Self {
+        let next_slot = AtomicU64::new(1);
+        Self(Arc::new(Inner { chats, accounts, clock, settings, metrics, next_slot, stop, tasks }))
+    }
+}

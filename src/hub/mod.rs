@@ -1,0 +1,432 @@
+//! The core: rooms, connections, and the way between them.
+//!
+//! A chat's room lives in one of a fixed number of shards, each behind a lock that is held for
+//! short, pure turns (docs/decisions/0002). When the store has committed a group, one task takes
+//! each event to its room and to the connections of both people, and then writes once to every
+//! socket that got something. What a socket does not take is pulled later by the connection's own
+//! task, from the ring or the store: the same way a client catches up after an absence.
+//!
+//! Lock order: shard, then registry, then slot. Nothing waits while it holds one.
+
+pub mod registry;
+pub mod ring;
+pub mod room;
+pub mod slot;
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use barterline_domain::chat::{Chat, Participants, Role};
+use barterline_domain::clock::Clock;
+use barterline_domain::event::{Author, Event, Seq};
+use barterline_domain::ids::{ChatId, ClientId};
+use barterline_protocol::error_code::{Advice, ErrorCode};
+use barterline_protocol::limits::PUSH_EVENTS_MAX;
+use barterline_protocol::push::Behind;
+use barterline_protocol::response::ErrorBody;
+use barterline_protocol::{Encoding, Outgoing};
+use barterline_storage::chat_log::{
+    Append, AppendError, AppendOutcome, ChatLog, Committed, Outcomes, Range,
+};
+use barterline_storage::error::StoreError;
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use crate::telemetry::metrics::HubMetrics;
+use crate::wire::{self, outgoing};
+use registry::Registry;
+use ring::{Entry, RING_EVENTS_MAX};
+use room::{Command, Effect, Found, Input, Refusal, Room, Snapshot};
+use slot::{Dirty, Slot};
+
+/// Locks that rooms are spread over: enough that two cores seldom meet.
+const SHARDS: usize = 64;
+/// A room in which nothing happened for so long is forgotten.
+const ROOM_IDLE: Duration = Duration::from_mins(1);
+/// Events read from the store in one step of a pull.
+const PULL_EVENTS: usize = 100;
+/// What a client waits before it sends a refused message again.
+const RETRY_AFTER_MS: u64 = 1_000;
+
+/// The hub's handle.
+#[derive(Clone)]
+pub struct Hub(Arc<Inner>);
+
+struct Inner {
+    shards: Vec<Mutex<HashMap<ChatId, Room>>>,
+    hasher: std::hash::RandomState,
+    registry: Registry,
+    log: Arc<dyn ChatLog>,
+    clock: Arc<dyn Clock>,
+    /// Inbox position up to which every change has been delivered or noted.
+    delivered: AtomicU64,
+    metrics: HubMetrics,
+}
+
+impl Hub {
+    /// A hub over `log`, whose outcomes up to `position` were delivered before its time.
+    pub fn new(
+        log: Arc<dyn ChatLog>,
+        clock: Arc<dyn Clock>,
+        position: u64,
+        metrics: HubMetrics,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hasher: std::hash::RandomState::new(),
+            registry: Registry::default(),
+            log,
+            clock,
+            delivered: AtomicU64::new(position),
+            metrics,
+        }))
+    }
+
+    /// Who is connected.
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    /// Inbox position up to which every change has been delivered to or noted on every connection.
+    pub fn delivered(&self) -> u64 {
+        self.0.delivered.load(Ordering::Acquire)
+    }
+
+    /// Says something in a chat, for the connection `slot`. The answer goes out on it.
+    pub fn send(
+        &self,
+        chat: &Arc<Chat>,
+        slot: &Arc<Slot>,
+        reference: Option<u32>,
+        command: Command,
+    ) {
+        let id = command.id;
+        if slot.begin_send(chat.id, id, reference).is_err() {
+            self.0.metrics.refused.inc();
+            let error = refusal_error(ErrorCode::AfterRefused, chat.id, id, None, None);
+            slot.answer(reference, &error);
+            return;
+        }
+        self.step(chat, Input::Send(command));
+    }
+
+    /// Runs one turn of a room and carries out what follows from it.
+    fn step(&self, chat: &Arc<Chat>, input: Input) {
+        let mut effects = Vec::new();
+        {
+            let mut shard = self.shard(chat.id).lock();
+            let room = shard.entry(chat.id).or_insert_with(|| self.room());
+            room.step(input, &mut effects);
+            self.hand_over(chat, &mut effects);
+        }
+        self.carry_out(chat, effects);
+    }
+
+    fn room(&self) -> Room {
+        Room::new(self.0.log.pipelines(), self.0.clock.now())
+    }
+
+    fn shard(&self, chat: ChatId) -> &Mutex<HashMap<ChatId, Room>> {
+        let hash = self.0.hasher.hash_one(chat);
+        &self.0.shards[hash as usize % SHARDS]
+    }
+
+    /// Hands appends to the store, under the lock of the shard, so that they keep their order.
+    fn hand_over(&self, chat: &Arc<Chat>, effects: &mut Vec<Effect>) {
+        for effect in effects.extract_if(.., |effect| matches!(effect, Effect::Append { .. })) {
+            if let Effect::Append { expected_head, events } = effect {
+                self.0.log.append(Append { chat: Arc::clone(chat), expected_head, events });
+            }
+        }
+    }
+
+    fn carry_out(&self, chat: &Arc<Chat>, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                // Handed over under the lock.
+                Effect::Append { .. } => {}
+                Effect::Repeat { author, id, seq, at } => {
+                    self.0.metrics.repeats.inc();
+                    self.each_author_slot(&chat.participants, author, |slot| {
+                        if slot.repeat(chat.id, id, seq, at) {
+                            slot.flush();
+                        }
+                    });
+                }
+                Effect::Refuse { author, id, refusal } => self.refuse(chat, author, id, refusal),
+                Effect::Load => {
+                    let (hub, chat) = (self.clone(), Arc::clone(chat));
+                    tokio::spawn(async move {
+                        let snapshot = hub.snapshot(&chat).await;
+                        hub.step(&chat, Input::Loaded(snapshot));
+                    });
+                }
+                Effect::Search { after, before, author, id } => {
+                    let (hub, chat) = (self.clone(), Arc::clone(chat));
+                    tokio::spawn(async move {
+                        let found = hub.search(&chat, after, before, author, id).await;
+                        hub.step(&chat, Input::Searched(found));
+                    });
+                }
+            }
+        }
+    }
+
+    fn refuse(&self, chat: &Chat, author: Author, id: ClientId, refusal: Refusal) {
+        self.0.metrics.refused.inc();
+        let (code, head) = match refusal {
+            Refusal::SeqAhead { head } => (ErrorCode::SeqAhead, Some(head)),
+            Refusal::BaseOld { head } => (ErrorCode::BaseOld, Some(head)),
+            Refusal::IdConflict => (ErrorCode::IdConflict, None),
+            Refusal::Busy => (ErrorCode::Busy, None),
+            Refusal::Unavailable => (ErrorCode::Unavailable, None),
+        };
+        let retryable = code.advice() == Advice::Retry;
+        let retry_after_ms = retryable.then_some(RETRY_AFTER_MS);
+        let error = refusal_error(code, chat.id, id, head, retry_after_ms);
+        self.each_author_slot(&chat.participants, author, |slot| {
+            if slot.refuse(chat.id, id, &error, retryable) {
+                slot.flush();
+            }
+        });
+    }
+
+    fn each_author_slot(
+        &self,
+        participants: &Participants,
+        author: Author,
+        f: impl FnMut(&Arc<Slot>),
+    ) {
+        let user = match author {
+            Author::Buyer => participants.buyer,
+            Author::Seller => participants.seller,
+            // The server waits on no connection.
+            Author::System => return,
+        };
+        self.0.registry.each_of(user, f);
+    }
+
+    /// Reads the live end of a chat; `None` when the store cannot say.
+    async fn snapshot(&self, chat: &Chat) -> Option<Snapshot> {
+        let head = match self.0.log.head(chat.id).await {
+            Ok(head) => head?,
+            Err(error) => {
+                tracing::warn!(%error, chat = %chat.id, "cannot load a room");
+                return None;
+            }
+        };
+        let range = Range::Before(head.head.next());
+        match self.0.log.read(chat.id, range, RING_EVENTS_MAX).await {
+            Ok(events) => {
+                // Events may have become durable between the two reads.
+                let newest = events.iter().filter(|event| event.seq <= head.head);
+                let newest = newest.map(|event| encode(chat.id, event)).collect();
+                Some(Snapshot { head: head.head, state: head.state, newest })
+            }
+            Err(error) => {
+                tracing::warn!(%error, chat = %chat.id, "cannot load a room");
+                None
+            }
+        }
+    }
+
+    /// Looks for the event that `author` named `id` between `after` and `before`.
+    async fn search(
+        &self,
+        chat: &Chat,
+        mut after: Seq,
+        before: Seq,
+        author: Author,
+        id: ClientId,
+    ) -> Result<Option<Found>, ()> {
+        while after.next() < before {
+            let events = self.0.log.read(chat.id, Range::After(after), PULL_EVENTS).await;
+            let events = events.map_err(|error| {
+                tracing::warn!(%error, chat = %chat.id, "cannot search a chat");
+            })?;
+            let Some(last) = events.last() else { break };
+            after = last.seq;
+            let found = events.iter().find(|event| event.id == id && event.author == author);
+            if let Some(Event { seq, at, digest, .. }) = found {
+                return Ok(Some(Found { seq: *seq, at: *at, digest: *digest }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes the store's outcomes to rooms and connections until the store is closed.
+    pub async fn run_delivery(self, mut outcomes: Outcomes) {
+        while let Some(committed) = outcomes.recv().await {
+            self.deliver(committed);
+        }
+    }
+
+    /// Delivers one committed group: every socket that gets something is written to once.
+    fn deliver(&self, committed: Committed) {
+        let before = self.delivered();
+        let mut touched: Vec<Arc<Slot>> = Vec::new();
+        self.0.metrics.groups.inc();
+        for outcome in committed.appends {
+            self.deliver_append(outcome, before, &mut touched);
+        }
+        for moved in committed.marks {
+            let frame = slot::marks_moved(moved.chat.id, moved.role, moved.marks);
+            for role in [Role::Buyer, Role::Seller] {
+                self.0.registry.each_of(moved.chat.participants.user(role), |slot| {
+                    if slot.deliver_marks(&frame, before) {
+                        touched.push(Arc::clone(slot));
+                    }
+                });
+            }
+        }
+        self.0.delivered.store(committed.position, Ordering::Release);
+        for slot in touched {
+            slot.flush();
+        }
+    }
+
+    fn deliver_append(&self, outcome: AppendOutcome, before: u64, touched: &mut Vec<Arc<Slot>>) {
+        let AppendOutcome { chat, events, result } = outcome;
+        let input = match result {
+            Ok(()) => {
+                self.0.metrics.events.inc_by(events.len() as u64);
+                Input::Appended(events.iter().map(|event| encode(chat.id, event)).collect())
+            }
+            Err(AppendError::Conflict { .. } | AppendError::Unknown) => Input::Overtaken(events),
+            Err(AppendError::Unavailable(_)) => Input::Failed(events),
+        };
+        let entries = match &input {
+            Input::Appended(entries) => entries.clone(),
+            _ => Vec::new(),
+        };
+        let mut effects = Vec::new();
+        {
+            // Ring and connections learn of an event in one turn: a pull, which takes the same
+            // lock, neither misses nor doubles it.
+            let mut shard = self.shard(chat.id).lock();
+            let room = shard.entry(chat.id).or_insert_with(|| self.room());
+            room.step(input, &mut effects);
+            self.hand_over(&chat, &mut effects);
+            for entry in &entries {
+                for role in [Role::Buyer, Role::Seller] {
+                    self.0.registry.each_of(chat.participants.user(role), |slot| {
+                        self.0.metrics.deliveries.inc();
+                        if slot.deliver(chat.id, entry, before) {
+                            touched.push(Arc::clone(slot));
+                        }
+                    });
+                }
+            }
+        }
+        self.carry_out(&chat, effects);
+    }
+
+    /// Sends a connection what it lacks of a chat, as far as its socket takes it: one step; the
+    /// caller comes again while the chat is noted.
+    pub async fn pull(
+        &self,
+        slot: &Slot,
+        chat: &Arc<Chat>,
+        dirty: Dirty,
+    ) -> Result<(), StoreError> {
+        let Some(from) = dirty.from else {
+            slot.put_entries(chat.id, std::iter::empty(), true);
+            return Ok(());
+        };
+        let after = Seq(from.0.saturating_sub(1));
+        if self.put_from_ring(slot, chat.id, after) {
+            return Ok(());
+        }
+        let Some(head) = self.0.log.head(chat.id).await? else {
+            slot.forget(chat.id);
+            return Ok(());
+        };
+        if head.head.0.saturating_sub(after.0) > PUSH_EVENTS_MAX {
+            let behind = Behind { chat: chat.id, after, head: head.head };
+            slot.answer(None, &Outgoing::Behind(behind));
+            slot.forget(chat.id);
+            return Ok(());
+        }
+        let events = self.0.log.read(chat.id, Range::After(after), PULL_EVENTS).await?;
+        if events.is_empty() {
+            self.load_room(chat).await;
+        }
+        let entries: Vec<_> = events.iter().map(|event| encode(chat.id, event)).collect();
+        let last = entries.last().map_or(after, |entry| entry.seq);
+        slot.put_entries(chat.id, entries.iter(), false);
+        if last >= head.head {
+            // The end is decided with the room at hand, so that nothing falls between.
+            self.load_room(chat).await;
+        }
+        Ok(())
+    }
+
+    /// Sends what the ring has above `after`; `false` if the ring does not reach back so far.
+    fn put_from_ring(&self, slot: &Slot, chat: ChatId, after: Seq) -> bool {
+        let shard = self.shard(chat).lock();
+        let entries = shard.get(&chat).and_then(|room| room.events_above(after));
+        let Some(entries) = entries else { return false };
+        slot.put_entries(chat, entries, true);
+        true
+    }
+
+    /// Makes sure that a room knows its head.
+    async fn load_room(&self, chat: &Arc<Chat>) {
+        let snapshot = self.snapshot(chat).await;
+        let mut effects = Vec::new();
+        {
+            let mut shard = self.shard(chat.id).lock();
+            let room = shard.entry(chat.id).or_insert_with(|| self.room());
+            if room.knows_nothing() && snapshot.is_some() {
+                room.step(Input::Loaded(snapshot), &mut effects);
+                self.hand_over(chat, &mut effects);
+            }
+        }
+        self.carry_out(chat, effects);
+    }
+
+    /// Forgets rooms in which nothing happened for a while.
+    pub fn evict_idle_rooms(&self) {
+        let now = self.0.clock.now().as_millis();
+        let before = now.saturating_sub(u64::try_from(ROOM_IDLE.as_millis()).unwrap_or(u64::MAX));
+        let before = barterline_domain::clock::Timestamp::from_millis(before);
+        let mut rooms = 0;
+        for shard in &self.0.shards {
+            let mut shard = shard.lock();
+            shard.retain(|_, room| !room.is_idle_since(before));
+            if shard.capacity() > 4 * shard.len() {
+                shard.shrink_to_fit();
+            }
+            rooms += shard.len();
+        }
+        self.0.metrics.rooms.set(i64::try_from(rooms).unwrap_or(i64::MAX));
+    }
+}
+
+/// Encodes an event once, for everybody.
+fn encode(chat: ChatId, event: &Event) -> Entry {
+    let mut message = Vec::with_capacity(256);
+    let frame = Outgoing::Event(wire::event(chat, event));
+    outgoing::put(&mut message, Encoding::MsgPack, None, &frame);
+    Entry::new(event, Bytes::copy_from_slice(&message))
+}
+
+fn refusal_error(
+    code: ErrorCode,
+    chat: ChatId,
+    id: ClientId,
+    head: Option<Seq>,
+    retry_after_ms: Option<u64>,
+) -> Outgoing {
+    Outgoing::Error(ErrorBody {
+        code: code.name().to_owned(),
+        message: wire::explain(code).to_owned(),
+        chat: Some(chat),
+        id: Some(id),
+        head,
+        retry_after_ms,
+    })
+}

@@ -1,0 +1,436 @@
+//! A room: the live end of one chat's log. Pure: inputs in, effects out, no clock, no I/O.
+//!
+//! It numbers what is said, knows what was said before, and keeps the newest events at hand. What
+//! it cannot decide from memory it asks for by an effect, and keeps later commands in order behind.
+//! It never says that something happened: only the store's outcome does (G1, G4).
+
+use std::collections::VecDeque;
+
+use barterline_domain::clock::Timestamp;
+use barterline_domain::event::{Author, Event, EventKind, RequestDigest, Seq, SmallState};
+use barterline_domain::ids::ClientId;
+use barterline_protocol::limits::BASE_DISTANCE_MAX;
+
+use super::ring::{Entry, Ring};
+
+/// Commands that wait for a load or a search before a room refuses more.
+const QUEUE_MAX: usize = 256;
+/// Events on their way to the store before a room refuses more: four full connections.
+const PENDING_MAX: usize = 256;
+
+/// Something somebody wants to say.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// Who.
+    pub author: Author,
+    /// Their name for it.
+    pub id: ClientId,
+    /// Digest of the request.
+    pub digest: RequestDigest,
+    /// An earlier success of this command lies above.
+    pub base: Seq,
+    /// What.
+    pub kind: EventKind,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// Why a command was refused. Nothing changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// `base` lies above the newest number.
+    SeqAhead {
+        /// The newest number.
+        head: Seq,
+    },
+    /// `base` lies too far back to search from.
+    BaseOld {
+        /// The newest number.
+        head: Seq,
+    },
+    /// The id names something else already.
+    IdConflict,
+    /// Too much at once.
+    Busy,
+    /// The store takes nothing at the moment.
+    Unavailable,
+}
+
+/// What has to be done for a room.
+#[derive(Debug)]
+pub enum Effect {
+    /// Hand these to the store. They follow `expected_head`.
+    Append {
+        /// The head they were numbered from.
+        expected_head: Seq,
+        /// The events.
+        events: Vec<Event>,
+    },
+    /// This command was carried out earlier: tell its author the same number again.
+    Repeat {
+        /// Who asks.
+        author: Author,
+        /// The name.
+        id: ClientId,
+        /// The number it was given.
+        seq: Seq,
+        /// When it was taken.
+        at: Timestamp,
+    },
+    /// Tell the author no.
+    Refuse {
+        /// Who asks.
+        author: Author,
+        /// The name.
+        id: ClientId,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// Read head, state and newest events, and come back with [`Input::Loaded`].
+    Load,
+    /// Look for an event above `after` and below `before`; come back with [`Input::Searched`].
+    Search {
+        /// Below the first event to look at.
+        after: Seq,
+        /// Above the last event to look at.
+        before: Seq,
+        /// Whose.
+        author: Author,
+        /// By which name.
+        id: ClientId,
+    },
+}
+
+/// What happens to a room.
+#[derive(Debug)]
+pub enum Input {
+    /// Somebody speaks.
+    Send(Command),
+    /// The store was read; `None` when it could not be.
+    Loaded(Option<Snapshot>),
+    /// The log was searched; `Err` when it could not be.
+    Searched(Result<Option<Found>, ()>),
+    /// The oldest events on their way are durable.
+    Appended(Vec<Entry>),
+    /// Another node was faster, or nobody knows: these start again from the store.
+    Overtaken(Vec<Event>),
+    /// The store refused these, and will refuse what is behind them.
+    Failed(Vec<Event>),
+}
+
+/// The live end of a chat as the store has it.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Newest durable number.
+    pub head: Seq,
+    /// Small state there.
+    pub state: SmallState,
+    /// The newest events, ascending, up to `head`.
+    pub newest: Vec<Entry>,
+}
+
+/// An event that a search found.
+#[derive(Debug, Clone, Copy)]
+pub struct Found {
+    /// Its number.
+    pub seq: Seq,
+    /// When it was taken.
+    pub at: Timestamp,
+    /// Digest of its request.
+    pub digest: RequestDigest,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Knows nothing, and has not asked.
+    Unknown,
+    /// Waits for a snapshot.
+    Loading,
+    /// Waits for a search on behalf of the first queued command, up to below this number.
+    Searching {
+        before: Seq,
+    },
+    Ready,
+}
+
+/// An event on its way: numbered, not durable.
+#[derive(Debug)]
+struct Pending {
+    seq: Seq,
+    author: Author,
+    id: ClientId,
+    digest: RequestDigest,
+    base: Seq,
+}
+
+/// The live end of one chat.
+#[derive(Debug)]
+pub struct Room {
+    phase: Phase,
+    /// Newest durable number.
+    head: Seq,
+    /// Newest number given out, and the small state there.
+    taken: Seq,
+    state: SmallState,
+    ring: Ring,
+    /// Everything between `head` and `taken`.
+    pending: VecDeque<Pending>,
+    /// The newest of `pending`, which the store has not been handed yet.
+    waiting: Vec<Event>,
+    /// Commands not decided yet.
+    queue: VecDeque<Command>,
+    /// Whether an append may be started before the outcome of the last is known.
+    pipelines: bool,
+    last_active: Timestamp,
+}
+
+impl Room {
+    /// A room that knows nothing yet; its first command makes it ask.
+    pub fn new(pipelines: bool, now: Timestamp) -> Self {
+        Self {
+            phase: Phase::Unknown,
+            head: Seq::ZERO,
+            taken: Seq::ZERO,
+            state: SmallState::default(),
+            ring: Ring::default(),
+            pending: VecDeque::new(),
+            waiting: Vec::new(),
+            queue: VecDeque::new(),
+            pipelines,
+            last_active: now,
+        }
+    }
+
+    /// The newest durable events above `seq`, or `None` when they are not all at hand.
+    pub fn events_above(&self, seq: Seq) -> Option<impl Iterator<Item = &Entry>> {
+        let known = !matches!(self.phase, Phase::Unknown | Phase::Loading);
+        (known && self.ring.covers(seq, self.head)).then(|| self.ring.above(seq))
+    }
+
+    /// Whether no snapshot has been taken in since the room was made or set back.
+    pub fn knows_nothing(&self) -> bool {
+        self.pending.is_empty() && matches!(self.phase, Phase::Unknown | Phase::Loading)
+    }
+
+    /// Whether nothing happened since `before` and nothing is on its way.
+    pub fn is_idle_since(&self, before: Timestamp) -> bool {
+        self.last_active < before
+            && self.pending.is_empty()
+            && self.queue.is_empty()
+            && matches!(self.phase, Phase::Ready | Phase::Unknown)
+    }
+
+    /// Takes one input.
+    pub fn step(&mut self, input: Input, effects: &mut Vec<Effect>) {
+        match input {
+            Input::Send(command) => self.send(command, effects),
+            Input::Loaded(snapshot) => self.loaded(snapshot, effects),
+            Input::Searched(result) => self.searched(result, effects),
+            Input::Appended(entries) => self.appended(entries, effects),
+            Input::Overtaken(events) => self.overtaken(events, effects),
+            Input::Failed(events) => self.failed(&events, effects),
+        }
+    }
+
+    fn send(&mut self, command: Command, effects: &mut Vec<Effect>) {
+        self.last_active = command.at;
+        if self.phase == Phase::Ready {
+            debug_assert!(self.queue.is_empty());
+            self.decide(command, effects);
+            self.hand_over(effects);
+        } else if self.queue.len() < QUEUE_MAX {
+            self.queue.push_back(command);
+            self.ask_to_load(effects);
+        } else {
+            effects.push(refuse(&command, Refusal::Busy));
+        }
+    }
+
+    /// Asks for a snapshot, unless one was asked for or something is still on its way.
+    fn ask_to_load(&mut self, effects: &mut Vec<Effect>) {
+        if self.phase == Phase::Unknown && self.pending.is_empty() {
+            self.phase = Phase::Loading;
+            effects.push(Effect::Load);
+        }
+    }
+
+    fn loaded(&mut self, snapshot: Option<Snapshot>, effects: &mut Vec<Effect>) {
+        if !self.knows_nothing() {
+            // Another load was faster.
+            return;
+        }
+        let Some(snapshot) = snapshot else {
+            // The next command asks again.
+            self.phase = Phase::Unknown;
+            for command in std::mem::take(&mut self.queue) {
+                effects.push(refuse(&command, Refusal::Unavailable));
+            }
+            return;
+        };
+        self.phase = Phase::Ready;
+        self.head = snapshot.head;
+        self.taken = snapshot.head;
+        self.state = snapshot.state;
+        self.ring = Ring::default();
+        for entry in snapshot.newest {
+            self.ring.push(entry);
+        }
+        self.drain(effects);
+    }
+
+    /// Carries out what waited, in order, until something has to be asked for.
+    fn drain(&mut self, effects: &mut Vec<Effect>) {
+        while self.phase == Phase::Ready {
+            let Some(command) = self.queue.pop_front() else {
+                break;
+            };
+            self.decide(command, effects);
+        }
+        self.hand_over(effects);
+    }
+
+    /// Decides one command against everything durable and on its way (the law of the head).
+    fn decide(&mut self, command: Command, effects: &mut Vec<Effect>) {
+        let Command { author, id, base, digest, .. } = command;
+        if let Some(known) = self.known(&command) {
+            match known {
+                Known::OnItsWay(same) | Known::Durable(Found { digest: same, .. })
+                    if same != digest =>
+                {
+                    effects.push(refuse(&command, Refusal::IdConflict));
+                }
+                Known::Durable(Found { seq, at, .. }) => {
+                    effects.push(Effect::Repeat { author, id, seq, at });
+                }
+                // Its author hears when the first is durable.
+                Known::OnItsWay(_) => {}
+            }
+        } else if base > self.taken {
+            effects.push(refuse(&command, Refusal::SeqAhead { head: self.head }));
+        } else if self.head.0.saturating_sub(base.0) > BASE_DISTANCE_MAX {
+            effects.push(refuse(&command, Refusal::BaseOld { head: self.head }));
+        } else if self.ring.covers(base, self.head) || DEDUPE_IS_OFF {
+            self.number(command, effects);
+        } else {
+            let before = self.ring.oldest().unwrap_or(self.head.next());
+            self.phase = Phase::Searching { before };
+            self.queue.push_front(command);
+            effects.push(Effect::Search { after: base, before, author, id });
+        }
+    }
+
+    /// An earlier success of the command, in memory.
+    fn known(&self, command: &Command) -> Option<Known> {
+        if DEDUPE_IS_OFF {
+            return None;
+        }
+        let Command { author, id, base, .. } = *command;
+        let mut pending = self.pending.iter();
+        if let Some(same) = pending.find(|pending| pending.id == id && pending.author == author) {
+            return Some(Known::OnItsWay(same.digest));
+        }
+        let Entry { seq, at, digest, .. } = *self.ring.find(base, author, id)?;
+        Some(Known::Durable(Found { seq, at, digest }))
+    }
+
+    /// Gives the command the next number.
+    fn number(&mut self, command: Command, effects: &mut Vec<Effect>) {
+        if self.pending.len() >= PENDING_MAX {
+            effects.push(refuse(&command, Refusal::Busy));
+            return;
+        }
+        let Command { author, id, digest, base, kind, at } = command;
+        let seq = self.taken.next();
+        self.taken = seq;
+        self.state = self.state.after(author, &kind);
+        self.pending.push_back(Pending { seq, author, id, digest, base });
+        self.waiting.push(Event { seq, at, author, id, digest, kind, after: self.state });
+    }
+
+    /// Hands what is numbered to the store, if it may be handed now.
+    fn hand_over(&mut self, effects: &mut Vec<Effect>) {
+        let handed = self.pending.len() - self.waiting.len();
+        if self.waiting.is_empty() || (handed > 0 && !self.pipelines) {
+            return;
+        }
+        let expected_head = Seq(self.taken.0 - self.waiting.len() as u64);
+        effects.push(Effect::Append { expected_head, events: std::mem::take(&mut self.waiting) });
+    }
+
+    fn searched(&mut self, result: Result<Option<Found>, ()>, effects: &mut Vec<Effect>) {
+        let Phase::Searching { before } = self.phase else {
+            // The room was set back meanwhile; the command is decided anew.
+            return;
+        };
+        self.phase = Phase::Ready;
+        let Some(mut command) = self.queue.pop_front() else {
+            return;
+        };
+        let Command { author, id, .. } = command;
+        match result {
+            Err(()) => effects.push(refuse(&command, Refusal::Unavailable)),
+            Ok(Some(found)) if found.digest == command.digest => {
+                effects.push(Effect::Repeat { author, id, seq: found.seq, at: found.at });
+            }
+            Ok(Some(_)) => effects.push(refuse(&command, Refusal::IdConflict)),
+            Ok(None) => {
+                // Nothing below `before` is it; what came since is looked at like anything else.
+                command.base = Seq(before.0 - 1);
+                self.decide(command, effects);
+            }
+        }
+        self.drain(effects);
+    }
+
+    fn appended(&mut self, entries: Vec<Entry>, effects: &mut Vec<Effect>) {
+        for entry in entries {
+            let expected = self.pending.pop_front();
+            debug_assert!(expected.is_some_and(|pending| pending.seq == entry.seq));
+            self.head = entry.seq;
+            self.ring.push(entry);
+        }
+        self.hand_over(effects);
+    }
+
+    /// Puts everything on its way back in front of the queue, to be decided against the new head.
+    fn overtaken(&mut self, mut events: Vec<Event>, effects: &mut Vec<Effect>) {
+        if self.pipelines {
+            // What is behind them is on its way too and could be decided out of order.
+            self.failed(&events, effects);
+            return;
+        }
+        events.append(&mut self.waiting);
+        let pending = std::mem::take(&mut self.pending);
+        for (event, pending) in events.into_iter().zip(pending).rev() {
+            let Event { at, author, id, digest, kind, .. } = event;
+            self.queue.push_front(Command { author, id, digest, base: pending.base, kind, at });
+        }
+        self.phase = Phase::Unknown;
+        self.ask_to_load(effects);
+    }
+
+    /// Refuses what the store refused. The head is read anew before anything else is numbered.
+    fn failed(&mut self, events: &[Event], effects: &mut Vec<Effect>) {
+        for event in events.iter().chain(&std::mem::take(&mut self.waiting)) {
+            let Event { author, id, .. } = *event;
+            effects.push(Effect::Refuse { author, id, refusal: Refusal::Unavailable });
+            self.pending.retain(|pending| pending.seq != event.seq);
+        }
+        self.phase = Phase::Unknown;
+        if !self.queue.is_empty() {
+            self.ask_to_load(effects);
+        }
+    }
+}
+
+/// Planted fault: no search for the client id. Breaks G2 on purpose.
+const DEDUPE_IS_OFF: bool = cfg!(feature = "fault-no-dedupe");
+
+enum Known {
+    OnItsWay(RequestDigest),
+    Durable(Found),
+}
+
+fn refuse(command: &Command, refusal: Refusal) -> Effect {
+    Effect::Refuse { author: command.author, id: command.id, refusal }
+}

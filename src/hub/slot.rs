@@ -1,0 +1,485 @@
+//! One connection as the hub sees it: what is still to be sent, and how it leaves.
+//!
+//! There is no queue of messages. A slot holds the bytes that the socket would not take yet
+//! (bounded), and which chats have something new from which number on (bounded; beyond, one flag
+//! says "ask the inbox"). The delivering task writes straight to the socket; when the socket is
+//! full, the connection's own task goes on from here when it can (G7).
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use barterline_domain::chat::Role;
+use barterline_domain::clock::Timestamp;
+use barterline_domain::event::Seq;
+use barterline_domain::ids::{ChatId, ClientId, DeviceId, SessionId, UserId};
+use barterline_protocol::close_code::CloseCode;
+use barterline_protocol::limits::IN_FLIGHT_MAX;
+use barterline_protocol::push::MarksMoved;
+use barterline_protocol::response::Ack;
+use barterline_protocol::{Encoding, Outgoing};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::ring::Entry;
+use crate::wire::outgoing;
+
+/// Bytes that may wait for one socket before deliveries to it are only noted.
+pub const WAITING_BYTES_MAX: usize = 16 * 1024;
+/// Chats noted one by one before the inbox is asked instead.
+const DIRTY_MAX: usize = 256;
+/// Sends refused as retryable that are remembered.
+const REFUSED_MAX: usize = 64;
+
+/// The way to a socket. Knows nothing of frames.
+pub trait Outlet: Send + Sync {
+    /// Writes what the socket takes now.
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;
+}
+
+/// One live connection.
+pub struct Slot {
+    /// Unique in this process.
+    pub id: u64,
+    /// Whose.
+    pub user: UserId,
+    /// By which log-in.
+    pub session: SessionId,
+    /// On which device.
+    pub device: DeviceId,
+    /// How frames are written.
+    pub encoding: Encoding,
+    outlet: Box<dyn Outlet>,
+    out: Mutex<Out>,
+    /// Wakes the connection's task.
+    wake: Notify,
+    /// Milliseconds since the epoch: when something was last heard from the client.
+    heard_at: AtomicU64,
+    /// Milliseconds since the epoch: when the token ends.
+    token_expires_at: AtomicU64,
+}
+
+#[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about one socket")]
+struct Out {
+    /// Bytes for the socket; the first `sent` of them have left.
+    bytes: Vec<u8>,
+    sent: usize,
+    /// The replay after `hello` is over.
+    live: bool,
+    /// The socket took less than it was given: its task waits until it takes more.
+    blocked: bool,
+    /// Stands in the delivering task's list of this turn.
+    touched: bool,
+    /// What is to be pulled, and the inbox position before the first of it.
+    dirty: Vec<Dirty>,
+    dirty_since: u64,
+    /// More than could be noted: announce what changed since this inbox position.
+    overflow: Option<u64>,
+    /// Sends that wait for their answer.
+    in_flight: Vec<InFlight>,
+    /// Sends refused as retryable: what follows in their chats is refused until they come again.
+    refused: Vec<(ChatId, ClientId)>,
+    /// Reading stopped because too many sends wait for their answer.
+    reader_waits: bool,
+    closing: Option<CloseCode>,
+    broken: bool,
+}
+
+/// One chat with something to be pulled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dirty {
+    /// Which.
+    pub chat: ChatId,
+    /// The first event not sent; `None` when only marks moved.
+    pub from: Option<Seq>,
+    /// Marks moved.
+    pub marks: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct InFlight {
+    chat: ChatId,
+    id: ClientId,
+    reference: Option<u32>,
+}
+
+/// What the connection's task has to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Todo {
+    /// Close with this code.
+    Close(CloseCode),
+    /// The socket is broken.
+    Broken,
+    /// Wait until the socket takes more.
+    WaitForSocket,
+    /// Announce what changed since this inbox position.
+    Announce(u64),
+    /// Pull this chat.
+    Pull(Dirty),
+    /// Nothing.
+    Nothing,
+}
+
+/// Who is on a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity {
+    /// Whose.
+    pub user: UserId,
+    /// By which log-in.
+    pub session: SessionId,
+    /// On which device.
+    pub device: DeviceId,
+    /// Until when.
+    pub token_expires_at: Timestamp,
+}
+
+impl Slot {
+    /// A connection that is not live yet: deliveries are noted, not sent.
+    pub fn new(
+        id: u64,
+        identity: Identity,
+        encoding: Encoding,
+        outlet: Box<dyn Outlet>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            user: identity.user,
+            session: identity.session,
+            device: identity.device,
+            encoding,
+            outlet,
+            out: Mutex::default(),
+            wake: Notify::new(),
+            heard_at: AtomicU64::new(now.as_millis()),
+            token_expires_at: AtomicU64::new(identity.token_expires_at.as_millis()),
+        }
+    }
+
+    /// Waits until the connection's task has something to do.
+    pub async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    /// Notes a sign of life.
+    pub fn heard(&self, now: Timestamp) {
+        self.heard_at.store(now.as_millis(), Ordering::Relaxed);
+    }
+
+    /// When something was last heard.
+    pub fn heard_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.heard_at.load(Ordering::Relaxed))
+    }
+
+    /// Puts a later end to the token.
+    pub fn renew(&self, expires_at: Timestamp) {
+        self.token_expires_at.store(expires_at.as_millis(), Ordering::Relaxed);
+    }
+
+    /// When the token ends.
+    pub fn token_expires_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.token_expires_at.load(Ordering::Relaxed))
+    }
+
+    /// Asks the connection's task to say goodbye.
+    pub fn close(&self, code: CloseCode) {
+        self.out.lock().closing.get_or_insert(code);
+        self.wake.notify_one();
+    }
+
+    /// Delivers an event, or notes that it is to be pulled. `true` if this is the first thing for
+    /// this connection in the turn: flush it at the end.
+    pub fn deliver(&self, chat: ChatId, entry: &Entry, position_before: u64) -> bool {
+        let mut out = self.out.lock();
+        if out.takes_more() {
+            out.put_entry(self.encoding, chat, entry);
+            out.wake_reader(&self.wake);
+            !std::mem::replace(&mut out.touched, true)
+        } else {
+            out.note(chat, Some(entry.seq), position_before);
+            out.wake_if_live(&self.wake);
+            false
+        }
+    }
+
+    /// Delivers moved marks, or notes them.
+    pub fn deliver_marks(&self, moved: &MarksMoved, position_before: u64) -> bool {
+        let mut out = self.out.lock();
+        if out.takes_more() {
+            outgoing::put(&mut out.bytes, self.encoding, None, &Outgoing::Marks(moved.clone()));
+            !std::mem::replace(&mut out.touched, true)
+        } else {
+            out.note(moved.chat, None, position_before);
+            out.wake_if_live(&self.wake);
+            false
+        }
+    }
+
+    /// Appends an answer. The caller flushes, and asks [`Slot::may_read`] before it reads on.
+    pub fn answer(&self, reference: Option<u32>, message: &Outgoing) {
+        outgoing::put(&mut self.out.lock().bytes, self.encoding, reference, message);
+    }
+
+    /// Appends a message that may as well be left out, unless others wait for the socket.
+    pub fn answer_if_room(&self, message: &Outgoing) {
+        let mut out = self.out.lock();
+        if out.live && out.bytes.is_empty() {
+            outgoing::put(&mut out.bytes, self.encoding, None, message);
+        }
+    }
+
+    /// Whether bytes wait for the socket.
+    pub fn waits(&self) -> bool {
+        !self.out.lock().bytes.is_empty()
+    }
+
+    /// Appends bytes that the WebSocket layer wants to send: pongs and the echo of a close.
+    pub fn put_raw(&self, bytes: &[u8]) {
+        self.out.lock().bytes.extend_from_slice(bytes);
+    }
+
+    /// Appends `bye` and the close frame.
+    pub fn put_close(&self, code: CloseCode, retry_after_ms: Option<u64>) {
+        outgoing::put_close(&mut self.out.lock().bytes, self.encoding, code, retry_after_ms);
+    }
+
+    /// Writes what the socket takes. A short write leaves the rest to the connection's task.
+    pub fn flush(&self) {
+        let mut out = self.out.lock();
+        out.touched = false;
+        while out.sent < out.bytes.len() {
+            match self.outlet.try_write(&out.bytes[out.sent..]) {
+                Ok(n) if n > 0 => out.sent += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if !out.blocked {
+                        out.blocked = true;
+                        self.wake.notify_one();
+                    }
+                    return;
+                }
+                Ok(_) | Err(_) => {
+                    out.broken = true;
+                    out.bytes = Vec::new();
+                    out.sent = 0;
+                    self.wake.notify_one();
+                    return;
+                }
+            }
+        }
+        out.blocked = false;
+        out.sent = 0;
+        // An idle connection holds no buffer.
+        out.bytes = Vec::new();
+    }
+
+    /// Whether the connection may read its next frame: not while its answers wait for the socket,
+    /// nor while too many of its sends wait for theirs.
+    pub fn may_read(&self) -> bool {
+        let mut out = self.out.lock();
+        out.reader_waits = out.in_flight.len() >= IN_FLIGHT_MAX;
+        out.bytes.len() - out.sent < WAITING_BYTES_MAX && !out.reader_waits
+    }
+
+    /// What the connection's task has to do next.
+    pub fn todo(&self) -> Todo {
+        let mut out = self.out.lock();
+        if out.broken {
+            return Todo::Broken;
+        }
+        if let Some(code) = out.closing {
+            return Todo::Close(code);
+        }
+        if out.bytes.len() - out.sent >= WAITING_BYTES_MAX || out.blocked {
+            return Todo::WaitForSocket;
+        }
+        if !out.live {
+            return Todo::Nothing;
+        }
+        if let Some(since) = out.overflow.take() {
+            out.live = false;
+            return Todo::Announce(since);
+        }
+        out.dirty.first().copied().map_or(Todo::Nothing, Todo::Pull)
+    }
+
+    /// The announcement is over: from here on deliveries are sent.
+    pub fn go_live(&self) {
+        self.out.lock().live = true;
+        self.wake.notify_one();
+    }
+
+    /// Appends pulled events of a chat, as many as may wait for the socket, and notes how far it
+    /// came. With `complete` the entries are all there is: when they have all been taken, the chat
+    /// is clean. To be called under the lock of the chat's shard, so that no delivery falls between.
+    pub fn put_entries<'a>(
+        &self,
+        chat: ChatId,
+        entries: impl Iterator<Item = &'a Entry>,
+        complete: bool,
+    ) {
+        let mut out = self.out.lock();
+        let mut next = None;
+        let mut all = true;
+        for entry in entries {
+            if out.bytes.len() - out.sent >= WAITING_BYTES_MAX {
+                all = false;
+                break;
+            }
+            out.put_entry(self.encoding, chat, entry);
+            next = Some(entry.seq.next());
+        }
+        let Some(at) = out.dirty.iter().position(|dirty| dirty.chat == chat) else {
+            return;
+        };
+        if all && complete {
+            out.dirty.swap_remove(at);
+        } else if let (Some(next), Some(from)) = (next, &mut out.dirty[at].from) {
+            *from = next.max(*from);
+        }
+    }
+
+    /// Forgets what was noted of a chat: the client has been told to pull it by itself.
+    pub fn forget(&self, chat: ChatId) {
+        self.out.lock().dirty.retain(|dirty| dirty.chat != chat);
+    }
+
+    /// Forgets that marks of a chat moved; what moves from here on is noted anew.
+    pub fn take_marks(&self, chat: ChatId) {
+        let mut out = self.out.lock();
+        if let Some(dirty) = out.dirty.iter_mut().find(|dirty| dirty.chat == chat) {
+            dirty.marks = false;
+        }
+    }
+
+    /// Notes that a chat is to be pulled from `from` on.
+    pub fn note(&self, chat: ChatId, from: Seq, position_before: u64) {
+        self.out.lock().note(chat, Some(from), position_before);
+    }
+
+    /// Whether everything delivered so far has been written or stands in the bytes to be written:
+    /// only then may a cursor be sent.
+    pub fn is_clean(&self) -> bool {
+        let out = self.out.lock();
+        out.live && out.dirty.is_empty() && out.overflow.is_none()
+    }
+
+    /// Notes a send that waits for its answer. `Err` names the send that has to come again first.
+    pub fn begin_send(
+        &self,
+        chat: ChatId,
+        id: ClientId,
+        reference: Option<u32>,
+    ) -> Result<(), ClientId> {
+        let mut out = self.out.lock();
+        if let Some(at) = out.refused.iter().position(|(refused, _)| *refused == chat) {
+            if out.refused[at].1 != id {
+                return Err(out.refused[at].1);
+            }
+            out.refused.swap_remove(at);
+        }
+        out.in_flight.push(InFlight { chat, id, reference });
+        Ok(())
+    }
+
+    /// Answers a send that has an earlier success.
+    pub fn repeat(&self, chat: ChatId, id: ClientId, seq: Seq, at: Timestamp) -> bool {
+        let mut out = self.out.lock();
+        let Some(InFlight { reference, .. }) = out.settle(chat, id) else {
+            return false;
+        };
+        let ack = Outgoing::Ack(Ack { chat, id, seq, at, repeat: true });
+        outgoing::put(&mut out.bytes, self.encoding, reference, &ack);
+        out.wake_reader(&self.wake);
+        !std::mem::replace(&mut out.touched, true)
+    }
+
+    /// Answers a send with `error`; remembers it if it was refused as retryable. `false` if this
+    /// connection did not send it.
+    pub fn refuse(&self, chat: ChatId, id: ClientId, error: &Outgoing, retryable: bool) -> bool {
+        let mut out = self.out.lock();
+        let Some(InFlight { reference, .. }) = out.settle(chat, id) else {
+            return false;
+        };
+        outgoing::put(&mut out.bytes, self.encoding, reference, error);
+        out.wake_reader(&self.wake);
+        if retryable && !out.refused.iter().any(|(refused, _)| *refused == chat) {
+            if out.refused.len() == REFUSED_MAX {
+                out.refused.remove(0);
+            }
+            out.refused.push((chat, id));
+        }
+        true
+    }
+}
+
+impl Out {
+    fn takes_more(&self) -> bool {
+        self.live
+            && self.dirty.is_empty()
+            && self.overflow.is_none()
+            && !self.broken
+            && self.bytes.len() - self.sent < WAITING_BYTES_MAX
+    }
+
+    /// Appends an event, or the acknowledgement if this connection sent it.
+    fn put_entry(&mut self, encoding: Encoding, chat: ChatId, entry: &Entry) {
+        if let Some(InFlight { reference, .. }) = self.settle(chat, entry.id) {
+            let Entry { seq, at, id, .. } = *entry;
+            let ack = Outgoing::Ack(Ack { chat, id, seq, at, repeat: false });
+            outgoing::put(&mut self.bytes, encoding, reference, &ack);
+        } else {
+            outgoing::put_encoded(&mut self.bytes, encoding, &entry.message);
+        }
+    }
+
+    /// Takes the send `id` out of those that wait.
+    fn settle(&mut self, chat: ChatId, id: ClientId) -> Option<InFlight> {
+        let same = |waiting: &InFlight| waiting.id == id && waiting.chat == chat;
+        let at = self.in_flight.iter().position(same)?;
+        let settled = self.in_flight.remove(at);
+        if self.in_flight.is_empty() {
+            self.in_flight = Vec::new();
+        }
+        Some(settled)
+    }
+
+    fn note(&mut self, chat: ChatId, seq: Option<Seq>, position_before: u64) {
+        if self.overflow.is_some() {
+            return;
+        }
+        if self.dirty.is_empty() {
+            self.dirty_since = position_before;
+        }
+        if let Some(dirty) = self.dirty.iter_mut().find(|dirty| dirty.chat == chat) {
+            dirty.marks |= seq.is_none();
+            dirty.from = match (dirty.from, seq) {
+                (Some(from), Some(seq)) => Some(from.min(seq)),
+                (from, seq) => from.or(seq),
+            };
+        } else if self.dirty.len() < DIRTY_MAX {
+            self.dirty.push(Dirty { chat, from: seq, marks: seq.is_none() });
+        } else {
+            self.dirty = Vec::new();
+            self.overflow = Some(self.dirty_since);
+        }
+    }
+
+    /// Lets the connection read on, if it waited for an answer.
+    fn wake_reader(&mut self, wake: &Notify) {
+        if std::mem::take(&mut self.reader_waits) {
+            wake.notify_one();
+        }
+    }
+
+    fn wake_if_live(&self, wake: &Notify) {
+        if self.live && !self.blocked {
+            wake.notify_one();
+        }
+    }
+}
+
+/// A participant's marks as they go out.
+pub fn marks_moved(chat: ChatId, role: Role, marks: barterline_domain::marks::Marks) -> MarksMoved {
+    MarksMoved { chat, role, delivered: marks.delivered, read: marks.read }
+}

@@ -1,0 +1,5 @@
+//! The rules, one door for both edges; isolated from each other by the stores they hold.
+
+pub mod accounts;
+pub mod chats;
+pub mod listings;

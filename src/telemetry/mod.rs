@@ -1,0 +1,4 @@
+//! What operators see. Looks at nobody.
+
+pub mod metrics;
+pub mod tracing;

@@ -1,0 +1,11 @@
+//! The server's own log, on standard error.
+
+use tracing_subscriber::EnvFilter;
+
+/// Starts writing what `level` asks for, as text or as one JSON object a line.
+pub fn start(level: &str, json: bool) {
+    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start (in tests) keeps the first.
+    let _ = if json { builder.json().try_init() } else { builder.try_init() };
+}

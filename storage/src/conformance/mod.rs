@@ -1,0 +1,5 @@
+//! The laws of each trait, to be run on every backend. Each law starts with a fresh store.
+
+pub mod chat_log;
+pub mod inbox;
+pub mod samples;

@@ -1,0 +1,71 @@
+//! The inbox over the embedded log: heads and counts follow from the chats' tails, marks are
+//! records of their own.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use barterline_domain::chat::Chat;
+use barterline_domain::ids::{ChatId, DeviceId, UserId};
+use barterline_domain::marks::Marks;
+
+use super::chat_log::blocking;
+use super::log::Log;
+use crate::error::StoreError;
+use crate::inbox::{Inbox, InboxPage, InboxRow, Position};
+
+#[async_trait]
+impl Inbox for Log {
+    async fn membership(
+        &self,
+        user: UserId,
+        chat: ChatId,
+    ) -> Result<Option<Arc<Chat>>, StoreError> {
+        self.member_chat(user, chat)
+    }
+
+    async fn row(&self, user: UserId, chat: ChatId) -> Result<Option<InboxRow>, StoreError> {
+        let log = self.clone();
+        blocking("read the inbox", move || log.inbox_row(user, chat)).await
+    }
+
+    async fn changed_after(
+        &self,
+        user: UserId,
+        position: u64,
+        limit: usize,
+    ) -> Result<InboxPage, StoreError> {
+        let log = self.clone();
+        blocking("read the inbox", move || {
+            log.inbox_page(user, limit, |changed| changed > position, false)
+        })
+        .await
+    }
+
+    async fn list(
+        &self,
+        user: UserId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<InboxPage, StoreError> {
+        let log = self.clone();
+        let before = before.unwrap_or(u64::MAX);
+        blocking("read the inbox", move || {
+            log.inbox_page(user, limit, |changed| changed < before, true)
+        })
+        .await
+    }
+
+    async fn mark(
+        &self,
+        user: UserId,
+        chat: ChatId,
+        device: DeviceId,
+        marks: Marks,
+    ) -> Result<Option<Marks>, StoreError> {
+        self.move_marks(user, chat, device, marks).await
+    }
+
+    fn position(&self) -> Position {
+        self.durable_position()
+    }
+}

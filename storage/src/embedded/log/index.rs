@@ -1,0 +1,150 @@
+//! The index file: where each chat's log ends, and who takes part in what. A checkpoint of what the
+//! log says; only the checkpoint thread writes it.
+
+use std::path::Path;
+
+use barterline_domain::ids::{ChatId, UserId};
+use redb::{Database, Durability, ReadableDatabase, TableDefinition};
+
+use super::group::Link;
+use crate::error::StoreError;
+use crate::record::bytes::{Get, Put};
+use crate::record::chat_log::{IndexedChat, indexed_chat_bytes, read_indexed_chat};
+
+const CHATS: TableDefinition<'static, &[u8; 16], &[u8]> = TableDefinition::new("chats");
+const MEMBERS: TableDefinition<'static, &[u8; 32], ()> = TableDefinition::new("members");
+const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
+
+/// Up to where the index follows the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Checkpoint {
+    /// End of the last group taken in.
+    pub position: u64,
+    /// That group.
+    pub link: Link,
+}
+
+/// One file.
+pub struct Index {
+    db: Database,
+}
+
+fn failed(error: impl Into<redb::Error>) -> StoreError {
+    match error.into() {
+        redb::Error::Corrupted(place) => StoreError::corrupt("chat index", place),
+        error => StoreError::unavailable("chat index", error),
+    }
+}
+
+fn member(user: UserId, chat: ChatId) -> [u8; 32] {
+    let mut key = [0; 32];
+    key[..16].copy_from_slice(user.as_bytes());
+    key[16..].copy_from_slice(chat.as_bytes());
+    key
+}
+
+impl Index {
+    /// Opens or creates the file.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let db = Database::builder()
+            // The log's own cache is the index in memory: this one only serves misses.
+            .set_cache_size(16 << 20)
+            .create(path)
+            .map_err(|error| StoreError::unavailable("open the chat index", error))?;
+        let index = Self { db };
+        let empty = index.db.begin_read().map_err(failed)?.list_tables().map_err(failed)?.count();
+        if empty == 0 {
+            index.write(&[], &[], Checkpoint::default())?;
+        }
+        Ok(index)
+    }
+
+    /// Up to where the index follows the log.
+    pub fn checkpoint(&self) -> Result<Checkpoint, StoreError> {
+        let read = self.db.begin_read().map_err(failed)?;
+        let meta = read.open_table(META).map_err(failed)?;
+        let Some(value) = meta.get("checkpoint").map_err(failed)? else {
+            return Ok(Checkpoint::default());
+        };
+        let mut get = Get(value.value());
+        match (get.u8(), get.u64(), get.u64(), get.u32()) {
+            (Ok(1), Ok(position), Ok(number), Ok(crc)) => {
+                Ok(Checkpoint { position, link: Link { number, crc } })
+            }
+            (Ok(version), ..) if version > 1 => Err(StoreError::unavailable(
+                "open the chat index",
+                format!("its format version is {version}; this server knows 1"),
+            )),
+            _ => Err(StoreError::corrupt("chat index", "meta, checkpoint")),
+        }
+    }
+
+    /// Finds a chat.
+    pub fn chat(&self, chat: ChatId) -> Result<Option<IndexedChat>, StoreError> {
+        let read = self.db.begin_read().map_err(failed)?;
+        let chats = read.open_table(CHATS).map_err(failed)?;
+        let value = chats.get(chat.as_bytes()).map_err(failed)?;
+        value
+            .map(|value| {
+                read_indexed_chat(value.value())
+                    .map_err(|_| StoreError::corrupt("chat index", format!("chat {chat}")))
+            })
+            .transpose()
+    }
+
+    /// Whether `user` takes part in `chat`.
+    pub fn is_member(&self, user: UserId, chat: ChatId) -> Result<bool, StoreError> {
+        let read = self.db.begin_read().map_err(failed)?;
+        let members = read.open_table(MEMBERS).map_err(failed)?;
+        let found = members.get(&member(user, chat)).map_err(failed)?;
+        Ok(found.is_some())
+    }
+
+    /// The chats of `user`.
+    pub fn chats_of(&self, user: UserId) -> Result<Vec<ChatId>, StoreError> {
+        let read = self.db.begin_read().map_err(failed)?;
+        let members = read.open_table(MEMBERS).map_err(failed)?;
+        let from = member(user, ChatId::from_bytes([0; 16]));
+        let to = member(user, ChatId::from_bytes([0xff; 16]));
+        let mut chats = Vec::new();
+        for row in members.range::<&[u8; 32]>(&from..=&to).map_err(failed)? {
+            let (key, ()) = row.map(|(key, _)| (key, ())).map_err(failed)?;
+            let mut chat = [0; 16];
+            chat.copy_from_slice(&key.value()[16..]);
+            chats.push(ChatId::from_bytes(chat));
+        }
+        Ok(chats)
+    }
+
+    /// Takes in what changed up to `checkpoint`, in one durable step.
+    pub fn write(
+        &self,
+        chats: &[IndexedChat],
+        members: &[(UserId, ChatId)],
+        checkpoint: Checkpoint,
+    ) -> Result<(), StoreError> {
+        let mut write = self.db.begin_write().map_err(failed)?;
+        write.set_durability(Durability::Immediate).map_err(failed)?;
+        // Opening after a crash must not walk the whole file.
+        write.set_quick_repair(true);
+        {
+            let mut table = write.open_table(CHATS).map_err(failed)?;
+            for chat in chats {
+                let bytes = indexed_chat_bytes(chat);
+                table.insert(chat.chat.id.as_bytes(), bytes.as_slice()).map_err(failed)?;
+            }
+            let mut table = write.open_table(MEMBERS).map_err(failed)?;
+            for (user, chat) in members {
+                table.insert(&member(*user, *chat), ()).map_err(failed)?;
+            }
+            let mut meta = Vec::new();
+            meta.put_u8(1);
+            meta.put_u64(checkpoint.position);
+            meta.put_u64(checkpoint.link.number);
+            meta.put_u32(checkpoint.link.crc);
+            let mut table = write.open_table(META).map_err(failed)?;
+            table.insert("checkpoint", meta.as_slice()).map_err(failed)?;
+        }
+        write.commit().map_err(failed)
+    }
+}

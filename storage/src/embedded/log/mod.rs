@@ -1,0 +1,23 @@
+//! The hot log: one append-only file in segments, committed in groups, trusted only as far as its
+//! checksums go.
+//!
+//! - A **record** is one fact (a chat opened, an event, a mark). A **group** is what one sync made
+//!   durable: header, records, checksum, its number and its predecessor's checksum. A **position**
+//!   is a byte in the log as a whole, over all segments; it never changes.
+//! - The **index** (another file) says where each chat's log ends. It follows from the log: what it
+//!   lacks since its last checkpoint is replayed when the store is opened.
+//! - Nothing is reported before the sync that covers it. After a write or sync error nothing is
+//!   appended any more; reads go on.
+
+mod checkpoint;
+pub mod disk;
+mod group;
+mod handle;
+mod index;
+mod open;
+mod reader;
+mod state;
+mod writer;
+
+pub use open::{Opened, Options};
+pub use state::Log;

@@ -1,0 +1,122 @@
+//! Reading events back by their positions, each checked against its own checksum.
+
+use barterline_domain::chat::Role;
+use barterline_domain::event::{Event, Seq};
+use barterline_domain::ids::ChatId;
+use barterline_domain::marks::Marks;
+
+use super::state::Shared;
+use crate::chat_log::Range;
+use crate::error::StoreError;
+use crate::record::chat_log::{
+    Back, FAR, IndexedChat, NEAR, RECORD_HEADER_BYTES, Record, Tail, read_record, record_len,
+};
+
+/// What is read at once for one record: most fit.
+const FIRST_READ_BYTES: usize = 512;
+
+impl Shared {
+    /// Reads the record at `position`.
+    fn record(&self, position: u64) -> Result<Record, StoreError> {
+        let start = position - position % self.segment_bytes;
+        let offset = position - start;
+        let damaged = || {
+            let place = format!("{}, offset {offset}", self.disk.place(start));
+            StoreError::corrupt("read the chat log", place)
+        };
+        let file = self.segment(start).ok_or_else(damaged)?;
+        let failed = |error| StoreError::unavailable("read the chat log", error);
+        let mut bytes = vec![0; FIRST_READ_BYTES];
+        let n = file.read_at(&mut bytes, offset).map_err(failed)?;
+        bytes.truncate(n);
+        let len = record_len(&bytes).ok_or_else(damaged)?;
+        if len > bytes.len() {
+            bytes.resize(len, 0);
+            let n = file.read_at(&mut bytes, offset).map_err(failed)?;
+            bytes.truncate(n);
+        }
+        debug_assert!(len >= RECORD_HEADER_BYTES);
+        let record = bytes.get(..len).ok_or_else(damaged)?;
+        read_record(record).map_err(|_| damaged())
+    }
+
+    /// Reads event `seq` of `chat`, which must stand at `position`.
+    fn event_at(&self, chat: ChatId, seq: Seq, position: u64) -> Result<(Event, Back), StoreError> {
+        match self.record(position)? {
+            Record::Event { chat: found, event, back } if found == chat && event.seq == seq => {
+                Ok((event, back))
+            }
+            Record::Event { .. } | Record::Chat(_) | Record::Mark(_) => {
+                let start = position - position % self.segment_bytes;
+                let place = format!("{}, offset {}", self.disk.place(start), position - start);
+                Err(StoreError::corrupt("read the chat log", place))
+            }
+        }
+    }
+
+    /// Position of event `seq`, found from `tail` backwards.
+    fn position_of(&self, chat: ChatId, tail: &Tail, seq: Seq) -> Result<u64, StoreError> {
+        let floor = |step: u64| tail.head.0 - tail.head.0 % step;
+        let (mut at, mut position) = if seq.0 <= floor(FAR) {
+            (floor(FAR), tail.far)
+        } else if seq.0 <= floor(NEAR) {
+            (floor(NEAR), tail.near)
+        } else {
+            (tail.head.0, tail.position)
+        };
+        while at > seq.0 {
+            let (_, back) = self.event_at(chat, Seq(at), position)?;
+            let step = if back.far != 0 && at - FAR >= seq.0 {
+                position = back.far;
+                FAR
+            } else if back.near != 0 && at - NEAR >= seq.0 {
+                position = back.near;
+                NEAR
+            } else {
+                position = back.previous;
+                1
+            };
+            at -= step;
+        }
+        Ok(position)
+    }
+
+    /// Reads the events of a range, ascending.
+    pub fn events(
+        &self,
+        chat: ChatId,
+        tail: &Tail,
+        range: Range,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let limit = limit as u64;
+        let (first, last) = match range {
+            Range::After(seq) => {
+                (seq.0.saturating_add(1), seq.0.saturating_add(limit).min(tail.head.0))
+            }
+            Range::Before(seq) => {
+                let last = seq.0.saturating_sub(1).min(tail.head.0);
+                ((last + 1).saturating_sub(limit).max(1), last)
+            }
+        };
+        if first > last || limit == 0 {
+            return Ok(Vec::new());
+        }
+        let mut position = self.position_of(chat, tail, Seq(last))?;
+        let mut events = Vec::with_capacity((last - first + 1) as usize);
+        for seq in (first..=last).rev() {
+            let (event, back) = self.event_at(chat, Seq(seq), position)?;
+            events.push(event);
+            position = back.previous;
+        }
+        events.reverse();
+        Ok(events)
+    }
+}
+
+/// A person's marks: the furthest of their devices.
+pub(super) fn marks(row: &IndexedChat, role: Role) -> Marks {
+    let side = row.side(role);
+    let delivered = side.delivered.iter().map(|(_, seq)| *seq).max().unwrap_or_default();
+    Marks::new(delivered, side.read)
+}

@@ -1,0 +1,248 @@
+//! What the log keeps in memory, and the handle that everything shares.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use barterline_domain::chat::Chat;
+use barterline_domain::event::Seq;
+use barterline_domain::ids::{ChatId, UserId};
+use parking_lot::{Condvar, Mutex, RwLock};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use super::disk::{Disk, SegmentFile};
+use super::group::Link;
+use super::index::Index;
+use crate::chat_log::{AppendError, AppendOutcome, Committed};
+use crate::error::StoreError;
+use crate::record::chat_log::{IndexedChat, Mark, Tail};
+
+/// The embedded chat store. Cheap to clone; the last handle that goes closes it.
+#[derive(Clone)]
+pub struct Log {
+    pub(super) shared: Arc<Shared>,
+    pub(super) _threads: Arc<super::open::Threads>,
+}
+
+/// What handles and threads share.
+pub(super) struct Shared {
+    pub state: Mutex<State>,
+    /// Wakes the committer.
+    pub wake: Condvar,
+    /// Wakes the kicker, which wakes the committer once the ready tasks have run.
+    pub kick: Arc<Notify>,
+    pub disk: Box<dyn Disk>,
+    pub segment_bytes: u64,
+    pub segments: RwLock<Vec<(u64, Arc<dyn SegmentFile>)>>,
+    pub index: Index,
+    pub outcomes: mpsc::Sender<Committed>,
+    /// End of the newest durable group.
+    pub durable: AtomicU64,
+    pub epoch: u32,
+}
+
+/// A chat in memory: what the index keeps, and how far appends have been taken.
+pub(super) struct Entry {
+    /// Durable.
+    pub row: IndexedChat,
+    /// Where the log will end once all that was taken is durable.
+    pub taken: Tail,
+    /// Stands in `State::dirty`.
+    pub dirty: bool,
+}
+
+impl Entry {
+    pub fn new(row: IndexedChat) -> Self {
+        Self { taken: row.tail, row, dirty: false }
+    }
+
+    /// Whether the entry can be read back from the index as it is.
+    pub fn is_clean(&self) -> bool {
+        !self.dirty && self.taken.head == self.row.tail.head
+    }
+}
+
+/// What one record of a group changes once the group is durable.
+pub(super) enum Op {
+    /// An append, with the tail after each of its events.
+    Append { outcome: AppendOutcome, tail: Tail, end: u64 },
+    /// An append that was refused before it reached the log; told in order with the others.
+    Refused(AppendOutcome),
+    /// A chat was opened.
+    Create { chat: Arc<Chat>, end: u64, reply: oneshot::Sender<Result<Arc<Chat>, StoreError>> },
+    /// Marks moved.
+    Mark { mark: Mark, end: u64, reply: oneshot::Sender<Result<(), StoreError>> },
+}
+
+/// Records that one sync will cover.
+pub(super) struct Group {
+    /// Position of its header.
+    pub start: u64,
+    /// Header (free until sealed) and records.
+    pub bytes: Vec<u8>,
+    pub ops: Vec<Op>,
+}
+
+pub(super) struct State {
+    pub chats: HashMap<ChatId, Entry>,
+    /// Memberships that the index does not have yet.
+    pub fresh: BTreeSet<(UserId, ChatId)>,
+    /// Chats that changed since the last checkpoint.
+    pub dirty: Vec<ChatId>,
+    /// Counts evictions: who read the index without the lock reads again when it moved.
+    pub evictions: u64,
+    /// Groups to be written, the last one still open.
+    pub groups: VecDeque<Group>,
+    /// Where the next group starts, when `groups` is empty.
+    pub next_start: u64,
+    /// The open group may be taken.
+    pub sealed: bool,
+    /// The kicker has been asked, or the committer is at work.
+    pub kicked: bool,
+    /// End and link of the newest durable group.
+    pub position: u64,
+    pub link: Link,
+    /// Bytes committed since the last checkpoint.
+    pub since_checkpoint: u64,
+    /// Why nothing is appended any more.
+    pub failed: Option<String>,
+    pub stopping: bool,
+}
+
+/// Most bytes that wait for the committer; beyond, appends are refused. About a second of a fast
+/// disk.
+const WAITING_BYTES_MAX: usize = 64 << 20;
+
+impl State {
+    /// Why nothing can be taken now.
+    pub fn refusal(&self) -> Option<String> {
+        if let Some(reason) = &self.failed {
+            return Some(reason.clone());
+        }
+        if self.stopping {
+            return Some("the store is closing".to_owned());
+        }
+        let waiting: usize = self.groups.iter().map(|group| group.bytes.len()).sum();
+        (waiting > WAITING_BYTES_MAX).then(|| "too much is waiting for the disk".to_owned())
+    }
+
+    /// Marks a chat as changed since the last checkpoint.
+    pub fn touch(&mut self, chat: ChatId) {
+        if let Some(entry) = self.chats.get_mut(&chat)
+            && !entry.dirty
+        {
+            entry.dirty = true;
+            self.dirty.push(chat);
+        }
+    }
+
+    /// Takes in a chat that was opened at `end`, unless it exists.
+    pub fn insert_chat(&mut self, chat: Arc<Chat>, end: u64) {
+        let id = chat.id;
+        self.fresh.insert((chat.participants.buyer, id));
+        self.fresh.insert((chat.participants.seller, id));
+        self.chats.entry(id).or_insert_with(|| Entry::new(IndexedChat::new(chat, end)));
+        self.touch(id);
+    }
+
+    /// Takes in marks that are durable since `end`.
+    pub fn apply_mark(&mut self, mark: &Mark, end: u64) {
+        let Some(entry) = self.chats.get_mut(&mark.chat) else {
+            return;
+        };
+        let side = entry.row.side_mut(mark.role);
+        let known = side.delivered.iter_mut().find(|(device, _)| *device == mark.device);
+        if let Some((_, seq)) = known {
+            *seq = (*seq).max(mark.delivered);
+        } else {
+            side.delivered.push((mark.device, mark.delivered));
+            forget_the_furthest_behind(&mut side.delivered);
+        }
+        if mark.read > side.read {
+            side.read = mark.read;
+            side.read_messages = mark.read_messages;
+        }
+        entry.row.changed = entry.row.changed.max(end);
+        self.touch(mark.chat);
+    }
+}
+
+/// Most devices of one person whose marks are kept for a chat.
+const DEVICES_MAX: usize = 16;
+
+fn forget_the_furthest_behind(delivered: &mut Vec<(barterline_domain::ids::DeviceId, Seq)>) {
+    if delivered.len() > DEVICES_MAX {
+        let least = delivered.iter().enumerate().min_by_key(|(_, (_, seq))| *seq);
+        if let Some((at, _)) = least {
+            delivered.swap_remove(at);
+        }
+    }
+}
+
+impl Shared {
+    /// End of the newest durable group.
+    pub fn durable(&self) -> u64 {
+        self.durable.load(Ordering::Acquire)
+    }
+
+    /// Runs `f` on a chat's entry, read from the index if need be; `None` when there is no chat.
+    pub fn with_chat<T>(
+        &self,
+        chat: ChatId,
+        f: impl FnOnce(&mut State, ChatId) -> T,
+    ) -> Result<Option<T>, StoreError> {
+        let mut state = self.state.lock();
+        while !state.chats.contains_key(&chat) {
+            let evictions = state.evictions;
+            drop(state);
+            let Some(row) = self.index.chat(chat)? else {
+                let mut state = self.state.lock();
+                // It may have been created meanwhile.
+                return Ok(state.chats.contains_key(&chat).then(|| f(&mut state, chat)));
+            };
+            state = self.state.lock();
+            // A checkpoint in between may have written a newer row.
+            if state.evictions == evictions {
+                state.chats.entry(chat).or_insert_with(|| Entry::new(row));
+            }
+        }
+        Ok(Some(f(&mut state, chat)))
+    }
+
+    /// The chats of `user`, those not yet in the index included.
+    pub fn chats_of(&self, user: UserId) -> Result<Vec<ChatId>, StoreError> {
+        let mut chats: BTreeSet<ChatId> = {
+            let state = self.state.lock();
+            let from = (user, ChatId::from_bytes([0; 16]));
+            let to = (user, ChatId::from_bytes([0xff; 16]));
+            let range = (Bound::Included(from), Bound::Included(to));
+            state.fresh.range(range).map(|(_, chat)| *chat).collect()
+        };
+        chats.extend(self.index.chats_of(user)?);
+        Ok(chats.into_iter().collect())
+    }
+
+    /// Whether `user` takes part in `chat`. The same look-ups for a chat that does not exist and
+    /// for one of other people.
+    pub fn is_member(&self, user: UserId, chat: ChatId) -> Result<bool, StoreError> {
+        let fresh = self.state.lock().fresh.contains(&(user, chat));
+        Ok(fresh || self.index.is_member(user, chat)?)
+    }
+}
+
+impl Log {
+    /// Why nothing is appended any more, if so. Only reopening clears it.
+    pub fn failure(&self) -> Option<String> {
+        self.shared.state.lock().failed.clone()
+    }
+}
+
+/// An append that came to nothing.
+pub(super) fn refused(
+    chat: Arc<Chat>,
+    events: Vec<barterline_domain::event::Event>,
+    error: AppendError,
+) -> AppendOutcome {
+    AppendOutcome { chat, events, result: Err(error) }
+}

@@ -1,0 +1,100 @@
+//! Fixed-layout reading and writing: little-endian integers, lengths before texts.
+
+use barterline_domain::clock::Timestamp;
+use barterline_domain::event::Seq;
+
+/// The bytes do not hold what they should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Malformed;
+
+/// Appends values to a buffer.
+pub trait Put {
+    /// Appends one byte.
+    fn put_u8(&mut self, value: u8);
+    /// Appends a number.
+    fn put_u32(&mut self, value: u32);
+    /// Appends a number.
+    fn put_u64(&mut self, value: u64);
+    /// Appends an identifier or digest.
+    fn put_id(&mut self, value: &[u8; 16]);
+    /// Appends a text of at most 4 GiB.
+    fn put_text(&mut self, value: &str);
+}
+
+impl Put for Vec<u8> {
+    fn put_u8(&mut self, value: u8) {
+        self.push(value);
+    }
+
+    fn put_u32(&mut self, value: u32) {
+        self.extend_from_slice(&value.to_le_bytes());
+    }
+
+    fn put_u64(&mut self, value: u64) {
+        self.extend_from_slice(&value.to_le_bytes());
+    }
+
+    fn put_id(&mut self, value: &[u8; 16]) {
+        self.extend_from_slice(value);
+    }
+
+    fn put_text(&mut self, value: &str) {
+        self.put_u32(value.len() as u32);
+        self.extend_from_slice(value.as_bytes());
+    }
+}
+
+/// Takes values from a buffer, never past its end.
+#[derive(Debug, Clone, Copy)]
+pub struct Get<'a>(pub &'a [u8]);
+
+impl<'a> Get<'a> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        let (taken, rest) = self.0.split_first_chunk().ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
+    /// Takes one byte.
+    pub fn u8(&mut self) -> Result<u8, Malformed> {
+        self.array::<1>().map(|[byte]| byte)
+    }
+
+    /// Takes a number.
+    pub fn u32(&mut self) -> Result<u32, Malformed> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    /// Takes a number.
+    pub fn u64(&mut self) -> Result<u64, Malformed> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    /// Takes an event's number.
+    pub fn seq(&mut self) -> Result<Seq, Malformed> {
+        self.u64().map(Seq)
+    }
+
+    /// Takes a point in time.
+    pub fn timestamp(&mut self) -> Result<Timestamp, Malformed> {
+        self.u64().map(Timestamp::from_millis)
+    }
+
+    /// Takes an identifier or digest.
+    pub fn id(&mut self) -> Result<[u8; 16], Malformed> {
+        self.array()
+    }
+
+    /// Takes a text.
+    pub fn text(&mut self) -> Result<&'a str, Malformed> {
+        let len = self.u32()? as usize;
+        let (taken, rest) = self.0.split_at_checked(len).ok_or(Malformed)?;
+        self.0 = rest;
+        std::str::from_utf8(taken).map_err(|_| Malformed)
+    }
+
+    /// Takes the end.
+    pub fn end(self) -> Result<(), Malformed> {
+        if self.0.is_empty() { Ok(()) } else { Err(Malformed) }
+    }
+}

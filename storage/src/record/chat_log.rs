@@ -1,0 +1,387 @@
+//! What stands in the log file, and in its index.
+//!
+//! A record is `[length u32][crc32c u32][kind u8][fields…]`; the length counts what follows the
+//! checksum, the checksum covers the same. A kind never changes its fields: a new layout is a new
+//! kind.
+
+use std::sync::Arc;
+
+use barterline_domain::chat::{Chat, ListingSnapshot, Participants, Role};
+use barterline_domain::event::{Author, Body, Event, EventKind, RequestDigest, Seq, SmallState};
+use barterline_domain::ids::{ChatId, ClientId, DeviceId, ListingId, UserId};
+use barterline_domain::money::{Currency, Money};
+
+use super::bytes::{Get, Malformed, Put};
+
+/// Length and checksum in front of each record.
+pub const RECORD_HEADER_BYTES: usize = 8;
+/// Longest record: the largest body and its fields fit with room to spare.
+pub const RECORD_BYTES_MAX: usize = 64 * 1024;
+/// Distance of the near skip pointers, in events.
+pub const NEAR: u64 = 64;
+/// Distance of the far skip pointers, in events.
+pub const FAR: u64 = 4_096;
+
+const KIND_CHAT: u8 = 1;
+const KIND_EVENT: u8 = 2;
+const KIND_MARK: u8 = 3;
+
+/// Positions of earlier events of the same chat, so that any number is found in few reads without
+/// an index. Zero: there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Back {
+    /// The event before.
+    pub previous: u64,
+    /// [`NEAR`] events before; on every multiple of it.
+    pub near: u64,
+    /// [`FAR`] events before; on every multiple of it.
+    pub far: u64,
+}
+
+/// One device's marks in one chat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// In which chat.
+    pub chat: ChatId,
+    /// The side of the person.
+    pub role: Role,
+    /// Which device stored the events.
+    pub device: DeviceId,
+    /// What the device has stored.
+    pub delivered: Seq,
+    /// What the person has seen.
+    pub read: Seq,
+    /// Messages by the other person up to `read`.
+    pub read_messages: u64,
+}
+
+/// One record of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    /// A chat was opened.
+    Chat(Chat),
+    /// A chat's log grew.
+    Event {
+        /// Whose.
+        chat: ChatId,
+        /// By what.
+        event: Event,
+        /// Where the earlier ones are.
+        back: Back,
+    },
+    /// Somebody's marks moved.
+    Mark(Mark),
+}
+
+/// Appends a record made by `fields` to `out`.
+fn put_record(out: &mut Vec<u8>, kind: u8, fields: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.put_u64(0);
+    out.put_u8(kind);
+    fields(out);
+    let body = start + RECORD_HEADER_BYTES;
+    let len = (out.len() - body) as u32;
+    let crc = crc32c::crc32c(&out[body..]);
+    out[start..start + 4].copy_from_slice(&len.to_le_bytes());
+    out[start + 4..body].copy_from_slice(&crc.to_le_bytes());
+}
+
+/// Appends an event record.
+pub fn put_event(out: &mut Vec<u8>, chat: ChatId, event: &Event, back: Back) {
+    put_record(out, KIND_EVENT, |out| {
+        out.put_id(chat.as_bytes());
+        out.put_u64(event.seq.0);
+        out.put_u64(event.at.as_millis());
+        out.put_u8(author_code(event.author));
+        out.put_id(event.id.as_bytes());
+        out.put_id(&event.digest.0);
+        out.put_u64(event.after.buyer_messages);
+        out.put_u64(event.after.seller_messages);
+        out.put_u64(back.previous);
+        out.put_u64(back.near);
+        out.put_u64(back.far);
+        match &event.kind {
+            EventKind::Text(body) => {
+                out.put_u8(1);
+                out.put_text(body.as_str());
+            }
+        }
+    });
+}
+
+/// Appends a chat record.
+pub fn put_chat(out: &mut Vec<u8>, chat: &Chat) {
+    put_record(out, KIND_CHAT, |out| put_chat_fields(out, chat));
+}
+
+/// Appends a mark record.
+pub fn put_mark(out: &mut Vec<u8>, mark: &Mark) {
+    put_record(out, KIND_MARK, |out| {
+        out.put_id(mark.chat.as_bytes());
+        out.put_u8(role_code(mark.role));
+        out.put_id(mark.device.as_bytes());
+        out.put_u64(mark.delivered.0);
+        out.put_u64(mark.read.0);
+        out.put_u64(mark.read_messages);
+    });
+}
+
+/// Length of the record that starts `bytes`, header included; `None` if the header is cut off or
+/// cannot be true.
+pub fn record_len(bytes: &[u8]) -> Option<usize> {
+    let len = Get(bytes).u32().ok()? as usize;
+    (1..=RECORD_BYTES_MAX).contains(&len).then_some(len + RECORD_HEADER_BYTES)
+}
+
+/// Reads the record that fills `bytes`.
+pub fn read_record(bytes: &[u8]) -> Result<Record, Malformed> {
+    let mut header = Get(bytes);
+    let len = header.u32()? as usize;
+    let crc = header.u32()?;
+    let body = header.0;
+    if body.len() != len || crc32c::crc32c(body) != crc {
+        return Err(Malformed);
+    }
+    let mut get = Get(body);
+    let record = match get.u8()? {
+        KIND_CHAT => Record::Chat(get_chat_fields(&mut get)?),
+        KIND_EVENT => get_event(&mut get)?,
+        KIND_MARK => Record::Mark(Mark {
+            chat: ChatId::from_bytes(get.id()?),
+            role: role(get.u8()?)?,
+            device: DeviceId::from_bytes(get.id()?),
+            delivered: get.seq()?,
+            read: get.seq()?,
+            read_messages: get.u64()?,
+        }),
+        _ => return Err(Malformed),
+    };
+    get.end()?;
+    Ok(record)
+}
+
+fn get_event(get: &mut Get<'_>) -> Result<Record, Malformed> {
+    let chat = ChatId::from_bytes(get.id()?);
+    let seq = get.seq()?;
+    let at = get.timestamp()?;
+    let author = author(get.u8()?)?;
+    let id = ClientId::from_bytes(get.id()?);
+    let digest = RequestDigest(get.id()?);
+    let after = SmallState { buyer_messages: get.u64()?, seller_messages: get.u64()? };
+    let back = Back { previous: get.u64()?, near: get.u64()?, far: get.u64()? };
+    let kind = match get.u8()? {
+        1 => EventKind::Text(Body::parse(get.text()?.to_owned()).map_err(|_| Malformed)?),
+        _ => return Err(Malformed),
+    };
+    Ok(Record::Event { chat, event: Event { seq, at, author, id, digest, kind, after }, back })
+}
+
+fn put_chat_fields(out: &mut Vec<u8>, chat: &Chat) {
+    out.put_id(chat.id.as_bytes());
+    out.put_id(chat.listing.as_bytes());
+    out.put_id(chat.participants.buyer.as_bytes());
+    out.put_id(chat.participants.seller.as_bytes());
+    out.put_u64(chat.opened_at.as_millis());
+    out.put_u64(chat.snapshot.version);
+    out.put_u64(chat.snapshot.price.minor);
+    out.put_text(chat.snapshot.price.currency.code());
+    out.put_text(&chat.snapshot.title);
+}
+
+fn get_chat_fields(get: &mut Get<'_>) -> Result<Chat, Malformed> {
+    let id = ChatId::from_bytes(get.id()?);
+    let listing = ListingId::from_bytes(get.id()?);
+    let participants = Participants {
+        buyer: UserId::from_bytes(get.id()?),
+        seller: UserId::from_bytes(get.id()?),
+    };
+    let opened_at = get.timestamp()?;
+    let version = get.u64()?;
+    let minor = get.u64()?;
+    let currency = Currency::parse(get.text()?).map_err(|_| Malformed)?;
+    let price = Money::new(minor, currency).map_err(|_| Malformed)?;
+    let title = get.text()?.to_owned();
+    let snapshot = ListingSnapshot { title, price, version };
+    Ok(Chat { id, listing, participants, snapshot, opened_at })
+}
+
+/// Where a chat's log ends: enough to read backwards from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tail {
+    /// The newest number.
+    pub head: Seq,
+    /// Its position.
+    pub position: u64,
+    /// Position of the newest multiple of [`NEAR`].
+    pub near: u64,
+    /// Position of the newest multiple of [`FAR`].
+    pub far: u64,
+    /// The small state at the head.
+    pub state: SmallState,
+}
+
+impl Tail {
+    /// Pointers for the event that follows.
+    pub fn back(&self) -> Back {
+        let next = self.head.next().0;
+        Back {
+            previous: self.position,
+            near: if next.is_multiple_of(NEAR) { self.near } else { 0 },
+            far: if next.is_multiple_of(FAR) { self.far } else { 0 },
+        }
+    }
+
+    /// The tail after an event at `position`.
+    #[must_use]
+    pub fn after(&self, seq: Seq, state: SmallState, position: u64) -> Self {
+        Self {
+            head: seq,
+            position,
+            near: if seq.0.is_multiple_of(NEAR) { position } else { self.near },
+            far: if seq.0.is_multiple_of(FAR) { position } else { self.far },
+            state,
+        }
+    }
+}
+
+/// One person's side of a chat.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Side {
+    /// What each device has stored.
+    pub delivered: Vec<(DeviceId, Seq)>,
+    /// What the person has seen.
+    pub read: Seq,
+    /// Messages by the other person up to `read`.
+    pub read_messages: u64,
+}
+
+/// A chat as the index keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexedChat {
+    /// What never changes.
+    pub chat: Arc<Chat>,
+    /// Where its durable log ends.
+    pub tail: Tail,
+    /// The buyer's side.
+    pub buyer: Side,
+    /// The seller's side.
+    pub seller: Side,
+    /// Inbox position of the last change.
+    pub changed: u64,
+}
+
+impl IndexedChat {
+    /// A chat that was just opened at `position`.
+    pub fn new(chat: Arc<Chat>, position: u64) -> Self {
+        Self {
+            chat,
+            tail: Tail::default(),
+            buyer: Side::default(),
+            seller: Side::default(),
+            changed: position,
+        }
+    }
+
+    /// One side.
+    pub fn side(&self, role: Role) -> &Side {
+        match role {
+            Role::Buyer => &self.buyer,
+            Role::Seller => &self.seller,
+        }
+    }
+
+    /// One side, to change.
+    pub fn side_mut(&mut self, role: Role) -> &mut Side {
+        match role {
+            Role::Buyer => &mut self.buyer,
+            Role::Seller => &mut self.seller,
+        }
+    }
+}
+
+const INDEX_VERSION: u8 = 1;
+
+/// The index's row of a chat.
+pub fn indexed_chat_bytes(row: &IndexedChat) -> Vec<u8> {
+    let mut out = vec![INDEX_VERSION];
+    put_chat_fields(&mut out, &row.chat);
+    out.put_u64(row.tail.head.0);
+    out.put_u64(row.tail.position);
+    out.put_u64(row.tail.near);
+    out.put_u64(row.tail.far);
+    out.put_u64(row.tail.state.buyer_messages);
+    out.put_u64(row.tail.state.seller_messages);
+    for side in [&row.buyer, &row.seller] {
+        out.put_u32(side.delivered.len() as u32);
+        for (device, seq) in &side.delivered {
+            out.put_id(device.as_bytes());
+            out.put_u64(seq.0);
+        }
+        out.put_u64(side.read.0);
+        out.put_u64(side.read_messages);
+    }
+    out.put_u64(row.changed);
+    out
+}
+
+/// Reads the index's row of a chat.
+pub fn read_indexed_chat(bytes: &[u8]) -> Result<IndexedChat, Malformed> {
+    let mut get = Get(bytes);
+    if get.u8()? != INDEX_VERSION {
+        return Err(Malformed);
+    }
+    let chat = Arc::new(get_chat_fields(&mut get)?);
+    let tail = Tail {
+        head: get.seq()?,
+        position: get.u64()?,
+        near: get.u64()?,
+        far: get.u64()?,
+        state: SmallState { buyer_messages: get.u64()?, seller_messages: get.u64()? },
+    };
+    let buyer = get_side(&mut get)?;
+    let seller = get_side(&mut get)?;
+    let changed = get.u64()?;
+    get.end()?;
+    Ok(IndexedChat { chat, tail, buyer, seller, changed })
+}
+
+fn get_side(get: &mut Get<'_>) -> Result<Side, Malformed> {
+    let devices = get.u32()?;
+    let mut delivered = Vec::new();
+    for _ in 0..devices {
+        delivered.push((DeviceId::from_bytes(get.id()?), get.seq()?));
+    }
+    Ok(Side { delivered, read: get.seq()?, read_messages: get.u64()? })
+}
+
+fn author_code(author: Author) -> u8 {
+    match author {
+        Author::Buyer => 1,
+        Author::Seller => 2,
+        Author::System => 3,
+    }
+}
+
+fn author(code: u8) -> Result<Author, Malformed> {
+    match code {
+        1 => Ok(Author::Buyer),
+        2 => Ok(Author::Seller),
+        3 => Ok(Author::System),
+        _ => Err(Malformed),
+    }
+}
+
+fn role_code(role: Role) -> u8 {
+    match role {
+        Role::Buyer => 1,
+        Role::Seller => 2,
+    }
+}
+
+fn role(code: u8) -> Result<Role, Malformed> {
+    match code {
+        1 => Ok(Role::Buyer),
+        2 => Ok(Role::Seller),
+        _ => Err(Malformed),
+    }
+}

@@ -1,0 +1,5 @@
+//! Stored encodings, versioned. Nothing else in the house is serialised for disk.
+
+pub mod bytes;
+pub mod chat_log;
+pub mod rows;
