@@ -5,3 +5,5 @@
 
 pub mod accounts;
 pub mod listings;
+
+pub mod chats;
