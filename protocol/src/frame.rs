@@ -61,7 +61,6 @@ macro_rules! frames {
     }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq)]
-        #[expect(clippy::large_enum_variant, reason = "decoded on the stack, handled at once")]
         pub enum $name {
             $($(#[$variant_doc])* $variant($body),)+
         }

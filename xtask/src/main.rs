@@ -1,2 +1,64 @@
-//! x
-fn main() {}
+//! Checks and generators behind make.
+
+mod doors;
+
+use std::env;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, Result, bail};
+
+const HELP: &str = "\
+cargo xtask doors     proves which way the house's doors open
+cargo xtask golden    fills in new vectors and rewrites the examples of docs/protocol.md";
+
+fn main() -> ExitCode {
+    let outcome = match env::args().nth(1).as_deref() {
+        Some("doors") => doors(),
+        Some("golden") => golden(),
+        _ => {
+            eprintln!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn workspace() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+fn doors() -> Result<()> {
+    let wrong = doors::check(workspace())?;
+    if wrong.is_empty() {
+        println!("doors: every arrow points the way it may");
+        return Ok(());
+    }
+    for arrow in &wrong {
+        eprintln!("{arrow}");
+    }
+    bail!("{} forbidden arrow(s); the table stands in xtask/src/doors/table.rs", wrong.len())
+}
+
+fn golden() -> Result<()> {
+    // Twice: the documents are made of vectors whose bytes the first run fills in.
+    for _ in 0..2 {
+        let status = Command::new(env!("CARGO"))
+            .args(["test", "--quiet", "--profile", "ci", "-p", "barterline-protocol"])
+            .args(["--test", "golden", "--", "vectors::every_vector", "documents::the_examples"])
+            .env("UPDATE_GOLDEN", "1")
+            .current_dir(workspace())
+            .status()
+            .context("cargo does not start")?;
+        if !status.success() {
+            bail!("a vector and the crate disagree");
+        }
+    }
+    Ok(())
+}

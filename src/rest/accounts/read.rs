@@ -1,34 +1,34 @@
-//! `GET /v1/accounts/{id}`
+//! `GET /v1/accounts/me` and `GET /v1/accounts/{id}`.
 
 use axum::Json;
 use axum::extract::State;
-use barterline_domain::account::DisplayName;
-use barterline_domain::clock::Timestamp;
+use axum::http::StatusCode;
 use barterline_domain::ids::UserId;
-use serde::Serialize;
 
-use crate::rest::Edge;
-use crate::rest::extract::Id;
-use crate::rest::problem::{Code, Problem};
+use super::{OwnAccount, PublicAccount};
+use crate::rest::Rest;
+use crate::rest::extract::{Caller, Path};
+use crate::rest::problem::Problem;
 
-/// An account as everybody sees it.
-#[derive(Debug, Serialize)]
-pub struct PublicAccount {
-    id: UserId,
-    name: DisplayName,
-    created_at: Timestamp,
+fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "account.not_found", "there is no such account")
 }
 
-/// Shows what everybody may see of an account.
+/// The caller's own account.
+pub async fn me(
+    State(rest): State<Rest>,
+    Caller(caller): Caller,
+) -> Result<Json<OwnAccount>, Problem> {
+    let account = rest.accounts.profile(caller.user).await?.ok_or_else(not_found)?;
+    Ok(Json(account.into()))
+}
+
+/// What anybody may see of an account.
 pub async fn handle(
-    State(edge): State<Edge>,
-    Id(user): Id<UserId>,
+    State(rest): State<Rest>,
+    Path(user): Path<UserId>,
 ) -> Result<Json<PublicAccount>, Problem> {
-    let account = edge.services.accounts.profile(user).await?;
-    let account = account.ok_or(Code::AccountNotFound)?;
-    Ok(Json(PublicAccount {
-        id: account.id,
-        name: account.name,
-        created_at: account.created_at,
-    }))
+    let account = rest.accounts.profile(user).await?.ok_or_else(not_found)?;
+    let name = account.name.as_str().to_owned();
+    Ok(Json(PublicAccount { id: account.id, name, created_at: account.created_at }))
 }

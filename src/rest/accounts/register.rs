@@ -1,17 +1,18 @@
-//! `POST /v1/accounts`
+//! `POST /v1/accounts`: registers somebody.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use barterline_domain::account::{DisplayName, Email, Password};
 use serde::Deserialize;
 
 use super::OwnAccount;
-use crate::rest::Edge;
-use crate::rest::extract::Json;
+use crate::rest::Rest;
+use crate::rest::extract::Body;
 use crate::rest::problem::Problem;
 use crate::services::accounts::Registration;
 
-/// What a person registers with.
+/// The request.
 #[derive(Deserialize)]
 pub struct Request {
     email: String,
@@ -19,16 +20,16 @@ pub struct Request {
     name: String,
 }
 
-/// Makes an account.
+/// Answers 201 with the account.
 pub async fn handle(
-    State(edge): State<Edge>,
-    Json(request): Json<Request>,
-) -> Result<(StatusCode, axum::Json<OwnAccount>), Problem> {
+    State(rest): State<Rest>,
+    Body(request): Body<Request>,
+) -> Result<(StatusCode, Json<OwnAccount>), Problem> {
     let registration = Registration {
         email: Email::parse(&request.email)?,
         password: Password::parse(request.password)?,
         name: DisplayName::parse(&request.name)?,
     };
-    let account = edge.services.accounts.register(registration).await?;
-    Ok((StatusCode::CREATED, axum::Json(account.into())))
+    let account = rest.accounts.register(registration).await?;
+    Ok((StatusCode::CREATED, Json(account.into())))
 }

@@ -1,34 +1,35 @@
-//! `GET /v1/chats`
+//! `GET /v1/chats`: the caller's inbox, the newest change first.
 
 use axum::Json;
 use axum::extract::State;
 use barterline_protocol::push::Row;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::rest::Edge;
-use crate::rest::extract::{Caller, Limit, Page, Query};
+use crate::rest::Rest;
+use crate::rest::extract::{Caller, Query, limit};
 use crate::rest::problem::Problem;
 use crate::wire;
 
-/// Which page.
-#[derive(Debug, Deserialize)]
-pub struct Request {
+/// Which part.
+#[derive(Deserialize)]
+pub struct Page {
     before: Option<u64>,
-    #[serde(default)]
-    limit: Limit,
+    limit: Option<usize>,
 }
 
-/// Lists the caller's chats, the newest change first.
+/// The answer; `next` is the `before` of the next page.
+#[derive(Serialize)]
+pub struct Inbox {
+    rows: Vec<Row>,
+    next: Option<u64>,
+}
+
+/// Answers with a page.
 pub async fn handle(
-    State(edge): State<Edge>,
-    Caller(principal): Caller,
-    Query(request): Query<Request>,
-) -> Result<Json<Page<Row, u64>>, Problem> {
-    let limit = request.limit.get();
-    let chats = &edge.services.chats;
-    let page = chats.inbox(&principal, request.before, limit).await?;
-    Ok(Json(Page {
-        items: page.rows.iter().map(wire::row).collect(),
-        next: page.next,
-    }))
+    State(rest): State<Rest>,
+    Caller(caller): Caller,
+    Query(page): Query<Page>,
+) -> Result<Json<Inbox>, Problem> {
+    let found = rest.chats.inbox(caller.user, page.before, limit(page.limit)?).await?;
+    Ok(Json(Inbox { rows: found.rows.iter().map(wire::row).collect(), next: found.next }))
 }

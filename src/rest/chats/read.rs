@@ -1,21 +1,20 @@
-//! `GET /v1/chats/{id}`
+//! `GET /v1/chats/{id}`: one row of the caller's inbox.
 
 use axum::Json;
 use axum::extract::State;
 use barterline_domain::ids::ChatId;
 use barterline_protocol::push::Row;
 
-use crate::rest::Edge;
-use crate::rest::extract::{Caller, Id};
+use crate::rest::Rest;
+use crate::rest::extract::{Caller, Path};
 use crate::rest::problem::Problem;
 use crate::wire;
 
-/// Shows the caller's row of a chat.
+/// Answers with the row.
 pub async fn handle(
-    State(edge): State<Edge>,
-    Caller(principal): Caller,
-    Id(chat): Id<ChatId>,
+    State(rest): State<Rest>,
+    Caller(caller): Caller,
+    Path(chat): Path<ChatId>,
 ) -> Result<Json<Row>, Problem> {
-    let row = edge.services.chats.row(&principal, chat).await?;
-    Ok(Json(wire::row(&row)))
+    Ok(Json(wire::row(&rest.chats.row(caller.user, chat).await?)))
 }

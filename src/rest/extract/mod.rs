@@ -1,13 +1,9 @@
-//! What handlers take out of a request, each with its own refusal.
+//! What handlers take: the caller, a sound body, a page.
 
-mod id;
-mod json;
+mod bearer;
+mod body;
 mod page;
-mod principal;
-mod version;
 
-pub use self::id::Id;
-pub use self::json::Json;
-pub use self::page::{Limit, Page, Query};
-pub use self::principal::Caller;
-pub use self::version::{IfMatch, etag, is_unchanged};
+pub use bearer::Caller;
+pub use body::Body;
+pub use page::{Path, Query, limit};

@@ -1,68 +1,48 @@
-//! Which part of a list.
+//! Path and query parameters.
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Path as AxumPath, Query as AxumQuery};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
-use crate::rest::Edge;
-use crate::rest::problem::{Code, Problem};
+use crate::rest::Rest;
+use crate::rest::problem::Problem;
 
-/// Entries of a page when nobody says how many.
-const LIMIT_DEFAULT: usize = 50;
-/// Most entries of a page.
+/// Most items in one answer, and how many when none is asked for.
 const LIMIT_MAX: usize = 100;
+const LIMIT_DEFAULT: usize = 50;
 
-/// The query of a request.
-pub struct Query<T>(pub T);
+/// One parameter of the path.
+pub struct Path<T>(pub T);
 
-/// How many entries at most: 1 to [`LIMIT_MAX`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "usize")]
-pub struct Limit(usize);
-
-/// A page of a list, and how to ask for the next.
-#[derive(Debug, Serialize)]
-pub struct Page<T, C> {
-    /// The entries.
-    pub items: Vec<T>,
-    /// Value of the cursor parameter for the next page; absent at the end.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<C>,
-}
-
-impl Limit {
-    /// The number.
-    pub fn get(self) -> usize {
-        self.0
-    }
-}
-
-impl Default for Limit {
-    fn default() -> Self {
-        Self(LIMIT_DEFAULT)
-    }
-}
-
-impl TryFrom<usize> for Limit {
-    type Error = String;
-
-    fn try_from(limit: usize) -> Result<Self, String> {
-        if (1..=LIMIT_MAX).contains(&limit) {
-            Ok(Self(limit))
-        } else {
-            Err(format!("`limit` must be 1 to {LIMIT_MAX}"))
-        }
-    }
-}
-
-impl<T: DeserializeOwned> FromRequestParts<Edge> for Query<T> {
+impl<T: DeserializeOwned + Send> FromRequestParts<Rest> for Path<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Edge) -> Result<Self, Problem> {
-        // The rejection names the parameter; a query never holds a secret.
-        axum::extract::Query::try_from_uri(&parts.uri)
-            .map(|axum::extract::Query(query)| Self(query))
-            .map_err(|rejection| Problem::with_detail(Code::Invalid, rejection.body_text()))
+    async fn from_request_parts(parts: &mut Parts, rest: &Rest) -> Result<Self, Problem> {
+        let path = AxumPath::<T>::from_request_parts(parts, rest).await;
+        path.map(|AxumPath(value)| Self(value))
+            .map_err(|_| Problem::invalid("the id in the path is not a UUID"))
+    }
+}
+
+/// The query's parameters.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<Rest> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &Rest) -> Result<Self, Problem> {
+        let query = AxumQuery::<T>::from_request_parts(parts, rest).await;
+        query
+            .map(|AxumQuery(value)| Self(value))
+            .map_err(|error| Problem::invalid(format!("the query is not sound: {error}")))
+    }
+}
+
+/// How many items to give: as many as asked for, 1 to 100.
+pub fn limit(asked: Option<usize>) -> Result<usize, Problem> {
+    match asked {
+        None => Ok(LIMIT_DEFAULT),
+        Some(limit) if (1..=LIMIT_MAX).contains(&limit) => Ok(limit),
+        Some(_) => Err(Problem::invalid("limit must be 1 to 100")),
     }
 }

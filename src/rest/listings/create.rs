@@ -1,18 +1,18 @@
-//! `POST /v1/listings`
+//! `POST /v1/listings`: puts something up for sale.
 
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use barterline_domain::listing::ListingText;
 use serde::Deserialize;
 
-use super::{Listing, Price};
-use crate::rest::Edge;
-use crate::rest::extract::{Caller, Json};
+use super::{Price, tagged};
+use crate::rest::Rest;
+use crate::rest::extract::{Body, Caller};
 use crate::rest::problem::Problem;
-use crate::services::listings::NewListing;
 
-/// What a seller says about a new listing.
-#[derive(Debug, Deserialize)]
+/// The request.
+#[derive(Deserialize)]
 pub struct Request {
     title: String,
     #[serde(default)]
@@ -20,20 +20,13 @@ pub struct Request {
     price: Price,
 }
 
-/// Puts something up for sale.
+/// Answers 201 with the listing.
 pub async fn handle(
-    State(edge): State<Edge>,
-    Caller(principal): Caller,
-    Json(request): Json<Request>,
+    State(rest): State<Rest>,
+    Caller(caller): Caller,
+    Body(request): Body<Request>,
 ) -> Result<Response, Problem> {
-    let new = NewListing {
-        title: request.title,
-        description: request.description,
-        price: request.price.try_into()?,
-    };
-    let listing = edge.services.listings.create(&principal, new).await?;
-    let location = HeaderValue::try_from(format!("/v1/listings/{}", listing.id))
-        .expect("a path is plain ASCII");
-    let location = [(header::LOCATION, location)];
-    Ok((StatusCode::CREATED, location, Listing::from(listing)).into_response())
+    let text = ListingText::parse(&request.title, request.description)?;
+    let listing = rest.listings.create(caller.user, text, request.price.try_into()?).await?;
+    Ok((StatusCode::CREATED, tagged(listing)).into_response())
 }

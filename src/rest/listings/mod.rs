@@ -1,33 +1,45 @@
-//! Listings: putting up, looking, changing.
+//! `/v1/listings`
 
-mod create;
-mod edit;
-mod read;
+pub mod create;
+pub mod edit;
+pub mod list_by_seller;
+pub mod read;
 
-use axum::Router;
+use axum::Json;
 use axum::http::header::ETAG;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{ListingId, UserId};
-use barterline_domain::listing::{self, ListingStatus};
-use barterline_domain::money::{Currency, Money};
+use barterline_domain::listing::{Listing, ListingStatus};
+use barterline_domain::money::{AmountTooLarge, Currency, Money};
 use serde::{Deserialize, Serialize};
 
-use super::Edge;
-use super::extract::etag;
-use super::problem::{Code, Problem};
+use crate::rest::problem::Problem;
 
-/// Routes under /v1/listings.
-pub fn routes() -> Router<Edge> {
-    Router::new()
-        .route("/", post(create::handle))
-        .route("/{id}", get(read::handle).patch(edit::handle))
+/// A price as clients write it.
+#[derive(Deserialize)]
+pub struct Price {
+    minor: u64,
+    currency: String,
 }
 
-/// A listing as everybody sees it.
-#[derive(Debug, Serialize)]
-pub struct Listing {
+impl TryFrom<Price> for Money {
+    type Error = Problem;
+
+    fn try_from(price: Price) -> Result<Self, Problem> {
+        let refuse = |detail: String| {
+            let status = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
+            Problem::new(status, "listing.price_invalid", detail)
+        };
+        let currency =
+            Currency::parse(&price.currency).map_err(|error| refuse(error.to_string()))?;
+        Money::new(price.minor, currency).map_err(|error: AmountTooLarge| refuse(error.to_string()))
+    }
+}
+
+/// A listing as anybody sees it.
+#[derive(Serialize)]
+pub struct ListingView {
     id: ListingId,
     seller: UserId,
     title: String,
@@ -39,15 +51,8 @@ pub struct Listing {
     changed_at: Timestamp,
 }
 
-/// A price that a client names.
-#[derive(Debug, Deserialize)]
-pub struct Price {
-    minor: u64,
-    currency: Currency,
-}
-
-impl From<listing::Listing> for Listing {
-    fn from(listing: listing::Listing) -> Self {
+impl From<Listing> for ListingView {
+    fn from(listing: Listing) -> Self {
         Self {
             id: listing.id,
             seller: listing.seller,
@@ -62,17 +67,8 @@ impl From<listing::Listing> for Listing {
     }
 }
 
-impl IntoResponse for Listing {
-    fn into_response(self) -> Response {
-        ([(ETAG, etag(self.version))], axum::Json(self)).into_response()
-    }
-}
-
-impl TryFrom<Price> for Money {
-    type Error = Problem;
-
-    fn try_from(price: Price) -> Result<Self, Problem> {
-        Self::new(price.minor, price.currency)
-            .map_err(|error| Problem::with_detail(Code::Invalid, error.to_string()))
-    }
+/// A listing with its version as entity tag.
+fn tagged(listing: Listing) -> Response {
+    let tag = format!("\"v{}\"", listing.version);
+    ([(ETAG, tag)], Json(ListingView::from(listing))).into_response()
 }

@@ -1,30 +1,34 @@
-//! `POST /v1/sessions`
+//! `POST /v1/sessions`: logs in.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use barterline_domain::account::{Email, Password};
 use serde::Deserialize;
 
-use super::Session;
-use crate::rest::Edge;
-use crate::rest::extract::Json;
-use crate::rest::problem::{Code, Problem};
+use super::Tokens;
+use crate::rest::Rest;
+use crate::rest::extract::Body;
+use crate::rest::problem::Problem;
+use crate::services::accounts::LogInError;
 
-/// What a person logs in with.
+/// The request.
 #[derive(Deserialize)]
 pub struct Request {
     email: String,
     password: String,
 }
 
-/// Begins a session.
+/// Answers 201 with the tokens.
 pub async fn handle(
-    State(edge): State<Edge>,
-    Json(request): Json<Request>,
-) -> Result<(StatusCode, Session), Problem> {
-    // What nobody can have registered with is simply wrong.
-    let email = Email::parse(&request.email).map_err(|_| Code::LogInFailed)?;
-    let password = Password::parse(request.password).map_err(|_| Code::LogInFailed)?;
-    let log_in = edge.services.accounts.log_in(&email, &password).await?;
-    Ok((StatusCode::CREATED, log_in.into()))
+    State(rest): State<Rest>,
+    Body(request): Body<Request>,
+) -> Result<(StatusCode, Json<Tokens>), Problem> {
+    // What cannot be an address or a password is nobody's.
+    let parsed = (Email::parse(&request.email), Password::parse(request.password));
+    let (Ok(email), Ok(password)) = parsed else {
+        return Err(LogInError::Failed.into());
+    };
+    let log_in = rest.accounts.log_in(&email, password).await?;
+    Ok((StatusCode::CREATED, Json(log_in.into())))
 }

@@ -1,17 +1,17 @@
-//! `DELETE /v1/sessions/current`
+//! `DELETE /v1/sessions/current`: logs out.
 
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use crate::rest::Edge;
+use crate::rest::Rest;
 use crate::rest::extract::Caller;
 use crate::rest::problem::Problem;
 
-/// Ends the caller's session.
+/// Ends the caller's session and its sockets.
 pub async fn handle(
-    State(edge): State<Edge>,
-    Caller(principal): Caller,
+    State(rest): State<Rest>,
+    Caller(caller): Caller,
 ) -> Result<StatusCode, Problem> {
-    edge.services.accounts.log_out(&principal).await?;
+    rest.accounts.log_out(&caller).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,24 +1,24 @@
-//! `POST /v1/sessions/refresh`
+//! `POST /v1/sessions/refresh`: new tokens for an old refresh token, which ends.
 
+use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 
-use super::Session;
-use crate::rest::Edge;
-use crate::rest::extract::Json;
+use super::Tokens;
+use crate::rest::Rest;
+use crate::rest::extract::Body;
 use crate::rest::problem::Problem;
 
-/// What a session goes on with.
+/// The request.
 #[derive(Deserialize)]
 pub struct Request {
     refresh_token: String,
 }
 
-/// Gives new tokens for a refresh token, which is worthless from then on.
+/// Answers with the tokens.
 pub async fn handle(
-    State(edge): State<Edge>,
-    Json(request): Json<Request>,
-) -> Result<Session, Problem> {
-    let refreshed = edge.services.accounts.refresh(&request.refresh_token);
-    Ok(refreshed.await?.into())
+    State(rest): State<Rest>,
+    Body(request): Body<Request>,
+) -> Result<Json<Tokens>, Problem> {
+    Ok(Json(rest.accounts.refresh(&request.refresh_token).await?.into()))
 }

@@ -1,129 +1,126 @@
-//! Chats: who may open and read them.
+//! Who may speak, and what is said. One door for sockets and REST.
 //!
-//! Membership is decided from the caller's own inbox before anything else is touched: a stranger
-//! gets the answer of a chat that does not exist, after the same work (G6).
+//! Membership is decided from the caller's own inbox before anything else is looked at: a chat of
+//! other people and a chat that does not exist are the same answer after the same work (G6).
 
 use std::sync::Arc;
 
-use barterline_domain::chat::{Chat, Participants};
+use barterline_domain::chat::{Chat, Participants, Role};
 use barterline_domain::clock::Clock;
-use barterline_domain::event::{Event, InvalidBody, Seq};
-use barterline_domain::ids::{ChatId, ListingId};
+use barterline_domain::event::{Body, Event, EventKind, InvalidBody, Seq};
+use barterline_domain::ids::{ChatId, ClientId, DeviceId, ListingId, UserId};
 use barterline_domain::listing::ListingStatus;
+use barterline_domain::marks::Marks;
 use barterline_storage::chat_log::{ChatLog, Range};
 use barterline_storage::error::StoreError;
-use barterline_storage::inbox::{Inbox, InboxPage, InboxRow};
+use barterline_storage::inbox::{Inbox, InboxPage, InboxRow, Position};
 
-use crate::auth::principal::Principal;
-use crate::services::listings::ListingReader;
+use super::listings::ListingReader;
+use crate::hub::Hub;
+use crate::hub::room::Command;
+use crate::hub::slot::Slot;
 
-/// The rules of chats. Cheap to clone.
+/// The rules of chats.
 #[derive(Clone)]
 pub struct Chats {
     log: Arc<dyn ChatLog>,
     inbox: Arc<dyn Inbox>,
     listings: Arc<dyn ListingReader>,
+    hub: Hub,
     clock: Arc<dyn Clock>,
 }
 
-/// Why something in a chat was refused.
+/// A chat that was opened, now or earlier.
+#[derive(Debug)]
+pub struct Opened {
+    /// The caller's row of it.
+    pub row: InboxRow,
+    /// It was opened by this call.
+    pub created: bool,
+}
+
+/// A part of a chat's history.
+#[derive(Debug)]
+pub struct History {
+    /// The events, ascending, without a gap.
+    pub events: Vec<Event>,
+    /// The chat's newest number.
+    pub head: Seq,
+}
+
+/// A message to be sent.
+#[derive(Debug)]
+pub struct Send {
+    /// The sender's name for it.
+    pub id: ClientId,
+    /// The newest number the sender knew when it made the name.
+    pub base: Seq,
+    /// `text`.
+    pub kind: String,
+    /// The text.
+    pub text: Option<String>,
+}
+
+/// Why something was refused. Nothing changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChatError {
-    /// No such chat for this person.
+    /// No such chat, or of other people.
     #[error("no such chat")]
     NotFound,
-    /// A seller does not talk to themselves.
+    /// Sellers do not buy from themselves.
     #[error("the listing is the caller's own")]
     OwnListing,
     /// No such listing.
     #[error("no such listing")]
     ListingNotFound,
-    /// Sold or withdrawn: no new chats.
+    /// Sold or withdrawn.
     #[error("the listing is closed")]
     ListingClosed,
     /// The text cannot be a message.
     #[error(transparent)]
     Text(#[from] InvalidBody),
-    /// Messages of this kind cannot be sent.
+    /// Nothing that clients send.
     #[error("messages of this kind cannot be sent")]
     KindUnsupported,
-    /// A number above the chat's newest.
-    #[error("the chat's newest event is {head}")]
+    /// A number above the newest.
+    #[error("the number is above the head {head}")]
     SeqAhead {
         /// The newest number.
         head: Seq,
     },
-    /// The base lies too far back.
-    #[error("the base lies too far below {head}")]
-    BaseOld {
-        /// The newest number.
-        head: Seq,
-    },
-    /// The id names another message.
-    #[error("the id names another message")]
-    IdConflict,
-    /// Too much at once.
-    #[error("too much at once")]
-    Busy {
-        /// Not before so many milliseconds have passed.
-        retry_after_ms: u64,
-    },
-    /// The store did not answer.
+    /// The store said no.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// A chat that is open now.
-#[derive(Debug, Clone)]
-pub struct Opened {
-    /// The caller's row.
-    pub row: InboxRow,
-    /// It was not there before.
-    pub created: bool,
-}
-
-/// A range of a chat's events.
-#[derive(Debug, Clone)]
-pub struct History {
-    /// The events, lowest number first.
-    pub events: Vec<Event>,
-    /// The newest number of the chat.
-    pub head: Seq,
-}
+/// Events in one answer at most.
+const HISTORY_MAX: usize = barterline_protocol::limits::PAGE_EVENTS_MAX;
 
 impl Chats {
-    /// The rules over these parts.
+    /// The rules over these stores.
     pub fn new(
         log: Arc<dyn ChatLog>,
         inbox: Arc<dyn Inbox>,
         listings: Arc<dyn ListingReader>,
+        hub: Hub,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self {
-            log,
-            inbox,
-            listings,
-            clock,
-        }
+        Self { log, inbox, listings, hub, clock }
     }
 
-    /// Opens the chat about a listing, with the caller as buyer. A chat that is there stays
-    /// reachable by this way, whatever became of the listing.
-    pub async fn open(
-        &self,
-        principal: &Principal,
-        listing: ListingId,
-    ) -> Result<Opened, ChatError> {
-        let id = ChatId::of(listing, principal.user);
-        if let Some(row) = self.inbox.row(principal.user, id).await? {
-            return Ok(Opened {
-                row,
-                created: false,
-            });
+    /// The hub behind the rules.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Opens the chat of `buyer` about a listing, or finds it.
+    pub async fn open(&self, buyer: UserId, listing: ListingId) -> Result<Opened, ChatError> {
+        let id = ChatId::of(listing, buyer);
+        if let Some(row) = self.inbox.row(buyer, id).await? {
+            return Ok(Opened { row, created: false });
         }
-        let found = self.listings.find(listing).await?;
-        let listing = found.ok_or(ChatError::ListingNotFound)?;
-        if listing.seller == principal.user {
+        let listing = self.listings.find(listing).await?.ok_or(ChatError::ListingNotFound)?;
+        if listing.seller == buyer {
             return Err(ChatError::OwnListing);
         }
         match listing.status {
@@ -133,52 +130,113 @@ impl Chats {
         let chat = Chat {
             id,
             listing: listing.id,
-            participants: Participants {
-                buyer: principal.user,
-                seller: listing.seller,
-            },
+            participants: Participants { buyer, seller: listing.seller },
             snapshot: listing.snapshot(),
             opened_at: self.clock.now(),
         };
         self.log.create(chat).await?;
-        let row = self.row(principal, id).await?;
+        let row = self.inbox.row(buyer, id).await?.ok_or(ChatError::NotFound)?;
         Ok(Opened { row, created: true })
     }
 
-    /// The caller's row of a chat.
-    pub async fn row(&self, principal: &Principal, chat: ChatId) -> Result<InboxRow, ChatError> {
-        let row = self.inbox.row(principal.user, chat).await?;
-        row.ok_or(ChatError::NotFound)
+    /// The caller's row of one chat.
+    pub async fn row(&self, user: UserId, chat: ChatId) -> Result<InboxRow, ChatError> {
+        self.inbox.row(user, chat).await?.ok_or(ChatError::NotFound)
     }
 
-    /// The caller's chats, the newest change first, those that changed before `before`.
+    /// The caller's chats, the newest change first.
     pub async fn inbox(
         &self,
-        principal: &Principal,
+        user: UserId,
         before: Option<u64>,
         limit: usize,
     ) -> Result<InboxPage, ChatError> {
-        Ok(self.inbox.list(principal.user, before, limit).await?)
+        Ok(self.inbox.list(user, before, limit).await?)
     }
 
-    /// A range of a chat's events; without one, the newest.
+    /// The caller's chats that changed after an inbox position, in the order of the change.
+    pub async fn changed_after(
+        &self,
+        user: UserId,
+        position: u64,
+        limit: usize,
+    ) -> Result<InboxPage, ChatError> {
+        Ok(self.inbox.changed_after(user, position, limit).await?)
+    }
+
+    /// Where the inboxes stand.
+    pub fn position(&self) -> Position {
+        self.inbox.position()
+    }
+
+    /// The chat, if the caller takes part in it.
+    pub async fn membership(
+        &self,
+        user: UserId,
+        chat: ChatId,
+    ) -> Result<(Arc<Chat>, Role), ChatError> {
+        let chat = self.inbox.membership(user, chat).await?.ok_or(ChatError::NotFound)?;
+        let role = chat.participants.role_of(user).ok_or(ChatError::NotFound)?;
+        Ok((chat, role))
+    }
+
+    /// A part of a chat's history; without a range its newest events.
     pub async fn history(
         &self,
-        principal: &Principal,
+        user: UserId,
         chat: ChatId,
         range: Option<Range>,
         limit: usize,
     ) -> Result<History, ChatError> {
-        let member = self.inbox.membership(principal.user, chat).await?;
-        member.ok_or(ChatError::NotFound)?;
-        let range = range.unwrap_or(Range::Before(Seq(u64::MAX)));
-        let events = self.log.read(chat, range, limit).await?;
-        // Read after the events, so that it covers them.
-        let head = self.log.head(chat).await?;
-        let head = head.map_or(Seq::ZERO, |head| head.head);
-        match range {
-            Range::After(seq) if seq > head => Err(ChatError::SeqAhead { head }),
-            Range::After(_) | Range::Before(_) => Ok(History { events, head }),
+        self.membership(user, chat).await?;
+        let head = self.log.head(chat).await?.ok_or(ChatError::NotFound)?.head;
+        let range = range.unwrap_or(Range::Before(head.next()));
+        let limit = limit.clamp(1, HISTORY_MAX);
+        let mut events = self.log.read(chat, range, limit).await?;
+        events.retain(|event| event.seq <= head);
+        Ok(History { events, head })
+    }
+
+    /// Says something in a chat the caller takes part in. What the store makes of it is answered
+    /// on `slot`.
+    pub fn send(
+        &self,
+        chat: &Arc<Chat>,
+        role: Role,
+        slot: &Arc<Slot>,
+        reference: Option<u32>,
+        send: Send,
+    ) -> Result<(), ChatError> {
+        if send.kind != "text" {
+            return Err(ChatError::KindUnsupported);
         }
+        let kind = EventKind::Text(Body::parse(send.text.unwrap_or_default())?);
+        let command = Command {
+            author: role.into(),
+            id: send.id,
+            digest: kind.digest(),
+            base: send.base,
+            kind,
+            at: self.clock.now(),
+        };
+        self.hub.send(chat, slot, reference, command);
+        Ok(())
+    }
+
+    /// Moves the caller's marks. Everybody concerned hears of it from the hub.
+    pub async fn mark(
+        &self,
+        user: UserId,
+        chat: ChatId,
+        device: DeviceId,
+        marks: Marks,
+    ) -> Result<(), ChatError> {
+        self.membership(user, chat).await?;
+        let head = self.log.head(chat).await?.ok_or(ChatError::NotFound)?.head;
+        if marks.delivered > head {
+            return Err(ChatError::SeqAhead { head });
+        }
+        self.inbox.mark(user, chat, device, marks).await?;
+        Ok(())
     }
 }

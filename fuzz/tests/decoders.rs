@@ -1,0 +1,28 @@
+//! One target for each decoder; the crate's documentation says how to run them for longer.
+
+use barterline_fuzz::Seeds;
+use barterline_protocol::{Encoding, Outgoing, Request};
+
+#[test]
+fn msgpack_request() {
+    let seeds = Seeds::of_clients(Encoding::MsgPack);
+    bolero::check!().for_each(|input: &[u8]| seeds.feed::<Request>(input));
+}
+
+#[test]
+fn json_request() {
+    let seeds = Seeds::of_clients(Encoding::Json);
+    bolero::check!().for_each(|input: &[u8]| seeds.feed::<Request>(input));
+}
+
+#[test]
+fn msgpack_outgoing() {
+    let seeds = Seeds::of_servers(Encoding::MsgPack);
+    bolero::check!().for_each(|input: &[u8]| seeds.feed::<Outgoing>(input));
+}
+
+#[test]
+fn json_outgoing() {
+    let seeds = Seeds::of_servers(Encoding::Json);
+    bolero::check!().for_each(|input: &[u8]| seeds.feed::<Outgoing>(input));
+}

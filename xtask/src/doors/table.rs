@@ -1,0 +1,151 @@
+//! The rules, as tables. An arrow that is not forbidden here is allowed; a part that is not listed
+//! is refused, so that a new one has to choose its place.
+
+/// A part of the server (a module of `src/`), and the parts it may name besides itself.
+pub struct Part {
+    pub name: &'static str,
+    pub may_use: &'static [&'static str],
+}
+
+/// app ─► gateway · rest · admin · jobs ─► services ─► hub · auth · limits · adapters;
+/// hub · limits ─► cluster; config and telemetry look at nobody.
+pub const PARTS: &[Part] = &[
+    Part { name: "main", may_use: EVERYTHING },
+    Part { name: "app", may_use: EVERYTHING },
+    Part { name: "lifecycle", may_use: &["config", "telemetry", "listener"] },
+    Part { name: "load_test", may_use: &["auth", "services", "config", "telemetry"] },
+    // Accepts connections and hands them to a service it is given; knows no edge by name.
+    Part { name: "listener", may_use: &["config", "telemetry"] },
+    // Settings: nobody is looked at.
+    Part { name: "config", may_use: &[] },
+    Part { name: "telemetry", may_use: &[] },
+    // Edges.
+    Part { name: "gateway", may_use: &["services", "hub", "auth", "limits", "telemetry"] },
+    Part { name: "rest", may_use: &["services", "auth", "limits", "telemetry"] },
+    Part { name: "admin", may_use: &["services", "hub", "auth", "telemetry", "load_test"] },
+    Part { name: "jobs", may_use: &["services", "telemetry"] },
+    // Rules.
+    Part { name: "services", may_use: &["hub", "auth", "limits", "adapters", "telemetry"] },
+    // Means.
+    Part { name: "hub", may_use: &["cluster", "telemetry"] },
+    Part { name: "limits", may_use: &["cluster", "telemetry"] },
+    Part { name: "auth", may_use: &["telemetry"] },
+    Part { name: "adapters", may_use: &["telemetry"] },
+    Part { name: "cluster", may_use: &["telemetry"] },
+    // Where wall clock and randomness enter.
+    Part { name: "clock", may_use: &[] },
+];
+
+/// Stands for every part.
+const EVERYTHING: &[&str] = &["*"];
+
+/// What everybody may name.
+pub const COMMON: &[&str] = &["clock"];
+
+/// Words that only some files of `src/` may hold.
+pub struct Key {
+    pub word: &'static str,
+    /// Beginnings of paths in `src/`.
+    pub held_by: &'static [&'static str],
+    pub because: &'static str,
+}
+
+pub const KEYS: &[Key] = &[
+    Key {
+        word: "barterline_storage::embedded",
+        held_by: &["app", "main.rs"],
+        because: "the composition root alone names concrete backends",
+    },
+    Key {
+        word: "barterline_storage::stores",
+        held_by: &["app", "main.rs", "lifecycle"],
+        because: "a part is handed the one trait it needs, not the bundle",
+    },
+    Key {
+        word: "Credentials",
+        held_by: &["services/accounts", "app"],
+        because: "one module alone opens the credentials",
+    },
+    Key {
+        word: "ChatLog",
+        held_by: &["hub", "services/chats", "app", "gateway/writer.rs"],
+        because: "the log is appended to by the hub and read by chats and writers",
+    },
+    Key {
+        word: "PushOutbox",
+        held_by: &["jobs", "app"],
+        because: "intents are written as effects of the log and taken by jobs",
+    },
+];
+
+/// Crates that a part of `src/` may not name.
+pub struct Stranger {
+    pub part: &'static str,
+    pub crates: &'static [&'static str],
+    pub because: &'static str,
+}
+
+pub const STRANGERS: &[Stranger] = &[
+    Stranger {
+        part: "services",
+        crates: &["barterline_protocol", "axum", "hyper", "tokio_tungstenite"],
+        because: "services know no frame and no status",
+    },
+    Stranger {
+        part: "auth",
+        crates: &["barterline_protocol", "axum", "hyper", "tokio_tungstenite"],
+        because: "auth knows no edge",
+    },
+    Stranger {
+        part: "hub",
+        crates: &["axum", "hyper", "tokio_tungstenite"],
+        because: "the hub knows no socket",
+    },
+    Stranger { part: "rest", crates: &["tokio_tungstenite"], because: "sockets are the gateway's" },
+    Stranger {
+        part: "config",
+        crates: &["barterline_storage", "barterline_protocol", "axum", "tokio_tungstenite"],
+        because: "config looks at nobody",
+    },
+];
+
+/// A crate of the workspace, by its folder, and what it may depend on.
+pub struct Crate {
+    pub folder: &'static str,
+    /// Crates of ours.
+    pub ours: &'static [&'static str],
+    /// Crates of others that it may never have, as beginnings of names.
+    pub never: &'static [&'static str],
+}
+
+const RUNTIMES: &[&str] = &["tokio", "async-trait", "futures", "axum", "hyper", "redb"];
+const EDGES: &[&str] = &["axum", "hyper", "http", "tower", "tokio-tungstenite", "reqwest"];
+
+pub const CRATES: &[Crate] = &[
+    Crate { folder: "domain", ours: &[], never: RUNTIMES },
+    Crate { folder: "protocol", ours: &["barterline-domain"], never: RUNTIMES },
+    Crate { folder: "storage", ours: &["barterline-domain"], never: EDGES },
+    Crate { folder: "push", ours: &["barterline-domain"], never: &["axum", "redb"] },
+    Crate {
+        folder: "loadtest",
+        ours: &["barterline-domain", "barterline-protocol"],
+        never: &["axum", "redb"],
+    },
+    Crate { folder: "benches/floor", ours: &[], never: &["axum", "redb"] },
+    Crate {
+        folder: "fuzz",
+        ours: &["barterline-domain", "barterline-protocol", "barterline-storage"],
+        never: &["axum"],
+    },
+    Crate { folder: "xtask", ours: &[], never: &["tokio", "axum"] },
+    Crate {
+        folder: ".",
+        ours: &[
+            "barterline-domain",
+            "barterline-protocol",
+            "barterline-storage",
+            "barterline-push",
+        ],
+        never: &[],
+    },
+];
