@@ -1,0 +1,71 @@
+//! What the process takes: memory, processor time, descriptors, threads. Read from /proc when
+//! somebody asks.
+
+use std::fs;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+
+/// Measures this process.
+#[derive(Debug)]
+pub struct Process;
+
+/// One look at the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Resident memory.
+    pub resident_bytes: u64,
+    /// Processor time, user and system.
+    pub cpu_us: u64,
+    /// Open descriptors.
+    pub fds: u64,
+    /// Threads.
+    pub threads: u64,
+}
+
+impl Usage {
+    /// Looks at this process; `None` where the system does not tell.
+    pub fn now() -> Option<Self> {
+        let stat = fs::read_to_string("/proc/self/stat").ok()?;
+        // The name in parentheses may hold anything; what follows is numbers (proc(5)).
+        let (_, rest) = stat.rsplit_once(") ")?;
+        let fields: Vec<&str> = rest.split(' ').collect();
+        let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
+        let tick_us = 1_000_000 / rustix::param::clock_ticks_per_second().max(1);
+        let page = u64::try_from(rustix::param::page_size()).ok()?;
+        let fds = fs::read_dir("/proc/self/fd").ok()?.count();
+        Some(Self {
+            resident_bytes: field(24)?.saturating_mul(page),
+            cpu_us: field(14)?.saturating_add(field(15)?).saturating_mul(tick_us),
+            fds: u64::try_from(fds).ok()?,
+            threads: field(20)?,
+        })
+    }
+}
+
+impl Collector for Process {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let Some(usage) = Usage::now() else {
+            return Ok(());
+        };
+        let gauges = [
+            ("process_resident_memory_bytes", "Resident memory", usage.resident_bytes),
+            ("process_open_fds", "Open file descriptors", usage.fds),
+            ("process_threads", "Threads", usage.threads),
+        ];
+        for (name, help, value) in gauges {
+            let gauge = ConstGauge::new(value);
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        let cpu = ConstCounter::new(usage.cpu_us);
+        let help = "Processor time, user and system";
+        cpu.encode(encoder.encode_descriptor(
+            "process_cpu_microseconds",
+            help,
+            None,
+            cpu.metric_type(),
+        )?)
+    }
+}
