@@ -55,7 +55,6 @@ pub struct Sources {
 
 impl Sources {
     /// The process's environment, with the flags of its command line.
-    #[expect(clippy::disallowed_methods, reason = "settings are the one reader of the environment")]
     pub fn of_process(file: Option<PathBuf>, flags: Vec<Assignment>) -> Self {
         let ours = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             let name = name.into_string().ok()?;
