@@ -122,6 +122,9 @@ pub struct Common {
     /// Appends that must be in flight for a kill.
     #[arg(long, default_value_t = 100, value_parser = positive_count)]
     pub kill_in_flight: usize,
+    /// Longest wait for anything to move while the last answers come in.
+    #[arg(long, default_value = "30s", value_parser = duration)]
+    pub patience: Duration,
     /// Writes the report here.
     #[arg(long)]
     pub json: Option<PathBuf>,

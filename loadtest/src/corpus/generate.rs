@@ -113,8 +113,8 @@ fn draw(shape: &Shape, rng: &mut SmallRng) -> u64 {
         .find(|pair| quantile <= pair[1].0)
         .map_or((shape[0], shape[0]), |pair| (pair[0], pair[1]));
     let ((from, low), (to, high)) = between;
-    let share = if to > from { (quantile - from) / (to - from) } else { 0.0 };
-    (low + (high - low) * share).round() as u64
+    let part = if to > from { (quantile - from) / (to - from) } else { 0.0 };
+    (low + (high - low) * part).round() as u64
 }
 
 fn pick<'a>(words: &[&'a str], rng: &mut SmallRng) -> &'a str {
@@ -164,9 +164,9 @@ mod tests {
         let mut events: Vec<u64> = all.iter().map(|n| n.lines.len() as u64).collect();
         near("median of events", quantile(&mut events, 0.5), 9);
         let lines = || all.iter().flat_map(|negotiation| &negotiation.lines);
-        let opened_by_acts = ["My offer", "Agreed", "No, I", "I am not"];
+        let starts_of_acts = ["My offer", "Agreed", "No, I", "I am not"];
         let mut bytes: Vec<u64> = lines()
-            .filter(|line| !opened_by_acts.iter().any(|act| line.text.starts_with(act)))
+            .filter(|line| !starts_of_acts.iter().any(|act| line.text.starts_with(act)))
             .map(|line| line.text.len() as u64)
             .collect();
         near("median body", quantile(&mut bytes, 0.5), 53);

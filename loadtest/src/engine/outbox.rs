@@ -1,5 +1,9 @@
 //! What one participant has to say: in order, until it is acknowledged *and* delivered.
 //!
+//! What was in flight when a connection was lost is always sent again on the next one, even if the
+//! resumed stream has shown it meanwhile: a client that has only its outbox cannot know, and a
+//! server that does not know its messages again must not get away with it.
+//!
 //! Counters have no gap, so a message is found by subtraction. Pure.
 
 use std::collections::VecDeque;
@@ -15,8 +19,16 @@ pub struct Entry {
     /// It was written at least once.
     pub written: bool,
     in_flight: bool,
+    /// It was in flight when a connection was lost.
+    again: bool,
     answered: bool,
     delivered: bool,
+}
+
+impl Entry {
+    fn is_finished(&self) -> bool {
+        self.answered && self.delivered && !self.in_flight && !self.again
+    }
 }
 
 /// What an answer or a delivery changed.
@@ -56,6 +68,7 @@ impl Outbox {
             base: 0,
             written: false,
             in_flight: false,
+            again: false,
             answered: false,
             delivered: false,
         });
@@ -75,7 +88,7 @@ impl Outbox {
     /// The next message to write on this connection, marked as in flight.
     pub fn next(&mut self) -> Option<(u32, &mut Entry)> {
         while let Some(entry) = self.entries.get(self.cursor) {
-            if !entry.answered && !entry.in_flight {
+            if (entry.again || !entry.answered) && !entry.in_flight {
                 break;
             }
             self.cursor += 1;
@@ -84,6 +97,7 @@ impl Outbox {
         let entry = self.entries.get_mut(index)?;
         self.cursor += 1;
         entry.in_flight = true;
+        entry.again = false;
         self.in_flight += 1;
         Some((self.first + index as u32, entry))
     }
@@ -116,7 +130,7 @@ impl Outbox {
     /// The connection is gone: nothing is in flight any more. Gives how many were.
     pub fn disconnected(&mut self) -> usize {
         for entry in &mut self.entries {
-            entry.in_flight = false;
+            entry.again |= std::mem::take(&mut entry.in_flight);
         }
         self.cursor = 0;
         std::mem::take(&mut self.in_flight)
@@ -144,11 +158,7 @@ impl Outbox {
             was_in_flight,
             done: !known && entry.answered && entry.delivered,
         };
-        while self
-            .entries
-            .front()
-            .is_some_and(|entry| entry.answered && entry.delivered && !entry.in_flight)
-        {
+        while self.entries.front().is_some_and(Entry::is_finished) {
             self.entries.pop_front();
             self.first += 1;
             self.cursor = self.cursor.saturating_sub(1);
@@ -193,6 +203,21 @@ mod tests {
         let again: Vec<u32> =
             std::iter::from_fn(|| outbox.next().map(|(counter, _)| counter)).collect();
         assert_eq!(again, [1, 3, 4]);
+    }
+
+    #[test]
+    fn what_was_in_flight_is_asked_again_even_if_an_event_has_answered_it() {
+        let mut outbox = Outbox::new();
+        outbox.push(0);
+        outbox.next();
+        outbox.disconnected();
+        assert_eq!(outbox.delivered(1).map(|change| change.done), Some(false));
+        assert_eq!(outbox.answered(1).map(|change| change.done), Some(true));
+        assert!(!outbox.is_empty());
+        assert_eq!(outbox.next().map(|(counter, _)| counter), Some(1));
+        let repeat = outbox.answered(1).map(|change| (change.first, change.done));
+        assert_eq!(repeat, Some((false, false)));
+        assert!(outbox.is_empty());
     }
 
     #[test]

@@ -50,7 +50,15 @@ pub async fn play(args: &Replay, stop: &Stop) -> anyhow::Result<Report> {
         progress: Rc::clone(&progress),
         stop,
     };
-    let talk = Talk { scenario: "replay", ground, engine, adapter, stop, progress };
+    let talk = Talk {
+        scenario: "replay",
+        ground,
+        engine,
+        adapter,
+        patience: args.common.patience,
+        stop,
+        progress,
+    };
     talk.play(load.play()).await
 }
 

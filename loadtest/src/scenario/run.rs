@@ -38,7 +38,15 @@ pub async fn play(args: &Run, stop: &Stop) -> anyhow::Result<Report> {
         progress: Rc::clone(&progress),
         stop,
     };
-    let talk = Talk { scenario: "run", ground, engine, adapter, stop, progress };
+    let talk = Talk {
+        scenario: "run",
+        ground,
+        engine,
+        adapter,
+        patience: args.common.patience,
+        stop,
+        progress,
+    };
     talk.play(load.play()).await
 }
 

@@ -14,8 +14,6 @@ use crate::progress::Progress;
 use crate::report::{Latency, LoadgenUse, Report, ServerUse};
 use crate::wire::Adapter;
 
-/// Longest wait for anything to move while the last messages come in.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(30);
 /// After the last message: duplicates that come late are caught.
 const LINGER: Duration = Duration::from_millis(200);
 
@@ -29,6 +27,8 @@ pub struct Talk<'a> {
     pub engine: Engine,
     /// Whose protocol.
     pub adapter: Adapter,
+    /// Longest wait for anything to move at the end.
+    pub patience: Duration,
     /// Raised by a signal.
     pub stop: &'a Stop,
     /// From 0 to 1 over the talk.
@@ -72,7 +72,7 @@ impl Talk<'_> {
         let used = used?;
         let mut trouble = Vec::new();
         trouble.extend(injured.err().map(|error| format!("killing: {error:#}")));
-        let drained = self.engine.drained(DRAIN_PATIENCE).await;
+        let drained = self.engine.drained(self.patience).await;
         trouble.extend(drained.err().map(|error| format!("{error:#}")));
         tokio::time::sleep(LINGER).await;
         drop(shown);
