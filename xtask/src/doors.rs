@@ -96,7 +96,11 @@ fn check_file(root: &Path, file: &Path, wrong: &mut Vec<Arrow>) -> Result<()> {
         }
     }
     for stranger in STRANGERS.iter().filter(|stranger| stranger.part == part) {
-        for name in stranger.crates.iter().filter(|name| names(&code, name)) {
+        let without = stranger
+            .except
+            .iter()
+            .fold(code.clone(), |code, path| code.replace(path, ""));
+        for name in stranger.crates.iter().filter(|name| names(&without, name)) {
             refuse(format!("may not name `{name}`: {}", stranger.because));
         }
     }
@@ -387,11 +391,12 @@ mod tests {
         let copy = copy();
         let path = copy.path().join(folder).join("Cargo.toml");
         let manifest = fs::read_to_string(&path).expect("manifest");
-        let without: String = manifest
+        let own_line = format!("{name}.");
+        let others: Vec<_> = manifest
             .lines()
-            .filter(|line| !line.starts_with(&format!("{name}.")))
-            .map(|line| format!("{line}\n"))
+            .filter(|line| !line.starts_with(&own_line))
             .collect();
+        let without = others.join("\n");
         let planted = without.replacen(
             "[dependencies]",
             &format!("[dependencies]\n{name} = \"1\""),
