@@ -46,5 +46,5 @@ rust:
 	@command -v $(CARGO) >/dev/null || { echo "Rust 1.95 or newer is missing: https://rustup.rs" >&2; exit 1; }
 
 node:
-	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null \
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null \
 	  || { echo "Node 20 or newer is missing: https://nodejs.org" >&2; exit 1; }
