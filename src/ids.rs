@@ -15,9 +15,7 @@ pub trait Ids: Send + Sync {
     fn random(&self) -> [u8; 16] {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&self.secret()[..16]);
-        uuid::Builder::from_random_bytes(bytes)
-            .into_uuid()
-            .into_bytes()
+        uuid::Builder::from_random_bytes(bytes).into_uuid().into_bytes()
     }
 
     /// An id that sorts by the time it was made (UUID version 7); of two from one millisecond
@@ -25,9 +23,7 @@ pub trait Ids: Send + Sync {
     fn ordered(&self, now: Timestamp) -> [u8; 16] {
         let mut tail = [0; 10];
         tail.copy_from_slice(&self.secret()[..10]);
-        uuid::Builder::from_unix_timestamp_millis(now.as_millis(), &tail)
-            .into_uuid()
-            .into_bytes()
+        uuid::Builder::from_unix_timestamp_millis(now.as_millis(), &tail).into_uuid().into_bytes()
     }
 }
 

@@ -58,11 +58,7 @@ impl Email {
             && !local.contains('@')
             && domain.contains('.')
             && domain.split('.').all(|label| !label.is_empty());
-        if sound {
-            Ok(Self(text.to_lowercase()))
-        } else {
-            Err(InvalidAccount::Email)
-        }
+        if sound { Ok(Self(text.to_lowercase())) } else { Err(InvalidAccount::Email) }
     }
 
     /// The address.
@@ -109,11 +105,7 @@ impl DisplayName {
         let sound = !text.is_empty()
             && text.chars().count() <= NAME_CHARS_MAX
             && !text.chars().any(char::is_control);
-        if sound {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(InvalidAccount::Name)
-        }
+        if sound { Ok(Self(text.to_owned())) } else { Err(InvalidAccount::Name) }
     }
 
     /// The name.
@@ -142,20 +134,8 @@ mod tests {
 
     #[test]
     fn emails_have_a_name_and_a_domain() {
-        assert_eq!(
-            Email::parse(" Ana@Example.org ").map(|e| e.0),
-            Ok("ana@example.org".into())
-        );
-        for wrong in [
-            "",
-            "ana",
-            "@x.org",
-            "ana@",
-            "a b@x.org",
-            "a@b@x.org",
-            "a@x",
-            "a@.org",
-        ] {
+        assert_eq!(Email::parse(" Ana@Example.org ").map(|e| e.0), Ok("ana@example.org".into()));
+        for wrong in ["", "ana", "@x.org", "ana@", "a b@x.org", "a@b@x.org", "a@x", "a@.org"] {
             assert_eq!(Email::parse(wrong), Err(InvalidAccount::Email), "{wrong}");
         }
         assert!(Email::parse(&format!("{}@x.org", "a".repeat(65))).is_err());
@@ -166,24 +146,14 @@ mod tests {
         let check = |text: &str| Password::parse(text.to_owned()).map(|p| format!("{p:?}"));
         assert_eq!(check("correct horse"), Ok("Password(…)".to_owned()));
         assert_eq!(check("short"), Err(InvalidAccount::PasswordTooShort));
-        assert_eq!(
-            check(&"x".repeat(257)),
-            Err(InvalidAccount::PasswordTooLong)
-        );
+        assert_eq!(check(&"x".repeat(257)), Err(InvalidAccount::PasswordTooLong));
     }
 
     #[test]
     fn names_are_trimmed_and_bounded() {
-        assert_eq!(
-            DisplayName::parse(" Ana ").map(|n| n.0),
-            Ok("Ana".to_owned())
-        );
+        assert_eq!(DisplayName::parse(" Ana ").map(|n| n.0), Ok("Ana".to_owned()));
         for wrong in ["", "  ", "a\nb", &"x".repeat(61)] {
-            assert_eq!(
-                DisplayName::parse(wrong),
-                Err(InvalidAccount::Name),
-                "{wrong}"
-            );
+            assert_eq!(DisplayName::parse(wrong), Err(InvalidAccount::Name), "{wrong}");
         }
     }
 }

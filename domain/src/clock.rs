@@ -28,10 +28,7 @@ impl Timestamp {
     /// The point `duration` later, saturating.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)),
-        )
+        Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
     }
 
     /// Time passed since `earlier`; zero when `earlier` lies ahead.

@@ -38,11 +38,7 @@ impl TryFrom<u64> for Seq {
     type Error = SeqTooLarge;
 
     fn try_from(number: u64) -> Result<Self, SeqTooLarge> {
-        if number > Self::MAX.0 {
-            Err(SeqTooLarge)
-        } else {
-            Ok(Self(number))
-        }
+        if number > Self::MAX.0 { Err(SeqTooLarge) } else { Ok(Self(number)) }
     }
 }
 
@@ -98,10 +94,7 @@ impl Body {
         if text.trim().is_empty() {
             return Err(InvalidBody::Empty);
         }
-        if text
-            .chars()
-            .any(|c| c.is_control() && !matches!(c, '\n' | '\t' | '\r'))
-        {
+        if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t' | '\r')) {
             return Err(InvalidBody::Control);
         }
         Ok(Self(text))
@@ -184,14 +177,8 @@ impl SmallState {
     pub fn after(self, author: Author, kind: &EventKind) -> Self {
         let EventKind::Text(_) = kind;
         match author {
-            Author::Buyer => Self {
-                buyer_messages: self.buyer_messages + 1,
-                ..self
-            },
-            Author::Seller => Self {
-                seller_messages: self.seller_messages + 1,
-                ..self
-            },
+            Author::Buyer => Self { buyer_messages: self.buyer_messages + 1, ..self },
+            Author::Seller => Self { seller_messages: self.seller_messages + 1, ..self },
             Author::System => self,
         }
     }
@@ -231,11 +218,7 @@ mod tests {
     #[test]
     fn bodies_are_what_people_write() {
         let check = |text: &str, expected: Result<(), InvalidBody>| {
-            assert_eq!(
-                Body::parse(text.to_owned()).map(|_| ()),
-                expected,
-                "{text:?}"
-            );
+            assert_eq!(Body::parse(text.to_owned()).map(|_| ()), expected, "{text:?}");
         };
         check("hi", Ok(()));
         check(" two\nlines\t", Ok(()));
@@ -247,10 +230,7 @@ mod tests {
         check(&"x".repeat(BODY_CHARS_MAX), Ok(()));
         check(&"x".repeat(BODY_CHARS_MAX + 1), Err(InvalidBody::TooLong));
         check(&"\u{1f6b2}".repeat(BODY_CHARS_MAX), Ok(()));
-        check(
-            &"\u{1f6b2}".repeat(BODY_CHARS_MAX + 1),
-            Err(InvalidBody::TooLong),
-        );
+        check(&"\u{1f6b2}".repeat(BODY_CHARS_MAX + 1), Err(InvalidBody::TooLong));
     }
 
     #[test]

@@ -141,10 +141,7 @@ mod tests {
         let listing = ListingId::from_bytes([1; 16]);
         let buyer = UserId::from_bytes([2; 16]);
         assert_eq!(ChatId::of(listing, buyer), ChatId::of(listing, buyer));
-        assert_ne!(
-            ChatId::of(listing, buyer),
-            ChatId::of(listing, UserId::from_bytes([3; 16]))
-        );
+        assert_ne!(ChatId::of(listing, buyer), ChatId::of(listing, UserId::from_bytes([3; 16])));
         assert_eq!(
             ChatId::of(listing, buyer).to_string(),
             "d689fd87-4eb5-81a6-9796-e549d7e5c702",

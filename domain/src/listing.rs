@@ -65,10 +65,7 @@ impl ListingText {
         if description.chars().count() > DESCRIPTION_CHARS_MAX {
             return Err(InvalidListing::Description);
         }
-        Ok(Self {
-            title: title.to_owned(),
-            description,
-        })
+        Ok(Self { title: title.to_owned(), description })
     }
 
     /// The title.
@@ -86,11 +83,7 @@ impl ListingStatus {
     /// Moves on to `to`. Staying is allowed; sold and withdrawn are final.
     pub fn to(self, to: Self) -> Result<Self, InvalidListing> {
         let allowed = self == to || matches!(self, Self::Active | Self::Reserved);
-        if allowed {
-            Ok(to)
-        } else {
-            Err(InvalidListing::Transition { from: self, to })
-        }
+        if allowed { Ok(to) } else { Err(InvalidListing::Transition { from: self, to }) }
     }
 }
 
@@ -118,11 +111,7 @@ pub struct Listing {
 impl Listing {
     /// The listing as somebody sees it now.
     pub fn snapshot(&self) -> ListingSnapshot {
-        ListingSnapshot {
-            title: self.text.title.clone(),
-            price: self.price,
-            version: self.version,
-        }
+        ListingSnapshot { title: self.text.title.clone(), price: self.price, version: self.version }
     }
 }
 

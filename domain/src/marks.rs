@@ -18,19 +18,13 @@ impl Marks {
     /// The marks of somebody who has read up to `read` and stored up to `delivered`. What was read
     /// has been delivered.
     pub fn new(delivered: Seq, read: Seq) -> Self {
-        Self {
-            delivered: delivered.max(read),
-            read,
-        }
+        Self { delivered: delivered.max(read), read }
     }
 
     /// The maximum of both.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
-        Self::new(
-            self.delivered.max(other.delivered),
-            self.read.max(other.read),
-        )
+        Self::new(self.delivered.max(other.delivered), self.read.max(other.read))
     }
 }
 

@@ -28,11 +28,7 @@ impl Currency {
     pub fn parse(code: &str) -> Result<Self, UnknownCurrency> {
         let bytes: [u8; 3] = code.as_bytes().try_into().map_err(|_| UnknownCurrency)?;
         let known = CODES.split_ascii_whitespace().any(|known| known == code);
-        if known {
-            Ok(Self(bytes))
-        } else {
-            Err(UnknownCurrency)
-        }
+        if known { Ok(Self(bytes)) } else { Err(UnknownCurrency) }
     }
 
     /// The code.
@@ -82,11 +78,7 @@ pub struct AmountTooLarge;
 impl Money {
     /// An amount of at most [`MINOR_MAX`] minor units.
     pub fn new(minor: u64, currency: Currency) -> Result<Self, AmountTooLarge> {
-        if minor > MINOR_MAX {
-            Err(AmountTooLarge)
-        } else {
-            Ok(Self { minor, currency })
-        }
+        if minor > MINOR_MAX { Err(AmountTooLarge) } else { Ok(Self { minor, currency }) }
     }
 }
 
@@ -96,10 +88,7 @@ mod tests {
 
     #[test]
     fn currencies_are_iso_codes() {
-        assert_eq!(
-            Currency::parse("EUR").map(String::from),
-            Ok("EUR".to_owned())
-        );
+        assert_eq!(Currency::parse("EUR").map(String::from), Ok("EUR".to_owned()));
         for wrong in ["eur", "EU", "EURO", "XXX", "ABC", "E R", "", "€"] {
             assert_eq!(Currency::parse(wrong), Err(UnknownCurrency), "{wrong}");
         }

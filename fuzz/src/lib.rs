@@ -67,11 +67,7 @@ impl Seeds {
             let mut out = Vec::new();
             encoding.encode(frame.reference, &frame.message, &mut out);
             let again: Result<Frame<M>, _> = encoding.decode(&out);
-            assert_eq!(
-                again.as_ref(),
-                Ok(&frame),
-                "{encoding:?} brings back what it was given"
-            );
+            assert_eq!(again.as_ref(), Ok(&frame), "{encoding:?} brings back what it was given");
         }
     }
 
@@ -102,8 +98,5 @@ impl Seeds {
 
 fn unhex(text: &str) -> Vec<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or_default() as u8;
-    text.as_bytes()
-        .chunks_exact(2)
-        .map(|pair| digit(pair[0]) << 4 | digit(pair[1]))
-        .collect()
+    text.as_bytes().chunks_exact(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
 }

@@ -93,16 +93,8 @@ mod tests {
 
     #[test]
     fn codes_are_unique_ascending_and_in_a_verdict_range() {
-        assert!(
-            CloseCode::ALL
-                .windows(2)
-                .all(|pair| pair[0].code() < pair[1].code())
-        );
-        assert!(
-            CloseCode::ALL
-                .iter()
-                .all(|code| (4000..4500).contains(&code.code()))
-        );
+        assert!(CloseCode::ALL.windows(2).all(|pair| pair[0].code() < pair[1].code()));
+        assert!(CloseCode::ALL.iter().all(|code| (4000..4500).contains(&code.code())));
         assert_eq!(CloseCode::TokenExpired.verdict(), Verdict::RefreshFirst);
     }
 }

@@ -86,10 +86,7 @@ impl Visitor<'_> for FromText {
     type Value = Cursor;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "a cursor of at most {CURSOR_BYTES_MAX} bytes in base64url"
-        )
+        write!(f, "a cursor of at most {CURSOR_BYTES_MAX} bytes in base64url")
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Cursor, E> {

@@ -147,13 +147,7 @@ impl Key {
         let public =
             AsymmetricPublicKey::try_from(&secret).expect("a secret key ends with its public key");
         let kid = BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(public.as_bytes())[..12]);
-        Self {
-            kid,
-            secret,
-            public,
-            created_at,
-            retired_at,
-        }
+        Self { kid, secret, public, created_at, retired_at }
     }
 
     fn generate(now: Timestamp) -> Self {
@@ -174,11 +168,7 @@ impl Key {
         }
         let secret = AsymmetricSecretKey::<V4>::from(&secret)
             .map_err(|_| BadKey::Malformed("a secret is no Ed25519 key pair"))?;
-        Ok(Self::new(
-            secret,
-            stored.created_at_ms,
-            stored.retired_at_ms,
-        ))
+        Ok(Self::new(secret, stored.created_at_ms, stored.retired_at_ms))
     }
 
     fn stored(&self) -> StoredKey {
@@ -204,10 +194,7 @@ impl KeyRing {
                 Self::parse(path, &bytes)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let ring = Self {
-                    keys: vec![Arc::new(Key::generate(now))],
-                    path,
-                };
+                let ring = Self { keys: vec![Arc::new(Key::generate(now))], path };
                 ring.save()?;
                 Ok(ring)
             }
@@ -223,10 +210,7 @@ impl KeyRing {
 
     /// Finds a key that verifies.
     pub fn find(&self, kid: &str) -> Option<&Key> {
-        self.keys
-            .iter()
-            .map(AsRef::as_ref)
-            .find(|key| key.kid == kid)
+        self.keys.iter().map(AsRef::as_ref).find(|key| key.kid == kid)
     }
 
     /// The ring with a new key that signs, already saved. Keys whose last token has ended are
@@ -246,10 +230,7 @@ impl KeyRing {
             retired_at: Some(now),
         }));
         keys.push(Arc::new(Key::generate(now)));
-        let next = Self {
-            path: self.path.clone(),
-            keys,
-        };
+        let next = Self { path: self.path.clone(), keys };
         next.save()?;
         Ok(next)
     }
@@ -261,17 +242,11 @@ impl KeyRing {
             version: u32,
         }
         let shown = path.display().to_string();
-        let malformed = |reason: String| KeyRingError::Malformed {
-            path: shown.clone(),
-            reason,
-        };
+        let malformed = |reason: String| KeyRingError::Malformed { path: shown.clone(), reason };
         let version: Version =
             serde_json::from_slice(bytes).map_err(|error| malformed(error.to_string()))?;
         if version.version > FILE_VERSION {
-            return Err(KeyRingError::Newer {
-                path: shown,
-                found: version.version,
-            });
+            return Err(KeyRingError::Newer { path: shown, found: version.version });
         }
         let stored: StoredRing =
             serde_json::from_slice(bytes).map_err(|error| malformed(error.to_string()))?;
@@ -280,9 +255,7 @@ impl KeyRing {
         }
         let keys = stored.keys.iter().map(|key| match Key::parse(key) {
             Ok(key) => Ok(Arc::new(key)),
-            Err(BadKey::Sample) => Err(KeyRingError::Sample {
-                path: shown.clone(),
-            }),
+            Err(BadKey::Sample) => Err(KeyRingError::Sample { path: shown.clone() }),
             Err(BadKey::Malformed(reason)) => Err(malformed(reason.to_owned())),
         });
         let keys = keys.collect::<Result<_, _>>()?;
@@ -303,11 +276,8 @@ impl KeyRing {
                 // Left behind by a crash, or not there.
                 _ => {}
             }
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&temporary)?;
+            let mut file =
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
             file.write_all(&text)?;
             file.sync_all()?;
             fs::rename(&temporary, &self.path)?;
@@ -333,17 +303,10 @@ fn refuse_exposed(path: &Path, forbidden: u32, wanted: u32) -> Result<(), KeyRin
     if mode & forbidden == 0 {
         Ok(())
     } else {
-        Err(KeyRingError::Exposed {
-            path: path.display().to_string(),
-            mode,
-            wanted,
-        })
+        Err(KeyRingError::Exposed { path: path.display().to_string(), mode, wanted })
     }
 }
 
 fn io_error(path: &Path, source: io::Error) -> KeyRingError {
-    KeyRingError::Io {
-        path: path.display().to_string(),
-        source,
-    }
+    KeyRingError::Io { path: path.display().to_string(), source }
 }

@@ -70,10 +70,7 @@ struct Footer<'a> {
 impl Tokens {
     /// Tokens under the keys of `ring`.
     pub fn new(ring: KeyRing) -> Self {
-        Self(Arc::new(Shared {
-            ring: RwLock::new(Arc::new(ring)),
-            rotating: Mutex::new(()),
-        }))
+        Self(Arc::new(Shared { ring: RwLock::new(Arc::new(ring)), rotating: Mutex::new(()) }))
     }
 
     /// Issues a token for [`ACCESS_LIFETIME`]; gives it with the time it ends.
@@ -154,12 +151,7 @@ fn principal(claims: Claims<'_>, now: Timestamp) -> Result<Principal, TokenError
     if expires_at <= now {
         return Err(TokenError::Expired);
     }
-    Ok(Principal {
-        user: claims.sub,
-        session: claims.session,
-        roles: claims.roles,
-        expires_at,
-    })
+    Ok(Principal { user: claims.sub, session: claims.session, roles: claims.roles, expires_at })
 }
 
 fn rfc3339(at: Timestamp) -> String {

@@ -30,17 +30,11 @@ pub enum StoreError {
 impl StoreError {
     /// The operation cannot be carried out now.
     pub fn unavailable(operation: &'static str, reason: impl ToString) -> Self {
-        Self::Unavailable {
-            operation,
-            reason: reason.to_string(),
-        }
+        Self::Unavailable { operation, reason: reason.to_string() }
     }
 
     /// The data at `place` is damaged.
     pub fn corrupt(operation: &'static str, place: impl ToString) -> Self {
-        Self::Corrupt {
-            operation,
-            place: place.to_string(),
-        }
+        Self::Corrupt { operation, place: place.to_string() }
     }
 }

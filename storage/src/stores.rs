@@ -27,11 +27,5 @@ pub struct Stores {
 }
 
 /// Every aggregate by name. A test holds it against the traits, the laws and the backends.
-pub const AGGREGATES: &[&str] = &[
-    "accounts",
-    "chat_log",
-    "credentials",
-    "inbox",
-    "listings",
-    "sessions",
-];
+pub const AGGREGATES: &[&str] =
+    &["accounts", "chat_log", "credentials", "inbox", "listings", "sessions"];

@@ -17,10 +17,7 @@ use tempfile::TempDir;
 const SEGMENT_BYTES: u64 = 1 << 20;
 
 fn open_dir(dir: &Path) -> Result<Opened, StoreError> {
-    Log::open(&Options {
-        dir: dir.to_owned(),
-        segment_bytes: SEGMENT_BYTES,
-    })
+    Log::open(&Options { dir: dir.to_owned(), segment_bytes: SEGMENT_BYTES })
 }
 
 fn open(dir: &Path) -> (Subject, Log) {
@@ -84,17 +81,11 @@ fn killed(dir: &Path) -> TempDir {
 /// Offset behind the last byte that is not zero.
 fn used(path: &Path) -> u64 {
     let bytes = fs::read(path).expect("a segment");
-    bytes
-        .iter()
-        .rposition(|byte| *byte != 0)
-        .map_or(0, |at| at as u64 + 1)
+    bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at as u64 + 1)
 }
 
 fn write_at(path: &Path, bytes: &[u8], offset: u64) {
-    let file = OpenOptions::new()
-        .write(true)
-        .open(path)
-        .expect("a segment");
+    let file = OpenOptions::new().write(true).open(path).expect("a segment");
     file.write_all_at(bytes, offset).expect("a write");
 }
 
@@ -106,28 +97,15 @@ async fn g1_everything_acknowledged_is_there_after_a_kill() {
     // More than a segment, so that the log goes over to the next.
     for first in (1..=6_000).step_by(100) {
         let events = (first..first + 100).map(samples::event).collect();
-        subject
-            .append(&chat, first - 1, events)
-            .await
-            .expect("an append");
+        subject.append(&chat, first - 1, events).await.expect("an append");
     }
     let copy = killed(dir.path());
     let (_, log) = open(copy.path());
     for first in (1..=6_000).step_by(100) {
-        let events = log
-            .read(chat.id, Range::After(Seq(first - 1)), 100)
-            .await
-            .expect("a read");
-        assert_eq!(
-            events,
-            (first..first + 100).map(samples::event).collect::<Vec<_>>()
-        );
+        let events = log.read(chat.id, Range::After(Seq(first - 1)), 100).await.expect("a read");
+        assert_eq!(events, (first..first + 100).map(samples::event).collect::<Vec<_>>());
     }
-    let row = log
-        .row(chat.participants.seller, chat.id)
-        .await
-        .expect("a read")
-        .expect("a row");
+    let row = log.row(chat.participants.seller, chat.id).await.expect("a read").expect("a row");
     assert_eq!((row.head, row.unread), (Seq(6_000), 3_000));
 }
 
@@ -184,13 +162,8 @@ async fn damage_in_the_middle_is_refused_with_its_place() {
         let copy = killed(dir.path());
         write_at(&segment(copy.path()), &bytes, offset);
         let error = open_dir(copy.path()).err().expect(what);
-        let StoreError::Corrupt { place, .. } = &error else {
-            panic!("{what}: {error}")
-        };
-        assert!(
-            place.contains("0000000000000000.log, offset "),
-            "{what}: {error}"
-        );
+        let StoreError::Corrupt { place, .. } = &error else { panic!("{what}: {error}") };
+        assert!(place.contains("0000000000000000.log, offset "), "{what}: {error}");
     }
 }
 
@@ -206,26 +179,10 @@ async fn damage_below_the_checkpoint_is_found_at_read() {
     drop((subject, log));
     write_at(&segment(dir.path()), &[0xff], end - 3);
     let (_, log) = open(dir.path());
-    assert_eq!(
-        log.head(chat.id)
-            .await
-            .expect("a read")
-            .expect("a chat")
-            .head,
-        Seq(10)
-    );
-    let error = log
-        .read(chat.id, Range::After(Seq::ZERO), 100)
-        .await
-        .expect_err("damage");
-    assert!(
-        error.to_string().contains("0000000000000000.log, offset "),
-        "{error}"
-    );
-    let later = log
-        .read(chat.id, Range::After(Seq(5)), 100)
-        .await
-        .expect("a read");
+    assert_eq!(log.head(chat.id).await.expect("a read").expect("a chat").head, Seq(10));
+    let error = log.read(chat.id, Range::After(Seq::ZERO), 100).await.expect_err("damage");
+    assert!(error.to_string().contains("0000000000000000.log, offset "), "{error}");
+    let later = log.read(chat.id, Range::After(Seq(5)), 100).await.expect("a read");
     assert_eq!(later.len(), 5, "what is sound stays readable");
 }
 
@@ -253,10 +210,7 @@ async fn a_newer_format_is_refused() {
     drop((subject, log));
     write_at(&segment(dir.path()), &[9], 16);
     let error = open_dir(dir.path()).err().expect("a refusal").to_string();
-    assert!(
-        error.contains("format 9; this server knows up to 1"),
-        "{error}"
-    );
+    assert!(error.contains("format 9; this server knows up to 1"), "{error}");
 }
 
 #[tokio::test]
@@ -277,29 +231,14 @@ async fn a_disk_that_fails_ends_appending_and_loses_nothing() {
         }
     };
     assert!(matches!(refusal, AppendError::Unavailable(_)), "{refusal}");
-    assert!(
-        log.failure()
-            .is_some_and(|reason| reason.contains("cannot create"))
-    );
-    let after = subject
-        .append(&chat, head, vec![samples::event(head + 1)])
-        .await;
+    assert!(log.failure().is_some_and(|reason| reason.contains("cannot create")));
+    let after = subject.append(&chat, head, vec![samples::event(head + 1)]).await;
     assert!(after.is_err(), "only reopening lets appends through again");
-    let last = log
-        .read(chat.id, Range::Before(Seq(head + 1)), 1)
-        .await
-        .expect("a read");
+    let last = log.read(chat.id, Range::Before(Seq(head + 1)), 1).await.expect("a read");
     assert_eq!(last, [samples::event(head)], "reads go on");
     drop((subject, log));
     fs::rename(&moved, dir.path().join("log")).expect("a rename");
     let (mut subject, log) = open(dir.path());
-    assert_eq!(
-        log.head(chat.id)
-            .await
-            .expect("a read")
-            .expect("a chat")
-            .head,
-        Seq(head)
-    );
+    assert_eq!(log.head(chat.id).await.expect("a read").expect("a chat").head, Seq(head));
     subject.grow(&chat, head, 1).await;
 }

@@ -57,9 +57,7 @@ fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn check_file(root: &Path, file: &Path, wrong: &mut Vec<Arrow>) -> Result<()> {
-    let inside = file
-        .strip_prefix(root.join("src"))
-        .context("a file of src/")?;
+    let inside = file.strip_prefix(root.join("src")).context("a file of src/")?;
     let inside = inside.to_string_lossy().replace('\\', "/");
     let part = inside.split(['/', '.']).next().unwrap_or_default();
     if part == "lib" {
@@ -68,10 +66,7 @@ fn check_file(root: &Path, file: &Path, wrong: &mut Vec<Arrow>) -> Result<()> {
     let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let code = code_of(&text);
     let mut refuse = |what: String| {
-        wrong.push(Arrow {
-            place: format!("src/{inside}"),
-            what,
-        });
+        wrong.push(Arrow { place: format!("src/{inside}"), what });
     };
 
     let Some(rules) = PARTS.iter().find(|rules| rules.name == part) else {
@@ -96,10 +91,8 @@ fn check_file(root: &Path, file: &Path, wrong: &mut Vec<Arrow>) -> Result<()> {
         }
     }
     for stranger in STRANGERS.iter().filter(|stranger| stranger.part == part) {
-        let without = stranger
-            .except
-            .iter()
-            .fold(code.clone(), |code, path| code.replace(path, ""));
+        let without =
+            stranger.except.iter().fold(code.clone(), |code, path| code.replace(path, ""));
         for name in stranger.crates.iter().filter(|name| names(&without, name)) {
             refuse(format!("may not name `{name}`: {}", stranger.because));
         }
@@ -111,9 +104,7 @@ fn check_file(root: &Path, file: &Path, wrong: &mut Vec<Arrow>) -> Result<()> {
 /// Tests stand at the end of a file and may reach further.
 fn code_of(text: &str) -> String {
     let production = text.split("\n#[cfg(test)]").next().unwrap_or_default();
-    let lines = production
-        .lines()
-        .map(|line| line.split("//").next().unwrap_or_default().trim());
+    let lines = production.lines().map(|line| line.split("//").next().unwrap_or_default().trim());
     lines.collect::<Vec<_>>().join(" ")
 }
 
@@ -158,24 +149,15 @@ fn heads_of(group: &str) -> Vec<String> {
             '}' => depth -= 1,
             '{' => depth += 1,
             ',' if depth == 0 => branches.push(String::new()),
-            _ if depth == 0 => branches
-                .last_mut()
-                .into_iter()
-                .for_each(|branch| branch.push(c)),
+            _ if depth == 0 => branches.last_mut().into_iter().for_each(|branch| branch.push(c)),
             _ => {}
         }
     }
-    branches
-        .iter()
-        .filter_map(|branch| first_word(branch.trim()))
-        .collect()
+    branches.iter().filter_map(|branch| first_word(branch.trim())).collect()
 }
 
 fn first_word(text: &str) -> Option<String> {
-    let word: String = text
-        .chars()
-        .take_while(|c| c.is_alphanumeric() || *c == '_')
-        .collect();
+    let word: String = text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
     (!word.is_empty()).then_some(word)
 }
 
@@ -197,10 +179,7 @@ fn check_manifest(root: &Path, rules: &Crate, wrong: &mut Vec<Arrow>) -> Result<
         for name in dependencies.keys() {
             let ours = name == "barterline" || name.starts_with("barterline-");
             let allowed = name == own || !ours || rules.ours.contains(&name.as_str());
-            let never = rules
-                .never
-                .iter()
-                .any(|beginning| name.starts_with(beginning));
+            let never = rules.never.iter().any(|beginning| name.starts_with(beginning));
             if !allowed || never {
                 wrong.push(Arrow {
                     place: format!("{}/Cargo.toml", rules.folder),
@@ -215,12 +194,8 @@ fn check_manifest(root: &Path, rules: &Crate, wrong: &mut Vec<Arrow>) -> Result<
 /// Members of the workspace that have no row in the table.
 fn unlisted_members(root: &Path) -> Result<Vec<Arrow>> {
     let manifest = manifest(&root.join("Cargo.toml"))?;
-    let members = manifest
-        .get("workspace")
-        .and_then(|workspace| workspace.get("members"));
-    let members = members
-        .and_then(|members| members.as_array())
-        .context("members")?;
+    let members = manifest.get("workspace").and_then(|workspace| workspace.get("members"));
+    let members = members.and_then(|members| members.as_array()).context("members")?;
     let unlisted = members
         .iter()
         .filter_map(|member| member.as_str())
@@ -272,9 +247,7 @@ mod tests {
         let wrong = check(copy.path()).expect("checked");
         let texts: Vec<_> = wrong.iter().map(ToString::to_string).collect();
         assert!(
-            texts
-                .iter()
-                .any(|text| text.starts_with(file) && text.contains(what)),
+            texts.iter().any(|text| text.starts_with(file) && text.contains(what)),
             "{line} in {file}: {texts:?}"
         );
     }
@@ -307,11 +280,8 @@ mod tests {
             fs::create_dir_all(&folder).expect("folder");
             for to in forbidden {
                 let file = format!("planted_{}.rs", to.name);
-                fs::write(
-                    folder.join(&file),
-                    format!("use crate::{}::thing;", to.name),
-                )
-                .expect("planted");
+                fs::write(folder.join(&file), format!("use crate::{}::thing;", to.name))
+                    .expect("planted");
                 expected.push(format!(
                     "src/{}/{file}: `{}` may not name `{}`",
                     from.name, from.name, to.name
@@ -358,31 +328,11 @@ mod tests {
                 "use barterline_storage::credentials::Credentials;",
                 "Credentials",
             ),
-            (
-                "src/services/listings/planted.rs",
-                "fn f(c: Arc<dyn Credentials>) {}",
-                "Credentials",
-            ),
-            (
-                "src/hub/planted.rs",
-                "use barterline_storage::embedded::Embedded;",
-                "embedded",
-            ),
-            (
-                "src/rest/planted.rs",
-                "use barterline_storage::chat_log::ChatLog;",
-                "ChatLog",
-            ),
-            (
-                "src/services/planted.rs",
-                "use barterline_protocol::Frame;",
-                "barterline_protocol",
-            ),
-            (
-                "src/hub/planted.rs",
-                "use tokio_tungstenite::WebSocketStream;",
-                "tokio_tungstenite",
-            ),
+            ("src/services/listings/planted.rs", "fn f(c: Arc<dyn Credentials>) {}", "Credentials"),
+            ("src/hub/planted.rs", "use barterline_storage::embedded::Embedded;", "embedded"),
+            ("src/rest/planted.rs", "use barterline_storage::chat_log::ChatLog;", "ChatLog"),
+            ("src/services/planted.rs", "use barterline_protocol::Frame;", "barterline_protocol"),
+            ("src/hub/planted.rs", "use tokio_tungstenite::WebSocketStream;", "tokio_tungstenite"),
             ("src/cellar/planted.rs", "", "has no place"),
         ] {
             plant(file, line, what);
@@ -396,13 +346,8 @@ mod tests {
         for rules in CRATES {
             let path = copy.path().join(rules.folder).join("Cargo.toml");
             let mut manifest = manifest(&path).expect("manifest");
-            let own = manifest["package"]["name"]
-                .as_str()
-                .expect("a name")
-                .to_owned();
-            let dependencies = manifest["dependencies"]
-                .as_table_mut()
-                .expect("dependencies");
+            let own = manifest["package"]["name"].as_str().expect("a name").to_owned();
+            let dependencies = manifest["dependencies"].as_table_mut().expect("dependencies");
             let ours = ["", "-domain", "-protocol", "-storage", "-push", "-loadtest"]
                 .map(|end| format!("barterline{end}"));
             let forbidden = ours
@@ -430,15 +375,9 @@ mod tests {
         let copy = copy();
         let path = copy.path().join("Cargo.toml");
         let manifest = fs::read_to_string(&path).expect("manifest");
-        fs::write(
-            &path,
-            manifest.replacen("\"domain\"", "\"domain\", \"cellar\"", 1),
-        )
-        .expect("planted");
+        fs::write(&path, manifest.replacen("\"domain\"", "\"domain\", \"cellar\"", 1))
+            .expect("planted");
         let wrong = check(copy.path()).expect("checked");
-        assert!(
-            wrong.iter().any(|arrow| arrow.what.contains("cellar")),
-            "{wrong:?}"
-        );
+        assert!(wrong.iter().any(|arrow| arrow.what.contains("cellar")), "{wrong:?}");
     }
 }

@@ -43,31 +43,15 @@ fn doors() -> Result<()> {
     for arrow in &wrong {
         eprintln!("{arrow}");
     }
-    bail!(
-        "{} forbidden arrow(s); the table stands in xtask/src/doors/table.rs",
-        wrong.len()
-    )
+    bail!("{} forbidden arrow(s); the table stands in xtask/src/doors/table.rs", wrong.len())
 }
 
 fn golden() -> Result<()> {
     // Twice: the documents are made of vectors whose bytes the first run fills in.
     for _ in 0..2 {
         let status = Command::new(env!("CARGO"))
-            .args([
-                "test",
-                "--quiet",
-                "--profile",
-                "ci",
-                "-p",
-                "barterline-protocol",
-            ])
-            .args([
-                "--test",
-                "golden",
-                "--",
-                "vectors::every_vector",
-                "documents::the_examples",
-            ])
+            .args(["test", "--quiet", "--profile", "ci", "-p", "barterline-protocol"])
+            .args(["--test", "golden", "--", "vectors::every_vector", "documents::the_examples"])
             .env("UPDATE_GOLDEN", "1")
             .current_dir(workspace())
             .status()

@@ -67,9 +67,7 @@ impl<'a> Walk<'a> {
     /// A big-endian number of `bytes` bytes, at most eight.
     fn number(&mut self, bytes: usize) -> Result<u64, DecodeError> {
         let taken = self.take(bytes)?;
-        Ok(taken
-            .iter()
-            .fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
+        Ok(taken.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
     }
 
     /// A big-endian length of `bytes` bytes, at most four.

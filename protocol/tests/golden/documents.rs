@@ -96,9 +96,7 @@ fn regenerate(document: &str) -> (String, Vec<String>) {
             out.push_str(line);
             out.push('\n');
         }
-        let opened = line
-            .strip_prefix("<!-- example ")
-            .and_then(|rest| rest.strip_suffix(" -->"));
+        let opened = line.strip_prefix("<!-- example ").and_then(|rest| rest.strip_suffix(" -->"));
         if let Some(name) = opened {
             let content = if name == "session" {
                 session()
@@ -123,10 +121,7 @@ fn the_examples_are_the_vectors() {
     if updating() {
         fs::write(&path, &fresh).expect("the document can be written");
     } else {
-        assert!(
-            document == fresh,
-            "{PROTOCOL} is stale: run `cargo xtask golden`"
-        );
+        assert!(document == fresh, "{PROTOCOL} is stale: run `cargo xtask golden`");
     }
     assert!(names.iter().any(|name| name == "session"));
 }
@@ -147,10 +142,7 @@ fn section<'a>(document: &'a str, kind: &str) -> &'a str {
         }
         at += line.len();
     }
-    from.map_or_else(
-        || panic!("{PROTOCOL} has no section for {kind}"),
-        |from| &document[from..],
-    )
+    from.map_or_else(|| panic!("{PROTOCOL} has no section for {kind}"), |from| &document[from..])
 }
 
 #[test]
@@ -161,10 +153,7 @@ fn every_kind_has_a_section_with_every_field_and_an_example() {
         for vector in load(file) {
             let (kind, _, body): (String, Value, serde_json::Map<String, Value>) =
                 serde_json::from_str(vector.json.get()).expect("a frame");
-            fields
-                .entry((file, kind))
-                .or_default()
-                .extend(body.keys().cloned());
+            fields.entry((file, kind)).or_default().extend(body.keys().cloned());
         }
     }
     assert_eq!(fields.len(), Request::KINDS.len() + Outgoing::KINDS.len());
@@ -172,10 +161,7 @@ fn every_kind_has_a_section_with_every_field_and_an_example() {
         let section = section(&document, &kind);
         assert!(section.contains("<!-- example "), "{kind} has no example");
         for key in keys {
-            assert!(
-                section.contains(&format!("| `{key}` |")),
-                "{kind}: `{key}` has no row"
-            );
+            assert!(section.contains(&format!("| `{key}` |")), "{kind}: `{key}` has no row");
         }
     }
 }
@@ -185,20 +171,14 @@ fn the_fields_of_an_event_and_a_row_have_their_tables() {
     let document = read(&workspace(PROTOCOL));
     let vectors = load("server");
     let body = |name: &str| -> Value {
-        let vector = vectors
-            .iter()
-            .find(|vector| vector.name == name)
-            .expect(name);
+        let vector = vectors.iter().find(|vector| vector.name == name).expect(name);
         let (_, _, body): (String, Value, Value) =
             serde_json::from_str(vector.json.get()).expect("a frame");
         body
     };
     let check = |kind: &str, value: &Value| {
         for key in value.as_object().expect("a map").keys() {
-            assert!(
-                section(&document, kind).contains(&format!("| `{key}` |")),
-                "{kind}: {key}"
-            );
+            assert!(section(&document, kind).contains(&format!("| `{key}` |")), "{kind}: {key}");
         }
     };
     check("row", &body("rows")["rows"][0]);
@@ -213,9 +193,7 @@ fn rows(document: &str) -> Vec<Vec<String>> {
         .filter(|line| line.starts_with("| "))
         .map(|line| {
             let cells = line.trim_matches('|').split(" | ");
-            cells
-                .map(|cell| cell.trim().trim_matches('`').to_owned())
-                .collect()
+            cells.map(|cell| cell.trim().trim_matches('`').to_owned()).collect()
         })
         .collect()
 }
@@ -227,27 +205,19 @@ fn every_error_code_is_documented_with_its_advice() {
         Advice::Mend => "mend",
         Advice::GiveUp => "give up",
     };
-    let expected: Vec<_> = ErrorCode::ALL
-        .iter()
-        .map(|code| (code.name().to_owned(), advice(*code)))
-        .collect();
+    let expected: Vec<_> =
+        ErrorCode::ALL.iter().map(|code| (code.name().to_owned(), advice(*code))).collect();
     for file in [ERRORS, PROTOCOL] {
         let table = rows(&read(&workspace(file)));
         let codes = || {
             let advice = ["retry", "mend", "give up"];
-            table
-                .iter()
-                .filter(move |cells| cells.len() > 3 && advice.contains(&cells[1].as_str()))
+            table.iter().filter(move |cells| cells.len() > 3 && advice.contains(&cells[1].as_str()))
         };
-        let documented: Vec<_> = codes()
-            .map(|cells| (cells[0].clone(), cells[1].as_str()))
-            .collect();
+        let documented: Vec<_> =
+            codes().map(|cells| (cells[0].clone(), cells[1].as_str())).collect();
         assert_eq!(documented, expected, "{file}");
         for cells in codes() {
-            assert!(
-                cells.last().is_some_and(|cell| cell.len() > 10),
-                "{file}: {cells:?}"
-            );
+            assert!(cells.last().is_some_and(|cell| cell.len() > 10), "{file}: {cells:?}");
         }
     }
 }
@@ -263,13 +233,7 @@ fn every_close_code_is_documented_with_its_verdict() {
     };
     let expected: Vec<_> = CloseCode::ALL
         .iter()
-        .map(|code| {
-            (
-                code.code().to_string(),
-                code.name().to_owned(),
-                verdict(*code),
-            )
-        })
+        .map(|code| (code.code().to_string(), code.name().to_owned(), verdict(*code)))
         .collect();
     let table = rows(&read(&workspace(PROTOCOL)));
     let documented: Vec<_> = table
@@ -294,15 +258,10 @@ fn the_limits_are_documented_with_their_numbers() {
         ("nesting", limits::DEPTH_MAX),
         ("rows in one `rows` frame", limits::ROWS_MAX),
         ("base distance", limits::BASE_DISTANCE_MAX as usize),
-        (
-            "events pushed of one chat",
-            limits::PUSH_EVENTS_MAX as usize,
-        ),
+        ("events pushed of one chat", limits::PUSH_EVENTS_MAX as usize),
     ];
     for (name, number) in expected {
-        let found = table
-            .iter()
-            .any(|cells| cells[0] == name && cells[1] == number.to_string());
+        let found = table.iter().any(|cells| cells[0] == name && cells[1] == number.to_string());
         assert!(found, "{name} is to be documented as {number}");
     }
 }

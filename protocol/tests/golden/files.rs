@@ -121,10 +121,7 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 pub fn unhex(text: &str) -> Vec<u8> {
-    assert!(
-        text.len().is_multiple_of(2),
-        "hexadecimal comes in pairs: {text}"
-    );
+    assert!(text.len().is_multiple_of(2), "hexadecimal comes in pairs: {text}");
     (0..text.len())
         .step_by(2)
         .map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal"))

@@ -16,10 +16,8 @@ fn with_unknown_field(value: &str) -> Result<Frame<Request>, DecodeError> {
     msgpack(&format!("93a470696e67c081a161{value}"))
 }
 
-const PING: Frame<Request> = Frame {
-    reference: None,
-    message: Request::Ping(Ping { cursor: None }),
-};
+const PING: Frame<Request> =
+    Frame { reference: None, message: Request::Ping(Ping { cursor: None }) };
 
 #[test]
 fn an_unknown_field_of_any_type_is_ignored() {
@@ -77,17 +75,12 @@ fn an_unknown_field_of_any_type_is_ignored() {
 fn every_truncation_of_a_frame_is_malformed() {
     let mut bytes = Vec::new();
     for encoding in Encoding::ALL {
-        let message = Request::Auth(Auth {
-            token: "t".repeat(300),
-        });
+        let message = Request::Auth(Auth { token: "t".repeat(300) });
         bytes.clear();
         encoding.encode(Some(70_000), &message, &mut bytes);
         for end in 0..bytes.len() {
             let result = encoding.decode::<Request>(&bytes[..end]);
-            assert!(
-                matches!(result, Err(DecodeError::Malformed(_))),
-                "{end}: {result:?}"
-            );
+            assert!(matches!(result, Err(DecodeError::Malformed(_))), "{end}: {result:?}");
         }
     }
 }
@@ -98,11 +91,7 @@ fn both_encodings_count_nesting_alike() {
         // Frame and body are the first two levels, the innermost array is empty.
         let inner = levels - 2;
         let msgpack = with_unknown_field(&("91".repeat(inner - 1) + "90"));
-        let text = format!(
-            r#"["ping",null,{{"a":{}{}}}]"#,
-            "[".repeat(inner),
-            "]".repeat(inner)
-        );
+        let text = format!(r#"["ping",null,{{"a":{}{}}}]"#, "[".repeat(inner), "]".repeat(inner));
         (msgpack, Encoding::Json.decode::<Request>(text.as_bytes()))
     };
     assert_eq!(nested(DEPTH_MAX), (Ok(PING), Ok(PING)));
@@ -119,10 +108,7 @@ fn a_declared_length_is_held_against_the_frame_at_every_level() {
         for outer in ["", "91", "9291c0", "8101"] {
             for length in ["ffffffff", "7fffffff", "00010000"] {
                 let result = with_unknown_field(&format!("{outer}{head}{length}00"));
-                assert!(
-                    matches!(result, Err(DecodeError::Malformed(_))),
-                    "{outer}{head}{length}"
-                );
+                assert!(matches!(result, Err(DecodeError::Malformed(_))), "{outer}{head}{length}");
             }
         }
     }
@@ -154,10 +140,7 @@ fn a_refusal_quotes_little() {
 #[test]
 fn nil_in_an_optional_field_is_absence() {
     assert_eq!(msgpack("93a470696e67c081a6637572736f72c0"), Ok(PING));
-    assert_eq!(
-        Encoding::Json.decode(br#"["ping",null,{"cursor":null}]"#),
-        Ok(PING)
-    );
+    assert_eq!(Encoding::Json.decode(br#"["ping",null,{"cursor":null}]"#), Ok(PING));
 }
 
 #[test]

@@ -79,28 +79,15 @@ fn request() -> impl Strategy<Value = Request> {
             cursor,
             have,
         });
-    let send = (chat(), client_id(), seq(), text(), of(text())).prop_map(
-        |(chat, id, base, kind, text)| Send {
-            chat,
-            id,
-            base,
-            kind,
-            text,
-        },
-    );
+    let send = (chat(), client_id(), seq(), text(), of(text()))
+        .prop_map(|(chat, id, base, kind, text)| Send { chat, id, base, kind, text });
     let mark = (chat(), of(seq()), of(seq())).prop_map(|(chat, delivered, read)| Mark {
         chat,
         delivered,
         read,
     });
-    let pull = (chat(), of(seq()), of(seq()), of(any::<u32>())).prop_map(
-        |(chat, after, before, limit)| Pull {
-            chat,
-            after,
-            before,
-            limit,
-        },
-    );
+    let pull = (chat(), of(seq()), of(seq()), of(any::<u32>()))
+        .prop_map(|(chat, after, before, limit)| Pull { chat, after, before, limit });
     prop_oneof![
         hello.prop_map(Request::Hello),
         send.prop_map(Request::Send),
@@ -114,34 +101,14 @@ fn request() -> impl Strategy<Value = Request> {
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    let from = prop_oneof![
-        Just(Author::Buyer),
-        Just(Author::Seller),
-        Just(Author::System)
-    ];
+    let from = prop_oneof![Just(Author::Buyer), Just(Author::Seller), Just(Author::System)];
     (chat(), seq(), time(), from, client_id(), text(), of(text())).prop_map(
-        |(chat, seq, at, from, id, kind, text)| Event {
-            chat,
-            seq,
-            at,
-            from,
-            id,
-            kind,
-            text,
-        },
+        |(chat, seq, at, from, id, kind, text)| Event { chat, seq, at, from, id, kind, text },
     )
 }
 
 fn row() -> impl Strategy<Value = Row> {
-    let fixed = (
-        chat(),
-        listing(),
-        text(),
-        0..=MINOR_MAX,
-        role(),
-        user(),
-        time(),
-    );
+    let fixed = (chat(), listing(), text(), 0..=MINOR_MAX, role(), user(), time());
     let moving = (seq(), of(event()), marks(), marks(), 0..1_u64 << 53);
     (fixed, moving).prop_map(
         |(
@@ -151,10 +118,7 @@ fn row() -> impl Strategy<Value = Row> {
             chat,
             listing,
             title,
-            price: Money {
-                minor,
-                currency: Currency::parse("EUR").expect("a currency"),
-            },
+            price: Money { minor, currency: Currency::parse("EUR").expect("a currency") },
             listing_version: unread,
             role,
             peer,
@@ -169,14 +133,8 @@ fn row() -> impl Strategy<Value = Row> {
 }
 
 fn welcome() -> impl Strategy<Value = Welcome> {
-    (
-        user(),
-        any::<[u8; 16]>(),
-        time(),
-        any::<u32>(),
-        vec(text(), 0..3),
-    )
-        .prop_map(|(user, session, now, heartbeat, features)| Welcome {
+    (user(), any::<[u8; 16]>(), time(), any::<u32>(), vec(text(), 0..3)).prop_map(
+        |(user, session, now, heartbeat, features)| Welcome {
             version: 1,
             user,
             session: SessionId::from_bytes(session),
@@ -185,55 +143,31 @@ fn welcome() -> impl Strategy<Value = Welcome> {
             heartbeat_ms: u64::from(heartbeat),
             limits: Limits::default(),
             features,
-        })
+        },
+    )
 }
 
 fn outgoing() -> impl Strategy<Value = Outgoing> {
-    let ack = (chat(), client_id(), seq(), time(), any::<bool>()).prop_map(
-        |(chat, id, seq, at, repeat)| Ack {
-            chat,
-            id,
-            seq,
-            at,
-            repeat,
-        },
-    );
+    let ack = (chat(), client_id(), seq(), time(), any::<bool>())
+        .prop_map(|(chat, id, seq, at, repeat)| Ack { chat, id, seq, at, repeat });
     let page = (chat(), vec(event(), 0..4), seq()).prop_map(|(chat, events, head)| Page {
         chat,
         events,
         head,
     });
-    let moved =
-        (chat(), role(), seq(), seq()).prop_map(|(chat, role, delivered, read)| MarksMoved {
-            chat,
-            role,
-            delivered,
-            read,
-        });
-    let error = (
-        text(),
-        text(),
-        of(chat()),
-        of(client_id()),
-        of(seq()),
-        of(0..1_u64 << 53),
-    )
-        .prop_map(
-            |(code, message, chat, id, head, retry_after_ms)| ErrorBody {
-                code,
-                message,
-                chat,
-                id,
-                head,
-                retry_after_ms,
-            },
-        );
-    let bye =
-        (any::<u16>(), text(), of(0..1_u64 << 53)).prop_map(|(code, reason, retry_after_ms)| Bye {
+    let moved = (chat(), role(), seq(), seq())
+        .prop_map(|(chat, role, delivered, read)| MarksMoved { chat, role, delivered, read });
+    let error = (text(), text(), of(chat()), of(client_id()), of(seq()), of(0..1_u64 << 53))
+        .prop_map(|(code, message, chat, id, head, retry_after_ms)| ErrorBody {
             code,
-            reason,
+            message,
+            chat,
+            id,
+            head,
             retry_after_ms,
         });
+    let bye = (any::<u16>(), text(), of(0..1_u64 << 53))
+        .prop_map(|(code, reason, retry_after_ms)| Bye { code, reason, retry_after_ms });
     prop_oneof![
         welcome().prop_map(Outgoing::Welcome),
         vec(row(), 0..3).prop_map(|rows| Outgoing::Rows(Rows { rows })),
@@ -242,9 +176,7 @@ fn outgoing() -> impl Strategy<Value = Outgoing> {
         Just(Outgoing::Ok(Done {})),
         page.prop_map(Outgoing::Page),
         row().prop_map(Outgoing::Chat),
-        time().prop_map(|at| Outgoing::Authed(Authed {
-            token_expires_at: at
-        })),
+        time().prop_map(|at| Outgoing::Authed(Authed { token_expires_at: at })),
         event().prop_map(Outgoing::Event),
         moved.prop_map(Outgoing::Marks),
         (chat(), seq(), seq()).prop_map(|(chat, after, head)| Outgoing::Behind(Behind {

@@ -20,16 +20,12 @@ fn encode<M: Message>(encoding: Encoding, frame: &Frame<M>) -> Vec<u8> {
 fn check<M: Message + PartialEq + Debug>(vector: &Vector) {
     let name = &vector.name;
     let text = vector.json.get();
-    let from_json: Frame<M> = Encoding::Json
-        .decode(text.as_bytes())
-        .unwrap_or_else(|error| panic!("{name}: {error}"));
+    let from_json: Frame<M> =
+        Encoding::Json.decode(text.as_bytes()).unwrap_or_else(|error| panic!("{name}: {error}"));
     let from_msgpack: Frame<M> = Encoding::MsgPack
         .decode(&unhex(&vector.msgpack))
         .unwrap_or_else(|error| panic!("{name}: {error}"));
-    assert_eq!(
-        from_json, from_msgpack,
-        "{name}: one frame in two encodings"
-    );
+    assert_eq!(from_json, from_msgpack, "{name}: one frame in two encodings");
     let json = String::from_utf8(encode(Encoding::Json, &from_json)).expect("JSON is UTF-8");
     assert_eq!(json, text, "{name}: JSON");
     let msgpack = hex(&encode(Encoding::MsgPack, &from_json));
@@ -53,10 +49,7 @@ fn every_vector_means_the_same_in_both_encodings() {
     for file in FILES {
         let mut vectors = load(file);
         if updating() && vectors.iter().any(|vector| vector.msgpack.is_empty()) {
-            vectors
-                .iter_mut()
-                .filter(|vector| vector.msgpack.is_empty())
-                .for_each(fill_in);
+            vectors.iter_mut().filter(|vector| vector.msgpack.is_empty()).for_each(fill_in);
             store(file, &vectors);
         }
         for vector in &vectors {
@@ -73,22 +66,10 @@ fn names_are_unique_and_stand_in_the_file_of_their_direction() {
     let mut names = BTreeSet::new();
     for vector in load_all() {
         assert!(!vector.meaning.is_empty(), "{}", vector.name);
-        assert!(
-            names.insert(vector.name.clone()),
-            "{} stands twice",
-            vector.name
-        );
+        assert!(names.insert(vector.name.clone()), "{} stands twice", vector.name);
     }
-    assert!(
-        load("client")
-            .iter()
-            .all(|vector| vector.direction == Direction::Client)
-    );
-    assert!(
-        load("server")
-            .iter()
-            .all(|vector| vector.direction == Direction::Server)
-    );
+    assert!(load("client").iter().all(|vector| vector.direction == Direction::Client));
+    assert!(load("server").iter().all(|vector| vector.direction == Direction::Server));
 }
 
 fn kind_and_body(vector: &Vector) -> (String, serde_json::Map<String, serde_json::Value>) {
@@ -100,17 +81,9 @@ fn kind_and_body(vector: &Vector) -> (String, serde_json::Map<String, serde_json
 #[test]
 fn every_kind_has_a_vector() {
     let kinds = |file: &str| -> BTreeSet<String> {
-        load(file)
-            .iter()
-            .map(|vector| kind_and_body(vector).0)
-            .collect()
+        load(file).iter().map(|vector| kind_and_body(vector).0).collect()
     };
-    let all = |kinds: &[&str]| {
-        kinds
-            .iter()
-            .map(ToString::to_string)
-            .collect::<BTreeSet<_>>()
-    };
+    let all = |kinds: &[&str]| kinds.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
     assert_eq!(kinds("client"), all(Request::KINDS));
     assert_eq!(kinds("server"), all(Outgoing::KINDS));
 }
@@ -142,11 +115,7 @@ fn every_optional_field_is_shown_present_and_absent() {
             .filter(|(vector_kind, _)| vector_kind == kind)
             .map(|(_, body)| body.contains_key(field))
             .collect();
-        assert_eq!(
-            shown.len(),
-            2,
-            "{kind}.{field} is to be shown present and absent"
-        );
+        assert_eq!(shown.len(), 2, "{kind}.{field} is to be shown present and absent");
     }
 }
 

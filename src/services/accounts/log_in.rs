@@ -29,9 +29,7 @@ impl Accounts {
     pub async fn log_in(&self, email: &Email, password: &Password) -> Result<LogIn, LogInError> {
         let parts = &self.0.parts;
         let credential = parts.credentials.find(email).await?;
-        let hash = credential
-            .as_ref()
-            .map(|found| found.password_hash.as_str());
+        let hash = credential.as_ref().map(|found| found.password_hash.as_str());
         // Without a credential a dummy is checked, so that time does not tell who is registered.
         let good = parts.hashing.verify(password, hash).await?;
         let user = credential.filter(|_| good).map(|found| found.user);
@@ -68,9 +66,7 @@ impl Accounts {
         let parts = &self.0.parts;
         let now = parts.clock.now();
         let (access_token, access_expires_at) =
-            parts
-                .tokens
-                .issue(account.id, session.id, &account.roles, now);
+            parts.tokens.issue(account.id, session.id, &account.roles, now);
         LogIn {
             account,
             session: session.id,

@@ -115,11 +115,7 @@ impl Accounts {
     /// The rules over these parts.
     pub fn new(parts: Parts) -> Self {
         let (revoked, _) = broadcast::channel(REVOCATIONS_WAITING_MAX);
-        Self(Arc::new(Inner {
-            parts,
-            cache: SessionCache::default(),
-            revoked,
-        }))
+        Self(Arc::new(Inner { parts, cache: SessionCache::default(), revoked }))
     }
 
     /// Finds an account.
@@ -146,10 +142,7 @@ impl Accounts {
 impl UserDirectory for Accounts {
     async fn find(&self, user: UserId) -> Result<Option<Profile>, StoreError> {
         let account = self.profile(user).await?;
-        Ok(account.map(|account| Profile {
-            id: account.id,
-            name: account.name,
-        }))
+        Ok(account.map(|account| Profile { id: account.id, name: account.name }))
     }
 }
 

@@ -111,8 +111,7 @@ impl PasswordHashing {
         let password = password.expose().to_vec();
         let hash = move |argon2: &Argon2<'_>| {
             let hash = argon2.hash_password(&password);
-            hash.map(|hash| hash.to_string())
-                .map_err(|_| HashingError::Failed)
+            hash.map(|hash| hash.to_string()).map_err(|_| HashingError::Failed)
         };
         self.run(hash).await?
     }
@@ -149,19 +148,14 @@ impl PasswordHashing {
     }
 
     async fn turn(&self) -> Result<Turn, HashingError> {
-        let busy = HashingError::Busy {
-            retry_after: RETRY_AFTER,
-        };
+        let busy = HashingError::Busy { retry_after: RETRY_AFTER };
         let admitted = Arc::clone(&self.0.admitted);
         let admitted = admitted.try_acquire_owned().map_err(|_| busy)?;
         let running = Arc::clone(&self.0.running).acquire_owned();
         let running = timeout(self.0.wait_timeout, running).await;
         // Neither semaphore is ever closed.
         let running = running.map_err(|_| busy)?.map_err(|_| busy)?;
-        Ok(Turn {
-            _running: running,
-            _admitted: admitted,
-        })
+        Ok(Turn { _running: running, _admitted: admitted })
     }
 }
 
@@ -170,11 +164,7 @@ mod tests {
     use super::*;
 
     fn bounds(waiting_max: usize) -> Bounds {
-        Bounds {
-            running_max: NonZeroUsize::MIN,
-            waiting_max,
-            wait_timeout: Duration::from_secs(5),
-        }
+        Bounds { running_max: NonZeroUsize::MIN, waiting_max, wait_timeout: Duration::from_secs(5) }
     }
 
     fn password(text: &str) -> Password {
@@ -184,22 +174,13 @@ mod tests {
     #[tokio::test]
     async fn the_hash_is_what_owasp_asks_for() {
         let hashing = PasswordHashing::new(bounds(1));
-        let hash = hashing
-            .hash(&password("correct horse"))
-            .await
-            .expect("a hash");
-        assert!(
-            hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
-            "{hash}"
-        );
+        let hash = hashing.hash(&password("correct horse")).await.expect("a hash");
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         let verify = async |text, hash| hashing.verify(&password(text), hash).await;
         assert_eq!(verify("correct horse", Some(&*hash)).await, Ok(true));
         assert_eq!(verify("battery staple", Some(&*hash)).await, Ok(false));
         assert_eq!(verify("the password of nobody", None).await, Ok(false));
-        assert_eq!(
-            verify("correct horse", Some("rot")).await,
-            Err(HashingError::Failed)
-        );
+        assert_eq!(verify("correct horse", Some("rot")).await, Err(HashingError::Failed));
     }
 
     #[tokio::test]
@@ -221,9 +202,7 @@ mod tests {
         while hashing.0.admitted.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
-        let busy = Err(HashingError::Busy {
-            retry_after: RETRY_AFTER,
-        });
+        let busy = Err(HashingError::Busy { retry_after: RETRY_AFTER });
         assert_eq!(hashing.hash(&password("correct horse")).await, busy);
         drop(running);
         assert!(waiting.await.expect("no panic"));
@@ -232,14 +211,10 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_waits_for_ever() {
-        let hashing = PasswordHashing::weak_for_tests(Bounds {
-            wait_timeout: Duration::ZERO,
-            ..bounds(1)
-        });
+        let hashing =
+            PasswordHashing::weak_for_tests(Bounds { wait_timeout: Duration::ZERO, ..bounds(1) });
         let _running = hashing.turn().await.expect("a turn");
-        let busy = Err(HashingError::Busy {
-            retry_after: RETRY_AFTER,
-        });
+        let busy = Err(HashingError::Busy { retry_after: RETRY_AFTER });
         assert_eq!(hashing.hash(&password("correct horse")).await, busy);
     }
 }

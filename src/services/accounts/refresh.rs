@@ -33,18 +33,12 @@ impl Accounts {
         let next = RefreshToken::new(id, parts.ids.secret());
         let now = parts.clock.now();
         let expires_at = now.plus(REFRESH_LIFETIME);
-        let rotation = parts
-            .sessions
-            .rotate(id, used.hash(), next.hash(), now, expires_at)
-            .await?;
+        let rotation = parts.sessions.rotate(id, used.hash(), next.hash(), now, expires_at).await?;
         match rotation {
             Rotation::Rotated(session) => Ok(self.log_in_of(account, &session, &next)),
             Rotation::Reused(session) => {
                 tracing::warn!(%id, "a used refresh token came again: the session is revoked");
-                self.tell_revoked(Revoked {
-                    user: session.user,
-                    session: id,
-                });
+                self.tell_revoked(Revoked { user: session.user, session: id });
                 Err(RefreshError::Refused)
             }
             Rotation::Gone => Err(RefreshError::Refused),

@@ -53,11 +53,7 @@ impl Accounts {
             created_at: parts.clock.now(),
         };
         parts.accounts.insert(vec![account.clone()]).await?;
-        let credential = Credential {
-            user: account.id,
-            email: registration.email,
-            password_hash,
-        };
+        let credential = Credential { user: account.id, email: registration.email, password_hash };
         if parts.credentials.insert(credential).await? {
             Ok(account)
         } else {

@@ -49,11 +49,7 @@ impl Default for SessionCache {
 
 impl SessionCache {
     fn with_capacity(len_max: usize) -> Self {
-        Self {
-            sessions: DashMap::new(),
-            len: AtomicUsize::new(0),
-            len_max,
-        }
+        Self { sessions: DashMap::new(), len: AtomicUsize::new(0), len_max }
     }
 
     /// What is known of a session.
@@ -129,10 +125,7 @@ mod tests {
     fn a_late_answer_of_the_store_does_not_undo_a_revocation() {
         let cache = SessionCache::default();
         cache.revoked(session(1), NOW);
-        assert_eq!(
-            cache.learnt(session(1), Standing::Good, NOW),
-            Standing::Revoked
-        );
+        assert_eq!(cache.learnt(session(1), Standing::Good, NOW), Standing::Revoked);
         assert_eq!(cache.find(session(1), NOW), Some(Standing::Revoked));
         assert_eq!(cache.find(session(2), NOW), None);
     }

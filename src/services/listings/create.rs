@@ -41,11 +41,7 @@ impl Listings {
         new: NewListing,
     ) -> Result<Listing, CreateError> {
         let text = ListingText::parse(&new.title, new.description)?;
-        let seller = self
-            .users
-            .find(principal.user)
-            .await?
-            .ok_or(CreateError::UnknownSeller)?;
+        let seller = self.users.find(principal.user).await?.ok_or(CreateError::UnknownSeller)?;
         let now = self.clock.now();
         let listing = Listing {
             id: ListingId::from_bytes(self.ids.ordered(now)),

@@ -95,17 +95,11 @@ impl Listings {
                 Replaced::VersionChanged => current = self.own(principal.user, listing).await?,
             }
         }
-        Err(EditError::VersionChanged {
-            current: current.version,
-        })
+        Err(EditError::VersionChanged { current: current.version })
     }
 
     async fn own(&self, user: UserId, listing: ListingId) -> Result<Listing, EditError> {
         let found = self.store.find(listing).await?.ok_or(EditError::NotFound)?;
-        if found.seller == user {
-            Ok(found)
-        } else {
-            Err(EditError::NotYours)
-        }
+        if found.seller == user { Ok(found) } else { Err(EditError::NotYours) }
     }
 }

@@ -44,12 +44,7 @@ impl Listings {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
     ) -> Self {
-        Self {
-            store,
-            users,
-            clock,
-            ids,
-        }
+        Self { store, users, clock, ids }
     }
 
     /// Finds a listing. Anybody may look.

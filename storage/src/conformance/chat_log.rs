@@ -25,11 +25,7 @@ pub struct Subject {
 impl Subject {
     /// A log under test.
     pub fn new(log: Arc<dyn ChatLog>, outcomes: Outcomes) -> Self {
-        Self {
-            log,
-            outcomes,
-            waiting: std::collections::VecDeque::new(),
-        }
+        Self { log, outcomes, waiting: std::collections::VecDeque::new() }
     }
 
     /// The next outcome.
@@ -39,9 +35,7 @@ impl Subject {
                 return outcome;
             }
             let committed = timeout(PATIENCE, self.outcomes.recv()).await;
-            let committed = committed
-                .expect("an outcome in time")
-                .expect("an open store");
+            let committed = committed.expect("an outcome in time").expect("an open store");
             self.waiting.extend(committed.appends);
         }
     }
@@ -54,20 +48,14 @@ impl Subject {
         events: Vec<Event>,
     ) -> Result<(), AppendError> {
         let expected_head = Seq(expected_head);
-        self.log.append(Append {
-            chat: Arc::clone(chat),
-            expected_head,
-            events,
-        });
+        self.log.append(Append { chat: Arc::clone(chat), expected_head, events });
         self.outcome().await.result
     }
 
     /// Appends `count` events behind `head`, one by one.
     pub async fn grow(&mut self, chat: &Arc<Chat>, head: u64, count: u64) {
         for seq in head + 1..=head + count {
-            self.append(chat, seq - 1, vec![samples::event(seq)])
-                .await
-                .expect("an append");
+            self.append(chat, seq - 1, vec![samples::event(seq)]).await.expect("an append");
         }
     }
 
@@ -89,65 +77,28 @@ pub async fn create_finds_the_first(subject: &mut Subject) {
     other.snapshot.title = "another title".to_owned();
     let again = subject.log.create(other).await.expect("a chat");
     assert_eq!(first, again);
-    let head = subject
-        .log
-        .head(first.id)
-        .await
-        .expect("a read")
-        .expect("the chat");
+    let head = subject.log.head(first.id).await.expect("a read").expect("the chat");
     assert_eq!((head.head, head.chat), (Seq::ZERO, first));
 }
 
 /// A chat that was never created has no head and no events.
 pub async fn a_missing_chat_is_empty(subject: &mut Subject) {
     let missing = samples::chat(2);
-    assert!(
-        subject
-            .log
-            .head(missing.id)
-            .await
-            .expect("a read")
-            .is_none()
-    );
-    assert!(
-        subject
-            .numbers(&missing, Range::After(Seq::ZERO), 10)
-            .await
-            .is_empty()
-    );
-    let outcome = subject
-        .append(&Arc::new(missing), 0, vec![samples::event(1)])
-        .await;
-    assert!(
-        matches!(outcome, Err(AppendError::Unavailable(_))),
-        "{outcome:?}"
-    );
+    assert!(subject.log.head(missing.id).await.expect("a read").is_none());
+    assert!(subject.numbers(&missing, Range::After(Seq::ZERO), 10).await.is_empty());
+    let outcome = subject.append(&Arc::new(missing), 0, vec![samples::event(1)]).await;
+    assert!(matches!(outcome, Err(AppendError::Unavailable(_))), "{outcome:?}");
 }
 
 /// What was appended is read back as it was, under its numbers.
 pub async fn g3_events_are_read_as_they_were_appended(subject: &mut Subject) {
     let chat = subject.chat(3).await;
     let events: Vec<_> = (1..=5).map(samples::event).collect();
-    subject
-        .append(&chat, 0, events[..2].to_vec())
-        .await
-        .expect("an append");
-    subject
-        .append(&chat, 2, events[2..].to_vec())
-        .await
-        .expect("an append");
-    let read = subject
-        .log
-        .read(chat.id, Range::After(Seq::ZERO), 10)
-        .await
-        .expect("a read");
+    subject.append(&chat, 0, events[..2].to_vec()).await.expect("an append");
+    subject.append(&chat, 2, events[2..].to_vec()).await.expect("an append");
+    let read = subject.log.read(chat.id, Range::After(Seq::ZERO), 10).await.expect("a read");
     assert_eq!(read, events);
-    let head = subject
-        .log
-        .head(chat.id)
-        .await
-        .expect("a read")
-        .expect("the chat");
+    let head = subject.log.head(chat.id).await.expect("a read").expect("the chat");
     assert_eq!((head.head, head.state), (Seq(5), events[4].after));
 }
 
@@ -156,19 +107,10 @@ pub async fn g3_a_stale_head_conflicts(subject: &mut Subject) {
     let chat = subject.chat(4).await;
     subject.grow(&chat, 0, 3).await;
     for stale in [0, 2, 4] {
-        let outcome = subject
-            .append(&chat, stale, vec![samples::event(stale + 1)])
-            .await;
-        assert_eq!(
-            outcome,
-            Err(AppendError::Conflict { head: Seq(3) }),
-            "expected {stale}"
-        );
+        let outcome = subject.append(&chat, stale, vec![samples::event(stale + 1)]).await;
+        assert_eq!(outcome, Err(AppendError::Conflict { head: Seq(3) }), "expected {stale}");
     }
-    assert_eq!(
-        subject.numbers(&chat, Range::After(Seq::ZERO), 10).await,
-        [1, 2, 3]
-    );
+    assert_eq!(subject.numbers(&chat, Range::After(Seq::ZERO), 10).await, [1, 2, 3]);
     subject.grow(&chat, 3, 1).await;
 }
 
@@ -181,11 +123,7 @@ pub async fn g3_pipelined_appends_keep_their_order(subject: &mut Subject) {
     for seq in 1..=50 {
         let events = vec![samples::event(seq)];
         let expected_head = Seq(seq - 1);
-        subject.log.append(Append {
-            chat: Arc::clone(&chat),
-            expected_head,
-            events,
-        });
+        subject.log.append(Append { chat: Arc::clone(&chat), expected_head, events });
     }
     for seq in 1..=50 {
         let outcome = subject.outcome().await;
@@ -199,38 +137,16 @@ pub async fn ranges_are_exclusive_and_ascend(subject: &mut Subject) {
     let head = 4_500;
     for first in (1..=head).step_by(100) {
         let events = (first..first + 100).map(samples::event).collect();
-        subject
-            .append(&chat, first - 1, events)
-            .await
-            .expect("an append");
+        subject.append(&chat, first - 1, events).await.expect("an append");
     }
-    for at in [
-        0, 1, 2, 63, 64, 65, 127, 128, 4_031, 4_095, 4_096, 4_097, 4_160, 4_499, 4_500,
-    ] {
+    for at in [0, 1, 2, 63, 64, 65, 127, 128, 4_031, 4_095, 4_096, 4_097, 4_160, 4_499, 4_500] {
         let after: Vec<_> = (at + 1..=head).take(3).collect();
-        assert_eq!(
-            subject.numbers(&chat, Range::After(Seq(at)), 3).await,
-            after,
-            "after {at}"
-        );
+        assert_eq!(subject.numbers(&chat, Range::After(Seq(at)), 3).await, after, "after {at}");
         let mut before: Vec<_> = (1..at).rev().take(3).collect();
         before.reverse();
-        assert_eq!(
-            subject.numbers(&chat, Range::Before(Seq(at)), 3).await,
-            before,
-            "before {at}"
-        );
+        assert_eq!(subject.numbers(&chat, Range::Before(Seq(at)), 3).await, before, "before {at}");
     }
-    assert_eq!(
-        subject.numbers(&chat, Range::After(Seq(9_999)), 3).await,
-        [0; 0]
-    );
-    assert_eq!(
-        subject.numbers(&chat, Range::Before(Seq(9_999)), 1).await,
-        [head]
-    );
-    assert_eq!(
-        subject.numbers(&chat, Range::After(Seq::ZERO), 0).await,
-        [0; 0]
-    );
+    assert_eq!(subject.numbers(&chat, Range::After(Seq(9_999)), 3).await, [0; 0]);
+    assert_eq!(subject.numbers(&chat, Range::Before(Seq(9_999)), 1).await, [head]);
+    assert_eq!(subject.numbers(&chat, Range::After(Seq::ZERO), 0).await, [0; 0]);
 }

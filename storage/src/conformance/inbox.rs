@@ -18,36 +18,14 @@ pub async fn g6_only_participants_have_a_row(subject: &mut Subject, inbox: &dyn 
     for (user, role) in [(people.buyer, Role::Buyer), (people.seller, Role::Seller)] {
         let found = inbox.membership(user, chat.id).await.expect("a read");
         assert_eq!(found.as_ref(), Some(&chat));
-        let row = inbox
-            .row(user, chat.id)
-            .await
-            .expect("a read")
-            .expect("a row");
+        let row = inbox.row(user, chat.id).await.expect("a read").expect("a row");
         assert_eq!((row.role, row.head, row.unread), (role, Seq::ZERO, 0));
     }
     let stranger = UserId::from_bytes([99; 16]);
-    assert!(
-        inbox
-            .membership(stranger, chat.id)
-            .await
-            .expect("a read")
-            .is_none()
-    );
-    assert!(
-        inbox
-            .row(stranger, chat.id)
-            .await
-            .expect("a read")
-            .is_none()
-    );
+    assert!(inbox.membership(stranger, chat.id).await.expect("a read").is_none());
+    assert!(inbox.row(stranger, chat.id).await.expect("a read").is_none());
     let missing = samples::chat(77).id;
-    assert!(
-        inbox
-            .membership(people.buyer, missing)
-            .await
-            .expect("a read")
-            .is_none()
-    );
+    assert!(inbox.membership(people.buyer, missing).await.expect("a read").is_none());
 }
 
 /// Unread is what the other person said above the read mark.
@@ -59,23 +37,12 @@ pub async fn unread_follows_the_read_mark(subject: &mut Subject, inbox: &dyn Inb
     let device = DeviceId::from_bytes([1; 16]);
     for (read, unread) in [(0, 3), (1, 3), (2, 2), (5, 1), (6, 0), (3, 0)] {
         let marks = Marks::new(Seq::ZERO, Seq(read));
-        inbox
-            .mark(buyer, chat.id, device, marks)
-            .await
-            .expect("a mark");
-        let row = inbox
-            .row(buyer, chat.id)
-            .await
-            .expect("a read")
-            .expect("a row");
+        inbox.mark(buyer, chat.id, device, marks).await.expect("a mark");
+        let row = inbox.row(buyer, chat.id).await.expect("a read").expect("a row");
         assert_eq!(row.unread, unread, "read up to {read}");
     }
     subject.grow(&chat, 6, 2).await;
-    let row = inbox
-        .row(buyer, chat.id)
-        .await
-        .expect("a read")
-        .expect("a row");
+    let row = inbox.row(buyer, chat.id).await.expect("a read").expect("a row");
     assert_eq!((row.unread, row.head), (1, Seq(8)));
     assert_eq!(row.last, Some(samples::event(8)));
 }
@@ -89,74 +56,35 @@ pub async fn marks_merge_by_maximum(subject: &mut Subject, inbox: &dyn Inbox) {
     let steps = [
         (
             phone,
-            Marks {
-                delivered: Seq(4),
-                read: Seq(2),
-            },
-            Marks {
-                delivered: Seq(4),
-                read: Seq(2),
-            },
+            Marks { delivered: Seq(4), read: Seq(2) },
+            Marks { delivered: Seq(4), read: Seq(2) },
         ),
         (
             laptop,
-            Marks {
-                delivered: Seq(2),
-                read: Seq(1),
-            },
-            Marks {
-                delivered: Seq(4),
-                read: Seq(2),
-            },
+            Marks { delivered: Seq(2), read: Seq(1) },
+            Marks { delivered: Seq(4), read: Seq(2) },
         ),
         (
             laptop,
-            Marks {
-                delivered: Seq(7),
-                read: Seq(5),
-            },
-            Marks {
-                delivered: Seq(7),
-                read: Seq(5),
-            },
+            Marks { delivered: Seq(7), read: Seq(5) },
+            Marks { delivered: Seq(7), read: Seq(5) },
         ),
         (
             phone,
-            Marks {
-                delivered: Seq(99),
-                read: Seq(0),
-            },
-            Marks {
-                delivered: Seq(9),
-                read: Seq(5),
-            },
+            Marks { delivered: Seq(99), read: Seq(0) },
+            Marks { delivered: Seq(9), read: Seq(5) },
         ),
     ];
     for (device, marks, expected) in steps {
-        let merged = inbox
-            .mark(seller, chat.id, device, marks)
-            .await
-            .expect("a mark");
+        let merged = inbox.mark(seller, chat.id, device, marks).await.expect("a mark");
         assert_eq!(merged, Some(expected));
     }
     let buyer = chat.participants.buyer;
-    let row = inbox
-        .row(buyer, chat.id)
-        .await
-        .expect("a read")
-        .expect("a row");
-    assert_eq!(
-        row.peer_marks,
-        Marks {
-            delivered: Seq(9),
-            read: Seq(5)
-        }
-    );
+    let row = inbox.row(buyer, chat.id).await.expect("a read").expect("a row");
+    assert_eq!(row.peer_marks, Marks { delivered: Seq(9), read: Seq(5) });
     assert_eq!(row.marks, Marks::default());
     let stranger = UserId::from_bytes([99; 16]);
-    let nothing = inbox
-        .mark(stranger, chat.id, phone, Marks::new(Seq(1), Seq(1)))
-        .await;
+    let nothing = inbox.mark(stranger, chat.id, phone, Marks::new(Seq(1), Seq(1))).await;
     assert_eq!(nothing.expect("a read"), None);
 }
 
@@ -171,21 +99,12 @@ pub async fn g5_changes_are_announced_after_a_position(subject: &mut Subject, in
     let user = chats[0].participants.buyer;
     let position = inbox.position();
     for at in [4, 1, 6, 1] {
-        let head = subject
-            .log
-            .head(chats[at].id)
-            .await
-            .expect("a read")
-            .expect("a chat")
-            .head;
+        let head = subject.log.head(chats[at].id).await.expect("a read").expect("a chat").head;
         subject.grow(&chats[at], head.0, 1).await;
     }
     let device = DeviceId::from_bytes([1; 16]);
     let marks = Marks::new(Seq(1), Seq(1));
-    inbox
-        .mark(user, chats[4].id, device, marks)
-        .await
-        .expect("a mark");
+    inbox.mark(user, chats[4].id, device, marks).await.expect("a mark");
     let mut seen = Vec::new();
     let mut after = position.position;
     loop {
@@ -200,12 +119,5 @@ pub async fn g5_changes_are_announced_after_a_position(subject: &mut Subject, in
     assert_eq!(all.rows[0].chat, chats[4], "the newest change first");
     let now = inbox.position();
     assert!(now > position);
-    assert!(
-        inbox
-            .changed_after(user, now.position, 9)
-            .await
-            .expect("a page")
-            .rows
-            .is_empty()
-    );
+    assert!(inbox.changed_after(user, now.position, 9).await.expect("a page").rows.is_empty());
 }

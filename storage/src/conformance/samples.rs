@@ -10,33 +10,19 @@ use barterline_domain::money::{Currency, Money};
 pub fn chat(n: u8) -> Chat {
     let listing = ListingId::from_bytes([n; 16]);
     let buyer = UserId::from_bytes([n.wrapping_add(100); 16]);
-    let price = Money {
-        minor: 12_300,
-        currency: Currency::parse("EUR").expect("a currency"),
-    };
+    let price = Money { minor: 12_300, currency: Currency::parse("EUR").expect("a currency") };
     Chat {
         id: ChatId::of(listing, buyer),
         listing,
-        participants: Participants {
-            buyer,
-            seller: UserId::from_bytes([n.wrapping_add(200); 16]),
-        },
-        snapshot: ListingSnapshot {
-            title: format!("bicycle {n}"),
-            price,
-            version: 1,
-        },
+        participants: Participants { buyer, seller: UserId::from_bytes([n.wrapping_add(200); 16]) },
+        snapshot: ListingSnapshot { title: format!("bicycle {n}"), price, version: 1 },
         opened_at: Timestamp::from_millis(1_000),
     }
 }
 
 /// The event with this number in a chat whose people speak in turn, the buyer first.
 pub fn event(seq: u64) -> Event {
-    let author = if seq % 2 == 1 {
-        Author::Buyer
-    } else {
-        Author::Seller
-    };
+    let author = if seq % 2 == 1 { Author::Buyer } else { Author::Seller };
     let kind = EventKind::Text(Body::parse(format!("message {seq}")).expect("a body"));
     let mut id = [7; 16];
     id[8..].copy_from_slice(&seq.to_be_bytes());
@@ -47,9 +33,6 @@ pub fn event(seq: u64) -> Event {
         id: ClientId::from_bytes(id),
         digest: kind.digest(),
         kind,
-        after: SmallState {
-            buyer_messages: seq.div_ceil(2),
-            seller_messages: seq / 2,
-        },
+        after: SmallState { buyer_messages: seq.div_ceil(2), seller_messages: seq / 2 },
     }
 }

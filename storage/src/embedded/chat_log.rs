@@ -38,10 +38,7 @@ impl ChatLog for Log {
         limit: usize,
     ) -> Result<Vec<Event>, StoreError> {
         let log = self.clone();
-        blocking("read the chat log", move || {
-            log.read_events(chat, range, limit)
-        })
-        .await
+        blocking("read the chat log", move || log.read_events(chat, range, limit)).await
     }
 }
 

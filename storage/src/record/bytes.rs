@@ -95,10 +95,6 @@ impl<'a> Get<'a> {
 
     /// Takes the end.
     pub fn end(self) -> Result<(), Malformed> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(Malformed)
-        }
+        if self.0.is_empty() { Ok(()) } else { Err(Malformed) }
     }
 }

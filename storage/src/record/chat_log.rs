@@ -130,9 +130,7 @@ pub fn put_mark(out: &mut Vec<u8>, mark: &Mark) {
 /// cannot be true.
 pub fn record_len(bytes: &[u8]) -> Option<usize> {
     let len = Get(bytes).u32().ok()? as usize;
-    (1..=RECORD_BYTES_MAX)
-        .contains(&len)
-        .then_some(len + RECORD_HEADER_BYTES)
+    (1..=RECORD_BYTES_MAX).contains(&len).then_some(len + RECORD_HEADER_BYTES)
 }
 
 /// Reads the record that fills `bytes`.
@@ -169,32 +167,13 @@ fn get_event(get: &mut Get<'_>) -> Result<Record, Malformed> {
     let author = author(get.u8()?)?;
     let id = ClientId::from_bytes(get.id()?);
     let digest = RequestDigest(get.id()?);
-    let after = SmallState {
-        buyer_messages: get.u64()?,
-        seller_messages: get.u64()?,
-    };
-    let back = Back {
-        previous: get.u64()?,
-        near: get.u64()?,
-        far: get.u64()?,
-    };
+    let after = SmallState { buyer_messages: get.u64()?, seller_messages: get.u64()? };
+    let back = Back { previous: get.u64()?, near: get.u64()?, far: get.u64()? };
     let kind = match get.u8()? {
         1 => EventKind::Text(Body::parse(get.text()?.to_owned()).map_err(|_| Malformed)?),
         _ => return Err(Malformed),
     };
-    Ok(Record::Event {
-        chat,
-        event: Event {
-            seq,
-            at,
-            author,
-            id,
-            digest,
-            kind,
-            after,
-        },
-        back,
-    })
+    Ok(Record::Event { chat, event: Event { seq, at, author, id, digest, kind, after }, back })
 }
 
 fn put_chat_fields(out: &mut Vec<u8>, chat: &Chat) {
@@ -222,18 +201,8 @@ fn get_chat_fields(get: &mut Get<'_>) -> Result<Chat, Malformed> {
     let currency = Currency::parse(get.text()?).map_err(|_| Malformed)?;
     let price = Money::new(minor, currency).map_err(|_| Malformed)?;
     let title = get.text()?.to_owned();
-    let snapshot = ListingSnapshot {
-        title,
-        price,
-        version,
-    };
-    Ok(Chat {
-        id,
-        listing,
-        participants,
-        snapshot,
-        opened_at,
-    })
+    let snapshot = ListingSnapshot { title, price, version };
+    Ok(Chat { id, listing, participants, snapshot, opened_at })
 }
 
 /// Where a chat's log ends: enough to read backwards from.
@@ -257,16 +226,8 @@ impl Tail {
         let next = self.head.next().0;
         Back {
             previous: self.position,
-            near: if next.is_multiple_of(NEAR) {
-                self.near
-            } else {
-                0
-            },
-            far: if next.is_multiple_of(FAR) {
-                self.far
-            } else {
-                0
-            },
+            near: if next.is_multiple_of(NEAR) { self.near } else { 0 },
+            far: if next.is_multiple_of(FAR) { self.far } else { 0 },
         }
     }
 
@@ -276,16 +237,8 @@ impl Tail {
         Self {
             head: seq,
             position,
-            near: if seq.0.is_multiple_of(NEAR) {
-                position
-            } else {
-                self.near
-            },
-            far: if seq.0.is_multiple_of(FAR) {
-                position
-            } else {
-                self.far
-            },
+            near: if seq.0.is_multiple_of(NEAR) { position } else { self.near },
+            far: if seq.0.is_multiple_of(FAR) { position } else { self.far },
             state,
         }
     }
@@ -383,22 +336,13 @@ pub fn read_indexed_chat(bytes: &[u8]) -> Result<IndexedChat, Malformed> {
         position: get.u64()?,
         near: get.u64()?,
         far: get.u64()?,
-        state: SmallState {
-            buyer_messages: get.u64()?,
-            seller_messages: get.u64()?,
-        },
+        state: SmallState { buyer_messages: get.u64()?, seller_messages: get.u64()? },
     };
     let buyer = get_side(&mut get)?;
     let seller = get_side(&mut get)?;
     let changed = get.u64()?;
     get.end()?;
-    Ok(IndexedChat {
-        chat,
-        tail,
-        buyer,
-        seller,
-        changed,
-    })
+    Ok(IndexedChat { chat, tail, buyer, seller, changed })
 }
 
 fn get_side(get: &mut Get<'_>) -> Result<Side, Malformed> {
@@ -407,11 +351,7 @@ fn get_side(get: &mut Get<'_>) -> Result<Side, Malformed> {
     for _ in 0..devices {
         delivered.push((DeviceId::from_bytes(get.id()?), get.seq()?));
     }
-    Ok(Side {
-        delivered,
-        read: get.seq()?,
-        read_messages: get.u64()?,
-    })
+    Ok(Side { delivered, read: get.seq()?, read_messages: get.u64()? })
 }
 
 fn author_code(author: Author) -> u8 {

@@ -11,140 +11,50 @@ pub struct Part {
 /// hub · limits ─► cluster; edges and hub ─► wire; config and telemetry look at nobody.
 pub const PARTS: &[Part] = &[
     // The front of the house: puts everything together.
-    Part {
-        name: "main",
-        may_use: EVERYTHING,
-    },
-    Part {
-        name: "app",
-        may_use: EVERYTHING,
-    },
-    Part {
-        name: "lifecycle",
-        may_use: EVERYTHING,
-    },
-    Part {
-        name: "cli",
-        may_use: &["app", "config", "data_dir", "lifecycle", "telemetry"],
-    },
+    Part { name: "main", may_use: EVERYTHING },
+    Part { name: "app", may_use: EVERYTHING },
+    Part { name: "lifecycle", may_use: EVERYTHING },
+    Part { name: "cli", may_use: &["app", "config", "data_dir", "lifecycle", "telemetry"] },
     Part {
         name: "load_test",
-        may_use: &[
-            "auth",
-            "config",
-            "hub",
-            "readiness",
-            "services",
-            "telemetry",
-        ],
+        may_use: &["auth", "config", "hub", "readiness", "services", "telemetry"],
     },
-    Part {
-        name: "demo",
-        may_use: &["services"],
-    },
-    Part {
-        name: "data_dir",
-        may_use: &[],
-    },
-    Part {
-        name: "readiness",
-        may_use: &[],
-    },
+    Part { name: "demo", may_use: &["services"] },
+    Part { name: "data_dir", may_use: &[] },
+    Part { name: "readiness", may_use: &[] },
     // Accepts connections and hands them to a service it is given; knows no edge by name.
-    Part {
-        name: "listener",
-        may_use: &["config", "telemetry"],
-    },
+    Part { name: "listener", may_use: &["config", "telemetry"] },
     // Settings and measurements: look at nobody.
-    Part {
-        name: "config",
-        may_use: &[],
-    },
-    Part {
-        name: "telemetry",
-        may_use: &[],
-    },
+    Part { name: "config", may_use: &[] },
+    Part { name: "telemetry", may_use: &[] },
     // Edges. An upgrade that is refused is an answer of HTTP, so the gateway may say it as rest
     // does; rest knows no gateway.
     Part {
         name: "gateway",
-        may_use: &[
-            "auth",
-            "hub",
-            "limits",
-            "rest",
-            "services",
-            "telemetry",
-            "wire",
-        ],
+        may_use: &["auth", "hub", "limits", "rest", "services", "telemetry", "wire"],
     },
     Part {
         name: "rest",
-        may_use: &[
-            "auth",
-            "limits",
-            "readiness",
-            "services",
-            "telemetry",
-            "wire",
-        ],
+        may_use: &["auth", "limits", "readiness", "services", "telemetry", "wire"],
     },
     Part {
         name: "admin",
-        may_use: &[
-            "auth",
-            "hub",
-            "load_test",
-            "readiness",
-            "rest",
-            "services",
-            "telemetry",
-        ],
+        may_use: &["auth", "hub", "load_test", "readiness", "rest", "services", "telemetry"],
     },
-    Part {
-        name: "jobs",
-        may_use: &["services", "telemetry"],
-    },
+    Part { name: "jobs", may_use: &["services", "telemetry"] },
     // Rules.
-    Part {
-        name: "services",
-        may_use: &["adapters", "auth", "hub", "limits", "telemetry"],
-    },
+    Part { name: "services", may_use: &["adapters", "auth", "hub", "limits", "telemetry"] },
     // Means.
-    Part {
-        name: "hub",
-        may_use: &["cluster", "telemetry", "wire"],
-    },
-    Part {
-        name: "limits",
-        may_use: &["cluster", "telemetry"],
-    },
-    Part {
-        name: "auth",
-        may_use: &["telemetry"],
-    },
-    Part {
-        name: "adapters",
-        may_use: &["telemetry"],
-    },
-    Part {
-        name: "cluster",
-        may_use: &["telemetry"],
-    },
+    Part { name: "hub", may_use: &["cluster", "telemetry", "wire"] },
+    Part { name: "limits", may_use: &["cluster", "telemetry"] },
+    Part { name: "auth", may_use: &["telemetry"] },
+    Part { name: "adapters", may_use: &["telemetry"] },
+    Part { name: "cluster", may_use: &["telemetry"] },
     // Domain to protocol.
-    Part {
-        name: "wire",
-        may_use: &[],
-    },
+    Part { name: "wire", may_use: &[] },
     // Where the wall clock and randomness enter.
-    Part {
-        name: "clock",
-        may_use: &[],
-    },
-    Part {
-        name: "ids",
-        may_use: &[],
-    },
+    Part { name: "clock", may_use: &[] },
+    Part { name: "ids", may_use: &[] },
 ];
 
 /// Stands for every part.
@@ -226,12 +136,7 @@ pub const STRANGERS: &[Stranger] = &[
     },
     Stranger {
         part: "config",
-        crates: &[
-            "barterline_storage",
-            "barterline_protocol",
-            "axum",
-            "tokio_tungstenite",
-        ],
+        crates: &["barterline_storage", "barterline_protocol", "axum", "tokio_tungstenite"],
         except: &[],
         because: "config looks at nobody",
     },
@@ -247,60 +152,25 @@ pub struct Crate {
 }
 
 const RUNTIMES: &[&str] = &["tokio", "async-trait", "futures", "axum", "hyper", "redb"];
-const EDGES: &[&str] = &[
-    "axum",
-    "hyper",
-    "http",
-    "tower",
-    "tokio-tungstenite",
-    "reqwest",
-];
+const EDGES: &[&str] = &["axum", "hyper", "http", "tower", "tokio-tungstenite", "reqwest"];
 
 pub const CRATES: &[Crate] = &[
-    Crate {
-        folder: "domain",
-        ours: &[],
-        never: RUNTIMES,
-    },
-    Crate {
-        folder: "protocol",
-        ours: &["barterline-domain"],
-        never: RUNTIMES,
-    },
-    Crate {
-        folder: "storage",
-        ours: &["barterline-domain"],
-        never: EDGES,
-    },
-    Crate {
-        folder: "push",
-        ours: &["barterline-domain"],
-        never: &["axum", "redb"],
-    },
+    Crate { folder: "domain", ours: &[], never: RUNTIMES },
+    Crate { folder: "protocol", ours: &["barterline-domain"], never: RUNTIMES },
+    Crate { folder: "storage", ours: &["barterline-domain"], never: EDGES },
+    Crate { folder: "push", ours: &["barterline-domain"], never: &["axum", "redb"] },
     Crate {
         folder: "loadtest",
         ours: &["barterline-domain", "barterline-protocol"],
         never: &["axum", "redb"],
     },
-    Crate {
-        folder: "benches/floor",
-        ours: &[],
-        never: &["axum", "redb"],
-    },
+    Crate { folder: "benches/floor", ours: &[], never: &["axum", "redb"] },
     Crate {
         folder: "fuzz",
-        ours: &[
-            "barterline-domain",
-            "barterline-protocol",
-            "barterline-storage",
-        ],
+        ours: &["barterline-domain", "barterline-protocol", "barterline-storage"],
         never: &["axum"],
     },
-    Crate {
-        folder: "xtask",
-        ours: &[],
-        never: &["tokio", "axum"],
-    },
+    Crate { folder: "xtask", ours: &[], never: &["tokio", "axum"] },
     Crate {
         folder: ".",
         ours: &[

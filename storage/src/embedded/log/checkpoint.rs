@@ -69,16 +69,8 @@ impl Shared {
                 }
             }
             let members: Vec<_> = state.fresh.iter().copied().collect();
-            let checkpoint = Checkpoint {
-                position: state.position,
-                link: state.link,
-            };
-            (
-                chats,
-                members,
-                checkpoint,
-                std::mem::take(&mut state.since_checkpoint),
-            )
+            let checkpoint = Checkpoint { position: state.position, link: state.link };
+            (chats, members, checkpoint, std::mem::take(&mut state.since_checkpoint))
         };
         let written = self.index.write(&chats, &members, checkpoint);
         let mut state = self.state.lock();

@@ -48,9 +48,7 @@ impl DirDisk {
     /// The directory `dir`, created if it is missing.
     pub fn open(dir: &Path) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
-        Ok(Self {
-            dir: dir.to_owned(),
-        })
+        Ok(Self { dir: dir.to_owned() })
     }
 
     fn path(&self, start: u64) -> PathBuf {
@@ -104,10 +102,7 @@ impl Disk for DirDisk {
     }
 
     fn write_high_water(&self, bytes: &[u8]) -> io::Result<()> {
-        let file = options()
-            .create(true)
-            .truncate(false)
-            .open(self.dir.join("high-water"))?;
+        let file = options().create(true).truncate(false).open(self.dir.join("high-water"))?;
         FileExt::write_all_at(&file, bytes, 0)
     }
 

@@ -51,13 +51,9 @@ impl SegmentHeader {
 
     /// Reads the header's bytes.
     pub fn read(bytes: &[u8]) -> Result<Self, BadSegment> {
-        let header = bytes
-            .get(..SEGMENT_HEADER_BYTES as usize)
-            .ok_or(BadSegment::Damaged)?;
+        let header = bytes.get(..SEGMENT_HEADER_BYTES as usize).ok_or(BadSegment::Damaged)?;
         let (body, crc) = header.split_at(header.len() - 4);
-        let magic_and_rest = body
-            .strip_prefix(SEGMENT_MAGIC)
-            .ok_or(BadSegment::Damaged)?;
+        let magic_and_rest = body.strip_prefix(SEGMENT_MAGIC).ok_or(BadSegment::Damaged)?;
         let mut get = Get(magic_and_rest);
         let version = get.u32().map_err(|_| BadSegment::Damaged)?;
         if version > FORMAT_VERSION {
@@ -70,11 +66,7 @@ impl SegmentHeader {
         let (Ok(epoch), Ok(start), Ok(bytes)) = parts else {
             return Err(BadSegment::Damaged);
         };
-        Ok(Self {
-            start,
-            bytes,
-            epoch,
-        })
+        Ok(Self { start, bytes, epoch })
     }
 }
 
@@ -142,11 +134,7 @@ pub fn find(bytes: &[u8]) -> Option<Found<'_>> {
 pub fn find_later(bytes: &[u8], from: usize, number: u64) -> Option<usize> {
     let magic = GROUP_MAGIC.to_le_bytes();
     let mut at = from;
-    while let Some(step) = bytes
-        .get(at..)?
-        .windows(4)
-        .position(|window| window == magic)
-    {
+    while let Some(step) = bytes.get(at..)?.windows(4).position(|window| window == magic) {
         at += step;
         if find(&bytes[at..]).is_some_and(|group| group.link.number >= number) {
             return Some(at);
@@ -227,11 +215,7 @@ mod tests {
 
     #[test]
     fn headers_read_what_they_write() {
-        let header = SegmentHeader {
-            start: 1 << 33,
-            bytes: 99,
-            epoch: 3,
-        };
+        let header = SegmentHeader { start: 1 << 33, bytes: 99, epoch: 3 };
         let bytes = header.to_bytes();
         assert_eq!(SegmentHeader::read(&bytes), Ok(header));
         let mut newer = bytes.clone();
@@ -240,10 +224,7 @@ mod tests {
         let mut damaged = bytes;
         damaged[30] ^= 1;
         assert_eq!(SegmentHeader::read(&damaged), Err(BadSegment::Damaged));
-        let mark = HighWater {
-            position: 5,
-            number: 6,
-        };
+        let mark = HighWater { position: 5, number: 6 };
         assert_eq!(HighWater::read(&mark.to_bytes()), mark);
         assert_eq!(HighWater::read(b"torn"), HighWater::default());
     }

@@ -56,17 +56,12 @@ impl Log {
     pub(crate) fn chat_head(&self, chat: ChatId) -> Result<Option<ChatHead>, StoreError> {
         self.shared.with_chat(chat, |state, id| {
             let row = &state.chats[&id].row;
-            ChatHead {
-                chat: Arc::clone(&row.chat),
-                head: row.tail.head,
-                state: row.tail.state,
-            }
+            ChatHead { chat: Arc::clone(&row.chat), head: row.tail.head, state: row.tail.state }
         })
     }
 
     fn indexed(&self, chat: ChatId) -> Result<Option<IndexedChat>, StoreError> {
-        self.shared
-            .with_chat(chat, |state, id| state.chats[&id].row.clone())
+        self.shared.with_chat(chat, |state, id| state.chats[&id].row.clone())
     }
 
     pub(crate) fn read_events(
@@ -75,12 +70,8 @@ impl Log {
         range: Range,
         limit: usize,
     ) -> Result<Vec<Event>, StoreError> {
-        let tail = self
-            .shared
-            .with_chat(chat, |state, id| state.chats[&id].row.tail)?;
-        tail.map_or(Ok(Vec::new()), |tail| {
-            self.shared.events(chat, &tail, range, limit)
-        })
+        let tail = self.shared.with_chat(chat, |state, id| state.chats[&id].row.tail)?;
+        tail.map_or(Ok(Vec::new()), |tail| self.shared.events(chat, &tail, range, limit))
     }
 
     pub(crate) fn member_chat(
@@ -91,8 +82,7 @@ impl Log {
         if !self.shared.is_member(user, chat)? {
             return Ok(None);
         }
-        self.shared
-            .with_chat(chat, |state, id| Arc::clone(&state.chats[&id].row.chat))
+        self.shared.with_chat(chat, |state, id| Arc::clone(&state.chats[&id].row.chat))
     }
 
     pub(crate) fn inbox_row(
@@ -103,8 +93,7 @@ impl Log {
         if !self.shared.is_member(user, chat)? {
             return Ok(None);
         }
-        self.indexed(chat)?
-            .map_or(Ok(None), |row| self.inbox_row_of(user, row))
+        self.indexed(chat)?.map_or(Ok(None), |row| self.inbox_row_of(user, row))
     }
 
     fn inbox_row_of(&self, user: UserId, row: IndexedChat) -> Result<Option<InboxRow>, StoreError> {
@@ -113,10 +102,7 @@ impl Log {
         };
         let tail = row.tail;
         let before_last = Seq(tail.head.0.saturating_sub(1));
-        let last = self
-            .shared
-            .events(row.chat.id, &tail, Range::After(before_last), 1)?
-            .pop();
+        let last = self.shared.events(row.chat.id, &tail, Range::After(before_last), 1)?.pop();
         let by_peer = tail.state.messages_by(role.other());
         Ok(Some(InboxRow {
             role,
@@ -151,15 +137,8 @@ impl Log {
         }
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let next = if more {
-            rows.last().map(|row| row.changed)
-        } else {
-            None
-        };
-        let mut page = InboxPage {
-            rows: Vec::with_capacity(rows.len()),
-            next,
-        };
+        let next = if more { rows.last().map(|row| row.changed) } else { None };
+        let mut page = InboxPage { rows: Vec::with_capacity(rows.len()), next };
         for row in rows {
             page.rows.extend(self.inbox_row_of(user, row)?);
         }
@@ -227,20 +206,14 @@ impl Log {
         }
         let (log, chat, tail) = (self.clone(), row.chat.id, row.tail);
         let event = blocking("read the chat log", move || {
-            Ok(log
-                .shared
-                .events(chat, &tail, Range::After(Seq(seq.0 - 1)), 1)?
-                .pop())
+            Ok(log.shared.events(chat, &tail, Range::After(Seq(seq.0 - 1)), 1)?.pop())
         })
         .await?;
         Ok(event.map_or(0, |event| event.after.messages_by(role)))
     }
 
     pub(crate) fn durable_position(&self) -> Position {
-        Position {
-            epoch: self.shared.epoch,
-            position: self.shared.durable(),
-        }
+        Position { epoch: self.shared.epoch, position: self.shared.durable() }
     }
 }
 

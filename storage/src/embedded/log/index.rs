@@ -52,13 +52,7 @@ impl Index {
             .create(path)
             .map_err(|error| StoreError::unavailable("open the chat index", error))?;
         let index = Self { db };
-        let empty = index
-            .db
-            .begin_read()
-            .map_err(failed)?
-            .list_tables()
-            .map_err(failed)?
-            .count();
+        let empty = index.db.begin_read().map_err(failed)?.list_tables().map_err(failed)?.count();
         if empty == 0 {
             index.write(&[], &[], Checkpoint::default())?;
         }
@@ -74,10 +68,9 @@ impl Index {
         };
         let mut get = Get(value.value());
         match (get.u8(), get.u64(), get.u64(), get.u32()) {
-            (Ok(1), Ok(position), Ok(number), Ok(crc)) => Ok(Checkpoint {
-                position,
-                link: Link { number, crc },
-            }),
+            (Ok(1), Ok(position), Ok(number), Ok(crc)) => {
+                Ok(Checkpoint { position, link: Link { number, crc } })
+            }
             (Ok(version), ..) if version > 1 => Err(StoreError::unavailable(
                 "open the chat index",
                 format!("its format version is {version}; this server knows 1"),
@@ -131,18 +124,14 @@ impl Index {
         checkpoint: Checkpoint,
     ) -> Result<(), StoreError> {
         let mut write = self.db.begin_write().map_err(failed)?;
-        write
-            .set_durability(Durability::Immediate)
-            .map_err(failed)?;
+        write.set_durability(Durability::Immediate).map_err(failed)?;
         // Opening after a crash must not walk the whole file.
         write.set_quick_repair(true);
         {
             let mut table = write.open_table(CHATS).map_err(failed)?;
             for chat in chats {
                 let bytes = indexed_chat_bytes(chat);
-                table
-                    .insert(chat.chat.id.as_bytes(), bytes.as_slice())
-                    .map_err(failed)?;
+                table.insert(chat.chat.id.as_bytes(), bytes.as_slice()).map_err(failed)?;
             }
             let mut table = write.open_table(MEMBERS).map_err(failed)?;
             for (user, chat) in members {
@@ -154,9 +143,7 @@ impl Index {
             meta.put_u64(checkpoint.link.number);
             meta.put_u32(checkpoint.link.crc);
             let mut table = write.open_table(META).map_err(failed)?;
-            table
-                .insert("checkpoint", meta.as_slice())
-                .map_err(failed)?;
+            table.insert("checkpoint", meta.as_slice()).map_err(failed)?;
         }
         write.commit().map_err(failed)
     }

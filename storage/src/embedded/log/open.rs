@@ -83,9 +83,7 @@ impl Log {
     ) -> Result<Opened, StoreError> {
         let mut replay = Replay::start(&*disk, &index, segment_bytes)?;
         replay.run()?;
-        let Replay {
-            segments, state, ..
-        } = replay;
+        let Replay { segments, state, .. } = replay;
         let (outcomes, receiver) = mpsc::channel(OUTCOMES_MAX);
         let shared = Arc::new(Shared {
             durable: AtomicU64::new(state.position),
@@ -100,37 +98,25 @@ impl Log {
             disk,
         });
         let threads = Threads::start(&shared)?;
-        Ok(Opened {
-            log: Self {
-                shared,
-                _threads: Arc::new(threads),
-            },
-            outcomes: receiver,
-        })
+        Ok(Opened { log: Self { shared, _threads: Arc::new(threads) }, outcomes: receiver })
     }
 }
 
 impl Threads {
     fn start(shared: &Arc<Shared>) -> Result<Self, StoreError> {
         let failed = |error| StoreError::unavailable("start the chat log", error);
-        let kicker = tokio::spawn(Shared::run_kicker(
-            Arc::clone(&shared.kick),
-            Arc::downgrade(shared),
-        ));
+        let kicker =
+            tokio::spawn(Shared::run_kicker(Arc::clone(&shared.kick), Arc::downgrade(shared)));
         let committer = {
             let shared = Arc::clone(shared);
             let thread = std::thread::Builder::new().name("log-commit".to_owned());
-            thread
-                .spawn(move || shared.run_committer())
-                .map_err(failed)?
+            thread.spawn(move || shared.run_committer()).map_err(failed)?
         };
         let (stop, stopped) = std_mpsc::channel();
         let checkpoints = {
             let shared = Arc::clone(shared);
             let thread = std::thread::Builder::new().name("log-checkpoint".to_owned());
-            thread
-                .spawn(move || shared.run_checkpoints(&stopped))
-                .map_err(failed)?
+            thread.spawn(move || shared.run_checkpoints(&stopped)).map_err(failed)?
         };
         Ok(Self {
             shared: Arc::clone(shared),
@@ -175,13 +161,7 @@ impl<'a> Replay<'a> {
             failed: None,
             stopping: false,
         };
-        Ok(Self {
-            disk,
-            index,
-            segment_bytes,
-            segments,
-            state,
-        })
+        Ok(Self { disk, index, segment_bytes, segments, state })
     }
 
     fn damaged(&self, start: u64, offset: usize) -> StoreError {
@@ -206,11 +186,7 @@ impl<'a> Replay<'a> {
             } else {
                 SEGMENT_HEADER_BYTES as usize
             };
-            let end = if torn.is_none() {
-                self.replay(*start, &bytes, begin)?
-            } else {
-                begin
-            };
+            let end = if torn.is_none() { self.replay(*start, &bytes, begin)? } else { begin };
             // A sound group behind the end means that something in between was lost.
             if find_later(&bytes, end, self.state.link.number + 1).is_some() {
                 let (start, offset) = torn.unwrap_or((*start, end));
@@ -329,10 +305,7 @@ fn check_header(
         Ok(header) if header.start == start && header.bytes == segment_bytes => Ok(()),
         Ok(header) if header.bytes != segment_bytes => Err(StoreError::unavailable(
             "open the chat log",
-            format!(
-                "{place} has segments of {} bytes, not {segment_bytes}",
-                header.bytes
-            ),
+            format!("{place} has segments of {} bytes, not {segment_bytes}", header.bytes),
         )),
         Err(BadSegment::Newer(version)) => Err(StoreError::unavailable(
             "open the chat log",
@@ -340,19 +313,14 @@ fn check_header(
         )),
         // Made ready, and the power went before its header was written: nothing is in it.
         Err(BadSegment::Damaged) if bytes.iter().all(|byte| *byte == 0) => {
-            let header = SegmentHeader {
-                start,
-                bytes: segment_bytes,
-                epoch: FIRST_EPOCH,
-            };
+            let header = SegmentHeader { start, bytes: segment_bytes, epoch: FIRST_EPOCH };
             file.write_all_at(&header.to_bytes(), 0)
                 .and_then(|()| file.sync())
                 .map_err(|error| StoreError::unavailable("open the chat log", error))
         }
-        Ok(_) | Err(BadSegment::Damaged) => Err(StoreError::corrupt(
-            "open the chat log",
-            format!("{place}, offset 0"),
-        )),
+        Ok(_) | Err(BadSegment::Damaged) => {
+            Err(StoreError::corrupt("open the chat log", format!("{place}, offset 0")))
+        }
     }
 }
 
@@ -362,7 +330,4 @@ fn wipe(file: &dyn SegmentFile, from: usize, to: usize) -> std::io::Result<()> {
     file.sync()
 }
 
-const _: () = assert!(
-    RECORD_BYTES_MAX < 1 << 20,
-    "a segment of 1 MiB holds the largest record"
-);
+const _: () = assert!(RECORD_BYTES_MAX < 1 << 20, "a segment of 1 MiB holds the largest record");

@@ -43,11 +43,9 @@ impl Shared {
     /// Reads event `seq` of `chat`, which must stand at `position`.
     fn event_at(&self, chat: ChatId, seq: Seq, position: u64) -> Result<(Event, Back), StoreError> {
         match self.record(position)? {
-            Record::Event {
-                chat: found,
-                event,
-                back,
-            } if found == chat && event.seq == seq => Ok((event, back)),
+            Record::Event { chat: found, event, back } if found == chat && event.seq == seq => {
+                Ok((event, back))
+            }
             Record::Event { .. } | Record::Chat(_) | Record::Mark(_) => {
                 let start = position - position % self.segment_bytes;
                 let place = format!("{}, offset {}", self.disk.place(start), position - start);
@@ -93,10 +91,9 @@ impl Shared {
     ) -> Result<Vec<Event>, StoreError> {
         let limit = limit as u64;
         let (first, last) = match range {
-            Range::After(seq) => (
-                seq.0.saturating_add(1),
-                seq.0.saturating_add(limit).min(tail.head.0),
-            ),
+            Range::After(seq) => {
+                (seq.0.saturating_add(1), seq.0.saturating_add(limit).min(tail.head.0))
+            }
             Range::Before(seq) => {
                 let last = seq.0.saturating_sub(1).min(tail.head.0);
                 ((last + 1).saturating_sub(limit).max(1), last)
@@ -120,11 +117,6 @@ impl Shared {
 /// A person's marks: the furthest of their devices.
 pub(super) fn marks(row: &IndexedChat, role: Role) -> Marks {
     let side = row.side(role);
-    let delivered = side
-        .delivered
-        .iter()
-        .map(|(_, seq)| *seq)
-        .max()
-        .unwrap_or_default();
+    let delivered = side.delivered.iter().map(|(_, seq)| *seq).max().unwrap_or_default();
     Marks::new(delivered, side.read)
 }

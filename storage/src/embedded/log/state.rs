@@ -54,11 +54,7 @@ pub(super) struct Entry {
 
 impl Entry {
     pub fn new(row: IndexedChat) -> Self {
-        Self {
-            taken: row.tail,
-            row,
-            dirty: false,
-        }
+        Self { taken: row.tail, row, dirty: false }
     }
 
     /// Whether the entry can be read back from the index as it is.
@@ -70,25 +66,13 @@ impl Entry {
 /// What one record of a group changes once the group is durable.
 pub(super) enum Op {
     /// An append, with the tail after each of its events.
-    Append {
-        outcome: AppendOutcome,
-        tail: Tail,
-        end: u64,
-    },
+    Append { outcome: AppendOutcome, tail: Tail, end: u64 },
     /// An append that was refused before it reached the log; told in order with the others.
     Refused(AppendOutcome),
     /// A chat was opened.
-    Create {
-        chat: Arc<Chat>,
-        end: u64,
-        reply: oneshot::Sender<Result<Arc<Chat>, StoreError>>,
-    },
+    Create { chat: Arc<Chat>, end: u64, reply: oneshot::Sender<Result<Arc<Chat>, StoreError>> },
     /// Marks moved.
-    Mark {
-        mark: Mark,
-        end: u64,
-        reply: oneshot::Sender<Result<(), StoreError>>,
-    },
+    Mark { mark: Mark, end: u64, reply: oneshot::Sender<Result<(), StoreError>> },
 }
 
 /// Records that one sync will cover.
@@ -158,9 +142,7 @@ impl State {
         let id = chat.id;
         self.fresh.insert((chat.participants.buyer, id));
         self.fresh.insert((chat.participants.seller, id));
-        self.chats
-            .entry(id)
-            .or_insert_with(|| Entry::new(IndexedChat::new(chat, end)));
+        self.chats.entry(id).or_insert_with(|| Entry::new(IndexedChat::new(chat, end)));
         self.touch(id);
     }
 
@@ -170,11 +152,7 @@ impl State {
             return;
         };
         let side = entry.row.side_mut(mark.role);
-        match side
-            .delivered
-            .iter_mut()
-            .find(|(device, _)| *device == mark.device)
-        {
+        match side.delivered.iter_mut().find(|(device, _)| *device == mark.device) {
             Some((_, seq)) => *seq = (*seq).max(mark.delivered),
             None => {
                 side.delivered.push((mark.device, mark.delivered));
@@ -195,10 +173,7 @@ const DEVICES_MAX: usize = 16;
 
 fn forget_the_furthest_behind(delivered: &mut Vec<(barterline_domain::ids::DeviceId, Seq)>) {
     if delivered.len() > DEVICES_MAX {
-        let least = delivered
-            .iter()
-            .enumerate()
-            .min_by_key(|(_, (_, seq))| *seq);
+        let least = delivered.iter().enumerate().min_by_key(|(_, (_, seq))| *seq);
         if let Some((at, _)) = least {
             delivered.swap_remove(at);
         }
@@ -269,9 +244,5 @@ pub(super) fn refused(
     events: Vec<barterline_domain::event::Event>,
     error: AppendError,
 ) -> AppendOutcome {
-    AppendOutcome {
-        chat,
-        events,
-        result: Err(error),
-    }
+    AppendOutcome { chat, events, result: Err(error) }
 }

@@ -34,31 +34,19 @@ impl State {
         if let Some(end) = next {
             let start = group_start(end, segment_bytes, room);
             let bytes = vec![0; GROUP_HEADER_BYTES];
-            self.groups.push_back(Group {
-                start,
-                bytes,
-                ops: Vec::new(),
-            });
+            self.groups.push_back(Group { start, bytes, ops: Vec::new() });
         }
-        self.groups
-            .back_mut()
-            .expect("a group was just pushed if there was none")
+        self.groups.back_mut().expect("a group was just pushed if there was none")
     }
 
     /// Appends the events of `append` to the open group, or says why not.
     pub fn take_append(&mut self, append: Append, segment_bytes: u64) {
-        let Append {
-            chat,
-            expected_head,
-            events,
-        } = append;
+        let Append { chat, expected_head, events } = append;
         let refusal = match (self.refusal(), self.chats.get(&chat.id)) {
             (Some(reason), _) => Some(AppendError::Unavailable(reason)),
             (None, None) => Some(AppendError::Unavailable("no such chat".to_owned())),
             (None, Some(entry)) if entry.taken.head != expected_head => {
-                Some(AppendError::Conflict {
-                    head: entry.row.tail.head,
-                })
+                Some(AppendError::Conflict { head: entry.row.tail.head })
             }
             (None, Some(_)) => None,
         };
@@ -78,11 +66,7 @@ impl State {
             end = group.start + group.bytes.len() as u64;
         }
         let id = chat.id;
-        let outcome = crate::chat_log::AppendOutcome {
-            chat,
-            events,
-            result: Ok(()),
-        };
+        let outcome = crate::chat_log::AppendOutcome { chat, events, result: Ok(()) };
         group.ops.push(Op::Append { outcome, tail, end });
         if let Some(entry) = self.chats.get_mut(&id) {
             entry.taken = tail;
@@ -216,23 +200,16 @@ impl Committer<'_> {
         };
         let link = seal(&mut group.bytes, previous);
         let start = group.start - group.start % self.shared.segment_bytes;
-        let file = self
-            .segment(start)
-            .map_err(|error| self.named(start, "create", &error))?;
+        let file = self.segment(start).map_err(|error| self.named(start, "create", &error))?;
         file.write_all_at(&group.bytes, group.start - start)
             .map_err(|error| self.named(start, "write", &error))?;
-        file.sync()
-            .map_err(|error| self.named(start, "sync", &error))?;
+        file.sync().map_err(|error| self.named(start, "sync", &error))?;
         Ok(Some(link))
     }
 
     #[cfg(feature = "fault-ack-before-write")]
     fn write_the_one_before(&mut self, group: &mut Group) -> Result<Option<Link>, String> {
-        let mut late = Group {
-            start: group.start,
-            bytes: group.bytes.clone(),
-            ops: Vec::new(),
-        };
+        let mut late = Group { start: group.start, bytes: group.bytes.clone(), ops: Vec::new() };
         if late.bytes.len() == GROUP_HEADER_BYTES {
             return Ok(None);
         }
@@ -241,8 +218,7 @@ impl Committer<'_> {
         if let Some(held) = self.held.replace(late) {
             let start = held.start - held.start % self.shared.segment_bytes;
             let file = self.segment(start).map_err(|error| error.to_string())?;
-            file.write_all_at(&held.bytes, held.start - start)
-                .map_err(|e| e.to_string())?;
+            file.write_all_at(&held.bytes, held.start - start).map_err(|e| e.to_string())?;
         }
         Ok(Some(link))
     }
@@ -288,11 +264,7 @@ impl Shared {
             return Ok(file);
         }
         let file = self.disk.create(start, self.segment_bytes)?;
-        let header = SegmentHeader {
-            start,
-            bytes: self.segment_bytes,
-            epoch: self.epoch,
-        };
+        let header = SegmentHeader { start, bytes: self.segment_bytes, epoch: self.epoch };
         file.write_all_at(&header.to_bytes(), 0)?;
         file.sync()?;
         let mut segments = self.segments.write();
@@ -309,18 +281,13 @@ impl Shared {
     /// Finds the segment that starts at `start`.
     pub fn segment(&self, start: u64) -> Option<Arc<dyn SegmentFile>> {
         let segments = self.segments.read();
-        let at = segments
-            .binary_search_by_key(&start, |(start, _)| *start)
-            .ok()?;
+        let at = segments.binary_search_by_key(&start, |(start, _)| *start).ok()?;
         Some(Arc::clone(&segments[at].1))
     }
 
     /// Takes in a durable group.
     fn apply(&self, group: Group, end: u64, link: Link) -> Committed {
-        let mut committed = Committed {
-            position: end,
-            ..Committed::default()
-        };
+        let mut committed = Committed { position: end, ..Committed::default() };
         committed.appends.reserve(group.ops.len());
         let mut state = self.state.lock();
         for op in group.ops {
@@ -338,13 +305,8 @@ impl Shared {
                 Op::Create { chat, end, reply } => {
                     let id = chat.id;
                     state.insert_chat(chat, end);
-                    let first = state
-                        .chats
-                        .get(&id)
-                        .map(|entry| Arc::clone(&entry.row.chat));
-                    let _ = reply.send(first.ok_or(StoreError::Unknown {
-                        operation: "create",
-                    }));
+                    let first = state.chats.get(&id).map(|entry| Arc::clone(&entry.row.chat));
+                    let _ = reply.send(first.ok_or(StoreError::Unknown { operation: "create" }));
                 }
                 Op::Mark { mark, end, reply } => {
                     state.apply_mark(&mark, end);
@@ -377,10 +339,7 @@ impl Shared {
             state.failed = Some(error.clone());
         }
         let reason = error.unwrap_or_default();
-        let mut committed = Committed {
-            position: state.position,
-            ..Committed::default()
-        };
+        let mut committed = Committed { position: state.position, ..Committed::default() };
         for op in group.ops {
             match op {
                 Op::Append { outcome, .. } => {
