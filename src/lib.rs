@@ -1,8 +1,22 @@
-//! The Barterline server.
+//! Barterline's server. ARCHITECTURE.md is the map; the modules stand here in the order of a first
+//! reading, from the way in to the ground.
+
+pub mod app;
+pub mod config;
+pub mod data_dir;
+pub mod demo;
+pub mod lifecycle;
+pub mod listener;
+
+pub mod admin;
+pub mod gateway;
+pub mod rest;
+pub mod wire;
 
 pub mod services;
 
 pub mod auth;
+pub mod hub;
 
 pub mod clock;
-pub mod ids;
+pub mod telemetry;

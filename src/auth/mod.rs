@@ -1,10 +1,5 @@
-//! Who is speaking: access tokens, their keys, and the principal they stand for.
-//!
-//! Verifies and signs; stores no password and opens no store. Whether a session was ended since is
-//! the question of [`crate::services::accounts`].
-
-pub mod principal;
-
-pub mod token;
+//! Who is asking: access tokens and the keys they are signed with. Verifies; stores no passwords.
 
 pub mod keyring;
+pub mod principal;
+pub mod token;

@@ -1,10 +1,10 @@
-//! Who a request or a connection speaks for.
+//! Whoever proved who they are.
 
 use barterline_domain::account::AccountRole;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{SessionId, UserId};
 
-/// A person or program that showed a good access token.
+/// The bearer of a good token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     /// Who.

@@ -69,13 +69,14 @@ fn check(request: &Request) -> Result<(String, Encoding), NoUpgrade> {
         && has_token(headers, &CONNECTION, "upgrade")
         && has_token(headers, &UPGRADE, "websocket");
     let key = headers.get(SEC_WEBSOCKET_KEY).and_then(|key| key.to_str().ok());
-    let Some(key) = key.filter(|_| is_websocket) else { return Err(NoUpgrade::NotWebSocket) };
+    let Some(key) = key.filter(|_| is_websocket) else {
+        return Err(NoUpgrade::NotWebSocket);
+    };
     if !has_token(headers, &SEC_WEBSOCKET_VERSION, "13") {
         return Err(NoUpgrade::Version);
     }
-    let offered = |encoding: &&Encoding| {
-        has_token(headers, &SEC_WEBSOCKET_PROTOCOL, encoding.subprotocol())
-    };
+    let offered =
+        |encoding: &&Encoding| has_token(headers, &SEC_WEBSOCKET_PROTOCOL, encoding.subprotocol());
     let encoding = Encoding::ALL.iter().find(offered).ok_or(NoUpgrade::Subprotocol)?;
     Ok((key.to_owned(), *encoding))
 }
@@ -88,7 +89,9 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
 
 async fn run(gateway: Gateway, on_upgrade: OnUpgrade, encoding: Encoding) {
     // The peer may be gone before the answer is out; there is nobody to tell.
-    let Ok(upgraded) = on_upgrade.await else { return };
+    let Ok(upgraded) = on_upgrade.await else {
+        return;
+    };
     let Ok(Parts { io, read_buf, .. }) = upgraded.downcast::<TokioIo<TcpStream>>() else {
         tracing::error!("a socket did not come from our listener");
         return;

@@ -148,7 +148,8 @@ impl Connection {
         let position = self.gateway.0.chats.position();
         // A cursor of another epoch, of another server or from the future counts as none.
         let since = resume.cursor.and_then(|cursor| cursor.parts().ok());
-        let since = since.filter(|(epoch, at)| *epoch == position.epoch && *at <= position.position);
+        let since =
+            since.filter(|(epoch, at)| *epoch == position.epoch && *at <= position.position);
         for (chat, seq) in resume.have {
             if let Err(refusal) = self.note_have(chat, seq).await {
                 self.slot.answer(None, &refused(&refusal, Some(chat), None));
@@ -182,7 +183,8 @@ impl Connection {
                 }
             };
             // A seller hears of a chat with its first message.
-            let shown = page.rows.iter().filter(|row| row.role == Role::Buyer || row.head > Seq::ZERO);
+            let shown =
+                page.rows.iter().filter(|row| row.role == Role::Buyer || row.head > Seq::ZERO);
             let rows: Vec<_> = shown.map(wire::row).collect();
             if !rows.is_empty() {
                 self.slot.answer(None, &Outgoing::Rows(Rows { rows }));

@@ -104,7 +104,11 @@ async fn hello(
                 let _ = ws.flush().await;
                 continue;
             }
-            (None | Some(Ok(Message::Close(_)) | Err(WsError::ConnectionClosed | WsError::Io(_))), _) => {
+            (
+                None
+                | Some(Ok(Message::Close(_)) | Err(WsError::ConnectionClosed | WsError::Io(_))),
+                _,
+            ) => {
                 return Ok(None);
             }
             (Some(Err(error)), _) => return Err(close_code_of(&error)),

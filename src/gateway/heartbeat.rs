@@ -80,3 +80,25 @@ impl Gateway {
         });
     }
 }
+
+impl Gateway {
+    /// Closes the connections of sessions as they are ended, until the gateway stops.
+    pub async fn run_revocations(self) {
+        use tokio::sync::broadcast::error::RecvError;
+
+        let mut revocations = self.0.accounts.revocations();
+        loop {
+            let revoked = tokio::select! {
+                biased;
+                () = self.0.stop.cancelled() => return,
+                revoked = revocations.recv() => revoked,
+            };
+            match revoked {
+                Ok(revoked) => self.close_session(revoked.user, revoked.session),
+                // Those that were missed are refused at their next request or token.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+}

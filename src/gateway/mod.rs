@@ -57,15 +57,6 @@ impl Gateway {
         tasks: TaskTracker,
     ) -> Self {
         let next_slot = AtomicU64::new(1);
-        Self(Arc::new(Inner {
-            chats,
-            accounts,
-            clock,
-            settings,
-            metrics,
-            next_slot,
-            stop,
-            tasks,
-        }))
+        Self(Arc::new(Inner { chats, accounts, clock, settings, metrics, next_slot, stop, tasks }))
     }
 }

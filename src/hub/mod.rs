@@ -45,7 +45,7 @@ use slot::{Dirty, Slot};
 /// Locks that rooms are spread over: enough that two cores seldom meet.
 const SHARDS: usize = 64;
 /// A room in which nothing happened for so long is forgotten.
-const ROOM_IDLE: Duration = Duration::from_secs(60);
+const ROOM_IDLE: Duration = Duration::from_mins(1);
 /// Events read from the store in one step of a pull.
 const PULL_EVENTS: usize = 100;
 /// What a client waits before it sends a refused message again.
@@ -56,7 +56,7 @@ const RETRY_AFTER_MS: u64 = 1_000;
 pub struct Hub(Arc<Inner>);
 
 struct Inner {
-    shards: Vec<Mutex<HashMap<ChatId, Live>>>,
+    shards: Vec<Mutex<HashMap<ChatId, Room>>>,
     hasher: std::hash::RandomState,
     registry: Registry,
     log: Arc<dyn ChatLog>,
@@ -64,12 +64,6 @@ struct Inner {
     /// Inbox position up to which every change has been delivered or noted.
     delivered: AtomicU64,
     metrics: HubMetrics,
-}
-
-/// A room with the chat it belongs to.
-struct Live {
-    chat: Arc<Chat>,
-    room: Room,
 }
 
 impl Hub {
@@ -102,7 +96,13 @@ impl Hub {
     }
 
     /// Says something in a chat, for the connection `slot`. The answer goes out on it.
-    pub fn send(&self, chat: &Arc<Chat>, slot: &Arc<Slot>, reference: Option<u32>, command: Command) {
+    pub fn send(
+        &self,
+        chat: &Arc<Chat>,
+        slot: &Arc<Slot>,
+        reference: Option<u32>,
+        command: Command,
+    ) {
         let id = command.id;
         if slot.begin_send(chat.id, id, reference).is_err() {
             self.0.metrics.refused.inc();
@@ -118,19 +118,18 @@ impl Hub {
         let mut effects = Vec::new();
         {
             let mut shard = self.shard(chat.id).lock();
-            let live = shard.entry(chat.id).or_insert_with(|| self.live(chat));
-            live.room.step(input, &mut effects);
+            let room = shard.entry(chat.id).or_insert_with(|| self.room());
+            room.step(input, &mut effects);
             self.hand_over(chat, &mut effects);
         }
         self.carry_out(chat, effects);
     }
 
-    fn live(&self, chat: &Arc<Chat>) -> Live {
-        let room = Room::new(self.0.log.pipelines(), self.0.clock.now());
-        Live { chat: Arc::clone(chat), room }
+    fn room(&self) -> Room {
+        Room::new(self.0.log.pipelines(), self.0.clock.now())
     }
 
-    fn shard(&self, chat: ChatId) -> &Mutex<HashMap<ChatId, Live>> {
+    fn shard(&self, chat: ChatId) -> &Mutex<HashMap<ChatId, Room>> {
         let hash = self.0.hasher.hash_one(chat);
         &self.0.shards[hash as usize % SHARDS]
     }
@@ -308,8 +307,8 @@ impl Hub {
             // Ring and connections learn of an event in one turn: a pull, which takes the same
             // lock, neither misses nor doubles it.
             let mut shard = self.shard(chat.id).lock();
-            let live = shard.entry(chat.id).or_insert_with(|| self.live(&chat));
-            live.room.step(input, &mut effects);
+            let room = shard.entry(chat.id).or_insert_with(|| self.room());
+            room.step(input, &mut effects);
             self.hand_over(&chat, &mut effects);
             for entry in &entries {
                 for role in [Role::Buyer, Role::Seller] {
@@ -327,7 +326,12 @@ impl Hub {
 
     /// Sends a connection what it lacks of a chat, as far as its socket takes it: one step; the
     /// caller comes again while the chat is noted.
-    pub async fn pull(&self, slot: &Slot, chat: &Arc<Chat>, dirty: Dirty) -> Result<(), StoreError> {
+    pub async fn pull(
+        &self,
+        slot: &Slot,
+        chat: &Arc<Chat>,
+        dirty: Dirty,
+    ) -> Result<(), StoreError> {
         let Some(from) = dirty.from else {
             slot.put_entries(chat.id, std::iter::empty(), true);
             return Ok(());
@@ -363,7 +367,7 @@ impl Hub {
     /// Sends what the ring has above `after`; `false` if the ring does not reach back so far.
     fn put_from_ring(&self, slot: &Slot, chat: ChatId, after: Seq) -> bool {
         let shard = self.shard(chat).lock();
-        let entries = shard.get(&chat).and_then(|live| live.room.events_above(after));
+        let entries = shard.get(&chat).and_then(|room| room.events_above(after));
         let Some(entries) = entries else { return false };
         slot.put_entries(chat, entries, true);
         true
@@ -375,9 +379,9 @@ impl Hub {
         let mut effects = Vec::new();
         {
             let mut shard = self.shard(chat.id).lock();
-            let live = shard.entry(chat.id).or_insert_with(|| self.live(chat));
-            if live.room.knows_nothing() && snapshot.is_some() {
-                live.room.step(Input::Loaded(snapshot), &mut effects);
+            let room = shard.entry(chat.id).or_insert_with(|| self.room());
+            if room.knows_nothing() && snapshot.is_some() {
+                room.step(Input::Loaded(snapshot), &mut effects);
                 self.hand_over(chat, &mut effects);
             }
         }
@@ -392,7 +396,7 @@ impl Hub {
         let mut rooms = 0;
         for shard in &self.0.shards {
             let mut shard = shard.lock();
-            shard.retain(|_, live| !live.room.is_idle_since(before));
+            shard.retain(|_, room| !room.is_idle_since(before));
             if shard.capacity() > 4 * shard.len() {
                 shard.shrink_to_fit();
             }

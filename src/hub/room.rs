@@ -147,7 +147,9 @@ enum Phase {
     /// Waits for a snapshot.
     Loading,
     /// Waits for a search on behalf of the first queued command, up to below this number.
-    Searching { before: Seq },
+    Searching {
+        before: Seq,
+    },
     Ready,
 }
 
@@ -279,7 +281,9 @@ impl Room {
     /// Carries out what waited, in order, until something has to be asked for.
     fn drain(&mut self, effects: &mut Vec<Effect>) {
         while self.phase == Phase::Ready {
-            let Some(command) = self.queue.pop_front() else { break };
+            let Some(command) = self.queue.pop_front() else {
+                break;
+            };
             self.decide(command, effects);
         }
         self.hand_over(effects);
@@ -359,7 +363,9 @@ impl Room {
             return;
         };
         self.phase = Phase::Ready;
-        let Some(mut command) = self.queue.pop_front() else { return };
+        let Some(mut command) = self.queue.pop_front() else {
+            return;
+        };
         let Command { author, id, .. } = command;
         match result {
             Err(()) => effects.push(refuse(&command, Refusal::Unavailable)),

@@ -59,6 +59,7 @@ pub struct Slot {
 }
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about one socket")]
 struct Out {
     /// Bytes for the socket; the first `sent` of them have left.
     bytes: Vec<u8>,
@@ -328,7 +329,9 @@ impl Slot {
             out.put_entry(self.encoding, chat, entry);
             next = Some(entry.seq.next());
         }
-        let Some(at) = out.dirty.iter().position(|dirty| dirty.chat == chat) else { return };
+        let Some(at) = out.dirty.iter().position(|dirty| dirty.chat == chat) else {
+            return;
+        };
         if all && complete {
             out.dirty.swap_remove(at);
         } else if let (Some(next), Some(from)) = (next, &mut out.dirty[at].from) {
@@ -382,7 +385,9 @@ impl Slot {
     /// Answers a send that has an earlier success.
     pub fn repeat(&self, chat: ChatId, id: ClientId, seq: Seq, at: Timestamp) -> bool {
         let mut out = self.out.lock();
-        let Some(reference) = out.settle(chat, id) else { return false };
+        let Some(InFlight { reference, .. }) = out.settle(chat, id) else {
+            return false;
+        };
         let ack = Outgoing::Ack(Ack { chat, id, seq, at, repeat: true });
         outgoing::put(&mut out.bytes, self.encoding, reference, &ack);
         out.wake_reader(&self.wake);
@@ -393,7 +398,9 @@ impl Slot {
     /// connection did not send it.
     pub fn refuse(&self, chat: ChatId, id: ClientId, error: &Outgoing, retryable: bool) -> bool {
         let mut out = self.out.lock();
-        let Some(reference) = out.settle(chat, id) else { return false };
+        let Some(InFlight { reference, .. }) = out.settle(chat, id) else {
+            return false;
+        };
         outgoing::put(&mut out.bytes, self.encoding, reference, error);
         out.wake_reader(&self.wake);
         if retryable && !out.refused.iter().any(|(refused, _)| *refused == chat) {
@@ -417,7 +424,7 @@ impl Out {
 
     /// Appends an event, or the acknowledgement if this connection sent it.
     fn put_entry(&mut self, encoding: Encoding, chat: ChatId, entry: &Entry) {
-        if let Some(reference) = self.settle(chat, entry.id) {
+        if let Some(InFlight { reference, .. }) = self.settle(chat, entry.id) {
             let Entry { seq, at, id, .. } = *entry;
             let ack = Outgoing::Ack(Ack { chat, id, seq, at, repeat: false });
             outgoing::put(&mut self.bytes, encoding, reference, &ack);
@@ -426,15 +433,15 @@ impl Out {
         }
     }
 
-    /// Takes the send `id` out of those that wait; gives the client's number for it.
-    fn settle(&mut self, chat: ChatId, id: ClientId) -> Option<Option<u32>> {
+    /// Takes the send `id` out of those that wait.
+    fn settle(&mut self, chat: ChatId, id: ClientId) -> Option<InFlight> {
         let same = |waiting: &InFlight| waiting.id == id && waiting.chat == chat;
         let at = self.in_flight.iter().position(same)?;
         let settled = self.in_flight.remove(at);
         if self.in_flight.is_empty() {
             self.in_flight = Vec::new();
         }
-        Some(settled.reference)
+        Some(settled)
     }
 
     fn note(&mut self, chat: ChatId, seq: Option<Seq>, position_before: u64) {

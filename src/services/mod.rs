@@ -1,7 +1,5 @@
-//! The rules: one door for both edges.
-//!
-//! A service decides who may do what. It knows no frame and no HTTP status, and asks another
-//! service through a small trait, never through that one's store.
+//! The rules, one door for both edges; isolated from each other by the stores they hold.
 
 pub mod accounts;
+pub mod chats;
 pub mod listings;

@@ -1,5 +1,4 @@
-//! What the server tells about itself. Looks at nobody.
+//! What operators see. Looks at nobody.
 
 pub mod metrics;
-pub mod process;
 pub mod tracing;

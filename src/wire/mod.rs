@@ -58,11 +58,15 @@ pub fn explain(code: ErrorCode) -> &'static str {
         ErrorCode::SeqAhead => "the number is above the newest of this chat",
         ErrorCode::BaseOld => "base is more than 4096 events back: pull up to head first",
         ErrorCode::IdConflict => "the id names another message already",
-        ErrorCode::AfterRefused => "an earlier message of this chat was refused: send that one again first",
+        ErrorCode::AfterRefused => {
+            "an earlier message of this chat was refused: send that one again first"
+        }
         ErrorCode::TokenInvalid => "the token is not valid here",
         ErrorCode::TokenExpired => "the token has expired",
         ErrorCode::Busy => "too much at once: try again after the wait",
-        ErrorCode::Unavailable => "the store takes no writes at the moment: try again after the wait",
+        ErrorCode::Unavailable => {
+            "the store takes no writes at the moment: try again after the wait"
+        }
         ErrorCode::Damaged => "stored data is damaged here; the operator has been told",
     }
 }

@@ -29,12 +29,12 @@ pub enum StoreError {
 
 impl StoreError {
     /// The operation cannot be carried out now.
-    pub fn unavailable(operation: &'static str, reason: impl ToString) -> Self {
+    pub fn unavailable(operation: &'static str, reason: impl std::fmt::Display) -> Self {
         Self::Unavailable { operation, reason: reason.to_string() }
     }
 
     /// The data at `place` is damaged.
-    pub fn corrupt(operation: &'static str, place: impl ToString) -> Self {
+    pub fn corrupt(operation: &'static str, place: impl std::fmt::Display) -> Self {
         Self::Corrupt { operation, place: place.to_string() }
     }
 }

@@ -1,76 +1,51 @@
-//! Who people are: registration, log-in, and the life of a session.
-//!
-//! The only part of the house that holds the credentials. It does not decide what a role may do.
+//! Registration, log-in, sessions. Alone holds the credentials.
 
-mod authenticate;
-mod load;
-mod log_in;
-mod log_out;
-mod refresh;
-mod register;
-
-pub mod password_hashing;
-mod refresh_token;
-mod session_cache;
+mod password;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use barterline_domain::account::DisplayName;
+use barterline_domain::account::{AccountRole, DisplayName, Email, Password};
 use barterline_domain::clock::{Clock, Timestamp};
 use barterline_domain::ids::{SessionId, UserId};
 use barterline_storage::accounts::{Account, Accounts as AccountStore};
-use barterline_storage::credentials::Credentials;
+use barterline_storage::credentials::{Credential, Credentials};
 use barterline_storage::error::StoreError;
-use barterline_storage::sessions::Sessions;
+use barterline_storage::sessions::{Rotation, Session, Sessions};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
 use tokio::sync::broadcast;
+use uuid::Uuid;
 
-pub use self::authenticate::AuthError;
-pub use self::log_in::LogInError;
-use self::password_hashing::PasswordHashing;
-pub use self::refresh::RefreshError;
-pub use self::register::{RegisterError, Registration};
-use self::session_cache::SessionCache;
-use crate::auth::token::Tokens;
-use crate::ids::Ids;
+use crate::auth::principal::Principal;
+use crate::auth::token::{LIFETIME, TokenError, Tokens};
+pub use password::{HashingBusy, PasswordHashing};
 
-/// How long a refresh token is good; each use begins anew.
-pub const REFRESH_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How long a log-in lasts without use.
+const REFRESH_LIFETIME: Duration = Duration::from_hours(30 * 24);
+/// How long the tokens of a load test are good.
+const LOAD_TEST_LIFETIME: Duration = Duration::from_hours(24);
+/// Revocations that may wait to be heard.
+const REVOCATIONS_MAX: usize = 256;
 
-/// Revocations a listener may be behind before it is told that it missed some.
-const REVOCATIONS_WAITING_MAX: usize = 1_024;
-
-/// What the rules of accounts work with.
-pub struct Parts {
-    /// The secrets; nobody else has them.
-    pub credentials: Arc<dyn Credentials>,
-    /// The profiles.
-    pub accounts: Arc<dyn AccountStore>,
-    /// The log-ins.
-    pub sessions: Arc<dyn Sessions>,
-    /// Signs and checks access tokens.
-    pub tokens: Tokens,
-    /// The present.
-    pub clock: Arc<dyn Clock>,
-    /// New ids and refresh secrets.
-    pub ids: Arc<dyn Ids>,
-    /// Hashes passwords, within bounds.
-    pub hashing: PasswordHashing,
-}
-
-/// The rules of accounts. Cheap to clone.
+/// The rules of accounts.
 #[derive(Clone)]
 pub struct Accounts(Arc<Inner>);
 
 struct Inner {
-    parts: Parts,
-    cache: SessionCache,
-    revoked: broadcast::Sender<Revoked>,
+    credentials: Arc<dyn Credentials>,
+    accounts: Arc<dyn AccountStore>,
+    sessions: Arc<dyn Sessions>,
+    tokens: Tokens,
+    clock: Arc<dyn Clock>,
+    hashing: PasswordHashing,
+    revocations: broadcast::Sender<Revoked>,
 }
 
-/// A session was ended, and that is durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A session ended before its time.
+#[derive(Debug, Clone, Copy)]
 pub struct Revoked {
     /// Whose.
     pub user: UserId,
@@ -78,73 +53,292 @@ pub struct Revoked {
     pub session: SessionId,
 }
 
-/// What a person gets who logs in, or refreshes.
-#[derive(Debug, Clone)]
-pub struct LogIn {
-    /// Who it is.
-    pub account: Account,
-    /// The log-in.
-    pub session: SessionId,
-    /// Shown with every request.
-    pub access_token: String,
-    /// When it ends.
-    pub access_expires_at: Timestamp,
-    /// Good for one refresh.
-    pub refresh_token: String,
-    /// When it ends.
-    pub refresh_expires_at: Timestamp,
-}
-
-/// What everybody may see of a person.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Profile {
-    /// Who.
-    pub id: UserId,
-    /// What others call them.
+/// Somebody who wants an account.
+#[derive(Debug)]
+pub struct Registration {
+    /// To log in by.
+    pub email: Email,
+    /// To prove it with.
+    pub password: Password,
+    /// For others to see.
     pub name: DisplayName,
 }
 
-/// What other services may ask about people.
+/// A log-in.
+#[derive(Debug)]
+pub struct LogIn {
+    /// Whose.
+    pub user: UserId,
+    /// Which.
+    pub session: SessionId,
+    /// For every request.
+    pub access_token: String,
+    /// Its end.
+    pub access_expires_at: Timestamp,
+    /// For the next access token, once.
+    pub refresh_token: String,
+    /// Its end.
+    pub refresh_expires_at: Timestamp,
+}
+
+/// Why there is no account.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// Somebody has the address already.
+    #[error("the e-mail address is taken")]
+    EmailTaken,
+    /// Too many passwords are being hashed.
+    #[error(transparent)]
+    Busy(#[from] HashingBusy),
+    /// The store said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why there is no log-in.
+#[derive(Debug, thiserror::Error)]
+pub enum LogInError {
+    /// Unknown address or wrong password: the same answer after the same time.
+    #[error("the e-mail address or the password is wrong")]
+    Failed,
+    /// Too many passwords are being hashed.
+    #[error(transparent)]
+    Busy(#[from] HashingBusy),
+    /// The store said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why there is no new access token.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshError {
+    /// Not a refresh token that is good. If it was used before, its session has ended now.
+    #[error("the refresh token is not valid")]
+    Invalid,
+    /// The store said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a bearer is nobody.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// The token is not good.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// Its session was ended.
+    #[error("the session was ended")]
+    Revoked,
+    /// The store could not be asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Who people are, for other services.
 #[async_trait]
 pub trait UserDirectory: Send + Sync {
-    /// Finds the public profile.
-    async fn find(&self, user: UserId) -> Result<Option<Profile>, StoreError>;
+    /// Finds what others may see of somebody.
+    async fn find(&self, user: UserId) -> Result<Option<Account>, StoreError>;
+}
+
+#[async_trait]
+impl UserDirectory for Accounts {
+    async fn find(&self, user: UserId) -> Result<Option<Account>, StoreError> {
+        self.profile(user).await
+    }
+}
+
+/// What the rules of accounts stand on.
+pub struct Parts {
+    /// Passwords.
+    pub credentials: Arc<dyn Credentials>,
+    /// Profiles.
+    pub accounts: Arc<dyn AccountStore>,
+    /// Log-ins.
+    pub sessions: Arc<dyn Sessions>,
+    /// Access tokens.
+    pub tokens: Tokens,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Where passwords are hashed.
+    pub hashing: PasswordHashing,
 }
 
 impl Accounts {
     /// The rules over these parts.
     pub fn new(parts: Parts) -> Self {
-        let (revoked, _) = broadcast::channel(REVOCATIONS_WAITING_MAX);
-        Self(Arc::new(Inner { parts, cache: SessionCache::default(), revoked }))
+        let Parts { credentials, accounts, sessions, tokens, clock, hashing } = parts;
+        let revocations = broadcast::Sender::new(REVOCATIONS_MAX);
+        Self(Arc::new(Inner {
+            credentials,
+            accounts,
+            sessions,
+            tokens,
+            clock,
+            hashing,
+            revocations,
+        }))
     }
 
-    /// Finds an account.
+    /// Makes an account.
+    pub async fn register(&self, registration: Registration) -> Result<Account, RegisterError> {
+        let Registration { email, password, name } = registration;
+        let password_hash = self.0.hashing.hash(password).await?;
+        let account = self.new_account(name);
+        // The profile first: a crash in between leaves an account that nobody can log in to, and
+        // the address free.
+        self.0.accounts.insert(vec![account.clone()]).await?;
+        let credential = Credential { user: account.id, email, password_hash };
+        if !self.0.credentials.insert(credential).await? {
+            return Err(RegisterError::EmailTaken);
+        }
+        Ok(account)
+    }
+
+    /// Proves who somebody is, and begins a session.
+    pub async fn log_in(&self, email: &Email, password: Password) -> Result<LogIn, LogInError> {
+        let credential = self.0.credentials.find(email).await?;
+        let hash = credential.as_ref().map(|credential| credential.password_hash.clone());
+        // An unknown address costs a hash too.
+        let matches = self.0.hashing.verify(password, hash).await?;
+        let credential = credential.filter(|_| matches).ok_or(LogInError::Failed)?;
+        let account = self.0.accounts.find(credential.user).await?.ok_or(LogInError::Failed)?;
+        let now = self.0.clock.now();
+        let session = SessionId::from_bytes(*Uuid::new_v4().as_bytes());
+        let (secret, refresh_hash) = fresh_secret();
+        let row = Session {
+            id: session,
+            user: account.id,
+            refresh_hash,
+            created_at: now,
+            expires_at: now.plus(REFRESH_LIFETIME),
+            revoked: false,
+        };
+        let log_in = self.log_in_of(&row, &account.roles, &secret, now);
+        self.0.sessions.insert(vec![row]).await?;
+        Ok(log_in)
+    }
+
+    /// Gives a new access token and a new refresh token for the old one, which ends. A token that
+    /// comes a second time was stolen or is in a thief's hands now: its session ends.
+    pub async fn refresh(&self, refresh_token: &str) -> Result<LogIn, RefreshError> {
+        let (session, old) = parse_refresh_token(refresh_token).ok_or(RefreshError::Invalid)?;
+        let now = self.0.clock.now();
+        let (secret, new) = fresh_secret();
+        let expires_at = now.plus(REFRESH_LIFETIME);
+        let rotation = self.0.sessions.rotate(session, hash_of(&old), new, now, expires_at).await?;
+        match rotation {
+            Rotation::Rotated(row) => {
+                let account = self.0.accounts.find(row.user).await?.ok_or(RefreshError::Invalid)?;
+                Ok(self.log_in_of(&row, &account.roles, &secret, now))
+            }
+            Rotation::Reused(row) => {
+                tracing::warn!(session = %row.id, "a used refresh token came again: session ended");
+                self.tell_revoked(row.user, row.id);
+                Err(RefreshError::Invalid)
+            }
+            Rotation::Gone => Err(RefreshError::Invalid),
+        }
+    }
+
+    /// Ends the caller's session.
+    pub async fn log_out(&self, principal: &Principal) -> Result<(), StoreError> {
+        self.0.sessions.revoke(principal.session).await?;
+        self.tell_revoked(principal.user, principal.session);
+        Ok(())
+    }
+
+    /// Checks an access token, and that its session was not ended.
+    pub async fn authenticate(&self, token: &str) -> Result<Principal, AuthError> {
+        let principal = self.0.tokens.verify(token, self.0.clock.now())?;
+        // A tenth of what the signature costs.
+        match self.0.sessions.find(principal.session).await? {
+            Some(session) if !session.revoked => Ok(principal),
+            Some(_) | None => Err(AuthError::Revoked),
+        }
+    }
+
+    /// What others may see of somebody.
     pub async fn profile(&self, user: UserId) -> Result<Option<Account>, StoreError> {
-        self.0.parts.accounts.find(user).await
+        self.0.accounts.find(user).await
     }
 
-    /// Every session ended from now on by this process. A listener that is told it lagged behind
-    /// must ask about each session it serves ([`Accounts::authenticate`]).
+    /// Hears of sessions that end before their time.
     pub fn revocations(&self) -> broadcast::Receiver<Revoked> {
-        self.0.revoked.subscribe()
+        self.0.revocations.subscribe()
     }
 
-    /// Tells everybody here that a session has ended; the store knows it already.
-    fn tell_revoked(&self, revoked: Revoked) {
-        let now = self.0.parts.clock.now();
-        self.0.cache.revoked(revoked.session, now);
-        // Without a listener there is nobody to tell.
-        let _ = self.0.revoked.send(revoked);
+    /// Makes accounts with tokens and without passwords, for a load test.
+    pub async fn open_for_load(&self, count: usize) -> Result<Vec<(UserId, String)>, StoreError> {
+        let now = self.0.clock.now();
+        let (mut accounts, mut sessions, mut opened) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..count {
+            let name = DisplayName::parse("load test").expect("a sound name");
+            let account = self.new_account(name);
+            let session = SessionId::from_bytes(*Uuid::new_v4().as_bytes());
+            let (_, refresh_hash) = fresh_secret();
+            let expires_at = now.plus(LOAD_TEST_LIFETIME);
+            let (user, created_at) = (account.id, now);
+            let row =
+                Session { id: session, user, refresh_hash, created_at, expires_at, revoked: false };
+            let (token, _) =
+                self.0.tokens.issue(user, session, &account.roles, now, LOAD_TEST_LIFETIME);
+            opened.push((user, token));
+            accounts.push(account);
+            sessions.push(row);
+        }
+        self.0.accounts.insert(accounts).await?;
+        self.0.sessions.insert(sessions).await?;
+        Ok(opened)
+    }
+
+    fn new_account(&self, name: DisplayName) -> Account {
+        Account {
+            id: UserId::from_bytes(*Uuid::new_v4().as_bytes()),
+            name,
+            roles: vec![AccountRole::User],
+            created_at: self.0.clock.now(),
+        }
+    }
+
+    fn log_in_of(
+        &self,
+        session: &Session,
+        roles: &[AccountRole],
+        secret: &[u8; 32],
+        now: Timestamp,
+    ) -> LogIn {
+        let (access_token, access_expires_at) =
+            self.0.tokens.issue(session.user, session.id, roles, now, LIFETIME);
+        let mut refresh = session.id.as_bytes().to_vec();
+        refresh.extend_from_slice(secret);
+        LogIn {
+            user: session.user,
+            session: session.id,
+            access_token,
+            access_expires_at,
+            refresh_token: URL_SAFE_NO_PAD.encode(refresh),
+            refresh_expires_at: session.expires_at,
+        }
+    }
+
+    fn tell_revoked(&self, user: UserId, session: SessionId) {
+        // Nobody may be listening.
+        let _ = self.0.revocations.send(Revoked { user, session });
     }
 }
 
-#[async_trait]
-impl UserDirectory for Accounts {
-    async fn find(&self, user: UserId) -> Result<Option<Profile>, StoreError> {
-        let account = self.profile(user).await?;
-        Ok(account.map(|account| Profile { id: account.id, name: account.name }))
-    }
+fn fresh_secret() -> ([u8; 32], [u8; 32]) {
+    let secret: [u8; 32] = rand::random();
+    (secret, hash_of(&secret))
 }
 
-#[cfg(test)]
-mod tests;
+fn hash_of(secret: &[u8; 32]) -> [u8; 32] {
+    Sha256::digest(secret).into()
+}
+
+fn parse_refresh_token(token: &str) -> Option<(SessionId, [u8; 32])> {
+    let bytes = URL_SAFE_NO_PAD.decode(token.get(..64)?).ok()?;
+    let (session, secret) = bytes.split_first_chunk::<16>()?;
+    (token.len() == 64).then_some((SessionId::from_bytes(*session), secret.try_into().ok()?))
+}

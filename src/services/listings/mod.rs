@@ -1,76 +1,169 @@
-//! Things for sale: who may make and change them.
-
-mod create;
-mod edit;
+//! Things for sale: create, read, edit. Resolves sellers through the accounts.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use barterline_domain::clock::Clock;
 use barterline_domain::ids::{ListingId, UserId};
-use barterline_domain::listing::Listing;
+use barterline_domain::listing::{InvalidListing, Listing, ListingStatus, ListingText};
+use barterline_domain::money::Money;
 use barterline_storage::error::StoreError;
-use barterline_storage::listings::Listings as Store;
+use barterline_storage::listings::{Listings as ListingStore, Replaced};
+use uuid::Uuid;
 
-pub use self::create::{CreateError, NewListing};
-pub use self::edit::{Edit, EditError};
-use crate::ids::Ids;
-use crate::services::accounts::UserDirectory;
+use super::accounts::UserDirectory;
 
-/// Most listings in one answer.
-pub const PAGE_LISTINGS_MAX: usize = 100;
+/// Tries of an edit that names no version, against others at the same time.
+const EDIT_TRIES_MAX: usize = 5;
 
-/// The rules of listings. Cheap to clone.
+/// The rules of listings.
 #[derive(Clone)]
 pub struct Listings {
-    store: Arc<dyn Store>,
+    store: Arc<dyn ListingStore>,
     users: Arc<dyn UserDirectory>,
     clock: Arc<dyn Clock>,
-    ids: Arc<dyn Ids>,
 }
 
-/// What other services may ask about listings.
+/// What a seller changes; what is absent stays.
+#[derive(Debug, Clone, Default)]
+pub struct Edit {
+    /// The title.
+    pub title: Option<String>,
+    /// The description.
+    pub description: Option<String>,
+    /// The price.
+    pub price: Option<Money>,
+    /// Where it stands.
+    pub status: Option<ListingStatus>,
+    /// Only if this is the stored version.
+    pub if_version: Option<u64>,
+}
+
+/// Why a listing was not created or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ListingError {
+    /// No such listing.
+    #[error("no such listing")]
+    NotFound,
+    /// Somebody else's.
+    #[error("the listing is somebody else's")]
+    NotYours,
+    /// A field is not sound, or the step is not allowed.
+    #[error(transparent)]
+    Invalid(#[from] InvalidListing),
+    /// The stored version is another one.
+    #[error("the listing has changed: its version is {current}")]
+    VersionChanged {
+        /// The stored version.
+        current: u64,
+    },
+    /// The store said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Listings, for other services.
 #[async_trait]
 pub trait ListingReader: Send + Sync {
     /// Finds a listing.
     async fn find(&self, listing: ListingId) -> Result<Option<Listing>, StoreError>;
 }
 
-impl Listings {
-    /// The rules over this store.
-    pub fn new(
-        store: Arc<dyn Store>,
-        users: Arc<dyn UserDirectory>,
-        clock: Arc<dyn Clock>,
-        ids: Arc<dyn Ids>,
-    ) -> Self {
-        Self { store, users, clock, ids }
-    }
-
-    /// Finds a listing. Anybody may look.
-    pub async fn read(&self, listing: ListingId) -> Result<Option<Listing>, StoreError> {
+#[async_trait]
+impl ListingReader for Listings {
+    async fn find(&self, listing: ListingId) -> Result<Option<Listing>, StoreError> {
         self.store.find(listing).await
     }
+}
 
-    /// Lists a seller's listings, the newest first, those below `before`; at most `limit`, and
-    /// never above [`PAGE_LISTINGS_MAX`]. A seller nobody knows has none.
+impl Listings {
+    /// The rules over these parts.
+    pub fn new(
+        store: Arc<dyn ListingStore>,
+        users: Arc<dyn UserDirectory>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { store, users, clock }
+    }
+
+    /// Puts something up for sale.
+    pub async fn create(
+        &self,
+        seller: UserId,
+        text: ListingText,
+        price: Money,
+    ) -> Result<Listing, ListingError> {
+        let now = self.clock.now();
+        let listing = Listing {
+            // Ordered by time, so that a seller's newest come first.
+            id: ListingId::from_bytes(*Uuid::now_v7().as_bytes()),
+            seller,
+            text,
+            price,
+            status: ListingStatus::Active,
+            version: 1,
+            created_at: now,
+            changed_at: now,
+        };
+        self.store.insert(listing.clone()).await?;
+        Ok(listing)
+    }
+
+    /// Finds a listing.
+    pub async fn read(&self, listing: ListingId) -> Result<Listing, ListingError> {
+        self.store.find(listing).await?.ok_or(ListingError::NotFound)
+    }
+
+    /// Changes the caller's own listing.
+    pub async fn edit(
+        &self,
+        caller: UserId,
+        listing: ListingId,
+        edit: &Edit,
+    ) -> Result<Listing, ListingError> {
+        let mut current = 0;
+        for _ in 0..EDIT_TRIES_MAX {
+            let stored = self.read(listing).await?;
+            if stored.seller != caller {
+                return Err(ListingError::NotYours);
+            }
+            current = stored.version;
+            if edit.if_version.is_some_and(|version| version != current) {
+                return Err(ListingError::VersionChanged { current });
+            }
+            let edited = self.edited(&stored, edit)?;
+            match self.store.replace(edited.clone()).await? {
+                Replaced::Yes => return Ok(edited),
+                Replaced::Missing => return Err(ListingError::NotFound),
+                Replaced::VersionChanged => {}
+            }
+        }
+        Err(ListingError::VersionChanged { current })
+    }
+
+    fn edited(&self, stored: &Listing, edit: &Edit) -> Result<Listing, InvalidListing> {
+        let title = edit.title.as_deref().unwrap_or(stored.text.title());
+        let description = edit.description.as_deref().unwrap_or(stored.text.description());
+        Ok(Listing {
+            text: ListingText::parse(title, description.to_owned())?,
+            price: edit.price.unwrap_or(stored.price),
+            status: edit.status.map_or(Ok(stored.status), |to| stored.status.to(to))?,
+            version: stored.version + 1,
+            changed_at: self.clock.now(),
+            ..stored.clone()
+        })
+    }
+
+    /// A seller's listings, newest first; `None` when there is no such seller.
     pub async fn list_by_seller(
         &self,
         seller: UserId,
         before: Option<ListingId>,
         limit: usize,
-    ) -> Result<Vec<Listing>, StoreError> {
-        let limit = limit.clamp(1, PAGE_LISTINGS_MAX);
-        self.store.list_by_seller(seller, before, limit).await
+    ) -> Result<Option<Vec<Listing>>, StoreError> {
+        if self.users.find(seller).await?.is_none() {
+            return Ok(None);
+        }
+        self.store.list_by_seller(seller, before, limit).await.map(Some)
     }
 }
-
-#[async_trait]
-impl ListingReader for Listings {
-    async fn find(&self, listing: ListingId) -> Result<Option<Listing>, StoreError> {
-        self.read(listing).await
-    }
-}
-
-#[cfg(test)]
-mod tests;

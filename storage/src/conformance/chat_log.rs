@@ -74,7 +74,7 @@ impl Subject {
 pub async fn create_finds_the_first(subject: &mut Subject) {
     let first = subject.chat(1).await;
     let mut other = samples::chat(1);
-    other.snapshot.title = "another title".to_owned();
+    "another title".clone_into(&mut other.snapshot.title);
     let again = subject.log.create(other).await.expect("a chat");
     assert_eq!(first, again);
     let head = subject.log.head(first.id).await.expect("a read").expect("the chat");

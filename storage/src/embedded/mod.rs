@@ -1,5 +1,49 @@
 //! The embedded backend: everything in one data directory, nothing to install.
+//!
+//! Three stores, so that reading one opens no other: `credentials.redb` (passwords),
+//! `messages/` (chats) and `main.redb` (the rest).
 
 pub mod chat_log;
 pub mod inbox;
 pub mod log;
+
+pub mod accounts;
+pub mod credentials;
+pub mod engine;
+pub mod listings;
+pub mod sessions;
+mod table;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::chat_log::Outcomes;
+use crate::error::StoreError;
+use crate::stores::Stores;
+
+/// The stores of one data directory.
+pub struct Embedded {
+    /// One of each.
+    pub stores: Stores,
+    /// The chat log, to ask how it is.
+    pub log: log::Log,
+    /// To be read without pause.
+    pub outcomes: Outcomes,
+}
+
+/// Opens or creates the stores of a data directory. Needs a tokio runtime around it.
+pub fn open(dir: &Path, segment_bytes: u64) -> Result<Embedded, StoreError> {
+    let credentials = engine::Engine::open(&dir.join("credentials.redb"))?;
+    let main = engine::Engine::open(&dir.join("main.redb"))?;
+    let options = log::Options { dir: dir.join("messages"), segment_bytes };
+    let log::Opened { log, outcomes } = log::Log::open(&options)?;
+    let stores = Stores {
+        credentials: Arc::new(credentials::EmbeddedCredentials(credentials)),
+        accounts: Arc::new(accounts::EmbeddedAccounts(main.clone())),
+        sessions: Arc::new(sessions::EmbeddedSessions(main.clone())),
+        listings: Arc::new(listings::EmbeddedListings(main)),
+        chat_log: Arc::new(log.clone()),
+        inbox: Arc::new(log.clone()),
+    };
+    Ok(Embedded { stores, log, outcomes })
+}

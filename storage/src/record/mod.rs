@@ -2,3 +2,4 @@
 
 pub mod bytes;
 pub mod chat_log;
+pub mod rows;

@@ -152,12 +152,12 @@ impl State {
             return;
         };
         let side = entry.row.side_mut(mark.role);
-        match side.delivered.iter_mut().find(|(device, _)| *device == mark.device) {
-            Some((_, seq)) => *seq = (*seq).max(mark.delivered),
-            None => {
-                side.delivered.push((mark.device, mark.delivered));
-                forget_the_furthest_behind(&mut side.delivered);
-            }
+        let known = side.delivered.iter_mut().find(|(device, _)| *device == mark.device);
+        if let Some((_, seq)) = known {
+            *seq = (*seq).max(mark.delivered);
+        } else {
+            side.delivered.push((mark.device, mark.delivered));
+            forget_the_furthest_behind(&mut side.delivered);
         }
         if mark.read > side.read {
             side.read = mark.read;

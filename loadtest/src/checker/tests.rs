@@ -1,0 +1,249 @@
+//! Each planted fault is found under its name, and nothing else is.
+
+use super::verdict::Tally;
+use super::*;
+use crate::message::hash_text;
+
+const BUYER: Side = Side::Buyer;
+const SELLER: Side = Side::Seller;
+
+fn name(side: Side, counter: u32) -> Name {
+    Name { room: 0, side, counter }
+}
+
+fn hash(name: Name) -> u64 {
+    hash_text(format!("{name:?}").as_bytes())
+}
+
+fn shows(seq: u64, name: Name) -> Sighting {
+    Sighting { seq, name: Some(name), from: Some(name.side), hash: hash(name) }
+}
+
+/// A room in which the buyer said 1 to `n`, all acknowledged under the same numbers.
+fn talked(n: u32) -> Checker {
+    let mut checker = Checker::new(true, 1);
+    for counter in 1..=n {
+        checker.sent(name(BUYER, counter), hash(name(BUYER, counter)));
+        checker.acked(0, BUYER, Some(name(BUYER, counter)), u64::from(counter));
+    }
+    checker
+}
+
+fn deliver(checker: &mut Checker, counters: &[u32]) {
+    for counter in counters {
+        checker.event(0, SELLER, &shows(u64::from(*counter), name(BUYER, *counter)));
+    }
+}
+
+fn store(checker: &mut Checker, counters: &[u32], head: u64) {
+    for counter in counters {
+        checker.stored(0, &shows(u64::from(*counter), name(BUYER, *counter)));
+    }
+    checker.stored_up_to(0, head);
+}
+
+fn found(checker: Checker) -> Violations {
+    let verdict = checker.finish();
+    let count = verdict.violations.lost
+        + verdict.violations.duplicated
+        + verdict.violations.reordered
+        + verdict.violations.phantom
+        + verdict.violations.gap;
+    assert_eq!(verdict.findings.len() as u64, count, "{:?}", verdict.findings);
+    verdict.violations
+}
+
+const fn none() -> Violations {
+    Violations { lost: 0, duplicated: 0, reordered: 0, phantom: 0, gap: 0 }
+}
+
+#[test]
+fn a_sound_talk_is_left_alone() {
+    let mut checker = talked(3);
+    checker.sent(name(SELLER, 1), hash(name(SELLER, 1)));
+    deliver(&mut checker, &[1, 2, 3]);
+    checker.acked(0, SELLER, Some(name(SELLER, 1)), 4);
+    let heard = checker.event(0, BUYER, &shows(4, name(SELLER, 1)));
+    assert_eq!(heard.first, Some(name(SELLER, 1)));
+    store(&mut checker, &[1, 2, 3], 3);
+    checker.stored(0, &shows(4, name(SELLER, 1)));
+    let verdict = checker.finish();
+    assert_eq!(verdict.violations, none(), "{:?}", verdict.findings);
+    let tally = Tally { sent: 4, acked: 4, delivered: 4, stored: 4, ..Tally::default() };
+    assert_eq!(verdict.tally, tally);
+}
+
+#[test]
+fn acknowledged_and_not_stored_is_lost() {
+    let mut checker = talked(2);
+    deliver(&mut checker, &[1]);
+    store(&mut checker, &[1], 1);
+    assert_eq!(found(checker), Violations { lost: 1, ..none() });
+}
+
+#[test]
+fn stored_and_never_delivered_is_lost() {
+    let mut checker = talked(2);
+    deliver(&mut checker, &[1]);
+    store(&mut checker, &[1, 2], 2);
+    assert_eq!(found(checker), Violations { lost: 1, ..none() });
+}
+
+#[test]
+fn twice_on_one_connection_is_duplicated_and_on_the_next_one_only_below_have() {
+    let mut checker = talked(2);
+    deliver(&mut checker, &[1, 2, 2]);
+    checker.connected(0, SELLER);
+    deliver(&mut checker, &[2]);
+    store(&mut checker, &[1, 2], 2);
+    assert_eq!(found(checker), Violations { duplicated: 2, ..none() });
+}
+
+#[test]
+fn what_was_ahead_may_come_again_after_a_reconnect() {
+    let mut checker = talked(3);
+    deliver(&mut checker, &[1, 3]);
+    assert_eq!(checker.have(0, SELLER), 1);
+    checker.connected(0, SELLER);
+    deliver(&mut checker, &[2, 3]);
+    store(&mut checker, &[1, 2, 3], 3);
+    assert_eq!(found(checker), none());
+}
+
+#[test]
+fn one_message_under_two_numbers_is_duplicated() {
+    let mut checker = talked(1);
+    deliver(&mut checker, &[1]);
+    checker.event(0, SELLER, &shows(2, name(BUYER, 1)));
+    checker.stored(0, &shows(1, name(BUYER, 1)));
+    checker.stored(0, &shows(2, name(BUYER, 1)));
+    checker.stored_up_to(0, 2);
+    // Told by the device and by the store.
+    assert_eq!(found(checker), Violations { duplicated: 2, ..none() });
+}
+
+#[test]
+fn a_second_answer_is_duplicated_unless_the_message_was_sent_again() {
+    let mut checker = talked(2);
+    checker.acked(0, BUYER, Some(name(BUYER, 1)), 1);
+    checker.resent(name(BUYER, 2));
+    checker.acked(0, BUYER, Some(name(BUYER, 2)), 2);
+    checker.event(0, BUYER, &shows(2, name(BUYER, 2)));
+    deliver(&mut checker, &[1, 2]);
+    store(&mut checker, &[1, 2], 2);
+    // The jump from 0 to 2 is none: number 1 is the buyer's own.
+    assert_eq!(found(checker), Violations { duplicated: 1, ..none() });
+}
+
+#[test]
+fn an_event_after_a_higher_one_is_reordered() {
+    let mut checker = talked(3);
+    deliver(&mut checker, &[1, 3, 2]);
+    store(&mut checker, &[1, 2, 3], 3);
+    assert_eq!(found(checker), Violations { reordered: 1, ..none() });
+}
+
+#[test]
+fn a_senders_messages_stored_in_another_order_are_reordered() {
+    let mut checker = Checker::new(true, 1);
+    for counter in [1, 2] {
+        checker.sent(name(BUYER, counter), hash(name(BUYER, counter)));
+    }
+    for (seq, counter) in [(1, 2), (2, 1)] {
+        checker.acked(0, BUYER, Some(name(BUYER, counter)), seq);
+        checker.event(0, SELLER, &shows(seq, name(BUYER, counter)));
+        checker.stored(0, &shows(seq, name(BUYER, counter)));
+    }
+    checker.stored_up_to(0, 2);
+    assert_eq!(found(checker), Violations { reordered: 1, ..none() });
+}
+
+#[test]
+fn what_nobody_sent_is_phantom() {
+    let mut checker = talked(1);
+    deliver(&mut checker, &[1]);
+    let stranger = Sighting { name: None, ..shows(2, name(BUYER, 1)) };
+    checker.event(0, SELLER, &stranger);
+    checker.event(0, SELLER, &shows(3, name(BUYER, 9)));
+    let other_text = Sighting { hash: 0, ..shows(4, name(BUYER, 1)) };
+    checker.event(0, SELLER, &other_text);
+    let wrong_author = Sighting { from: Some(SELLER), ..shows(5, name(BUYER, 1)) };
+    checker.event(0, SELLER, &wrong_author);
+    checker.acked(0, SELLER, Some(name(BUYER, 1)), 1);
+    store(&mut checker, &[1], 1);
+    assert_eq!(found(checker), Violations { phantom: 5, ..none() });
+}
+
+#[test]
+fn delivered_and_not_stored_is_phantom() {
+    let mut checker = talked(1);
+    checker.sent(name(BUYER, 2), hash(name(BUYER, 2)));
+    deliver(&mut checker, &[1, 2]);
+    store(&mut checker, &[1], 1);
+    assert_eq!(found(checker), Violations { phantom: 1, ..none() });
+}
+
+#[test]
+fn a_number_that_shows_two_messages_is_phantom() {
+    let mut checker = talked(2);
+    deliver(&mut checker, &[1]);
+    checker.event(0, SELLER, &shows(2, name(BUYER, 2)));
+    checker.stored(0, &shows(1, name(BUYER, 1)));
+    checker.sent(name(BUYER, 3), hash(name(BUYER, 3)));
+    checker.stored(0, &shows(2, name(BUYER, 3)));
+    checker.stored_up_to(0, 2);
+    // Number 2 was the second message; it is gone from the store, and so is what was shown.
+    let violations = found(checker);
+    assert_eq!(violations.phantom, 2);
+    assert_eq!(violations.lost, 2);
+}
+
+#[test]
+fn missing_numbers_are_gaps() {
+    let mut checker = talked(3);
+    deliver(&mut checker, &[1, 2, 3]);
+    store(&mut checker, &[1, 3], 3);
+    let violations = found(checker);
+    assert_eq!((violations.gap, violations.lost), (1, 1));
+}
+
+#[test]
+fn a_hole_closed_by_a_pull_is_a_gap_unless_it_was_announced() {
+    for announced in [false, true] {
+        let mut checker = talked(3);
+        deliver(&mut checker, &[1]);
+        if announced {
+            checker.behind(0, SELLER);
+        }
+        let heard = checker.event(0, SELLER, &shows(3, name(BUYER, 3)));
+        assert_eq!(heard.holes, 1);
+        let heard = checker.pulled(0, SELLER, &shows(2, name(BUYER, 2)));
+        assert_eq!((heard.first, heard.holes), (Some(name(BUYER, 2)), 0));
+        store(&mut checker, &[1, 2, 3], 3);
+        assert_eq!(found(checker).gap, u64::from(!announced));
+    }
+}
+
+#[test]
+fn without_numbers_the_senders_order_is_held() {
+    let mut checker = Checker::new(false, 1);
+    for counter in 1..=5 {
+        checker.sent(name(BUYER, counter), hash(name(BUYER, counter)));
+        checker.acked(0, BUYER, Some(name(BUYER, counter)), 0);
+    }
+    for counter in [1, 3, 2, 4, 4] {
+        checker.event(0, SELLER, &shows(0, name(BUYER, counter)));
+    }
+    let expected = Violations { lost: 1, duplicated: 1, reordered: 1, ..none() };
+    assert_eq!(found(checker), expected);
+}
+
+#[test]
+fn a_message_without_an_answer_is_told_apart() {
+    let mut checker = Checker::new(true, 1);
+    checker.sent(name(BUYER, 1), 7);
+    checker.stored_up_to(0, 0);
+    let verdict = checker.finish();
+    assert_eq!(verdict.violations, none());
+    assert_eq!(verdict.tally.unanswered, 1);
+}

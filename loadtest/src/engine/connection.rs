@@ -1,0 +1,181 @@
+//! One participant's connection: set up, read, lost, set up again, until the task is aborted.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use rand::Rng as _;
+use tokio::io::{AsyncRead as _, ReadBuf};
+use tokio::net::tcp::OwnedReadHalf;
+
+use super::Shared;
+use super::socket;
+use crate::ws::frame;
+
+/// From the connect to the end of the server's greeting.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(30);
+/// The first wait before coming back; it doubles with each failure, and half of it is random.
+const BACKOFF_MS: u64 = 20;
+const BACKOFF_MS_MAX: u64 = 1_000;
+
+/// Keeps the participant at `index` connected.
+pub async fn keep(shared: Rc<Shared>, index: usize) {
+    let mut failures = 0;
+    loop {
+        let (was_live, error) = run(&shared, index).await;
+        failures = if was_live { 0 } else { failures + 1 };
+        let wait = {
+            let state = &mut shared.state.borrow_mut();
+            state.closed(index, &format!("{error:#}"));
+            let ceiling = (BACKOFF_MS << failures.min(10)).min(BACKOFF_MS_MAX);
+            state.rng.random_range(ceiling / 2..=ceiling)
+        };
+        tracing::debug!(index, failures, "connection lost: {error:#}");
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+    }
+}
+
+/// One connection. Gives whether it was live, and what ended it.
+async fn run(shared: &Rc<Shared>, index: usize) -> (bool, anyhow::Error) {
+    let greeting = async {
+        let permit = Rc::clone(shared).connects.clone().acquire_owned().await?;
+        let (path, nonce) = {
+            let state = &mut shared.state.borrow_mut();
+            let seat = &state.seats[index];
+            let path = shared.adapter.path(seat.room, seat.side);
+            (path, state.rng.random())
+        };
+        let (stream, rest) = tokio::time::timeout(
+            GREETING_TIMEOUT,
+            socket::connect(shared.server.get(), shared.adapter, path, nonce),
+        )
+        .await
+        .context("no answer to the upgrade")??;
+        let (reader, writer) = stream.into_split();
+        shared.state.borrow_mut().opened(index, writer, permit);
+        anyhow::Ok(Reader { half: reader, tail: rest, fragments: Vec::new() })
+    };
+    let mut reader = match greeting.await {
+        Ok(reader) => reader,
+        Err(error) => return (false, error),
+    };
+    // What came right behind the upgrade.
+    if let Err(error) = reader.take_tail(shared, index) {
+        return (false, error);
+    }
+    let live = || shared.state.borrow().seats[index].link.is_live();
+    let greeted = std::future::poll_fn(|context| {
+        let outcome = reader.turn(shared, index, context);
+        match outcome {
+            Poll::Ready(error) => Poll::Ready(Err(error)),
+            Poll::Pending if live() => Poll::Ready(Ok(())),
+            Poll::Pending => Poll::Pending,
+        }
+    });
+    match tokio::time::timeout(GREETING_TIMEOUT, greeted).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return (live(), error),
+        Err(_) => return (false, anyhow::anyhow!("the server's greeting did not end")),
+    }
+    let error = std::future::poll_fn(|context| reader.turn(shared, index, context)).await;
+    (true, error)
+}
+
+/// The receiving end.
+struct Reader {
+    half: OwnedReadHalf,
+    /// The start of a frame that has not come whole.
+    tail: Vec<u8>,
+    /// The start of a fragmented message.
+    fragments: Vec<u8>,
+}
+
+impl Reader {
+    /// Sends what waits and reads until there is no more. Ready only when the connection ends.
+    ///
+    /// A read that does not fill the buffer clears tokio's readiness, so a quiet socket costs one
+    /// `recv` for each wake-up, not two.
+    fn turn(
+        &mut self,
+        shared: &Shared,
+        index: usize,
+        context: &mut Context<'_>,
+    ) -> Poll<anyhow::Error> {
+        let flushed = shared.state.borrow_mut().seats[index].link.flush(context);
+        if let Err(error) = flushed {
+            return Poll::Ready(error.into());
+        }
+        loop {
+            let mut buffer = shared.read_buffer.borrow_mut();
+            let mut read = ReadBuf::new(&mut buffer);
+            match Pin::new(&mut self.half).poll_read(context, &mut read) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(error)) => return Poll::Ready(error.into()),
+                Poll::Ready(Ok(())) => {}
+            }
+            let bytes = read.filled();
+            if bytes.is_empty() {
+                return Poll::Ready(anyhow::anyhow!("closed by the server"));
+            }
+            let taken = if self.tail.is_empty() {
+                let taken = frames(bytes, &mut self.fragments, shared, index);
+                if let Ok(taken) = taken {
+                    self.tail.extend_from_slice(&bytes[taken..]);
+                }
+                taken.map(|_| ())
+            } else {
+                self.tail.extend_from_slice(bytes);
+                self.take_tail(shared, index)
+            };
+            if let Err(error) = taken {
+                return Poll::Ready(error);
+            }
+        }
+    }
+
+    fn take_tail(&mut self, shared: &Shared, index: usize) -> anyhow::Result<()> {
+        let taken = frames(&self.tail, &mut self.fragments, shared, index)?;
+        self.tail.drain(..taken);
+        if self.tail.is_empty() {
+            // Ten thousand idle connections keep nothing.
+            self.tail = Vec::new();
+        }
+        Ok(())
+    }
+}
+
+/// Handles every whole frame; gives how many bytes they took.
+fn frames(
+    bytes: &[u8],
+    fragments: &mut Vec<u8>,
+    shared: &Shared,
+    index: usize,
+) -> anyhow::Result<usize> {
+    let now = shared.clock.now();
+    let state = &mut shared.state.borrow_mut();
+    let mut at = 0;
+    while let Some(frame) = frame::read(&bytes[at..])? {
+        let payload = &bytes[at..][frame.payload.clone()];
+        at += frame.payload.end;
+        match frame.opcode {
+            frame::BINARY if frame.last => state.handle(index, payload, now)?,
+            frame::BINARY | frame::CONTINUATION => {
+                fragments.extend_from_slice(payload);
+                if fragments.len() > frame::PAYLOAD_BYTES_MAX {
+                    bail!("a message in endless fragments");
+                }
+                if frame.last {
+                    let message = std::mem::take(fragments);
+                    state.handle(index, &message, now)?;
+                }
+            }
+            frame::PING => state.pong(index, payload),
+            frame::PONG => {}
+            frame::CLOSE => bail!("closed by the server: {}", socket::close_reason(payload)),
+            other => bail!("a frame of opcode {other} on the binary subprotocol"),
+        }
+    }
+    Ok(at)
+}

@@ -1,0 +1,179 @@
+//! Plays participants: one connection each, all on one thread.
+//!
+//! Every connection is a task that reads into one shared buffer; a frame is handled where it is
+//! read, and what it sets free (the next message of a closed loop, a queued one) is written at once
+//! from there. There is no queue and no task switch between reading an answer and sending the next
+//! message: the harness must cost less a message than the fastest server it measures.
+//!
+//! - `state`: everything the tasks share, and what frames mean; synchronous.
+//! - `outbox`: what a participant has to say, and how far it came; pure.
+//! - `aim`: when a SIGKILL hits; pure.
+//! - `link`, `connection`: sockets, and coming back after they are lost.
+//! - `pace`: time. `readback`: what is stored, asked for over fresh connections.
+
+mod aim;
+mod connection;
+mod link;
+mod outbox;
+mod pace;
+mod readback;
+mod seat;
+mod socket;
+mod state;
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::bail;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+pub use aim::{Aim, Target};
+pub use pace::{Pacer, RunClock};
+pub use seat::Seat;
+pub use state::State;
+
+use crate::message::Texts;
+use crate::wire::Adapter;
+
+/// At most so many connections are being set up at a time.
+const CONNECTS_MAX: usize = 64;
+/// One read of any socket.
+const READ_BYTES: usize = 64 * 1024;
+/// How often a condition is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// A handle to the participants.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    shared: Rc<Shared>,
+}
+
+/// What all tasks of the engine share.
+#[derive(Debug)]
+struct Shared {
+    state: RefCell<State>,
+    read_buffer: RefCell<Vec<u8>>,
+    clock: RunClock,
+    adapter: Adapter,
+    server: Cell<SocketAddr>,
+    connects: Arc<Semaphore>,
+    tasks: RefCell<Vec<JoinHandle<()>>>,
+}
+
+impl Engine {
+    /// Participants in `rooms` rooms of the server at `server`. `seed` makes the run repeatable,
+    /// as far as two processes on one machine are.
+    pub fn new(
+        adapter: Adapter,
+        server: SocketAddr,
+        rooms: usize,
+        texts: Texts,
+        seed: u64,
+    ) -> Self {
+        let clock = RunClock::start();
+        Self {
+            shared: Rc::new_cyclic(|shared| Shared {
+                state: RefCell::new(State::new(adapter, rooms, texts, seed, clock, shared.clone())),
+                read_buffer: RefCell::new(vec![0; READ_BYTES]),
+                clock,
+                adapter,
+                server: Cell::new(server),
+                connects: Arc::new(Semaphore::new(CONNECTS_MAX)),
+                tasks: RefCell::default(),
+            }),
+        }
+    }
+
+    /// The clock that due times are given by.
+    pub fn clock(&self) -> RunClock {
+        self.shared.clock
+    }
+
+    /// Seats a participant and starts its connection. The first two of a room are its buyer and its
+    /// seller: seat numbers are `room * 2 + side`.
+    pub fn join(&self, seat: Seat) {
+        let index = self.with(|state| state.join(seat));
+        let task = connection::keep(Rc::clone(&self.shared), index);
+        let handle = tokio::task::spawn_local(task);
+        self.shared.tasks.borrow_mut().push(handle);
+    }
+
+    /// Looks at, or changes, the shared state. Never across an await.
+    pub fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.shared.state.borrow_mut())
+    }
+
+    /// Waits until `condition` holds. Fails when `progress` has not changed for `patience`.
+    pub async fn until<P: PartialEq>(
+        &self,
+        what: &str,
+        patience: Duration,
+        condition: impl Fn(&State) -> bool,
+        progress: impl Fn(&State) -> P,
+    ) -> anyhow::Result<()> {
+        let mut last = self.with(|state| progress(state));
+        let mut since = tokio::time::Instant::now();
+        loop {
+            if self.with(|state| condition(state)) {
+                return Ok(());
+            }
+            let now = self.with(|state| progress(state));
+            if now != last {
+                last = now;
+                since = tokio::time::Instant::now();
+            } else if since.elapsed() > patience {
+                let why = self.with(|state| state.last_drop().map(str::to_owned));
+                match why {
+                    Some(why) => bail!("waited in vain for {what}; last connection lost: {why}"),
+                    None => bail!("waited in vain for {what}"),
+                }
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Waits until everybody who joined is live.
+    pub async fn all_live(&self) -> anyhow::Result<()> {
+        self.until(
+            "all connections to be live",
+            Duration::from_secs(30),
+            |state| state.live() == state.seats() && state.unopened() == 0,
+            |state| (state.live(), state.unopened()),
+        )
+        .await
+    }
+
+    /// Waits until every message is acknowledged and delivered.
+    pub async fn drained(&self, patience: Duration) -> anyhow::Result<()> {
+        self.until(
+            "every message to be acknowledged and delivered",
+            patience,
+            State::drained,
+            |state| (state.acked(), state.delivered()),
+        )
+        .await
+    }
+
+    /// Reads every chat back, over fresh connections, into the checker.
+    pub async fn read_back(&self) -> anyhow::Result<()> {
+        readback::read_back(&self.shared).await
+    }
+
+    /// Takes leave of the server and ends every task. A task that panicked passes that on.
+    pub async fn close(&self) {
+        self.with(State::say_goodbye);
+        let tasks = std::mem::take(&mut *self.shared.tasks.borrow_mut());
+        for task in tasks {
+            task.abort();
+            if let Err(error) = task.await
+                && error.is_panic()
+            {
+                std::panic::resume_unwind(error.into_panic());
+            }
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! What a run found: a summary for people, JSON for scripts. The keys of the JSON are a promise.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+use crate::checker::Violations;
+use crate::fault::Kill;
+use crate::latency::Percentiles;
+
+/// The whole report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// `replay`, `run` or `idle`.
+    pub scenario: String,
+    /// The server's address.
+    pub target: String,
+    /// Whose protocol was spoken.
+    pub adapter: String,
+    /// Connections that were live at the start of the run.
+    pub connections: usize,
+    /// Messages sent, retries not counted.
+    pub sent: u64,
+    /// Of these, acknowledged.
+    pub acked: u64,
+    /// Of these, delivered to the other side.
+    pub delivered: u64,
+    /// Of these, found when they were read back.
+    pub stored: u64,
+    /// Deliveries a second, within the measuring window.
+    pub throughput_per_s: f64,
+    /// Length of the measuring window in seconds.
+    pub window_s: f64,
+    /// Broken promises.
+    pub violations: Violations,
+    /// From due to acknowledged, and to delivered.
+    pub latency_us: Latency,
+    /// What the server used.
+    pub server: ServerUse,
+    /// What the harness used.
+    pub loadgen: LoadgenUse,
+    /// Kills that hit.
+    pub kills: Vec<Kill>,
+    /// Live connections that were lost.
+    pub drops: u64,
+    /// Ranges that were asked for because of holes.
+    pub pulls: u64,
+    /// Messages whose sender never learned what became of them.
+    pub unanswered: u64,
+    /// Only for `idle` with a baseline.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub idle: Option<Idle>,
+    /// Makes the run repeatable.
+    pub seed: u64,
+    /// The run did what it was asked to do, whether or not the server kept its promises.
+    pub valid: bool,
+    /// Why it is not valid, and what else is worth a word.
+    pub notes: Vec<String>,
+    /// The first broken promises in words.
+    pub findings: Vec<String>,
+}
+
+/// Both waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Latency {
+    /// To the acknowledgement.
+    pub ack: Percentiles,
+    /// To the delivery.
+    pub deliver: Percentiles,
+}
+
+/// What the server used; absent without its process id.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct ServerUse {
+    /// CPU time for each delivered message, within the window.
+    pub cpu_us_per_message: Option<f64>,
+    /// CPU time in percent of one core, within the window.
+    pub cpu_percent: Option<f64>,
+    /// Resident memory at the end of the window.
+    pub rss_bytes: Option<u64>,
+}
+
+/// What the harness used.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct LoadgenUse {
+    /// In percent of one core, within the window.
+    pub cpu_percent: f64,
+    /// What anything else on the machine used, in percent of one core.
+    pub other_cpu_percent: Option<f64>,
+}
+
+/// What connections weigh.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Idle {
+    /// Connections at the first reading.
+    pub baseline_connections: usize,
+    /// Resident memory then.
+    pub baseline_rss_bytes: u64,
+    /// Resident memory with all connections.
+    pub rss_bytes: u64,
+    /// The slope between both.
+    pub kib_per_connection: f64,
+}
+
+/// How the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every promise kept.
+    Kept,
+    /// A promise broken: exit code 1.
+    Broken,
+    /// The run says nothing: exit code 2.
+    Invalid,
+}
+
+impl Report {
+    /// A broken promise counts even in a run that is not valid otherwise.
+    pub fn outcome(&self) -> Outcome {
+        if !self.violations.none() {
+            Outcome::Broken
+        } else if self.valid {
+            Outcome::Kept
+        } else {
+            Outcome::Invalid
+        }
+    }
+
+    /// Declares the run invalid.
+    pub fn invalidate(&mut self, why: impl Into<String>) {
+        self.valid = false;
+        self.notes.push(why.into());
+    }
+
+    /// Writes the JSON file.
+    pub fn write(&self, path: &Path) -> anyhow::Result<()> {
+        let mut json = serde_json::to_vec_pretty(self)?;
+        json.push(b'\n');
+        std::fs::write(path, json).with_context(|| format!("writing {}", path.display()))
+    }
+
+    /// The summary for people.
+    pub fn summary(&self) -> String {
+        let mut out = String::new();
+        self.summarize(&mut out).expect("writing to a string");
+        out
+    }
+
+    fn summarize(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(
+            out,
+            "{} against {} ({}), {} connections, seed {}",
+            self.scenario, self.target, self.adapter, self.connections, self.seed
+        )?;
+        if let Some(idle) = &self.idle {
+            writeln!(
+                out,
+                "  memory      {:.2} KiB a connection ({} KiB at {}, {} KiB at {})",
+                idle.kib_per_connection,
+                idle.baseline_rss_bytes / 1_024,
+                idle.baseline_connections,
+                idle.rss_bytes / 1_024,
+                self.connections
+            )?;
+        } else {
+            self.summarize_messages(out)?;
+        }
+        if let Some(cpu) = self.server.cpu_percent {
+            let each = self.server.cpu_us_per_message;
+            let each = each.map_or_else(String::new, |us| format!("{us:.1} µs a message, "));
+            let rss = self.server.rss_bytes.unwrap_or(0) / 1_024;
+            writeln!(out, "  server      {each}{cpu:.0} % of a core, {rss} KiB resident")?;
+        }
+        writeln!(
+            out,
+            "  harness     {:.0} % of a core; anything else {:.0} %",
+            self.loadgen.cpu_percent,
+            self.loadgen.other_cpu_percent.unwrap_or(0.0)
+        )?;
+        for kill in &self.kills {
+            writeln!(
+                out,
+                "  kill        with {} appends in flight; back after {} ms",
+                kill.in_flight, kill.restart_ms
+            )?;
+        }
+        let v = &self.violations;
+        writeln!(
+            out,
+            "  violations  lost {}, duplicated {}, reordered {}, phantom {}, gap {}",
+            v.lost, v.duplicated, v.reordered, v.phantom, v.gap
+        )?;
+        for finding in &self.findings {
+            writeln!(out, "    {finding}")?;
+        }
+        for note in &self.notes {
+            writeln!(out, "  note        {note}")?;
+        }
+        let outcome = match self.outcome() {
+            Outcome::Kept => "every promise kept",
+            Outcome::Broken => "PROMISES BROKEN",
+            Outcome::Invalid => "INVALID RUN",
+        };
+        writeln!(out, "  outcome     {outcome}")
+    }
+
+    fn summarize_messages(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(
+            out,
+            "  messages    sent {}, acked {}, delivered {}, stored {}; unanswered {}",
+            self.sent, self.acked, self.delivered, self.stored, self.unanswered
+        )?;
+        writeln!(
+            out,
+            "  throughput  {:.0} messages/s over {:.1} s",
+            self.throughput_per_s, self.window_s
+        )?;
+        for (name, wait) in [("ack", &self.latency_us.ack), ("deliver", &self.latency_us.deliver)] {
+            writeln!(
+                out,
+                "  {name:<11} p50 {} µs, p90 {}, p99 {}, p99.9 {}, max {}",
+                wait.p50, wait.p90, wait.p99, wait.p999, wait.max
+            )?;
+        }
+        writeln!(
+            out,
+            "  streams     {} connections lost on the way, {} pulls for holes",
+            self.drops, self.pulls
+        )
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A sound run.
+    pub(crate) fn report() -> Report {
+        Report {
+            scenario: "run".to_owned(),
+            target: "ws://127.0.0.1:8080".to_owned(),
+            adapter: "barterline".to_owned(),
+            connections: 4,
+            sent: 10,
+            acked: 10,
+            delivered: 10,
+            stored: 10,
+            throughput_per_s: 5.0,
+            window_s: 2.0,
+            violations: Violations::default(),
+            latency_us: Latency::default(),
+            server: ServerUse::default(),
+            loadgen: LoadgenUse::default(),
+            kills: Vec::new(),
+            drops: 0,
+            pulls: 0,
+            unanswered: 0,
+            idle: None,
+            seed: 1,
+            valid: true,
+            notes: Vec::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn scripts_find_the_promised_keys() {
+        let json = serde_json::to_value(report()).expect("JSON");
+        for pointer in [
+            "/scenario",
+            "/target",
+            "/connections",
+            "/sent",
+            "/acked",
+            "/delivered",
+            "/throughput_per_s",
+            "/violations/lost",
+            "/violations/duplicated",
+            "/violations/reordered",
+            "/violations/phantom",
+            "/violations/gap",
+            "/latency_us/ack/p50",
+            "/latency_us/ack/p90",
+            "/latency_us/ack/p99",
+            "/latency_us/ack/p999",
+            "/latency_us/ack/max",
+            "/latency_us/deliver/p50",
+            "/latency_us/deliver/max",
+            "/server/cpu_us_per_message",
+            "/server/rss_bytes",
+            "/loadgen/cpu_percent",
+            "/valid",
+        ] {
+            assert!(json.pointer(pointer).is_some(), "{pointer}");
+        }
+    }
+
+    #[test]
+    fn a_broken_promise_weighs_more_than_an_invalid_run() {
+        let mut report = report();
+        assert_eq!(report.outcome(), Outcome::Kept);
+        report.invalidate("a kill did not hit");
+        assert_eq!(report.outcome(), Outcome::Invalid);
+        report.violations.lost = 1;
+        assert_eq!(report.outcome(), Outcome::Broken);
+        assert!(report.summary().contains("PROMISES BROKEN"));
+        assert!(report.summary().contains("a kill did not hit"));
+    }
+}

@@ -1,0 +1,154 @@
+//! `run`: rooms of two, in which both sides talk at a rate or as fast as answers come.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use rand::rngs::SmallRng;
+use rand::{Rng as _, SeedableRng as _};
+
+use super::ground::{Ground, Stop};
+use super::talk::{Measuring, Talk};
+use crate::cli::Run;
+use crate::engine::{Engine, Pacer, Seat};
+use crate::message::{Side, Texts};
+use crate::probe::{ProcessCpu, Used};
+use crate::report::Report;
+use crate::wire::Adapter;
+
+/// Plays `run`.
+pub async fn play(args: &Run, stop: &Stop) -> anyhow::Result<Report> {
+    let ground = Ground::prepare(&args.common).await?;
+    let adapter = args.common.adapter;
+    let engine = Engine::new(
+        adapter,
+        ground.address,
+        args.rooms as usize,
+        Texts::Sized(args.body_bytes as usize),
+        ground.seed,
+    );
+    seat(args, &ground, &engine).await?;
+    engine.all_live().await?;
+    let progress = Rc::new(Cell::new(0.0));
+    let load = Load {
+        args,
+        engine: engine.clone(),
+        cpu: Rc::clone(&ground.cpu),
+        seed: ground.seed,
+        progress: Rc::clone(&progress),
+        stop,
+    };
+    let talk = Talk {
+        scenario: "run",
+        ground,
+        engine,
+        adapter,
+        patience: args.common.patience,
+        stop,
+        progress,
+    };
+    talk.play(load.play()).await
+}
+
+async fn seat(args: &Run, ground: &Ground, engine: &Engine) -> anyhow::Result<()> {
+    let mut rng = SmallRng::seed_from_u64(ground.seed ^ 1);
+    match args.common.adapter {
+        Adapter::Barterline => {
+            let rooms = ground.admin.rooms(args.rooms as usize).await?;
+            for (index, room) in (0..).zip(rooms) {
+                for (side, account) in [(Side::Buyer, room.buyer), (Side::Seller, room.seller)] {
+                    let seat = Seat::new(account.token, index, side, rng.random());
+                    engine.join(seat.in_chat(room.chat));
+                }
+            }
+        }
+        Adapter::RawAck => {
+            for index in 0..args.rooms {
+                for side in Side::BOTH {
+                    engine.join(Seat::new(String::new(), index, side, rng.random()));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Speaks, warms up, measures.
+struct Load<'a> {
+    args: &'a Run,
+    engine: Engine,
+    cpu: Rc<ProcessCpu>,
+    seed: u64,
+    progress: Rc<Cell<f64>>,
+    stop: &'a Stop,
+}
+
+impl Load<'_> {
+    async fn play(self) -> anyhow::Result<Used> {
+        let Some(rate) = self.args.rate else {
+            self.fill_closed_loop();
+            let used = self.measure().await;
+            self.engine.with(|state| state.close_loop(false));
+            return Ok(used);
+        };
+        let (used, paced) = tokio::join!(self.measure(), self.pace(rate));
+        paced?;
+        Ok(used)
+    }
+
+    /// Puts every slot of every room to use; each is used again as soon as it is free.
+    fn fill_closed_loop(&self) {
+        let seats = self.args.rooms as usize * 2;
+        let now = self.engine.clock().now();
+        self.engine.with(|state| {
+            state.close_loop(true);
+            for slot in 0..self.args.in_flight as usize {
+                // Half from each side; of an odd number, the buyer has one more.
+                for room in 0..seats / 2 {
+                    state.compose(room * 2 + slot % 2, now);
+                }
+            }
+        });
+    }
+
+    async fn measure(&self) -> Used {
+        self.pass(Duration::ZERO, self.args.warmup).await;
+        let measuring = Measuring::start(&self.engine, &self.cpu);
+        self.pass(self.args.warmup, self.args.duration).await;
+        measuring.stop()
+    }
+
+    /// Lets time pass, of which `before` has passed already.
+    async fn pass(&self, before: Duration, duration: Duration) {
+        let all = self.args.warmup + self.args.duration;
+        let start = tokio::time::Instant::now();
+        while start.elapsed() < duration && !self.stop.is_raised() {
+            let share = (before + start.elapsed()).as_secs_f64() / all.as_secs_f64();
+            self.progress.set(share);
+            let step = Duration::from_millis(20).min(duration.saturating_sub(start.elapsed()));
+            tokio::time::sleep(step).await;
+        }
+    }
+
+    /// Somebody speaks at every tick, whatever became of what was said before.
+    async fn pace(&self, rate: f64) -> anyhow::Result<()> {
+        let mut rng = SmallRng::seed_from_u64(self.seed ^ 2);
+        let pacer = Pacer::new(self.engine.clock())?;
+        let seats = self.args.rooms as usize * 2;
+        let start = self.engine.clock().now();
+        let end = start + (self.args.warmup + self.args.duration).as_nanos() as u64;
+        for tick in 0_u64.. {
+            let due = start + (tick as f64 * 1e9 / rate) as u64;
+            if due >= end || self.stop.is_raised() {
+                break;
+            }
+            // Behind by many ticks: a batch of them between two looks at the sockets.
+            if tick % 16 == 0 || self.engine.clock().now() < due {
+                pacer.until(due).await?;
+            }
+            let who = rng.random_range(0..seats);
+            self.engine.with(|state| state.compose(who, due));
+        }
+        Ok(())
+    }
+}

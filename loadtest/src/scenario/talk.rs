@@ -1,0 +1,192 @@
+//! The part that `run` and `replay` share: let people talk, measure, injure the server meanwhile,
+//! wait for the last answer, read everything back, and write down what was found.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::time::Duration;
+
+use super::ground::{Ground, Stop};
+use crate::checker::Verdict;
+use crate::engine::{Engine, State};
+use crate::fault::Kill;
+use crate::probe::{ProcessCpu, Reading, Used};
+use crate::progress::Progress;
+use crate::report::{Latency, LoadgenUse, Report, ServerUse};
+use crate::wire::Adapter;
+
+/// After the last message: duplicates that come late are caught.
+const LINGER: Duration = Duration::from_millis(200);
+
+/// A talk about to begin.
+pub struct Talk<'a> {
+    /// `run` or `replay`.
+    pub scenario: &'a str,
+    /// Where.
+    pub ground: Ground,
+    /// The participants, all live.
+    pub engine: Engine,
+    /// Whose protocol.
+    pub adapter: Adapter,
+    /// Longest wait for anything to move at the end.
+    pub patience: Duration,
+    /// Raised by a signal.
+    pub stop: &'a Stop,
+    /// From 0 to 1 over the talk.
+    pub progress: std::rc::Rc<Cell<f64>>,
+}
+
+impl Talk<'_> {
+    /// Plays `load`, which speaks and gives what was used within the measuring window, and gives the
+    /// report.
+    pub async fn play(
+        mut self,
+        load: impl Future<Output = anyhow::Result<Used>>,
+    ) -> anyhow::Result<Report> {
+        let connections = self.engine.with(|state| state.live());
+        let shown = {
+            let progress = self.progress.clone();
+            Progress::follow(&self.engine, move || progress.get())
+        };
+        let kills = RefCell::new(Vec::new());
+        let over = Cell::new(false);
+        let (used, injured) = {
+            let Ground { server, cpu, kills: plan, .. } = &mut self.ground;
+            let progress = &self.progress;
+            let engine = &self.engine;
+            let injure = async {
+                match server {
+                    Some(server) if plan.count > 0 => {
+                        let progress = || (!over.get()).then(|| progress.get());
+                        plan.carry_out(engine, server, cpu, &kills, progress).await
+                    }
+                    _ => Ok(()),
+                }
+            };
+            let load = async {
+                let used = load.await;
+                over.set(true);
+                used
+            };
+            tokio::join!(load, injure)
+        };
+        let used = used?;
+        let mut trouble = Vec::new();
+        trouble.extend(injured.err().map(|error| format!("killing: {error:#}")));
+        let drained = self.engine.drained(self.patience).await;
+        trouble.extend(drained.err().map(|error| format!("{error:#}")));
+        tokio::time::sleep(LINGER).await;
+        drop(shown);
+        if self.adapter.numbers() {
+            let read = self.engine.read_back().await;
+            trouble.extend(read.err().map(|error| format!("{error:#}")));
+        }
+        let rss_bytes = self.ground.cpu.rss_bytes();
+        let verdict = self.engine.with(State::take_checker).finish();
+        let mut report = self.report(connections, &used, rss_bytes, verdict, kills.into_inner());
+        for why in trouble {
+            report.invalidate(why);
+        }
+        if self.stop.is_raised() {
+            report.invalidate("ended early by a signal");
+        }
+        self.engine.close().await;
+        if let Some(server) = self.ground.server.take() {
+            server.stop().await;
+        }
+        Ok(report)
+    }
+
+    fn report(
+        &self,
+        connections: usize,
+        used: &Used,
+        rss_bytes: Option<u64>,
+        verdict: Verdict,
+        kills: Vec<Kill>,
+    ) -> Report {
+        let ground = &self.ground;
+        let seconds = used.elapsed.as_secs_f64();
+        let mut report = self.engine.with(|state| {
+            let window = state.window();
+            let delivered = window.delivered;
+            let cpu_us = used.server_ns.map(|ns| ns as f64 / 1_000.0);
+            Report {
+                scenario: self.scenario.to_owned(),
+                target: format!("ws://{}", ground.address),
+                adapter: self.adapter.name().to_owned(),
+                connections,
+                sent: verdict.tally.sent,
+                acked: state.acked(),
+                delivered: state.delivered(),
+                stored: verdict.tally.stored,
+                throughput_per_s: delivered as f64 / seconds,
+                window_s: seconds,
+                violations: verdict.violations,
+                latency_us: Latency {
+                    ack: window.ack.percentiles(),
+                    deliver: window.deliver.percentiles(),
+                },
+                server: ServerUse {
+                    cpu_us_per_message: cpu_us.map(|us| us / delivered.max(1) as f64),
+                    cpu_percent: cpu_us.map(|us| us / seconds / 10_000.0),
+                    rss_bytes,
+                },
+                loadgen: loadgen_use(used),
+                kills,
+                drops: state.drops(),
+                pulls: state.pulls(),
+                unanswered: verdict.tally.unanswered,
+                idle: None,
+                seed: ground.seed,
+                valid: true,
+                notes: Vec::new(),
+                findings: verdict.findings,
+            }
+        });
+        let planned = ground.kills.count;
+        if report.kills.len() < planned {
+            report.invalidate(format!("{} of {planned} kills hit", report.kills.len()));
+        }
+        if verdict.tally.unanswered > 0 {
+            report.invalidate(format!("{} messages unanswered", verdict.tally.unanswered));
+        }
+        if verdict.tally.not_read_back > 0 {
+            report.invalidate(format!("{} chats not read back", verdict.tally.not_read_back));
+        }
+        let refused = self.engine.with(|state| state.refused());
+        if refused > 0 {
+            report.invalidate(format!("{refused} messages refused"));
+        }
+        report
+    }
+}
+
+/// What the harness used.
+pub fn loadgen_use(used: &Used) -> LoadgenUse {
+    LoadgenUse {
+        cpu_percent: used.own_ns as f64 / used.elapsed.as_nanos().max(1) as f64 * 100.0,
+        other_cpu_percent: used.other_cores.map(|cores| cores * 100.0),
+    }
+}
+
+/// Measures one window.
+pub struct Measuring<'a> {
+    engine: &'a Engine,
+    cpu: &'a ProcessCpu,
+    start: Reading,
+}
+
+impl<'a> Measuring<'a> {
+    /// Opens the window.
+    pub fn start(engine: &'a Engine, cpu: &'a ProcessCpu) -> Self {
+        engine.with(State::start_measuring);
+        Self { engine, cpu, start: Reading::take(cpu) }
+    }
+
+    /// Closes it, and gives what was used meanwhile.
+    pub fn stop(self) -> Used {
+        let used = Reading::take(self.cpu).since(&self.start);
+        self.engine.with(State::stop_measuring);
+        used
+    }
+}

@@ -1,0 +1,136 @@
+//! The harness against a server in the same process: what is sound is left alone, and each broken
+//! promise is found.
+
+mod fake;
+
+use barterline_loadtest::cli::Cli;
+use barterline_loadtest::report::{Outcome, Report};
+use barterline_loadtest::scenario::{Stop, play};
+use clap::Parser as _;
+use fake::Faults;
+use tokio::task::LocalSet;
+
+/// Plays a scenario against a server with these faults.
+async fn played(faults: Faults, scenario: &str) -> Report {
+    LocalSet::new()
+        .run_until(async {
+            let address = fake::start(faults).await;
+            let target = format!("ws://{address}");
+            let admin = format!("http://{address}");
+            let words = ["barterline-loadtest"]
+                .into_iter()
+                .chain(scenario.split_whitespace())
+                .chain(["--target", &target, "--admin", &admin, "--seed", "7"])
+                .chain(["--patience", "500ms"]);
+            let cli = Cli::try_parse_from(words).expect("arguments");
+            let report = play(&cli.scenario, &Stop::default()).await;
+            report.expect("a run").expect("a report")
+        })
+        .await
+}
+
+const CLOSED: &str = "run --rooms 10 --in-flight 4 --warmup 50ms --duration 300ms --body-bytes 80";
+
+fn assert_kept(report: &Report) {
+    assert_eq!(report.outcome(), Outcome::Kept, "{}", report.summary());
+    assert!(report.sent > 0);
+    assert_eq!(report.acked, report.sent, "{}", report.summary());
+    assert_eq!(report.delivered, report.sent);
+    assert_eq!(report.stored, report.sent);
+}
+
+#[tokio::test]
+async fn a_sound_server_passes_a_closed_loop() {
+    let report = played(Faults::default(), CLOSED).await;
+    assert_kept(&report);
+    assert_eq!(report.connections, 20);
+    assert!(report.throughput_per_s > 0.0);
+    assert!(report.latency_us.deliver.p50 <= report.latency_us.deliver.max);
+    assert_eq!((report.drops, report.pulls), (0, 0));
+}
+
+#[tokio::test]
+async fn a_sound_server_passes_an_open_loop() {
+    let scenario = "run --rooms 10 --rate 1000 --warmup 0s --duration 300ms";
+    let report = played(Faults::default(), scenario).await;
+    assert_kept(&report);
+    assert_eq!(report.sent, 300);
+}
+
+#[tokio::test]
+async fn a_sound_server_passes_a_replay() {
+    let scenario = "replay --negotiations 12 --speed 2000";
+    let report = played(Faults::default(), scenario).await;
+    assert_kept(&report);
+    assert_eq!(report.connections, 24);
+}
+
+#[tokio::test]
+async fn idle_connections_are_counted() {
+    let report = played(Faults::default(), "idle --connections 7 --duration 1ms").await;
+    assert_eq!(report.outcome(), Outcome::Kept, "{}", report.summary());
+    assert_eq!(report.connections, 7);
+}
+
+#[tokio::test]
+async fn lost_connections_are_taken_up_again() {
+    let faults = Faults { drop_connection: Some(53), ..Faults::default() };
+    let report = played(faults, CLOSED).await;
+    assert_kept(&report);
+    assert!(report.drops > 0);
+}
+
+#[tokio::test]
+async fn lost_connections_show_a_server_that_does_not_know_its_messages_again() {
+    let faults = Faults { drop_connection: Some(53), no_dedupe: true, ..Faults::default() };
+    let report = played(faults, CLOSED).await;
+    assert_eq!(report.outcome(), Outcome::Broken);
+    assert!(report.violations.duplicated > 0, "{}", report.summary());
+}
+
+#[tokio::test]
+async fn refusals_are_tried_again_in_order() {
+    let faults = Faults { busy: Some(31), ..Faults::default() };
+    let report = played(faults, CLOSED).await;
+    assert_kept(&report);
+}
+
+#[tokio::test]
+async fn acknowledged_and_not_stored_is_caught() {
+    let faults = Faults { forget: Some(40), ..Faults::default() };
+    let report = played(faults, CLOSED).await;
+    assert_eq!(report.outcome(), Outcome::Broken);
+    assert!(report.violations.lost > 0, "{}", report.summary());
+    assert!(report.violations.gap > 0, "{}", report.summary());
+}
+
+#[tokio::test]
+async fn delivered_twice_is_caught() {
+    let faults = Faults { double: Some(40), ..Faults::default() };
+    let report = played(faults, CLOSED).await;
+    assert!(report.violations.duplicated > 0, "{}", report.summary());
+}
+
+#[tokio::test]
+async fn stored_twice_is_caught() {
+    let faults = Faults { store_twice: Some(40), ..Faults::default() };
+    let report = played(faults, CLOSED).await;
+    assert!(report.violations.duplicated > 0, "{}", report.summary());
+}
+
+#[tokio::test]
+async fn what_is_not_pushed_is_caught_even_though_a_pull_brings_it() {
+    let faults = Faults { swallow: Some(40), ..Faults::default() };
+    let scenario = "run --rooms 4 --rate 2000 --warmup 0s --duration 300ms";
+    let report = played(faults, scenario).await;
+    assert!(report.violations.gap > 0, "{}", report.summary());
+    assert!(report.pulls > 0);
+}
+
+#[tokio::test]
+async fn another_text_is_caught() {
+    let faults = Faults { garble: Some(40), ..Faults::default() };
+    let scenario = "run --rooms 10 --rate 1000 --warmup 0s --duration 200ms";
+    let report = played(faults, scenario).await;
+    assert!(report.violations.phantom > 0, "{}", report.summary());
+}

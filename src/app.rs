@@ -1,0 +1,124 @@
+//! The composition root: the only file that names concrete backends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::any;
+use barterline_domain::clock::Clock;
+use barterline_storage::chat_log::Outcomes;
+use barterline_storage::embedded;
+use barterline_storage::error::StoreError;
+use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::admin::{Admin, load_test};
+use crate::auth::keyring::{Keyring, KeyringError};
+use crate::auth::token::Tokens;
+use crate::clock::SystemClock;
+use crate::config::Settings;
+use crate::data_dir::DataDir;
+use crate::gateway::{self, Gateway};
+use crate::hub::Hub;
+use crate::rest::{Rest, router};
+use crate::services::accounts::{Accounts, Parts, PasswordHashing};
+use crate::services::chats::Chats;
+use crate::services::listings::Listings;
+use crate::telemetry::metrics::HubMetrics;
+
+/// Why a server cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The store does not open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The signing keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyringError),
+}
+
+/// A server, put together and not yet running.
+pub struct App {
+    /// What clients reach.
+    pub public: Router,
+    /// What operators reach.
+    pub operators: Router,
+    /// The edge of sockets.
+    pub gateway: Gateway,
+    /// Health, to be told of a drain.
+    pub admin: Admin,
+    /// What the services offer, for seeding.
+    pub rest: Rest,
+    /// The core.
+    pub hub: Hub,
+    /// The store's outcomes, for the hub.
+    pub outcomes: Outcomes,
+}
+
+impl App {
+    /// Opens the stores of a data directory and puts everything on top of them. Connections end
+    /// when `stop` is cancelled; `tasks` counts them.
+    pub fn build(
+        settings: &Settings,
+        data: &DataDir,
+        for_load_test: bool,
+        stop: CancellationToken,
+        tasks: TaskTracker,
+    ) -> Result<Self, BuildError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let keys = Keyring::open(&data.path().join("keys/access-tokens.json"))?;
+        let store = embedded::open(data.path(), settings.storage.segment_bytes)?;
+        let stores = store.stores;
+        let accounts = Accounts::new(Parts {
+            credentials: stores.credentials,
+            accounts: stores.accounts,
+            sessions: stores.sessions,
+            tokens: Tokens::new(keys),
+            clock: Arc::clone(&clock),
+            hashing: PasswordHashing::new(
+                settings.accounts.hashes_at_once,
+                settings.accounts.hashes_waiting,
+            ),
+        });
+        let users = Arc::new(accounts.clone());
+        let listings = Listings::new(stores.listings, users, Arc::clone(&clock));
+        let metrics = HubMetrics::default();
+        let mut registry = Registry::with_prefix("barterline");
+        metrics.register(&mut registry);
+        let position = stores.inbox.position().position;
+        let hub =
+            Hub::new(Arc::clone(&stores.chat_log), Arc::clone(&clock), position, metrics.clone());
+        let chats = Chats::new(
+            stores.chat_log,
+            stores.inbox,
+            Arc::new(listings.clone()),
+            hub.clone(),
+            Arc::clone(&clock),
+        );
+        let times = gateway::Settings {
+            hello_timeout: Duration::from_millis(settings.socket.hello_timeout_ms),
+            heartbeat: Duration::from_millis(settings.socket.heartbeat_ms),
+        };
+        let gateway =
+            Gateway::new(chats.clone(), accounts.clone(), clock, times, metrics, stop, tasks);
+        let rest = Rest { accounts, listings, chats };
+        let socket = Router::new()
+            .route("/v1/socket", any(gateway::accept::upgrade))
+            .with_state(gateway.clone());
+        let admin = Admin::new(store.log, registry);
+        let mut operators = admin.clone().routes();
+        if for_load_test {
+            operators = operators.merge(load_test::routes(rest.clone()));
+        }
+        Ok(Self {
+            public: router::routes(rest.clone()).merge(socket),
+            operators,
+            gateway,
+            admin,
+            rest,
+            hub,
+            outcomes: store.outcomes,
+        })
+    }
+}

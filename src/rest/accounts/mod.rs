@@ -1,0 +1,33 @@
+//! `/v1/accounts`
+
+pub mod read;
+pub mod register;
+
+use barterline_domain::account::AccountRole;
+use barterline_domain::clock::Timestamp;
+use barterline_domain::ids::UserId;
+use serde::Serialize;
+
+/// An account as its owner sees it.
+#[derive(Serialize)]
+pub struct OwnAccount {
+    id: UserId,
+    name: String,
+    roles: Vec<AccountRole>,
+    created_at: Timestamp,
+}
+
+impl From<barterline_storage::accounts::Account> for OwnAccount {
+    fn from(account: barterline_storage::accounts::Account) -> Self {
+        let name = account.name.as_str().to_owned();
+        Self { id: account.id, name, roles: account.roles, created_at: account.created_at }
+    }
+}
+
+/// An account as anybody sees it.
+#[derive(Serialize)]
+pub struct PublicAccount {
+    id: UserId,
+    name: String,
+    created_at: Timestamp,
+}

@@ -1,0 +1,6 @@
+//! `/v1/chats`. Rows and events have the shape they have on sockets.
+
+pub mod events;
+pub mod list;
+pub mod open;
+pub mod read;

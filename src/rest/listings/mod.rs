@@ -1,0 +1,74 @@
+//! `/v1/listings`
+
+pub mod create;
+pub mod edit;
+pub mod list_by_seller;
+pub mod read;
+
+use axum::Json;
+use axum::http::header::ETAG;
+use axum::response::{IntoResponse, Response};
+use barterline_domain::clock::Timestamp;
+use barterline_domain::ids::{ListingId, UserId};
+use barterline_domain::listing::{Listing, ListingStatus};
+use barterline_domain::money::{AmountTooLarge, Currency, Money};
+use serde::{Deserialize, Serialize};
+
+use crate::rest::problem::Problem;
+
+/// A price as clients write it.
+#[derive(Deserialize)]
+pub struct Price {
+    minor: u64,
+    currency: String,
+}
+
+impl TryFrom<Price> for Money {
+    type Error = Problem;
+
+    fn try_from(price: Price) -> Result<Self, Problem> {
+        let refuse = |detail: String| {
+            let status = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
+            Problem::new(status, "listing.price_invalid", detail)
+        };
+        let currency =
+            Currency::parse(&price.currency).map_err(|error| refuse(error.to_string()))?;
+        Money::new(price.minor, currency).map_err(|error: AmountTooLarge| refuse(error.to_string()))
+    }
+}
+
+/// A listing as anybody sees it.
+#[derive(Serialize)]
+pub struct ListingView {
+    id: ListingId,
+    seller: UserId,
+    title: String,
+    description: String,
+    price: Money,
+    status: ListingStatus,
+    version: u64,
+    created_at: Timestamp,
+    changed_at: Timestamp,
+}
+
+impl From<Listing> for ListingView {
+    fn from(listing: Listing) -> Self {
+        Self {
+            id: listing.id,
+            seller: listing.seller,
+            title: listing.text.title().to_owned(),
+            description: listing.text.description().to_owned(),
+            price: listing.price,
+            status: listing.status,
+            version: listing.version,
+            created_at: listing.created_at,
+            changed_at: listing.changed_at,
+        }
+    }
+}
+
+/// A listing with its version as entity tag.
+fn tagged(listing: Listing) -> Response {
+    let tag = format!("\"v{}\"", listing.version);
+    ([(ETAG, tag)], Json(ListingView::from(listing))).into_response()
+}

@@ -1,0 +1,34 @@
+//! `POST /v1/sessions`: logs in.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use barterline_domain::account::{Email, Password};
+use serde::Deserialize;
+
+use super::Tokens;
+use crate::rest::Rest;
+use crate::rest::extract::Body;
+use crate::rest::problem::Problem;
+use crate::services::accounts::LogInError;
+
+/// The request.
+#[derive(Deserialize)]
+pub struct Request {
+    email: String,
+    password: String,
+}
+
+/// Answers 201 with the tokens.
+pub async fn handle(
+    State(rest): State<Rest>,
+    Body(request): Body<Request>,
+) -> Result<(StatusCode, Json<Tokens>), Problem> {
+    // What cannot be an address or a password is nobody's.
+    let parsed = (Email::parse(&request.email), Password::parse(request.password));
+    let (Ok(email), Ok(password)) = parsed else {
+        return Err(LogInError::Failed.into());
+    };
+    let log_in = rest.accounts.log_in(&email, password).await?;
+    Ok((StatusCode::CREATED, Json(log_in.into())))
+}

@@ -1,0 +1,17 @@
+//! `DELETE /v1/sessions/current`: logs out.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use crate::rest::Rest;
+use crate::rest::extract::Caller;
+use crate::rest::problem::Problem;
+
+/// Ends the caller's session and its sockets.
+pub async fn handle(
+    State(rest): State<Rest>,
+    Caller(caller): Caller,
+) -> Result<StatusCode, Problem> {
+    rest.accounts.log_out(&caller).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,24 @@
+//! `POST /v1/sessions/refresh`: new tokens for an old refresh token, which ends.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+
+use super::Tokens;
+use crate::rest::Rest;
+use crate::rest::extract::Body;
+use crate::rest::problem::Problem;
+
+/// The request.
+#[derive(Deserialize)]
+pub struct Request {
+    refresh_token: String,
+}
+
+/// Answers with the tokens.
+pub async fn handle(
+    State(rest): State<Rest>,
+    Body(request): Body<Request>,
+) -> Result<Json<Tokens>, Problem> {
+    Ok(Json(rest.accounts.refresh(&request.refresh_token).await?.into()))
+}

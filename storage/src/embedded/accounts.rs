@@ -1,0 +1,29 @@
+//! Accounts by id.
+
+use async_trait::async_trait;
+use barterline_domain::ids::UserId;
+use redb::TableDefinition;
+
+use super::engine::Engine;
+use super::table::{Rows, find, put};
+use crate::accounts::{Account, Accounts};
+use crate::error::StoreError;
+
+const ACCOUNTS: Rows = TableDefinition::new("accounts");
+
+/// Accounts by id.
+pub struct EmbeddedAccounts(pub Engine);
+
+#[async_trait]
+impl Accounts for EmbeddedAccounts {
+    async fn insert(&self, accounts: Vec<Account>) -> Result<(), StoreError> {
+        let insert = move |write: &redb::WriteTransaction| {
+            accounts.iter().try_for_each(|row| put(write, ACCOUNTS, row.id.as_bytes(), row))
+        };
+        self.0.write(insert).await
+    }
+
+    async fn find(&self, user: UserId) -> Result<Option<Account>, StoreError> {
+        self.0.read(|read| find(read, ACCOUNTS, user.as_bytes()))
+    }
+}

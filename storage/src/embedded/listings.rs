@@ -1,0 +1,80 @@
+//! Listings by id, and by seller.
+
+use async_trait::async_trait;
+use barterline_domain::ids::{ListingId, UserId};
+use barterline_domain::listing::Listing;
+use redb::TableDefinition;
+
+use super::engine::{Engine, failed, table};
+use super::table::{Rows, find, find_in, put};
+use crate::error::StoreError;
+use crate::listings::{Listings, Replaced};
+
+const LISTINGS: Rows = TableDefinition::new("listings");
+const BY_SELLER: TableDefinition<'static, &[u8; 32], ()> =
+    TableDefinition::new("listings_by_seller");
+
+/// Listings by id, and by seller.
+pub struct EmbeddedListings(pub Engine);
+
+fn by_seller(seller: UserId, listing: [u8; 16]) -> [u8; 32] {
+    let mut key = [0; 32];
+    key[..16].copy_from_slice(seller.as_bytes());
+    key[16..].copy_from_slice(&listing);
+    key
+}
+
+#[async_trait]
+impl Listings for EmbeddedListings {
+    async fn insert(&self, listing: Listing) -> Result<(), StoreError> {
+        let insert = move |write: &redb::WriteTransaction| {
+            put(write, LISTINGS, listing.id.as_bytes(), &listing)?;
+            let mut index = write.open_table(BY_SELLER).map_err(failed)?;
+            let key = by_seller(listing.seller, *listing.id.as_bytes());
+            index.insert(&key, ()).map_err(failed)?;
+            Ok(())
+        };
+        self.0.write(insert).await
+    }
+
+    async fn find(&self, listing: ListingId) -> Result<Option<Listing>, StoreError> {
+        self.0.read(|read| find(read, LISTINGS, listing.as_bytes()))
+    }
+
+    async fn replace(&self, listing: Listing) -> Result<Replaced, StoreError> {
+        let replace = move |write: &redb::WriteTransaction| {
+            let key = listing.id.as_bytes();
+            match find_in::<Listing>(write, LISTINGS, key)? {
+                None => Ok(Replaced::Missing),
+                Some(stored) if stored.version + 1 != listing.version => {
+                    Ok(Replaced::VersionChanged)
+                }
+                Some(_) => put(write, LISTINGS, key, &listing).map(|()| Replaced::Yes),
+            }
+        };
+        self.0.write(replace).await
+    }
+
+    async fn list_by_seller(
+        &self,
+        seller: UserId,
+        before: Option<ListingId>,
+        limit: usize,
+    ) -> Result<Vec<Listing>, StoreError> {
+        self.0.read(|read| {
+            let Some(index) = table(read, BY_SELLER)? else {
+                return Ok(Vec::new());
+            };
+            let from = by_seller(seller, [0; 16]);
+            // Ids of listings are times with random bits: none is all ones.
+            let to = by_seller(seller, before.map_or([0xff; 16], |before| *before.as_bytes()));
+            let range = index.range::<&[u8; 32]>(&from..&to).map_err(failed)?;
+            let mut listings = Vec::new();
+            for row in range.rev().take(limit) {
+                let (key, _) = row.map_err(failed)?;
+                listings.extend(find::<Listing>(read, LISTINGS, &key.value()[16..])?);
+            }
+            Ok(listings)
+        })
+    }
+}

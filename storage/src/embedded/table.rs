@@ -1,0 +1,55 @@
+//! Rows by their keys: what every aggregate in a database file does alike.
+
+use redb::{ReadTransaction, ReadableTable, TableDefinition, TableHandle, WriteTransaction};
+
+use super::engine::{failed, table};
+use crate::error::StoreError;
+use crate::record::rows::Row;
+
+/// A table of rows.
+pub type Rows = TableDefinition<'static, &'static [u8], &'static [u8]>;
+
+/// Reads the row of `key`.
+pub fn find<R: Row>(
+    read: &ReadTransaction,
+    rows: Rows,
+    key: &[u8],
+) -> Result<Option<R>, StoreError> {
+    let Some(table) = table(read, rows)? else {
+        return Ok(None);
+    };
+    let value = table.get(key).map_err(failed)?;
+    value.map(|value| decode(rows, key, value.value())).transpose()
+}
+
+/// Reads the row of `key` inside a write.
+pub fn find_in<R: Row>(
+    write: &WriteTransaction,
+    rows: Rows,
+    key: &[u8],
+) -> Result<Option<R>, StoreError> {
+    let table = write.open_table(rows).map_err(failed)?;
+    let value = table.get(key).map_err(failed)?;
+    value.map(|value| decode(rows, key, value.value())).transpose()
+}
+
+/// Writes the row of `key`.
+pub fn put<R: Row>(
+    write: &WriteTransaction,
+    rows: Rows,
+    key: &[u8],
+    row: &R,
+) -> Result<(), StoreError> {
+    let mut table = write.open_table(rows).map_err(failed)?;
+    table.insert(key, row.to_bytes().as_slice()).map_err(failed)?;
+    Ok(())
+}
+
+/// Reads a row's bytes.
+pub fn decode<R: Row>(rows: Rows, key: &[u8], bytes: &[u8]) -> Result<R, StoreError> {
+    R::from_bytes(bytes).map_err(|_| {
+        let key = u128::from_be_bytes(key.first_chunk().copied().unwrap_or_default());
+        let table = rows.name();
+        StoreError::corrupt("database", format!("table {table}, key {key:032x}…"))
+    })
+}

@@ -1,0 +1,124 @@
+//! Rows of the database: a version byte, then the fields as a `MessagePack` array.
+
+use barterline_domain::account::{AccountRole, DisplayName, Email};
+use barterline_domain::clock::Timestamp;
+use barterline_domain::ids::{ListingId, SessionId, UserId};
+use barterline_domain::listing::{Listing, ListingStatus, ListingText};
+use barterline_domain::money::Money;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::bytes::Malformed;
+use crate::accounts::Account;
+use crate::credentials::Credential;
+use crate::sessions::Session;
+
+const VERSION: u8 = 1;
+
+/// A value that is stored as one row.
+pub trait Row: Sized {
+    /// Its bytes.
+    fn to_bytes(&self) -> Vec<u8>;
+
+    /// Reads its bytes.
+    fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed>;
+}
+
+fn put<T: Serialize>(fields: &T) -> Vec<u8> {
+    let mut out = vec![VERSION];
+    rmp_serde::encode::write(&mut out, fields).expect("rows have no value that fails");
+    out
+}
+
+fn get<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Malformed> {
+    match bytes.split_first() {
+        Some((&VERSION, fields)) => rmp_serde::from_slice(fields).map_err(|_| Malformed),
+        _ => Err(Malformed),
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct CredentialV1(UserId, Email, String);
+
+impl Row for Credential {
+    fn to_bytes(&self) -> Vec<u8> {
+        put(&CredentialV1(self.user, self.email.clone(), self.password_hash.clone()))
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
+        let CredentialV1(user, email, password_hash) = get(bytes)?;
+        Ok(Self { user, email, password_hash })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct AccountV1(UserId, DisplayName, Vec<AccountRole>, Timestamp);
+
+impl Row for Account {
+    fn to_bytes(&self) -> Vec<u8> {
+        put(&AccountV1(self.id, self.name.clone(), self.roles.clone(), self.created_at))
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
+        let AccountV1(id, name, roles, created_at) = get(bytes)?;
+        Ok(Self { id, name, roles, created_at })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct SessionV1(SessionId, UserId, [u8; 32], Timestamp, Timestamp, bool);
+
+impl Row for Session {
+    fn to_bytes(&self) -> Vec<u8> {
+        let Self { id, user, refresh_hash, created_at, expires_at, revoked } = *self;
+        put(&SessionV1(id, user, refresh_hash, created_at, expires_at, revoked))
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
+        let SessionV1(id, user, refresh_hash, created_at, expires_at, revoked) = get(bytes)?;
+        Ok(Self { id, user, refresh_hash, created_at, expires_at, revoked })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct ListingV1 {
+    id: ListingId,
+    seller: UserId,
+    title: String,
+    description: String,
+    price: Money,
+    status: ListingStatus,
+    version: u64,
+    created_at: Timestamp,
+    changed_at: Timestamp,
+}
+
+impl Row for Listing {
+    fn to_bytes(&self) -> Vec<u8> {
+        put(&ListingV1 {
+            id: self.id,
+            seller: self.seller,
+            title: self.text.title().to_owned(),
+            description: self.text.description().to_owned(),
+            price: self.price,
+            status: self.status,
+            version: self.version,
+            created_at: self.created_at,
+            changed_at: self.changed_at,
+        })
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
+        let row: ListingV1 = get(bytes)?;
+        Ok(Self {
+            id: row.id,
+            seller: row.seller,
+            text: ListingText::parse(&row.title, row.description).map_err(|_| Malformed)?,
+            price: row.price,
+            status: row.status,
+            version: row.version,
+            created_at: row.created_at,
+            changed_at: row.changed_at,
+        })
+    }
+}
