@@ -148,9 +148,10 @@ function contiguous(client) {
 /** Pages up to a head, as after `behind`, and waits for what is pushed. */
 async function catchUp(client, head) {
   while (contiguous(client) < head) {
-    const [, , page] = await client.ask("pull", { chat, after: contiguous(client) });
+    const after = contiguous(client);
+    const [, , page] = await client.ask("pull", { chat, after });
     if (page.events.length === 0) {
-      await client.hear((kind, _, { seq }) => seq === contiguous(client) + 1, "the next number");
+      await client.hear((kind, _, { seq }) => seq === after + 1, `number ${after + 1}`);
     }
   }
 }

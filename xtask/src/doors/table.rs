@@ -19,7 +19,8 @@ pub const PARTS: &[Part] = &[
         name: "load_test",
         may_use: &["auth", "config", "hub", "readiness", "services", "telemetry"],
     },
-    Part { name: "demo", may_use: &["services"] },
+    // Seeds as an edge would, with what the edge of HTTP was given.
+    Part { name: "demo", may_use: &["rest", "services"] },
     Part { name: "data_dir", may_use: &[] },
     Part { name: "readiness", may_use: &[] },
     // Accepts connections and hands them to a service it is given; knows no edge by name.
@@ -74,7 +75,8 @@ pub struct Key {
 pub const KEYS: &[Key] = &[
     Key {
         word: "barterline_storage::embedded",
-        held_by: &["app", "main.rs"],
+        // The admin listener asks the log for its measurements.
+        held_by: &["app", "main.rs", "admin"],
         because: "the composition root alone names concrete backends",
     },
     Key {
