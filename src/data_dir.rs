@@ -73,18 +73,12 @@ impl DataDir {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(DataDirError::InUse {
-                    dir: dir(),
-                    pid: pid_in(&mut lock),
-                });
+                return Err(DataDirError::InUse { dir: dir(), pid: pid_in(&mut lock) });
             }
             Err(TryLockError::Error(source)) => return Err(not_writable(source)),
         }
         write_pid(&mut lock).map_err(not_writable)?;
-        Ok(Self {
-            path: path.to_owned(),
-            _lock: lock,
-        })
+        Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
     /// The directory.
@@ -101,11 +95,8 @@ impl DataDir {
                 // Left behind by a crash, or not there.
                 _ => {}
             }
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&temporary)?;
+            let mut file =
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
             file.write_all(token.as_bytes())?;
             fs::rename(&temporary, self.path.join(ADMIN_TOKEN_FILE))
         };

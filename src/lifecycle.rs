@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
-use serde_json::json;
 use rustix::process::Signal;
+use serde_json::json;
 use tokio::signal::unix::{self, SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;

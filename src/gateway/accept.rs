@@ -83,12 +83,7 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     values.flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
 }
 
-async fn run(
-    gateway: Gateway,
-    on_upgrade: OnUpgrade,
-    encoding: Encoding,
-    _place: Option<Place>,
-) {
+async fn run(gateway: Gateway, on_upgrade: OnUpgrade, encoding: Encoding, _place: Option<Place>) {
     // The peer may be gone before the answer is out; there is nobody to tell.
     let Ok(upgraded) = on_upgrade.await else {
         return;

@@ -164,11 +164,11 @@ impl Hub {
                         hub.step(&chat, Input::Loaded(snapshot));
                     });
                 }
-                Effect::Search { after, before, author, id } => {
+                Effect::Search { number, after, before, author, id } => {
                     let (hub, chat) = (self.clone(), Arc::clone(chat));
                     tokio::spawn(async move {
-                        let found = hub.search(&chat, after, before, author, id).await;
-                        hub.step(&chat, Input::Searched(found));
+                        let result = hub.search(&chat, after, before, author, id).await;
+                        hub.step(&chat, Input::Searched { number, result });
                     });
                 }
             }

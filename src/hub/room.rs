@@ -90,6 +90,8 @@ pub enum Effect {
     Load,
     /// Look for an event above `after` and below `before`; come back with [`Input::Searched`].
     Search {
+        /// To be given back.
+        number: u64,
         /// Below the first event to look at.
         after: Seq,
         /// Above the last event to look at.
@@ -109,7 +111,12 @@ pub enum Input {
     /// The store was read; `None` when it could not be.
     Loaded(Option<Snapshot>),
     /// The log was searched; `Err` when it could not be.
-    Searched(Result<Option<Found>, ()>),
+    Searched {
+        /// Which search it was.
+        number: u64,
+        /// What it found.
+        result: Result<Option<Found>, ()>,
+    },
     /// The oldest events on their way are durable.
     Appended(Vec<Entry>),
     /// Another node was faster, or nobody knows: these start again from the store.
@@ -146,8 +153,9 @@ enum Phase {
     Unknown,
     /// Waits for a snapshot.
     Loading,
-    /// Waits for a search on behalf of the first queued command, up to below this number.
+    /// Waits for this search on behalf of the first queued command, up to below `before`.
     Searching {
+        number: u64,
         before: Seq,
     },
     Ready,
@@ -181,6 +189,8 @@ pub struct Room {
     queue: VecDeque<Command>,
     /// Whether an append may be started before the outcome of the last is known.
     pipelines: bool,
+    /// Searches asked for so far.
+    searches: u64,
     last_active: Timestamp,
 }
 
@@ -197,6 +207,7 @@ impl Room {
             waiting: Vec::new(),
             queue: VecDeque::new(),
             pipelines,
+            searches: 0,
             last_active: now,
         }
     }
@@ -225,7 +236,7 @@ impl Room {
         match input {
             Input::Send(command) => self.send(command, effects),
             Input::Loaded(snapshot) => self.loaded(snapshot, effects),
-            Input::Searched(result) => self.searched(result, effects),
+            Input::Searched { number, result } => self.searched(number, result, effects),
             Input::Appended(entries) => self.appended(entries, effects),
             Input::Overtaken(events) => self.overtaken(events, effects),
             Input::Failed(events) => self.failed(&events, effects),
@@ -313,9 +324,11 @@ impl Room {
             self.number(command, effects);
         } else {
             let before = self.ring.oldest().unwrap_or(self.head.next());
-            self.phase = Phase::Searching { before };
+            self.searches += 1;
+            let number = self.searches;
+            self.phase = Phase::Searching { number, before };
             self.queue.push_front(command);
-            effects.push(Effect::Search { after: base, before, author, id });
+            effects.push(Effect::Search { number, after: base, before, author, id });
         }
     }
 
@@ -357,10 +370,16 @@ impl Room {
         effects.push(Effect::Append { expected_head, events: std::mem::take(&mut self.waiting) });
     }
 
-    fn searched(&mut self, result: Result<Option<Found>, ()>, effects: &mut Vec<Effect>) {
-        let Phase::Searching { before } = self.phase else {
+    fn searched(
+        &mut self,
+        number: u64,
+        result: Result<Option<Found>, ()>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let before = match self.phase {
+            Phase::Searching { number: awaited, before } if awaited == number => before,
             // The room was set back meanwhile; the command is decided anew.
-            return;
+            _ => return,
         };
         self.phase = Phase::Ready;
         let Some(mut command) = self.queue.pop_front() else {
@@ -434,3 +453,6 @@ enum Known {
 fn refuse(command: &Command, refusal: Refusal) -> Effect {
     Effect::Refuse { author: command.author, id: command.id, refusal }
 }
+
+#[cfg(test)]
+mod tests;

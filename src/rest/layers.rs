@@ -31,10 +31,7 @@ pub async fn measure(State(http): State<HttpMetrics>, request: Request, next: Ne
 fn method(request: &Request) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS"];
     let method = request.method().as_str();
-    KNOWN
-        .into_iter()
-        .find(|known| *known == method)
-        .unwrap_or("other")
+    KNOWN.into_iter().find(|known| *known == method).unwrap_or("other")
 }
 
 /// Ends a request that takes too long. What it began may still happen.

@@ -356,7 +356,8 @@ mod tests {
     fn every_code_stands_in_the_document_with_its_status() {
         let document = include_str!("../../docs/errors.md");
         for code in all() {
-            let row = document.lines().find(|line| line.starts_with(&format!("| `{}` |", code.name())));
+            let row =
+                document.lines().find(|line| line.starts_with(&format!("| `{}` |", code.name())));
             let row = row.unwrap_or_else(|| panic!("{} is not in docs/errors.md", code.name()));
             let on_sockets_only = code == Code::Shared(ErrorCode::UnknownKind);
             let status = format!("| {} |", code.status().as_u16());

@@ -82,16 +82,9 @@ impl HttpMetrics {
     /// A request was answered.
     pub fn answered(&self, route: &str, method: &str, status: u16, took_us: u64) {
         let (route, method) = (route.to_owned(), method.to_owned());
-        let labels = RouteLabels {
-            route: route.clone(),
-            method: method.clone(),
-        };
+        let labels = RouteLabels { route: route.clone(), method: method.clone() };
         self.time_us.get_or_create(&labels).inc_by(took_us);
-        let labels = HttpLabels {
-            route,
-            method,
-            status,
-        };
+        let labels = HttpLabels { route, method, status };
         self.requests.get_or_create(&labels).inc();
     }
 }

@@ -62,11 +62,6 @@ impl Collector for Process {
         }
         let cpu = ConstCounter::new(usage.cpu_us);
         let help = "Microseconds of processor time, user and system";
-        cpu.encode(encoder.encode_descriptor(
-            "process_cpu_us",
-            help,
-            None,
-            cpu.metric_type(),
-        )?)
+        cpu.encode(encoder.encode_descriptor("process_cpu_us", help, None, cpu.metric_type())?)
     }
 }

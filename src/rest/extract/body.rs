@@ -38,15 +38,9 @@ async fn read(body: body::Body, limits: Limits) -> Result<Bytes, Problem> {
         return Err(too_large());
     }
     let reading = body::to_bytes(body, limits.body_bytes_max);
-    let read = tokio::time::timeout(limits.timeout, reading)
-        .await
-        .map_err(|_| Code::Timeout)?;
+    let read = tokio::time::timeout(limits.timeout, reading).await.map_err(|_| Code::Timeout)?;
     read.map_err(|error| {
-        if is_length_limit(&error) {
-            too_large()
-        } else {
-            Problem::invalid("the body ended early")
-        }
+        if is_length_limit(&error) { too_large() } else { Problem::invalid("the body ended early") }
     })
 }
 

@@ -4,12 +4,12 @@ pub mod log_in;
 pub mod log_out;
 pub mod refresh;
 
-use barterline_domain::clock::Timestamp;
-use barterline_domain::ids::{SessionId, UserId};
 use axum::Json;
 use axum::http::HeaderValue;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
+use barterline_domain::clock::Timestamp;
+use barterline_domain::ids::{SessionId, UserId};
 use serde::Serialize;
 
 use crate::services::accounts::LogIn;
