@@ -223,15 +223,15 @@ impl Accounts {
     /// comes a second time was stolen or is in a thief's hands now: its session ends.
     pub async fn refresh(&self, refresh_token: &str) -> Result<LogIn, RefreshError> {
         let (session, old) = parse_refresh_token(refresh_token).ok_or(RefreshError::Invalid)?;
+        // What can fail is read first: after the rotation the old token is worth nothing.
+        let found = self.0.sessions.find(session).await?.ok_or(RefreshError::Invalid)?;
+        let account = self.0.accounts.find(found.user).await?.ok_or(RefreshError::Invalid)?;
         let now = self.0.clock.now();
         let (secret, new) = fresh_secret();
         let expires_at = now.plus(REFRESH_LIFETIME);
         let rotation = self.0.sessions.rotate(session, hash_of(&old), new, now, expires_at).await?;
         match rotation {
-            Rotation::Rotated(row) => {
-                let account = self.0.accounts.find(row.user).await?.ok_or(RefreshError::Invalid)?;
-                Ok(self.log_in_of(&row, &account.roles, &secret, now))
-            }
+            Rotation::Rotated(row) => Ok(self.log_in_of(&row, &account.roles, &secret, now)),
             Rotation::Reused(row) => {
                 tracing::warn!(session = %row.id, "a used refresh token came again: session ended");
                 self.tell_revoked(row.user, row.id);
@@ -342,3 +342,6 @@ fn parse_refresh_token(token: &str) -> Option<(SessionId, [u8; 32])> {
     let (session, secret) = bytes.split_first_chunk::<16>()?;
     (token.len() == 64).then_some((SessionId::from_bytes(*session), secret.try_into().ok()?))
 }
+
+#[cfg(test)]
+mod tests;

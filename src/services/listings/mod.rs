@@ -131,7 +131,13 @@ impl Listings {
             if edit.if_version.is_some_and(|version| version != current) {
                 return Err(ListingError::VersionChanged { current });
             }
-            let edited = self.edited(&stored, edit)?;
+            let mut edited = Self::edited(&stored, edit)?;
+            // A repeat of an edit that took place makes no new version.
+            if edited == stored {
+                return Ok(stored);
+            }
+            edited.version = stored.version + 1;
+            edited.changed_at = self.clock.now();
             match self.store.replace(edited.clone()).await? {
                 Replaced::Yes => return Ok(edited),
                 Replaced::Missing => return Err(ListingError::NotFound),
@@ -141,15 +147,14 @@ impl Listings {
         Err(ListingError::VersionChanged { current })
     }
 
-    fn edited(&self, stored: &Listing, edit: &Edit) -> Result<Listing, InvalidListing> {
+    /// What the edit makes of a listing, before it is counted.
+    fn edited(stored: &Listing, edit: &Edit) -> Result<Listing, InvalidListing> {
         let title = edit.title.as_deref().unwrap_or(stored.text.title());
         let description = edit.description.as_deref().unwrap_or(stored.text.description());
         Ok(Listing {
             text: ListingText::parse(title, description.to_owned())?,
             price: edit.price.unwrap_or(stored.price),
             status: edit.status.map_or(Ok(stored.status), |to| stored.status.to(to))?,
-            version: stored.version + 1,
-            changed_at: self.clock.now(),
             ..stored.clone()
         })
     }
@@ -167,3 +172,6 @@ impl Listings {
         self.store.list_by_seller(seller, before, limit).await.map(Some)
     }
 }
+
+#[cfg(test)]
+mod tests;
