@@ -9,9 +9,9 @@ use barterline_domain::listing::{InvalidListing, Listing, ListingStatus, Listing
 use barterline_domain::money::Money;
 use barterline_storage::error::StoreError;
 use barterline_storage::listings::{Listings as ListingStore, Replaced};
-use uuid::Uuid;
 
 use super::accounts::UserDirectory;
+use crate::ids::Ids;
 
 /// Tries of an edit that names no version, against others at the same time.
 const EDIT_TRIES_MAX: usize = 5;
@@ -22,6 +22,7 @@ pub struct Listings {
     store: Arc<dyn ListingStore>,
     users: Arc<dyn UserDirectory>,
     clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
 }
 
 /// What a seller changes; what is absent stays.
@@ -82,8 +83,9 @@ impl Listings {
         store: Arc<dyn ListingStore>,
         users: Arc<dyn UserDirectory>,
         clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
     ) -> Self {
-        Self { store, users, clock }
+        Self { store, users, clock, ids }
     }
 
     /// Puts something up for sale.
@@ -96,7 +98,7 @@ impl Listings {
         let now = self.clock.now();
         let listing = Listing {
             // Ordered by time, so that a seller's newest come first.
-            id: ListingId::from_bytes(*Uuid::now_v7().as_bytes()),
+            id: ListingId::from_bytes(self.ids.ordered(now)),
             seller,
             text,
             price,

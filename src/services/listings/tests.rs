@@ -9,6 +9,7 @@ use barterline_storage::embedded::listings::EmbeddedListings;
 use tempfile::TempDir;
 
 use super::*;
+use crate::ids::SystemIds;
 
 const SELLER: UserId = UserId::from_bytes([1; 16]);
 const STRANGER: UserId = UserId::from_bytes([2; 16]);
@@ -84,7 +85,8 @@ fn contended(times: usize) -> World {
     let store = Arc::new(EmbeddedListings(engine));
     let store = Arc::new(Contended { store, times: times.into() });
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000_000)));
-    let listings = Listings::new(store, Arc::new(Directory), Arc::clone(&clock) as Arc<dyn Clock>);
+    let now = Arc::clone(&clock) as Arc<dyn Clock>;
+    let listings = Listings::new(store, Arc::new(Directory), now, Arc::new(SystemIds));
     World { listings, clock, _dir: dir }
 }
 
@@ -203,8 +205,9 @@ async fn a_sellers_listings_are_pages_of_their_own() {
     let mut created = Vec::new();
     for title in ["one", "two", "three"] {
         created.push(world.listing(title).await);
+        world.clock.advance(Duration::from_millis(1));
     }
-    created.sort_by_key(|listing| std::cmp::Reverse(listing.id));
+    created.reverse();
     let page = async |before, limit| {
         world.listings.list_by_seller(SELLER, before, limit).await.expect("a page")
     };
