@@ -20,6 +20,7 @@ use crate::config::Settings;
 use crate::data_dir::DataDir;
 use crate::gateway::{self, Gateway};
 use crate::hub::Hub;
+use crate::ids::{Ids, SystemIds};
 use crate::rest::{Limits, Rest, router};
 use crate::services::accounts::{Accounts, Parts, PasswordHashing};
 use crate::services::chats::Chats;
@@ -63,6 +64,7 @@ impl App {
         tasks: TaskTracker,
     ) -> Result<Self, BuildError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let ids: Arc<dyn Ids> = Arc::new(SystemIds);
         let keys = Keyring::open(&data.path().join("keys/access-tokens.json"))?;
         let store = embedded::open(data.path(), settings.storage.segment_bytes)?;
         let stores = store.stores;
@@ -72,13 +74,14 @@ impl App {
             sessions: stores.sessions,
             tokens: Tokens::new(keys),
             clock: Arc::clone(&clock),
+            ids: Arc::clone(&ids),
             hashing: PasswordHashing::new(
                 settings.accounts.hashes_at_once,
                 settings.accounts.hashes_waiting,
             ),
         });
         let users = Arc::new(accounts.clone());
-        let listings = Listings::new(stores.listings, users, Arc::clone(&clock));
+        let listings = Listings::new(stores.listings, users, Arc::clone(&clock), ids);
         let metrics = HubMetrics::default();
         let http_metrics = HttpMetrics::default();
         admin.register(|registry| {

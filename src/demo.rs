@@ -10,6 +10,7 @@ use barterline_domain::money::{Currency, Money};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::ids::{Ids as _, SystemIds};
 use crate::rest::Rest;
 use crate::services::accounts::Registration;
 
@@ -43,7 +44,7 @@ pub async fn seed(rest: &Rest, data: &Path) -> anyhow::Result<()> {
 }
 
 async fn register(rest: &Rest, email: &str, name: &str) -> anyhow::Result<UserId> {
-    let password = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 12]>());
+    let password = URL_SAFE_NO_PAD.encode(&SystemIds.secret()[..12]);
     let registration = Registration {
         email: Email::parse(email)?,
         password: Password::parse(password.clone())?,

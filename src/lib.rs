@@ -20,4 +20,5 @@ pub mod auth;
 pub mod hub;
 
 pub mod clock;
+pub mod ids;
 pub mod telemetry;

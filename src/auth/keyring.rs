@@ -33,6 +33,14 @@ pub enum KeyringError {
         /// Its mode.
         mode: u32,
     },
+    /// Others can put a file of their own there.
+    #[error("{path} can be written by others (mode {mode:o}): run chmod 700 {path}")]
+    Directory {
+        /// Which directory.
+        path: String,
+        /// Its mode.
+        mode: u32,
+    },
     /// The file does not hold keys.
     #[error("{path} does not hold signing keys: {reason}")]
     Invalid {
@@ -83,6 +91,11 @@ impl Keyring {
         Self { keys: vec![fresh_key()] }
     }
 
+    #[cfg(test)]
+    pub(super) fn of(keys: Vec<Key>) -> Self {
+        Self { keys }
+    }
+
     /// Puts a new key in front; tokens of the earlier ones stay good until they end.
     pub fn rotate(&mut self) {
         self.keys.insert(0, fresh_key());
@@ -121,15 +134,26 @@ impl Keyring {
             let mut file = options.open(&unfinished)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
-            fs::rename(&unfinished, path)
+            fs::rename(&unfinished, path)?;
+            // The name of a key is as durable as the tokens it signs.
+            match path.parent() {
+                Some(dir) => fs::File::open(dir)?.sync_all(),
+                None => Ok(()),
+            }
         };
         write().map_err(|source| io(path, source))
     }
 
     fn read(path: &Path, text: &str) -> Result<Self, KeyringError> {
         let place = || path.display().to_string();
-        let mode =
-            fs::metadata(path).map_err(|error| io(path, error))?.permissions().mode() & 0o777;
+        if let Some(dir) = path.parent() {
+            let mode = mode_of(dir)?;
+            if mode & 0o022 != 0 {
+                let path = dir.display().to_string();
+                return Err(KeyringError::Directory { path, mode });
+            }
+        }
+        let mode = mode_of(path)?;
         if mode & 0o077 != 0 {
             return Err(KeyringError::Permissions { path: place(), mode });
         }
@@ -156,12 +180,31 @@ impl Keyring {
     }
 }
 
-/// Keys that somebody typed rather than drew: fewer than eight different bytes in the seed.
+/// Seeds that are printed somewhere: the vectors of PASETO v4 and of RFC 8032, section 7.1.
+const PUBLISHED_SEEDS: &[&str] = &[
+    "tMv7Q99M4hByfZU-SnEzB_oZu32fhQQUONnhG5QqN3Q",
+    "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+    "TM0Imyj_ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U-4pvs",
+    "xaqN9D-fg3vtt0QvMdy3sWbThTUHbwlLhc46LgtEWPc",
+];
+
+/// Keys that somebody typed or copied rather than drew: published ones, bytes that count up, or
+/// fewer than eight different bytes in the seed.
 fn is_sample(secret: &[u8]) -> bool {
+    let seed = secret.get(..32).unwrap_or(secret);
+    let counts = seed.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1));
+    if counts || PUBLISHED_SEEDS.contains(&URL_SAFE_NO_PAD.encode(seed).as_str()) {
+        return true;
+    }
     let mut seed: Vec<u8> = secret.iter().take(32).copied().collect();
     seed.sort_unstable();
     seed.dedup();
     seed.len() < 8
+}
+
+fn mode_of(path: &Path) -> Result<u32, KeyringError> {
+    let metadata = fs::metadata(path).map_err(|error| io(path, error))?;
+    Ok(metadata.permissions().mode() & 0o777)
 }
 
 fn fresh_key() -> Key {
@@ -190,6 +233,42 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("chmod");
         let error = Keyring::open(&path).err().expect("a refusal").to_string();
         assert!(error.contains("chmod 600"), "{error}");
+    }
+
+    #[test]
+    fn a_directory_that_others_write_to_is_refused() {
+        let dir = TempDir::new().expect("a directory");
+        let path = dir.path().join("keys/access-tokens.json");
+        Keyring::open(&path).expect("keys");
+        let mode = fs::Permissions::from_mode(0o777);
+        fs::set_permissions(dir.path().join("keys"), mode).expect("chmod");
+        let error = Keyring::open(&path).err().expect("a refusal").to_string();
+        assert!(error.contains("chmod 700"), "{error}");
+    }
+
+    #[test]
+    fn earlier_keys_outlive_a_restart() {
+        let dir = TempDir::new().expect("a directory");
+        let path = dir.path().join("keys/access-tokens.json");
+        let mut ring = Keyring::open(&path).expect("keys");
+        let first = ring.signing().id.clone();
+        ring.rotate();
+        ring.save(&path).expect("a save");
+        let read = Keyring::open(&path).expect("keys");
+        assert_eq!(read.signing().id, ring.signing().id);
+        assert!(read.find(&first).is_some());
+    }
+
+    #[test]
+    fn published_and_typed_seeds_are_samples() {
+        for seed in PUBLISHED_SEEDS {
+            let seed = URL_SAFE_NO_PAD.decode(seed).expect("base64url");
+            assert_eq!(seed.len(), 32);
+            assert!(is_sample(&seed));
+        }
+        assert!(is_sample(&[0; 64]));
+        assert!(is_sample(&(0..64).collect::<Vec<u8>>()));
+        assert!(!is_sample(fresh_key().secret.as_bytes()));
     }
 
     #[test]

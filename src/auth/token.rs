@@ -115,6 +115,7 @@ impl Tokens {
 
 #[cfg(test)]
 mod tests {
+    use super::super::keyring::Key;
     use super::*;
 
     const USER: UserId = UserId::from_bytes([1; 16]);
@@ -158,6 +159,51 @@ mod tests {
         for token in cases {
             assert_eq!(tokens.verify(&token, NOW), Err(TokenError::Invalid), "{token:.60}");
         }
+    }
+
+    /// A token with a good signature over any claims, under any name of a key.
+    fn sign(tokens: &Tokens, claims: &str, footer: Option<&str>) -> String {
+        let secret = &tokens.0.signing().secret;
+        PublicToken::sign(secret, claims.as_bytes(), footer.map(str::as_bytes), None)
+            .expect("a token")
+    }
+
+    #[test]
+    fn a_good_signature_is_not_enough() {
+        let tokens = Tokens::new(Keyring::generate());
+        let kid = format!(r#"{{"kid":"{}"}}"#, tokens.0.signing().id);
+        let claims = |issuer: &str| {
+            format!(
+                r#"{{"iss":"{issuer}","sub":"{USER}","sid":"{SESSION}","roles":[],"iat":1,"exp":{}}}"#,
+                NOW.as_millis() + 1
+            )
+        };
+        let good = sign(&tokens, &claims(ISSUER), Some(&kid));
+        assert!(tokens.verify(&good, NOW).is_ok());
+        for wrong in [
+            sign(&tokens, &claims("somebody else"), Some(&kid)),
+            sign(&tokens, &claims(ISSUER), Some(r#"{"kid":"other"}"#)),
+            sign(&tokens, &claims(ISSUER), Some("{}")),
+            sign(&tokens, &claims(ISSUER), Some("\u{0}")),
+            sign(&tokens, &claims(ISSUER), None),
+            sign(&tokens, "{}", Some(&kid)),
+            sign(&tokens, "[[[[[[", Some(&kid)),
+        ] {
+            assert_eq!(tokens.verify(&wrong, NOW), Err(TokenError::Invalid), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn tokens_outlive_a_rotation_of_their_key() {
+        let mut ring = Keyring::generate();
+        let key = ring.signing();
+        let copy =
+            Key { id: key.id.clone(), secret: key.secret.clone(), public: key.public.clone() };
+        let token = issue(&Tokens::new(Keyring::of(vec![copy])));
+        ring.rotate();
+        let tokens = Tokens::new(ring);
+        assert!(tokens.verify(&token, NOW).is_ok());
+        assert!(tokens.verify(&issue(&tokens), NOW).is_ok());
     }
 
     #[test]

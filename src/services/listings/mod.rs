@@ -9,9 +9,9 @@ use barterline_domain::listing::{InvalidListing, Listing, ListingStatus, Listing
 use barterline_domain::money::Money;
 use barterline_storage::error::StoreError;
 use barterline_storage::listings::{Listings as ListingStore, Replaced};
-use uuid::Uuid;
 
 use super::accounts::UserDirectory;
+use crate::ids::Ids;
 
 /// Tries of an edit that names no version, against others at the same time.
 const EDIT_TRIES_MAX: usize = 5;
@@ -22,6 +22,7 @@ pub struct Listings {
     store: Arc<dyn ListingStore>,
     users: Arc<dyn UserDirectory>,
     clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
 }
 
 /// What a seller changes; what is absent stays.
@@ -82,8 +83,9 @@ impl Listings {
         store: Arc<dyn ListingStore>,
         users: Arc<dyn UserDirectory>,
         clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
     ) -> Self {
-        Self { store, users, clock }
+        Self { store, users, clock, ids }
     }
 
     /// Puts something up for sale.
@@ -96,7 +98,7 @@ impl Listings {
         let now = self.clock.now();
         let listing = Listing {
             // Ordered by time, so that a seller's newest come first.
-            id: ListingId::from_bytes(*Uuid::now_v7().as_bytes()),
+            id: ListingId::from_bytes(self.ids.ordered(now)),
             seller,
             text,
             price,
@@ -131,7 +133,13 @@ impl Listings {
             if edit.if_version.is_some_and(|version| version != current) {
                 return Err(ListingError::VersionChanged { current });
             }
-            let edited = self.edited(&stored, edit)?;
+            let mut edited = Self::edited(&stored, edit)?;
+            // A repeat of an edit that took place makes no new version.
+            if edited == stored {
+                return Ok(stored);
+            }
+            edited.version = stored.version + 1;
+            edited.changed_at = self.clock.now();
             match self.store.replace(edited.clone()).await? {
                 Replaced::Yes => return Ok(edited),
                 Replaced::Missing => return Err(ListingError::NotFound),
@@ -141,15 +149,14 @@ impl Listings {
         Err(ListingError::VersionChanged { current })
     }
 
-    fn edited(&self, stored: &Listing, edit: &Edit) -> Result<Listing, InvalidListing> {
+    /// What the edit makes of a listing, before it is counted.
+    fn edited(stored: &Listing, edit: &Edit) -> Result<Listing, InvalidListing> {
         let title = edit.title.as_deref().unwrap_or(stored.text.title());
         let description = edit.description.as_deref().unwrap_or(stored.text.description());
         Ok(Listing {
             text: ListingText::parse(title, description.to_owned())?,
             price: edit.price.unwrap_or(stored.price),
             status: edit.status.map_or(Ok(stored.status), |to| stored.status.to(to))?,
-            version: stored.version + 1,
-            changed_at: self.clock.now(),
             ..stored.clone()
         })
     }
@@ -167,3 +174,6 @@ impl Listings {
         self.store.list_by_seller(seller, before, limit).await.map(Some)
     }
 }
+
+#[cfg(test)]
+mod tests;

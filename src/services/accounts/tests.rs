@@ -1,0 +1,193 @@
+use barterline_domain::clock::ManualClock;
+use barterline_storage::embedded::accounts::EmbeddedAccounts;
+use barterline_storage::embedded::credentials::EmbeddedCredentials;
+use barterline_storage::embedded::engine::Engine;
+use barterline_storage::embedded::sessions::EmbeddedSessions;
+use tempfile::TempDir;
+use tokio::sync::broadcast::error::TryRecvError;
+
+use super::*;
+use crate::auth::keyring::Keyring;
+use crate::ids::SystemIds;
+
+struct World {
+    accounts: Accounts,
+    clock: Arc<ManualClock>,
+    engine: Engine,
+    tokens: Tokens,
+    _dir: TempDir,
+}
+
+fn world() -> World {
+    let dir = TempDir::new().expect("a directory");
+    let engine = Engine::open(&dir.path().join("main.redb")).expect("a file");
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000_000)));
+    let tokens = Tokens::new(Keyring::generate());
+    let accounts = process(&engine, &clock, &tokens);
+    World { accounts, clock, engine, tokens, _dir: dir }
+}
+
+/// A server's rules, as they are after a start.
+fn process(engine: &Engine, clock: &Arc<ManualClock>, tokens: &Tokens) -> Accounts {
+    Accounts::new(Parts {
+        credentials: Arc::new(EmbeddedCredentials(engine.clone())),
+        accounts: Arc::new(EmbeddedAccounts(engine.clone())),
+        sessions: Arc::new(EmbeddedSessions(engine.clone())),
+        tokens: tokens.clone(),
+        clock: Arc::clone(clock) as Arc<dyn Clock>,
+        ids: Arc::new(SystemIds),
+        hashing: PasswordHashing::new(2, 8),
+    })
+}
+
+fn email(name: &str) -> Email {
+    Email::parse(&format!("{name}@example.org")).expect("an address")
+}
+
+fn password(text: &str) -> Password {
+    Password::parse(text.to_owned()).expect("a password")
+}
+
+impl World {
+    async fn register(&self, name: &str) -> Result<Account, RegisterError> {
+        let registration = Registration {
+            email: email(name),
+            password: password("correct horse"),
+            name: DisplayName::parse(name).expect("a name"),
+        };
+        self.accounts.register(registration).await
+    }
+
+    async fn log_in(&self, name: &str, text: &str) -> Result<LogIn, LogInError> {
+        self.accounts.log_in(&email(name), password(text)).await
+    }
+
+    /// Somebody registered and logged in.
+    async fn person(&self, name: &str) -> LogIn {
+        self.register(name).await.expect("an account");
+        self.log_in(name, "correct horse").await.expect("a log-in")
+    }
+}
+
+#[tokio::test]
+async fn who_registers_logs_in_and_is_recognised() {
+    let world = world();
+    let account = world.register("ana").await.expect("an account");
+    let log_in = world.log_in("ana", "correct horse").await.expect("a log-in");
+    assert_eq!(log_in.user, account.id);
+    let principal = world.accounts.authenticate(&log_in.access_token).await.expect("ana");
+    assert_eq!((principal.user, principal.session), (account.id, log_in.session));
+    assert_eq!(principal.roles, [AccountRole::User]);
+    assert_eq!(principal.expires_at, log_in.access_expires_at);
+    assert_eq!(world.accounts.profile(account.id).await.expect("a read"), Some(account));
+}
+
+#[tokio::test]
+async fn an_address_is_one_persons() {
+    let world = world();
+    world.register("ana").await.expect("an account");
+    let again = world.register("ana").await;
+    assert!(matches!(again, Err(RegisterError::EmailTaken)), "{again:?}");
+    let (first, second) = tokio::join!(world.register("bea"), world.register("bea"));
+    assert!(first.is_ok() ^ second.is_ok(), "{first:?} {second:?}");
+}
+
+#[tokio::test]
+async fn unknown_address_and_wrong_password_are_one_answer() {
+    let world = world();
+    world.register("ana").await.expect("an account");
+    let wrong = world.log_in("ana", "battery staple").await.expect_err("no log-in");
+    let unknown = world.log_in("bea", "correct horse").await.expect_err("no log-in");
+    assert!(matches!(wrong, LogInError::Failed), "{wrong:?}");
+    assert!(matches!(unknown, LogInError::Failed), "{unknown:?}");
+    assert_eq!(wrong.to_string(), unknown.to_string());
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_good_once_and_the_session_goes_on() {
+    let world = world();
+    let first = world.person("ana").await;
+    world.clock.advance(LIFETIME);
+    let stale = world.accounts.authenticate(&first.access_token).await;
+    assert!(matches!(stale, Err(AuthError::Token(TokenError::Expired))), "{stale:?}");
+    let second = world.accounts.refresh(&first.refresh_token).await.expect("a refresh");
+    assert_eq!((second.user, second.session), (first.user, first.session));
+    assert!(second.refresh_expires_at > first.refresh_expires_at);
+    assert!(world.accounts.authenticate(&second.access_token).await.is_ok());
+    assert!(world.accounts.refresh(&second.refresh_token).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_used_refresh_token_ends_the_session_for_everybody() {
+    let world = world();
+    let (ana, bea) = (world.person("ana").await, world.person("bea").await);
+    let mut revocations = world.accounts.revocations();
+    let next = world.accounts.refresh(&ana.refresh_token).await.expect("a refresh");
+    assert!(matches!(revocations.try_recv(), Err(TryRecvError::Empty)));
+    let reused = world.accounts.refresh(&ana.refresh_token).await;
+    assert!(matches!(reused, Err(RefreshError::Invalid)), "{reused:?}");
+    let revoked = revocations.try_recv().expect("a revocation");
+    assert_eq!((revoked.user, revoked.session), (ana.user, ana.session));
+    assert!(world.accounts.refresh(&next.refresh_token).await.is_err());
+    let over = world.accounts.authenticate(&next.access_token).await;
+    assert!(matches!(over, Err(AuthError::Revoked)), "{over:?}");
+    assert!(world.accounts.authenticate(&bea.access_token).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_session_that_nobody_uses_ends() {
+    let world = world();
+    let log_in = world.person("ana").await;
+    world.clock.advance(REFRESH_LIFETIME);
+    assert!(world.accounts.refresh(&log_in.refresh_token).await.is_err());
+}
+
+#[tokio::test]
+async fn what_is_no_refresh_token_is_refused() {
+    let world = world();
+    let good = world.person("ana").await.refresh_token;
+    let other_secret = format!("{}{}", &good[..good.len() - 4], "AAAA");
+    let mut wrong = vec![String::new(), "x".repeat(1 << 16), "é".repeat(32), "!".repeat(64)];
+    wrong.extend([format!("{good}A"), good[1..].to_owned(), "A".repeat(64)]);
+    for token in wrong {
+        let refused = world.accounts.refresh(&token).await;
+        assert!(matches!(refused, Err(RefreshError::Invalid)), "{token:.70}: {refused:?}");
+    }
+    assert!(world.accounts.refresh(&good).await.is_ok(), "nonsense ends no session");
+    assert!(world.accounts.refresh(&other_secret).await.is_err());
+}
+
+#[tokio::test]
+async fn logging_out_ends_the_tokens_here_and_after_a_restart() {
+    let world = world();
+    let (gone, stays) = (world.person("ana").await, world.person("bea").await);
+    let mut revocations = world.accounts.revocations();
+    let principal = world.accounts.authenticate(&gone.access_token).await.expect("ana");
+    for _ in 0..2 {
+        world.accounts.log_out(&principal).await.expect("a log-out");
+    }
+    assert_eq!(revocations.try_recv().expect("a revocation").session, gone.session);
+    let restarted = process(&world.engine, &world.clock, &world.tokens);
+    for accounts in [&world.accounts, &restarted] {
+        let over = accounts.authenticate(&gone.access_token).await;
+        assert!(matches!(over, Err(AuthError::Revoked)), "{over:?}");
+        assert!(accounts.refresh(&gone.refresh_token).await.is_err());
+        assert!(accounts.authenticate(&stays.access_token).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn load_tests_get_accounts_for_a_day() {
+    let world = world();
+    let opened = world.accounts.open_for_load(20).await.expect("accounts");
+    assert_eq!(opened.len(), 20);
+    let second = Duration::from_secs(1);
+    world.clock.advance(LOAD_TEST_LIFETIME.saturating_sub(second));
+    for (user, token) in &opened {
+        let principal = world.accounts.authenticate(token).await.expect("a principal");
+        assert_eq!(principal.user, *user);
+    }
+    world.clock.advance(second);
+    assert!(world.accounts.authenticate(&opened[0].1).await.is_err());
+    assert!(world.accounts.open_for_load(0).await.expect("none").is_empty());
+}
