@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -24,6 +25,16 @@ impl Stop {
     /// The run is to end.
     pub fn is_raised(&self) -> bool {
         self.0.get()
+    }
+
+    /// Lets so much time pass, or less when the run is to end. `meanwhile` is told how much has.
+    pub async fn pass(&self, duration: Duration, meanwhile: impl Fn(Duration)) {
+        let start = tokio::time::Instant::now();
+        while start.elapsed() < duration && !self.is_raised() {
+            meanwhile(start.elapsed());
+            let step = Duration::from_millis(20).min(duration.saturating_sub(start.elapsed()));
+            tokio::time::sleep(step).await;
+        }
     }
 }
 
