@@ -1,0 +1,50 @@
+# run · test · test-real · check · bench. Logic beyond a line lives in xtask/.
+CARGO  ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Outlives a fresh clone: cargo-deny takes 105 s of processor time to build (250 s when optimised).
+TOOLS  ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/barterline-tools
+CI     := --workspace --locked --profile ci
+ARGS   ?=
+
+.PHONY: help run test test-real check bench rust node
+
+help:
+	@echo "make run [ARGS='--demo']   build and start the server"
+	@echo "make test                  every test of the workspace"
+	@echo "make test-real             an outsider's client against the real binary"
+	@echo "make check                 format, lints, documents, doors, licences"
+	@echo "make bench                 the server under load, on this machine"
+
+run: rust # Everything but the server's own first line goes to standard error.
+	@$(CARGO) build --release --locked --bin barterline >&2
+	@exec $(TARGET)/release/barterline serve $(ARGS)
+
+test: rust # One build for server, harness and tests: tests start both binaries.
+	$(CARGO) build $(CI) --all-targets
+	$(CARGO) test $(CI)
+
+test-real: rust node
+	$(CARGO) build --locked --profile ci --bin barterline
+	node tests/real/first_session.mjs $(TARGET)/ci/barterline
+
+check: rust $(TOOLS)/bin/cargo-deny
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy $(CI) --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(CI) --no-deps
+	$(CARGO) xtask doors
+	$(TOOLS)/bin/cargo-deny --locked check --hide-inclusion-graph bans licenses sources
+
+$(TOOLS)/bin/cargo-deny:
+	$(CARGO) install cargo-deny --locked --debug --root $(TOOLS)
+
+bench: rust
+	$(CARGO) build --release --locked --workspace --bins
+	$(TARGET)/release/barterline-loadtest run --rooms 800 --in-flight 2 --duration 20s \
+	  --spawn '$(TARGET)/release/barterline serve --load-test --data $(TARGET)/bench-data'
+
+rust:
+	@command -v $(CARGO) >/dev/null || { echo "Rust 1.95 or newer is missing: https://rustup.rs" >&2; exit 1; }
+
+node:
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null \
+	  || { echo "Node 20 or newer is missing: https://nodejs.org" >&2; exit 1; }
