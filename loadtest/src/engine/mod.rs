@@ -5,7 +5,7 @@
 //! from there. There is no queue and no task switch between reading an answer and sending the next
 //! message: the harness must cost less a message than the fastest server it measures.
 //!
-//! - `state`: everything the tasks share, and what frames mean; synchronous.
+//! - `state`: everything the tasks share, and in `hear` what frames mean; synchronous.
 //! - `outbox`: what a participant has to say, and how far it came; pure.
 //! - `aim`: when a SIGKILL hits; pure.
 //! - `link`, `connection`: sockets, and coming back after they are lost.

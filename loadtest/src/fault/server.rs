@@ -45,6 +45,8 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
+            // A ctrl-C is for the harness, which still needs the server for its report.
+            .process_group(0)
             .spawn()
             .with_context(|| format!("starting {program}"))?;
         let stdout = child.stdout.take().context("no standard output")?;

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -24,6 +25,16 @@ impl Stop {
     /// The run is to end.
     pub fn is_raised(&self) -> bool {
         self.0.get()
+    }
+
+    /// Lets so much time pass, or less when the run is to end. `meanwhile` is told how much has.
+    pub async fn pass(&self, duration: Duration, meanwhile: impl Fn(Duration)) {
+        let start = tokio::time::Instant::now();
+        while start.elapsed() < duration && !self.is_raised() {
+            meanwhile(start.elapsed());
+            let step = Duration::from_millis(20).min(duration.saturating_sub(start.elapsed()));
+            tokio::time::sleep(step).await;
+        }
     }
 }
 
@@ -57,6 +68,10 @@ impl Ground {
             None => None,
         };
         let kills = KillPlan { count: common.kills, in_flight: common.kill_in_flight };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the one place where a run's seed is drawn; the report prints it"
+        )]
         let seed = common.seed.unwrap_or_else(rand::random);
         if let Some(command) = &common.spawn {
             let server = Server::start(command).await?;

@@ -36,7 +36,7 @@ pub async fn play(args: &Idle, stop: &Stop) -> anyhow::Result<Report> {
     join(args, &ground, &engine, args.baseline..args.connections).await?;
     let after = settled(&ground, stop).await;
     let start = Reading::take(&ground.cpu);
-    tokio::time::sleep(args.duration).await;
+    stop.pass(args.duration, |_| {}).await;
     let used = Reading::take(&ground.cpu).since(&start);
     drop(shown);
     let weight = before.zip(after).map(|(before, after)| report::Idle {
@@ -78,9 +78,7 @@ async fn join(
 }
 
 async fn settled(ground: &Ground, stop: &Stop) -> Option<u64> {
-    if !stop.is_raised() {
-        tokio::time::sleep(SETTLE).await;
-    }
+    stop.pass(SETTLE, |_| {}).await;
     ground.cpu.rss_bytes()
 }
 

@@ -112,22 +112,13 @@ impl Load<'_> {
     }
 
     async fn measure(&self) -> Used {
-        self.pass(Duration::ZERO, self.args.warmup).await;
+        let (warmup, duration) = (self.args.warmup, self.args.duration);
+        let all = (warmup + duration).as_secs_f64();
+        let shown = |passed: Duration| self.progress.set(passed.as_secs_f64() / all);
+        self.stop.pass(warmup, shown).await;
         let measuring = Measuring::start(&self.engine, &self.cpu);
-        self.pass(self.args.warmup, self.args.duration).await;
+        self.stop.pass(duration, |passed| shown(warmup + passed)).await;
         measuring.stop()
-    }
-
-    /// Lets time pass, of which `before` has passed already.
-    async fn pass(&self, before: Duration, duration: Duration) {
-        let all = self.args.warmup + self.args.duration;
-        let start = tokio::time::Instant::now();
-        while start.elapsed() < duration && !self.stop.is_raised() {
-            let share = (before + start.elapsed()).as_secs_f64() / all.as_secs_f64();
-            self.progress.set(share);
-            let step = Duration::from_millis(20).min(duration.saturating_sub(start.elapsed()));
-            tokio::time::sleep(step).await;
-        }
     }
 
     /// Somebody speaks at every tick, whatever became of what was said before.
