@@ -31,7 +31,7 @@ check: rust $(TOOLS)/bin/cargo-deny
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy $(CI) --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(CI) --no-deps
-	$(CARGO) xtask doors
+	$(CARGO) xtask doors && $(CARGO) xtask errors
 	$(TOOLS)/bin/cargo-deny --locked check --hide-inclusion-graph bans licenses sources
 
 $(TOOLS)/bin/cargo-deny:

@@ -41,7 +41,7 @@ pub fn check(root: &Path) -> Result<Vec<Arrow>> {
 }
 
 /// Every Rust file below `folder`, in a fixed order.
-fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
+pub fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
     for entry in entries {
@@ -100,11 +100,15 @@ fn check_file(root: &Path, file: &Path, wrong: &mut Vec<Arrow>) -> Result<()> {
     Ok(())
 }
 
+/// A file without its tests, which stand at the end and may reach further.
+pub fn production(text: &str) -> &str {
+    text.split("\n#[cfg(test)]").next().unwrap_or_default()
+}
+
 /// The production code, as one line without comments: a use declaration may span many lines.
-/// Tests stand at the end of a file and may reach further.
 fn code_of(text: &str) -> String {
-    let production = text.split("\n#[cfg(test)]").next().unwrap_or_default();
-    let lines = production.lines().map(|line| line.split("//").next().unwrap_or_default().trim());
+    let lines =
+        production(text).lines().map(|line| line.split("//").next().unwrap_or_default().trim());
     lines.collect::<Vec<_>>().join(" ")
 }
 
