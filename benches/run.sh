@@ -36,6 +36,25 @@ scenario() {
     esac
 }
 
+# The share of the machine that was busy during a second, in percent.
+busy() {
+    local first second
+    first=$(awk '/^cpu / { print $2 + $3 + $4 + $7 + $8, $2 + $3 + $4 + $5 + $6 + $7 + $8 }' /proc/stat)
+    sleep 1
+    second=$(awk '/^cpu / { print $2 + $3 + $4 + $7 + $8, $2 + $3 + $4 + $5 + $6 + $7 + $8 }' /proc/stat)
+    echo "$first $second" | awk '{ printf "%d\n", 100 * ($3 - $1) / ($4 - $2 + 1) }'
+}
+
+# Waits up to a minute for a quiet machine: figures of a busy one say nothing.
+wait_quiet() {
+    for _ in $(seq 60); do
+        if [ "$(busy)" -lt 8 ]; then
+            return
+        fi
+    done
+    echo "== the machine is not quiet: see the line 'other CPU'" >&2
+}
+
 # measure LOAD WHO NUMBER
 measure() {
     local data=$scratch/data words command adapter
@@ -50,6 +69,7 @@ measure() {
         command="$BIN/barterline serve --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0"
         command+=" --data $data --load-test"
     fi
+    wait_quiet
     echo "== $1, $2, run $3" >&2
     taskset -c 1 "$BIN/barterline-loadtest" "${words[@]}" --adapter "$adapter" \
         --spawn "taskset -c 0 $command" --json "$out/$1-$2-$3.json" \

@@ -9,7 +9,6 @@ use barterline_domain::clock::Clock;
 use barterline_storage::chat_log::Outcomes;
 use barterline_storage::embedded;
 use barterline_storage::error::StoreError;
-use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -21,11 +20,11 @@ use crate::config::Settings;
 use crate::data_dir::DataDir;
 use crate::gateway::{self, Gateway};
 use crate::hub::Hub;
-use crate::rest::{Rest, router};
+use crate::rest::{Limits, Rest, router};
 use crate::services::accounts::{Accounts, Parts, PasswordHashing};
 use crate::services::chats::Chats;
 use crate::services::listings::Listings;
-use crate::telemetry::metrics::HubMetrics;
+use crate::telemetry::metrics::{HttpMetrics, HubMetrics};
 
 /// Why a server cannot be put together.
 #[derive(Debug, thiserror::Error)]
@@ -42,12 +41,8 @@ pub enum BuildError {
 pub struct App {
     /// What clients reach.
     pub public: Router,
-    /// What operators reach.
-    pub operators: Router,
     /// The edge of sockets.
     pub gateway: Gateway,
-    /// Health, to be told of a drain.
-    pub admin: Admin,
     /// What the services offer, for seeding.
     pub rest: Rest,
     /// The core.
@@ -58,10 +53,11 @@ pub struct App {
 
 impl App {
     /// Opens the stores of a data directory and puts everything on top of them. Connections end
-    /// when `stop` is cancelled; `tasks` counts them.
+    /// when `stop` is cancelled; `tasks` counts them. `admin` learns what there is to see.
     pub fn build(
         settings: &Settings,
         data: &DataDir,
+        admin: &Admin,
         for_load_test: bool,
         stop: CancellationToken,
         tasks: TaskTracker,
@@ -84,8 +80,12 @@ impl App {
         let users = Arc::new(accounts.clone());
         let listings = Listings::new(stores.listings, users, Arc::clone(&clock));
         let metrics = HubMetrics::default();
-        let mut registry = Registry::with_prefix("barterline");
-        metrics.register(&mut registry);
+        let http_metrics = HttpMetrics::default();
+        admin.register(|registry| {
+            metrics.register(registry);
+            http_metrics.register(registry);
+        });
+        admin.watch(store.log);
         let position = stores.inbox.position().position;
         let hub =
             Hub::new(Arc::clone(&stores.chat_log), Arc::clone(&clock), position, metrics.clone());
@@ -102,20 +102,20 @@ impl App {
         };
         let gateway =
             Gateway::new(chats.clone(), accounts.clone(), clock, times, metrics, stop, tasks);
-        let rest = Rest { accounts, listings, chats };
+        let limits = Limits {
+            body_bytes_max: settings.server.body_bytes_max,
+            timeout: Duration::from_millis(settings.server.request_timeout_ms),
+        };
+        let rest = Rest { accounts, listings, chats, limits };
         let socket = Router::new()
             .route("/v1/socket", any(gateway::accept::upgrade))
             .with_state(gateway.clone());
-        let admin = Admin::new(store.log, registry);
-        let mut operators = admin.clone().routes();
         if for_load_test {
-            operators = operators.merge(load_test::routes(rest.clone()));
+            admin.offer_load_test(load_test::routes(rest.clone()));
         }
         Ok(Self {
-            public: router::routes(rest.clone()).merge(socket),
-            operators,
+            public: router::routes(rest.clone(), http_metrics).merge(socket),
             gateway,
-            admin,
             rest,
             hub,
             outcomes: store.outcomes,

@@ -2,6 +2,7 @@
 //! reading, from the way in to the ground.
 
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod data_dir;
 pub mod demo;

@@ -6,20 +6,23 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde_json::json;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use rustix::process::Signal;
+use tokio::signal::unix::{self, SignalKind, signal};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::admin::{Admin, Token};
 use crate::app::App;
 use crate::config::Settings;
 use crate::data_dir::DataDir;
+use crate::listener::Limits;
 use crate::{demo, listener};
 
-/// For connections and requests to end after a signal; the store closes behind them.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(8);
-/// "File size limit exceeded" (signal 25 on Linux): without a handler it kills the process; with
-/// one the write fails, and the store says so.
-const SIGXFSZ: i32 = 25;
+/// Files that are no connections: the store's, the log's, the listeners' and the runtime's.
+const FILES_OF_OUR_OWN: usize = 256;
+/// Connections of operators at a time.
+const OPERATORS_MAX: usize = 64;
 
 /// What `serve` was asked for beyond the settings.
 #[derive(Debug, Clone, Copy)]
@@ -32,15 +35,9 @@ pub struct Mode {
 
 /// Runs a server until a signal ends it.
 pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
-    let addresses = [settings.server.listen, settings.server.admin_listen];
-    if mode.load_test && addresses.iter().any(|address| !address.ip().is_loopback()) {
-        bail!(
-            "--load-test hands out tokens: it needs loopback addresses for --listen and --admin-listen"
-        );
-    }
-    raise_file_limit();
+    let files_max = raise_file_limit();
     // Before the first write.
-    let _size_limit = signal(SignalKind::from_raw(SIGXFSZ))?;
+    let _size_limit = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
     let mut signals = Signals::new()?;
     let data = DataDir::take(&settings.storage.data)?;
     let public = bind(settings.server.listen, "--listen")?;
@@ -48,20 +45,34 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     let listening = public.local_addr()?;
     let admin_listening = operators.local_addr()?;
 
+    // Operators look from before the store is open until the very end.
+    let admin = Admin::new(Token::issue(&data)?);
+    let (watched, watching) = (CancellationToken::new(), TaskTracker::new());
+    let limits = limits(&settings, OPERATORS_MAX);
+    tokio::spawn(listener::serve(
+        operators,
+        admin.clone().routes(),
+        limits,
+        watched.clone(),
+        watching.clone(),
+    ));
+
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let app = App::build(&settings, &data, mode.load_test, stop.clone(), tasks.clone())?;
-    let App { gateway, admin, rest, hub, outcomes, .. } = app;
+    let app = App::build(&settings, &data, &admin, mode.load_test, stop.clone(), tasks.clone())?;
+    let App { public: routes, gateway, rest, hub, outcomes } = app;
     let delivery = tokio::spawn(hub.run_delivery(outcomes));
     tasks.spawn(gateway.clone().run_heartbeat());
     tasks.spawn(gateway.clone().run_revocations());
     if mode.demo {
         demo::seed(&rest, &settings.storage.data).await.context("cannot seed the demo")?;
     }
-    // Operators look until the very end.
-    let watched = CancellationToken::new();
-    let watching = TaskTracker::new();
-    tokio::spawn(listener::serve(operators, app.operators, watched.clone(), watching.clone()));
-    tokio::spawn(listener::serve(public, app.public, stop.clone(), tasks.clone()));
+    let connections_max = match settings.server.connections_max {
+        0 => files_max.saturating_sub(FILES_OF_OUR_OWN).max(1),
+        max => max,
+    };
+    let limits = self::limits(&settings, connections_max);
+    tokio::spawn(listener::serve(public, routes, limits, stop.clone(), tasks.clone()));
+    admin.serve();
 
     let line = json!({ "listening": listening.to_string(), "admin": admin_listening.to_string() });
     let mut stdout = std::io::stdout();
@@ -73,8 +84,14 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     admin.drain();
     gateway.stop();
     tasks.close();
-    if tokio::time::timeout(DRAIN_TIMEOUT, tasks.wait()).await.is_err() {
-        tracing::warn!("some connections did not end in time");
+    let drain_timeout = Duration::from_millis(settings.server.drain_timeout_ms);
+    tokio::select! {
+        drained = tokio::time::timeout(drain_timeout, tasks.wait()) => {
+            if drained.is_err() {
+                tracing::warn!("some connections did not end in time");
+            }
+        }
+        () = signals.wait() => tracing::warn!("a second signal: not waiting for connections"),
     }
     watched.cancel();
     // The log closes, with a checkpoint, when the last part that holds it is gone.
@@ -82,23 +99,34 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn limits(settings: &Settings, connections_max: usize) -> Limits {
+    let header_timeout = Duration::from_millis(settings.server.header_timeout_ms);
+    Limits { connections_max, header_timeout }
+}
+
 fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<tokio::net::TcpListener> {
     listener::bind(address).with_context(|| format!("cannot listen on {address} ({flag})"))
 }
 
-/// Every socket is a file: takes as many as the system allows.
-fn raise_file_limit() {
+/// Every socket is a file: takes as many as the system allows, and says how many that is.
+fn raise_file_limit() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::warn!(%error, "cannot raise the limit of open files");
-    }
+    let allowed = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(error) => {
+            tracing::warn!(%error, "cannot raise the limit of open files");
+            limit.current
+        }
+    };
+    let allowed = allowed.and_then(|allowed| usize::try_from(allowed).ok());
+    allowed.unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS)
 }
 
 struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
+    interrupt: unix::Signal,
+    terminate: unix::Signal,
 }
 
 impl Signals {

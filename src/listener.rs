@@ -1,10 +1,12 @@
 //! The accept loop: HTTP/1.1 connections with bounds and timeouts.
 //!
 //! Our own, because the framework's has no timeout for headers: a client that sends them a byte at
-//! a time would hold a task for ever.
+//! a time would hold a task for ever. A connection that is upgraded leaves the loop:
+//! `TokioIo<TcpStream>` is inside, and a [`Place`] goes with it, so that it still counts.
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -14,26 +16,44 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
-/// For all headers of a request to come.
-const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
-/// Pause after the system refused a connection (no file descriptors left, most likely).
+/// Pause after the system refused a connection (no file descriptors left, most likely): trying at
+/// once only burns the core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Longest head of a request; hyper asks for 8 KiB at least.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
-/// Connections that the kernel keeps until they are accepted.
+/// Connections that the kernel keeps until they are accepted: a storm of reconnecting clients of
+/// this size is not refused.
 const BACKLOG: u32 = 4_096;
+
+/// What a listener allows.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections at a time, upgraded ones included; those beyond wait in the kernel.
+    pub connections_max: usize,
+    /// For all headers of a request to come, and between two requests.
+    pub header_timeout: Duration,
+}
+
+/// One connection's place among [`Limits::connections_max`]; an extension of each request. Who
+/// takes the connection over keeps it for as long as that lives.
+#[derive(Debug, Clone)]
+pub struct Place {
+    _permit: Arc<OwnedSemaphorePermit>,
+}
 
 /// Binds an address.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {
-        SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6()?,
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
+    // A restarted server gets its port back at once.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
@@ -43,21 +63,26 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 pub async fn serve(
     listener: TcpListener,
     routes: Router,
+    limits: Limits,
     stop: CancellationToken,
     tasks: TaskTracker,
 ) {
+    let places = Arc::new(Semaphore::new(limits.connections_max));
     loop {
         let accepted = tokio::select! {
+            // Stop first: a storm of connections must not delay the end.
             biased;
             () = stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener, &places) => accepted,
         };
         match accepted {
-            Ok((socket, peer)) => {
-                // Small frames must not wait for others.
-                let _ = socket.set_nodelay(true);
-                tasks.spawn(connection(socket, peer, routes.clone(), stop.clone()));
+            Ok((stream, peer, place)) => {
+                let header_timeout = limits.header_timeout;
+                let (routes, stop) = (routes.clone(), stop.clone());
+                let connection = Connection { routes, peer, place, header_timeout, stop };
+                tasks.spawn(connection.run(stream));
             }
+            Err(error) if is_the_peers(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -66,25 +91,55 @@ pub async fn serve(
     }
 }
 
-async fn connection(socket: TcpStream, peer: SocketAddr, routes: Router, stop: CancellationToken) {
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let mut routes = routes.clone();
-        async move { Service::call(&mut routes, request).await }
-    });
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT);
-    builder.max_buf_size(HEAD_BYTES_MAX);
-    let served = builder.serve_connection(TokioIo::new(socket), service).with_upgrades();
-    let mut served = std::pin::pin!(served);
-    let result: Result<(), hyper::Error> = tokio::select! {
-        result = served.as_mut() => result,
-        () = stop.cancelled() => {
-            served.as_mut().graceful_shutdown();
-            served.await
+/// Waits for a place, then for a connection. Cancel safe: what is dropped was not accepted.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, Place)> {
+    let permit = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, Place { _permit: Arc::new(permit) }))
+}
+
+/// Whether only this one connection failed, before it was ours.
+fn is_the_peers(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+struct Connection {
+    routes: Router,
+    peer: SocketAddr,
+    place: Place,
+    header_timeout: Duration,
+    stop: CancellationToken,
+}
+
+impl Connection {
+    async fn run(self, stream: TcpStream) {
+        let Self { routes, peer, place, header_timeout, stop } = self;
+        // Small frames must not wait for others.
+        let _ = stream.set_nodelay(true);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(place.clone());
+            let mut routes = routes.clone();
+            async move { Service::call(&mut routes, request).await }
+        });
+        let mut builder = http1::Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(header_timeout);
+        builder.max_buf_size(HEAD_BYTES_MAX);
+        let served = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let mut served = std::pin::pin!(served);
+        let ended: Result<(), hyper::Error> = tokio::select! {
+            ended = served.as_mut() => ended,
+            () = stop.cancelled() => {
+                served.as_mut().graceful_shutdown();
+                served.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, %peer, "a connection ended badly");
         }
-    };
-    if let Err(error) = result {
-        tracing::debug!(%error, %peer, "a connection ended badly");
     }
 }

@@ -1,7 +1,5 @@
 //! Is the process alive, and should it get traffic?
 
-use std::sync::atomic::Ordering;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -16,15 +14,11 @@ pub async fn live() -> Json<Value> {
 
 /// Whether messages are taken; 503 with the reason when they are not.
 pub async fn ready(State(admin): State<Admin>) -> (StatusCode, Json<Value>) {
-    if admin.0.draining.load(Ordering::Relaxed) {
-        return unready("draining");
-    }
-    match admin.0.log.failure() {
-        Some(reason) => unready(&reason),
+    match admin.refusal() {
+        Some(reason) => {
+            let body = json!({ "status": "unready", "reason": reason });
+            (StatusCode::SERVICE_UNAVAILABLE, Json(body))
+        }
         None => (StatusCode::OK, Json(json!({ "status": "ready" }))),
     }
-}
-
-fn unready(reason: &str) -> (StatusCode, Json<Value>) {
-    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "unready", "reason": reason })))
 }

@@ -1,7 +1,8 @@
 //! Accounts and rooms for a load test, without the cost of a password hash each. Only with
 //! `--load-test`, which serves loopback addresses only.
 
-use axum::extract::State;
+use axum::extract::{Request as HttpRequest, State};
+use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use barterline_domain::ids::{ChatId, ListingId, UserId};
@@ -9,10 +10,12 @@ use barterline_domain::listing::ListingText;
 use barterline_domain::money::{Currency, Money};
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use tower_service::Service;
 
+use super::Admin;
 use crate::rest::Rest;
 use crate::rest::extract::Body;
-use crate::rest::problem::Problem;
+use crate::rest::problem::{Code, Problem};
 
 /// Most accounts or rooms in one call.
 const COUNT_MAX: usize = 1_000;
@@ -22,18 +25,61 @@ pub fn routes(rest: Rest) -> Router {
     Router::new()
         .route("/load-test/accounts", post(accounts))
         .route("/load-test/rooms", post(rooms))
+        .fallback(async || Problem::from(Code::RouteNotFound))
+        .method_not_allowed_fallback(async || Problem::from(Code::RouteMethod))
         .with_state(rest)
+}
+
+/// Answers what the fixed routes do not: the routes for load tests, where they are offered.
+pub async fn fallback(State(admin): State<Admin>, request: HttpRequest) -> Response {
+    match admin.0.load_test.get() {
+        Some(routes) => {
+            // A router is always ready and answers everything.
+            let answer = routes.clone().call(request).await;
+            answer.unwrap_or_else(|never| match never {})
+        }
+        None => Problem::from(Code::RouteNotFound).into_response(),
+    }
 }
 
 #[derive(Deserialize)]
 struct Request {
     count: usize,
+    /// What the rooms are about; every room gets one of its own.
+    listing: Option<About>,
+}
+
+#[derive(Deserialize)]
+struct About {
+    title: String,
+    #[serde(default)]
+    description: String,
+    price: Money,
 }
 
 impl Request {
     fn count(&self) -> Result<usize, Problem> {
         let sound = (1..=COUNT_MAX).contains(&self.count);
         sound.then_some(self.count).ok_or_else(|| Problem::invalid("count must be 1 to 1000"))
+    }
+
+    fn text(&self) -> Result<ListingText, Problem> {
+        let (title, description) = match &self.listing {
+            Some(about) => (about.title.as_str(), about.description.clone()),
+            None => ("A bicycle for load tests", String::new()),
+        };
+        Ok(ListingText::parse(title, description)?)
+    }
+
+    fn price(&self) -> Result<Money, Problem> {
+        match &self.listing {
+            Some(about) => Ok(about.price),
+            None => {
+                let euro = Currency::parse("EUR");
+                let euro = euro.map_err(|error| Problem::invalid(error.to_string()))?;
+                Ok(Money { minor: 12_300, currency: euro })
+            }
+        }
     }
 }
 
@@ -74,10 +120,12 @@ async fn rooms(
     State(rest): State<Rest>,
     Body(request): Body<Request>,
 ) -> Result<Json<Rooms>, Problem> {
+    let text = request.text()?;
+    let price = request.price()?;
     let mut opened = rest.accounts.open_for_load(2 * request.count()?).await?.into_iter();
     let mut pairs = Vec::new();
     while let (Some(buyer), Some(seller)) = (opened.next(), opened.next()) {
-        pairs.push(room(&rest, buyer, seller));
+        pairs.push(room(&rest, text.clone(), price, buyer, seller));
     }
     // All at once, so that they share their syncs.
     Ok(Json(Rooms { rooms: try_join_all(pairs).await? }))
@@ -85,12 +133,11 @@ async fn rooms(
 
 async fn room(
     rest: &Rest,
+    text: ListingText,
+    price: Money,
     buyer: (UserId, String),
     seller: (UserId, String),
 ) -> Result<Room, Problem> {
-    let text = ListingText::parse("A bicycle for load tests", String::new())?;
-    let currency = Currency::parse("EUR").map_err(|error| Problem::invalid(error.to_string()))?;
-    let price = Money { minor: 12_300, currency };
     let listing = rest.listings.create(seller.0, text, price).await?;
     let chat = rest.chats.open(buyer.0, listing.id).await?.row.chat.id;
     let account = |(user, token)| Account { user, token };

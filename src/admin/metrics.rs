@@ -10,7 +10,7 @@ use super::Admin;
 /// Answers with every metric.
 pub async fn handle(State(admin): State<Admin>) -> Response {
     let mut text = String::new();
-    match prometheus_client::encoding::text::encode(&mut text, &admin.0.metrics) {
+    match prometheus_client::encoding::text::encode(&mut text, &admin.0.metrics.lock()) {
         Ok(()) => {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             ([(CONTENT_TYPE, kind)], text).into_response()

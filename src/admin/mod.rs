@@ -1,44 +1,107 @@
-//! The operators' port: health, metrics, and with `--load-test` the route that makes rooms.
+//! The operators' port: health, metrics, commands, and with `--load-test` the routes that make
+//! accounts and rooms.
+//!
+//! Health and metrics are open to whoever reaches the port; everything else asks for the token in
+//! the data directory. The port answers before the store is open.
 
 mod health;
 pub mod load_test;
 mod metrics;
+mod status;
+mod token;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use barterline_storage::embedded::log::Log;
+use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 
-/// What the routes look at.
+pub use self::token::Token;
+use crate::rest::problem::{Code, Problem};
+use crate::telemetry::process::Process;
+
+/// What the routes look at. All clones are one.
 #[derive(Clone)]
 pub struct Admin(Arc<Inner>);
 
 struct Inner {
-    log: Log,
-    draining: AtomicBool,
-    metrics: Registry,
+    phase: AtomicU8,
+    token: Token,
+    metrics: Mutex<Registry>,
+    /// Known once the store is open.
+    log: OnceLock<Log>,
+    load_test: OnceLock<Router>,
 }
 
+const STARTING: u8 = 0;
+const SERVING: u8 = 1;
+const DRAINING: u8 = 2;
+
 impl Admin {
-    /// The operators' view of these parts.
-    pub fn new(log: Log, metrics: Registry) -> Self {
-        Self(Arc::new(Inner { log, draining: AtomicBool::new(false), metrics }))
+    /// The operators' view of a server that is starting.
+    pub fn new(token: Token) -> Self {
+        let mut metrics = Registry::with_prefix("barterline");
+        metrics.register_collector(Box::new(Process));
+        Self(Arc::new(Inner {
+            phase: AtomicU8::new(STARTING),
+            token,
+            metrics: Mutex::new(metrics),
+            log: OnceLock::new(),
+            load_test: OnceLock::new(),
+        }))
+    }
+
+    /// Adds metrics.
+    pub fn register(&self, register: impl FnOnce(&mut Registry)) {
+        register(&mut self.0.metrics.lock());
+    }
+
+    /// Looks after the store from here on.
+    pub fn watch(&self, log: Log) {
+        // A second store would be a second server.
+        let _ = self.0.log.set(log);
+    }
+
+    /// Offers the routes for load tests from here on.
+    pub fn offer_load_test(&self, routes: Router) {
+        let _ = self.0.load_test.set(routes);
+    }
+
+    /// Says "ready" from here on, as long as the store takes writes.
+    pub fn serve(&self) {
+        self.0.phase.store(SERVING, Ordering::Release);
     }
 
     /// Says "not ready" from here on.
     pub fn drain(&self) {
-        self.0.draining.store(true, Ordering::Relaxed);
+        self.0.phase.store(DRAINING, Ordering::Release);
+    }
+
+    /// Why nobody should be sent here; `None` when ready.
+    fn refusal(&self) -> Option<String> {
+        match self.0.phase.load(Ordering::Acquire) {
+            STARTING => Some("starting".to_owned()),
+            DRAINING => Some("draining".to_owned()),
+            _ => self.0.log.get().and_then(Log::failure),
+        }
     }
 
     /// The routes of the admin port.
     pub fn routes(self) -> Router {
+        let guarded = Router::new()
+            .route("/status", get(status::handle))
+            .route_layer(from_fn_with_state(self.clone(), token::require));
         Router::new()
             .route("/health/live", get(health::live))
             .route("/health/ready", get(health::ready))
             .route("/metrics", get(metrics::handle))
+            .merge(guarded)
+            .fallback(load_test::fallback)
+            .method_not_allowed_fallback(async || Problem::from(Code::RouteMethod))
             .with_state(self)
     }
 }

@@ -15,14 +15,17 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::Gateway;
 use super::handshake::Handshake;
+use crate::listener::Place;
+use crate::rest::problem::{Code, Problem};
 
 /// Answers `GET /v1/socket`.
 pub async fn upgrade(State(gateway): State<Gateway>, request: Request) -> Response {
     match check(&request) {
         Ok((key, encoding)) => {
+            // Counted as a connection for as long as it lives.
+            let place = request.extensions().get::<Place>().cloned();
             let on_upgrade = hyper::upgrade::on(request);
-            let task = run(gateway.clone(), on_upgrade, encoding);
-            gateway.0.tasks.spawn(task);
+            gateway.0.tasks.spawn(run(gateway.clone(), on_upgrade, encoding, place));
             let accept = derive_accept_key(key.as_bytes());
             let headers = [
                 (CONNECTION, "Upgrade".to_owned()),
@@ -47,19 +50,12 @@ enum NoUpgrade {
 impl IntoResponse for NoUpgrade {
     fn into_response(self) -> Response {
         let version = [(SEC_WEBSOCKET_VERSION, "13"), (UPGRADE, "websocket")];
-        let (code, detail) = match self {
-            Self::NotWebSocket => ("socket.upgrade_required", "this is a WebSocket endpoint"),
-            Self::Version => ("socket.version_unsupported", "only WebSocket version 13 is spoken"),
-            Self::Subprotocol => (
-                "socket.subprotocol_required",
-                "offer the subprotocol barterline.v1 or barterline.v1.json",
-            ),
+        let code = match self {
+            Self::NotWebSocket => Code::UpgradeRequired,
+            Self::Version => Code::SocketVersion,
+            Self::Subprotocol => Code::Subprotocol,
         };
-        let status = match self {
-            Self::NotWebSocket | Self::Version => StatusCode::UPGRADE_REQUIRED,
-            Self::Subprotocol => StatusCode::BAD_REQUEST,
-        };
-        (version, crate::rest::problem::Problem::new(status, code, detail)).into_response()
+        (version, Problem::from(code)).into_response()
     }
 }
 
@@ -87,7 +83,12 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     values.flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
 }
 
-async fn run(gateway: Gateway, on_upgrade: OnUpgrade, encoding: Encoding) {
+async fn run(
+    gateway: Gateway,
+    on_upgrade: OnUpgrade,
+    encoding: Encoding,
+    _place: Option<Place>,
+) {
     // The peer may be gone before the answer is out; there is nobody to tell.
     let Ok(upgraded) = on_upgrade.await else {
         return;

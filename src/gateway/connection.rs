@@ -1,6 +1,5 @@
 //! One connection after `hello`: frames in, noted chats out. One task, one loop, no queue.
 
-use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,8 +71,12 @@ impl Connection {
         let ending = self.live().await;
         self.gateway.0.chats.hub().registry().remove(&self.slot);
         self.gateway.0.metrics.connections.dec();
-        if let Ending::Close(code) = ending {
-            Box::pin(self.say_goodbye(code)).await;
+        match ending {
+            Ending::Gone => tracing::debug!(user = %self.slot.user, "a client went"),
+            Ending::Close(code) => {
+                tracing::debug!(user = %self.slot.user, code = code.name(), "closing a connection");
+                Box::pin(self.say_goodbye(code)).await;
+            }
         }
     }
 
@@ -136,8 +139,9 @@ impl Connection {
                 self.slot.flush();
                 return Err(Ending::Gone);
             }
-            (Some(Err(WsError::Io(_) | WsError::ConnectionClosed)), _) => return Err(Ending::Gone),
-            (Some(Err(error)), _) => return Err(Ending::Close(close_code_of(&error))),
+            (Some(Err(error)), _) => {
+                return Err(close_code_of(&error).map_or(Ending::Gone, Ending::Close));
+            }
         };
         self.slot.heard(self.gateway.0.clock.now());
         dispatch::dispatch(self, &bytes).await.map_err(Ending::Close)
@@ -292,13 +296,15 @@ fn retry_after(code: CloseCode) -> Option<u64> {
     }
 }
 
-/// What a failure of the WebSocket layer means.
-pub fn close_code_of(error: &WsError) -> CloseCode {
+/// What a failure of the WebSocket layer means; `None` when the client simply went.
+pub fn close_code_of(error: &WsError) -> Option<CloseCode> {
     match error {
-        WsError::Capacity(CapacityError::MessageTooLong { .. }) => CloseCode::FrameTooLarge,
-        WsError::Io(error) if error.kind() == ErrorKind::InvalidData => CloseCode::Malformed,
-        WsError::Utf8(_) => CloseCode::Malformed,
-        WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => CloseCode::GoingAway,
-        _ => CloseCode::WebSocketViolation,
+        WsError::Io(_)
+        | WsError::ConnectionClosed
+        | WsError::AlreadyClosed
+        | WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+        WsError::Capacity(CapacityError::MessageTooLong { .. }) => Some(CloseCode::FrameTooLarge),
+        WsError::Utf8(_) => Some(CloseCode::Malformed),
+        _ => Some(CloseCode::WebSocketViolation),
     }
 }

@@ -13,7 +13,7 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+use tokio_tungstenite::tungstenite::Message;
 
 use super::Gateway;
 use super::connection::{Connection, Resume, close_code_of};
@@ -104,14 +104,8 @@ async fn hello(
                 let _ = ws.flush().await;
                 continue;
             }
-            (
-                None
-                | Some(Ok(Message::Close(_)) | Err(WsError::ConnectionClosed | WsError::Io(_))),
-                _,
-            ) => {
-                return Ok(None);
-            }
-            (Some(Err(error)), _) => return Err(close_code_of(&error)),
+            (None | Some(Ok(Message::Close(_))), _) => return Ok(None),
+            (Some(Err(error)), _) => return close_code_of(&error).map_or(Ok(None), Err),
         };
         let (hello, reference) = match encoding.decode::<Request>(&bytes) {
             Ok(Frame { reference, message: Request::Hello(hello) }) => (hello, reference),

@@ -4,10 +4,14 @@ pub mod extract;
 pub mod problem;
 pub mod router;
 
+mod layers;
+
 mod accounts;
 mod chats;
 mod listings;
 mod sessions;
+
+use std::time::Duration;
 
 use crate::services::accounts::Accounts;
 use crate::services::chats::Chats;
@@ -22,4 +26,15 @@ pub struct Rest {
     pub listings: Listings,
     /// Chats.
     pub chats: Chats,
+    /// What a request may take.
+    pub limits: Limits,
+}
+
+/// What a request may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Largest body.
+    pub body_bytes_max: usize,
+    /// For the body to come, and again for the answer.
+    pub timeout: Duration,
 }

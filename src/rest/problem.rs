@@ -1,15 +1,17 @@
 //! Refusals as problem details (RFC 9457) with a stable `code`. The one place where errors of the
-//! services become HTTP.
+//! services become HTTP; docs/errors.md says the same in words.
 
-use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use std::time::Duration;
+
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use barterline_domain::account::InvalidAccount;
-use barterline_domain::event::InvalidBody;
+use barterline_domain::event::{InvalidBody, Seq};
 use barterline_domain::listing::InvalidListing;
 use barterline_protocol::error_code::ErrorCode;
 use barterline_storage::error::StoreError;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::auth::token::TokenError;
 use crate::services::accounts::{AuthError, LogInError, RefreshError, RegisterError};
@@ -17,83 +19,230 @@ use crate::services::chats::ChatError;
 use crate::services::listings::ListingError;
 use crate::wire;
 
+/// How long a client is asked to wait when nobody knows better.
+const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(1);
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $code:ident = $status:ident, $name:literal, $meaning:literal;)+) => {
+        /// Why a request was refused: what sockets know too, and what only HTTP can get wrong.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code {
+            /// One of the codes that sockets know.
+            Shared(ErrorCode),
+            $($(#[doc = $doc])+ $code,)+
+        }
+
+        impl Code {
+            /// Every code that only HTTP knows.
+            pub const HTTP_ONLY: &'static [Self] = &[$(Self::$code),+];
+
+            /// The stable name.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    Self::Shared(code) => code.name(),
+                    $(Self::$code => $name,)+
+                }
+            }
+
+            /// The status of the answer.
+            pub const fn status(self) -> StatusCode {
+                match self {
+                    Self::Shared(code) => shared_status(code),
+                    $(Self::$code => StatusCode::$status,)+
+                }
+            }
+
+            /// What it means, for developers.
+            fn meaning(self) -> &'static str {
+                match self {
+                    Self::Shared(code) => wire::explain(code),
+                    $(Self::$code => $meaning,)+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// No such path.
+    RouteNotFound = NOT_FOUND, "route.not_found", "there is nothing at this path";
+    /// The path has other methods.
+    RouteMethod = METHOD_NOT_ALLOWED, "route.method_not_allowed", "the path has no such method";
+    /// The body is no JSON by its content type.
+    MediaType = UNSUPPORTED_MEDIA_TYPE, "request.media_type", "the body must be application/json";
+    /// The body is larger than the limit.
+    TooLarge = PAYLOAD_TOO_LARGE, "request.too_large", "the body is too large";
+    /// The body did not come in time.
+    Timeout = REQUEST_TIMEOUT, "request.timeout", "the body did not come in time";
+    /// Not of the form `name@domain`.
+    Email = UNPROCESSABLE_ENTITY, "account.email_invalid", "the e-mail address is none";
+    /// Too short.
+    PasswordShort = UNPROCESSABLE_ENTITY, "account.password_too_short", "the password is too short";
+    /// Too long.
+    PasswordLong = UNPROCESSABLE_ENTITY, "account.password_too_long", "the password is too long";
+    /// No display name.
+    Name = UNPROCESSABLE_ENTITY, "account.name_invalid", "the display name is none";
+    /// Somebody has the address.
+    EmailTaken = CONFLICT, "account.email_taken", "the e-mail address is taken";
+    /// No such account.
+    AccountNotFound = NOT_FOUND, "account.not_found", "there is no such account";
+    /// Unknown address or wrong password.
+    LogInFailed = UNAUTHORIZED, "login.failed", "the e-mail address or the password is wrong";
+    /// Unknown, used or ended.
+    RefreshInvalid = UNAUTHORIZED, "refresh.invalid", "the refresh token is not valid";
+    /// No title.
+    Title = UNPROCESSABLE_ENTITY, "listing.title_invalid", "the title is none";
+    /// Too long.
+    Description = UNPROCESSABLE_ENTITY, "listing.description_too_long", "the description is too long";
+    /// No amount, or no currency.
+    Price = UNPROCESSABLE_ENTITY, "listing.price_invalid", "the price is none";
+    /// Sold or withdrawn, for good.
+    StatusFinal = CONFLICT, "listing.status_final", "the status does not lead there";
+    /// Somebody else sells it.
+    NotYours = FORBIDDEN, "listing.not_yours", "the listing is somebody else's";
+    /// Somebody was faster.
+    VersionChanged = PRECONDITION_FAILED, "listing.version_changed", "the listing has changed";
+    /// A request for a socket that is none.
+    UpgradeRequired = UPGRADE_REQUIRED, "socket.upgrade_required", "this is a WebSocket endpoint";
+    /// Another version of WebSocket.
+    SocketVersion = UPGRADE_REQUIRED, "socket.version_unsupported", "only WebSocket version 13 is spoken";
+    /// No subprotocol of ours.
+    Subprotocol = BAD_REQUEST, "socket.subprotocol_required",
+        "offer the subprotocol barterline.v1 or barterline.v1.json";
+    /// The operator's token is missing or wrong.
+    AdminToken = UNAUTHORIZED, "admin.token_invalid",
+        "show the token of the file admin-token in the data directory";
+}
+
+const fn shared_status(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::UnknownKind | ErrorCode::InvalidRequest => StatusCode::BAD_REQUEST,
+        ErrorCode::ChatNotFound | ErrorCode::ListingNotFound => StatusCode::NOT_FOUND,
+        ErrorCode::TextEmpty
+        | ErrorCode::TextTooLong
+        | ErrorCode::TextControl
+        | ErrorCode::KindUnsupported => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorCode::OwnListing
+        | ErrorCode::ListingClosed
+        | ErrorCode::SeqAhead
+        | ErrorCode::BaseOld
+        | ErrorCode::IdConflict
+        | ErrorCode::AfterRefused => StatusCode::CONFLICT,
+        ErrorCode::TokenInvalid | ErrorCode::TokenExpired => StatusCode::UNAUTHORIZED,
+        ErrorCode::Busy | ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::Damaged => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
 /// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    status: StatusCode,
-    code: &'static str,
-    detail: String,
-    retry_after_s: Option<u32>,
+    code: Code,
+    detail: Option<String>,
+    head: Option<Seq>,
+    version: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct ProblemBody<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    head: Option<Seq>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
 }
 
 impl Problem {
-    /// A refusal with its stable name and words for developers.
-    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), retry_after_s: None }
-    }
-
-    /// A refusal that may end by itself.
-    fn later(code: &'static str, detail: &str) -> Self {
-        let retry_after_s = Some(1);
-        Self { retry_after_s, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail) }
-    }
-
-    /// A refusal that sockets know too.
-    fn shared(status: StatusCode, code: ErrorCode) -> Self {
-        Self::new(status, code.name(), wire::explain(code))
+    /// A refusal with words for developers about this request; never with what was sent, which may
+    /// be a secret.
+    pub fn new(code: impl Into<Code>, detail: impl Into<String>) -> Self {
+        Self { detail: Some(detail.into()), ..Self::from(code.into()) }
     }
 
     /// A request that is not sound.
     pub fn invalid(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, ErrorCode::InvalidRequest.name(), detail)
+        Self::new(ErrorCode::InvalidRequest, detail)
+    }
+}
+
+impl From<ErrorCode> for Code {
+    fn from(code: ErrorCode) -> Self {
+        Self::Shared(code)
+    }
+}
+
+impl From<Code> for Problem {
+    fn from(code: Code) -> Self {
+        Self { code, detail: None, head: None, version: None }
+    }
+}
+
+impl From<ErrorCode> for Problem {
+    fn from(code: ErrorCode) -> Self {
+        Code::Shared(code).into()
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = json!({
-            "type": format!("https://barterline.dev/errors/{}", self.code),
-            "title": self.status.canonical_reason().unwrap_or_default(),
-            "status": self.status.as_u16(),
-            "code": self.code,
-            "detail": self.detail,
-        });
+        let status = self.code.status();
+        let body = ProblemBody {
+            r#type: format!("https://barterline.dev/errors/{}", self.code.name()),
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            code: self.code.name(),
+            detail: self.detail.as_deref().unwrap_or(self.code.meaning()),
+            head: self.head,
+            version: self.version,
+        };
+        let body = serde_json::to_vec(&body).expect("a problem is plain values");
         let content_type = [(CONTENT_TYPE, "application/problem+json")];
-        let mut response = (self.status, content_type, body.to_string()).into_response();
-        if let Some(seconds) = self.retry_after_s {
-            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        let mut response = (status, content_type, body).into_response();
+        let headers = response.headers_mut();
+        // What was refused now may be granted next time.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, RETRY_AFTER_DEFAULT.as_secs().into());
         }
-        if self.status == StatusCode::UNAUTHORIZED {
-            let scheme = axum::http::HeaderValue::from_static("Bearer");
-            response.headers_mut().insert(axum::http::header::WWW_AUTHENTICATE, scheme);
+        if let Some(challenge) = challenge(self.code) {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response
     }
 }
 
+/// What every 401 must say (RFC 9110, section 15.5.2; RFC 6750, section 3).
+fn challenge(code: Code) -> Option<&'static str> {
+    match code {
+        Code::Shared(ErrorCode::TokenInvalid | ErrorCode::TokenExpired) => {
+            Some("Bearer error=\"invalid_token\"")
+        }
+        code => (code.status() == StatusCode::UNAUTHORIZED).then_some("Bearer"),
+    }
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
+        // Place and reason are the operator's business.
         tracing::warn!(%error, "a request failed in the store");
         match error {
-            StoreError::Unavailable { .. } | StoreError::Unknown { .. } => {
-                let code = ErrorCode::Unavailable;
-                Self::later(code.name(), wire::explain(code))
-            }
-            StoreError::Corrupt { .. } => {
-                Self::shared(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Damaged)
-            }
+            StoreError::Unavailable { .. } | StoreError::Unknown { .. } => ErrorCode::Unavailable,
+            StoreError::Corrupt { .. } => ErrorCode::Damaged,
         }
+        .into()
     }
 }
 
 impl From<AuthError> for Problem {
     fn from(error: AuthError) -> Self {
         match error {
-            AuthError::Token(TokenError::Expired) => {
-                Self::shared(StatusCode::UNAUTHORIZED, ErrorCode::TokenExpired)
-            }
+            AuthError::Token(TokenError::Expired) => ErrorCode::TokenExpired.into(),
             AuthError::Token(TokenError::Invalid) | AuthError::Revoked => {
-                Self::shared(StatusCode::UNAUTHORIZED, ErrorCode::TokenInvalid)
+                ErrorCode::TokenInvalid.into()
             }
             AuthError::Store(error) => error.into(),
         }
@@ -103,22 +252,20 @@ impl From<AuthError> for Problem {
 impl From<InvalidAccount> for Problem {
     fn from(error: InvalidAccount) -> Self {
         let code = match error {
-            InvalidAccount::Email => "account.email_invalid",
-            InvalidAccount::PasswordTooShort => "account.password_too_short",
-            InvalidAccount::PasswordTooLong => "account.password_too_long",
-            InvalidAccount::Name => "account.name_invalid",
+            InvalidAccount::Email => Code::Email,
+            InvalidAccount::PasswordTooShort => Code::PasswordShort,
+            InvalidAccount::PasswordTooLong => Code::PasswordLong,
+            InvalidAccount::Name => Code::Name,
         };
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, error.to_string())
+        Self::new(code, error.to_string())
     }
 }
 
 impl From<RegisterError> for Problem {
     fn from(error: RegisterError) -> Self {
         match error {
-            RegisterError::EmailTaken => {
-                Self::new(StatusCode::CONFLICT, "account.email_taken", error.to_string())
-            }
-            RegisterError::Busy(busy) => Self::later(ErrorCode::Busy.name(), &busy.to_string()),
+            RegisterError::EmailTaken => Code::EmailTaken.into(),
+            RegisterError::Busy(busy) => Self::new(ErrorCode::Busy, busy.to_string()),
             RegisterError::Store(error) => error.into(),
         }
     }
@@ -127,10 +274,8 @@ impl From<RegisterError> for Problem {
 impl From<LogInError> for Problem {
     fn from(error: LogInError) -> Self {
         match error {
-            LogInError::Failed => {
-                Self::new(StatusCode::UNAUTHORIZED, "login.failed", error.to_string())
-            }
-            LogInError::Busy(busy) => Self::later(ErrorCode::Busy.name(), &busy.to_string()),
+            LogInError::Failed => Code::LogInFailed.into(),
+            LogInError::Busy(busy) => Self::new(ErrorCode::Busy, busy.to_string()),
             LogInError::Store(error) => error.into(),
         }
     }
@@ -139,9 +284,7 @@ impl From<LogInError> for Problem {
 impl From<RefreshError> for Problem {
     fn from(error: RefreshError) -> Self {
         match error {
-            RefreshError::Invalid => {
-                Self::new(StatusCode::UNAUTHORIZED, "refresh.invalid", error.to_string())
-            }
+            RefreshError::Invalid => Code::RefreshInvalid.into(),
             RefreshError::Store(error) => error.into(),
         }
     }
@@ -149,32 +292,24 @@ impl From<RefreshError> for Problem {
 
 impl From<InvalidListing> for Problem {
     fn from(error: InvalidListing) -> Self {
-        let (status, code) = match error {
-            InvalidListing::Title => (StatusCode::UNPROCESSABLE_ENTITY, "listing.title_invalid"),
-            InvalidListing::Description => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "listing.description_too_long")
-            }
-            InvalidListing::Transition { .. } => (StatusCode::CONFLICT, "listing.status_final"),
+        let code = match error {
+            InvalidListing::Title => Code::Title,
+            InvalidListing::Description => Code::Description,
+            InvalidListing::Transition { .. } => Code::StatusFinal,
         };
-        Self::new(status, code, error.to_string())
+        Self::new(code, error.to_string())
     }
 }
 
 impl From<ListingError> for Problem {
     fn from(error: ListingError) -> Self {
         match error {
-            ListingError::NotFound => {
-                Self::shared(StatusCode::NOT_FOUND, ErrorCode::ListingNotFound)
-            }
-            ListingError::NotYours => {
-                Self::new(StatusCode::FORBIDDEN, "listing.not_yours", error.to_string())
-            }
+            ListingError::NotFound => ErrorCode::ListingNotFound.into(),
+            ListingError::NotYours => Code::NotYours.into(),
             ListingError::Invalid(error) => error.into(),
-            ListingError::VersionChanged { .. } => Self::new(
-                StatusCode::PRECONDITION_FAILED,
-                "listing.version_changed",
-                error.to_string(),
-            ),
+            ListingError::VersionChanged { current } => {
+                Self { version: Some(current), ..Self::from(Code::VersionChanged) }
+            }
             ListingError::Store(error) => error.into(),
         }
     }
@@ -182,26 +317,61 @@ impl From<ListingError> for Problem {
 
 impl From<ChatError> for Problem {
     fn from(error: ChatError) -> Self {
-        let (status, code) = match error {
-            ChatError::NotFound => (StatusCode::NOT_FOUND, ErrorCode::ChatNotFound),
-            ChatError::OwnListing => (StatusCode::CONFLICT, ErrorCode::OwnListing),
-            ChatError::ListingNotFound => (StatusCode::NOT_FOUND, ErrorCode::ListingNotFound),
-            ChatError::ListingClosed => (StatusCode::CONFLICT, ErrorCode::ListingClosed),
-            ChatError::Text(InvalidBody::Empty) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::TextEmpty)
+        let code = match error {
+            ChatError::NotFound => ErrorCode::ChatNotFound,
+            ChatError::OwnListing => ErrorCode::OwnListing,
+            ChatError::ListingNotFound => ErrorCode::ListingNotFound,
+            ChatError::ListingClosed => ErrorCode::ListingClosed,
+            ChatError::Text(InvalidBody::Empty) => ErrorCode::TextEmpty,
+            ChatError::Text(InvalidBody::TooLong) => ErrorCode::TextTooLong,
+            ChatError::Text(InvalidBody::Control) => ErrorCode::TextControl,
+            ChatError::KindUnsupported => ErrorCode::KindUnsupported,
+            ChatError::SeqAhead { head } => {
+                return Self { head: Some(head), ..Self::from(ErrorCode::SeqAhead) };
             }
-            ChatError::Text(InvalidBody::TooLong) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::TextTooLong)
-            }
-            ChatError::Text(InvalidBody::Control) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::TextControl)
-            }
-            ChatError::KindUnsupported => {
-                (StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::KindUnsupported)
-            }
-            ChatError::SeqAhead { .. } => (StatusCode::CONFLICT, ErrorCode::SeqAhead),
             ChatError::Store(error) => return error.into(),
         };
-        Self::shared(status, code)
+        code.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> impl Iterator<Item = Code> {
+        let shared = ErrorCode::ALL.iter().map(|code| Code::Shared(*code));
+        shared.chain(Code::HTTP_ONLY.iter().copied())
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<_> = all().map(Code::name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all().count());
+    }
+
+    #[test]
+    fn every_code_stands_in_the_document_with_its_status() {
+        let document = include_str!("../../docs/errors.md");
+        for code in all() {
+            let row = document.lines().find(|line| line.starts_with(&format!("| `{}` |", code.name())));
+            let row = row.unwrap_or_else(|| panic!("{} is not in docs/errors.md", code.name()));
+            let on_sockets_only = code == Code::Shared(ErrorCode::UnknownKind);
+            let status = format!("| {} |", code.status().as_u16());
+            assert!(on_sockets_only || row.contains(&status), "{row}");
+        }
+    }
+
+    #[test]
+    fn every_401_has_a_challenge_and_every_503_a_wait() {
+        for code in all() {
+            let response = Problem::from(code).into_response();
+            let has = |name| response.headers().contains_key(name);
+            let status = code.status();
+            assert_eq!(has(WWW_AUTHENTICATE), status == StatusCode::UNAUTHORIZED, "{code:?}");
+            assert_eq!(has(RETRY_AFTER), status == StatusCode::SERVICE_UNAVAILABLE, "{code:?}");
+        }
     }
 }

@@ -1,24 +1,15 @@
 //! The table of routes.
 
-use std::time::Duration;
-
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::StatusCode;
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 
-use super::problem::Problem;
-use super::{Rest, accounts, chats, listings, sessions};
-
-/// Largest body of a request, in bytes.
-const BODY_BYTES_MAX: usize = 64 * 1024;
-/// For a request to be read and answered.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+use super::problem::{Code, Problem};
+use super::{Rest, accounts, chats, layers, listings, sessions};
+use crate::telemetry::metrics::HttpMetrics;
 
 /// All routes of the public port but the socket.
-pub fn routes(rest: Rest) -> Router {
+pub fn routes(rest: Rest, metrics: HttpMetrics) -> Router {
     Router::new()
         .route("/v1/accounts", post(accounts::register::handle))
         .route("/v1/accounts/me", get(accounts::read::me))
@@ -32,22 +23,9 @@ pub fn routes(rest: Rest) -> Router {
         .route("/v1/chats", get(chats::list::handle).post(chats::open::handle))
         .route("/v1/chats/{id}", get(chats::read::handle))
         .route("/v1/chats/{id}/events", get(chats::events::handle))
-        .fallback(async || {
-            Problem::new(StatusCode::NOT_FOUND, "route.not_found", "there is nothing here")
-        })
-        .method_not_allowed_fallback(async || {
-            let detail = "this route does not know the method";
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "route.method_not_allowed", detail)
-        })
-        .layer(middleware::from_fn(bounded))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .fallback(async || Problem::from(Code::RouteNotFound))
+        .method_not_allowed_fallback(async || Problem::from(Code::RouteMethod))
+        .layer(from_fn_with_state(rest.limits.timeout, layers::limit_time))
+        .layer(from_fn_with_state(metrics, layers::measure))
         .with_state(rest)
-}
-
-/// Holds every request to its time.
-async fn bounded(request: Request, next: Next) -> Response {
-    tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await.unwrap_or_else(|_| {
-        let detail = "the request took longer than 30 seconds";
-        Problem::new(StatusCode::REQUEST_TIMEOUT, "request.timeout", detail).into_response()
-    })
 }

@@ -1,6 +1,8 @@
 //! Every metric's name, once.
 
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
@@ -34,5 +36,115 @@ impl HubMetrics {
         hub.register("refused", "Sends refused", self.refused.clone());
         hub.register("rooms", "Rooms in memory", self.rooms.clone());
         hub.register("connections", "Live connections", self.connections.clone());
+    }
+}
+
+/// Requests by what was asked and answered.
+#[derive(Clone, Default)]
+pub struct HttpMetrics {
+    requests: Family<HttpLabels, Counter>,
+    time_us: Family<RouteLabels, Counter>,
+    running: Gauge,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HttpLabels {
+    /// The route as it is declared, never the path: its values are few.
+    route: String,
+    method: String,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    route: String,
+    method: String,
+}
+
+/// Counts a request as running for as long as it lives: one that is cancelled ends as well.
+pub struct Running(Gauge);
+
+impl HttpMetrics {
+    /// Adds them to a registry.
+    pub fn register(&self, registry: &mut Registry) {
+        let http = registry.sub_registry_with_prefix("http");
+        http.register("requests", "Requests answered", self.requests.clone());
+        http.register("request_us", "Microseconds spent on requests", self.time_us.clone());
+        http.register("requests_running", "Requests being answered", self.running.clone());
+    }
+
+    /// A request came.
+    pub fn begin(&self) -> Running {
+        self.running.inc();
+        Running(self.running.clone())
+    }
+
+    /// A request was answered.
+    pub fn answered(&self, route: &str, method: &str, status: u16, took_us: u64) {
+        let (route, method) = (route.to_owned(), method.to_owned());
+        let labels = RouteLabels {
+            route: route.clone(),
+            method: method.clone(),
+        };
+        self.time_us.get_or_create(&labels).inc_by(took_us);
+        let labels = HttpLabels {
+            route,
+            method,
+            status,
+        };
+        self.requests.get_or_create(&labels).inc();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::text;
+
+    use super::*;
+    use crate::telemetry::process::Process;
+
+    fn render(registry: &Registry) -> String {
+        let mut rendered = String::new();
+        text::encode(&mut rendered, registry).expect("text");
+        rendered
+    }
+
+    #[test]
+    fn requests_are_counted_by_route() {
+        let mut registry = Registry::default();
+        let http = HttpMetrics::default();
+        http.register(&mut registry);
+        let running = http.begin();
+        http.answered("/v1/x/{id}", "GET", 200, 7);
+        let rendered = render(&registry);
+        for line in [
+            "http_requests_total{route=\"/v1/x/{id}\",method=\"GET\",status=\"200\"} 1",
+            "http_request_us_total{route=\"/v1/x/{id}\",method=\"GET\"} 7",
+            "http_requests_running 1",
+        ] {
+            assert!(rendered.contains(line), "{line} in:\n{rendered}");
+        }
+        drop(running);
+        assert!(render(&registry).contains("http_requests_running 0"));
+    }
+
+    #[test]
+    fn the_process_is_measured() {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Process));
+        let rendered = render(&registry);
+        for name in
+            ["process_resident_bytes", "process_cpu_us_total", "process_files", "process_threads"]
+        {
+            let line = rendered.lines().find(|line| line.starts_with(name));
+            let value = line.and_then(|line| line.split(' ').nth(1)?.parse::<u64>().ok());
+            assert!(value.is_some(), "{name} in:\n{rendered}");
+        }
     }
 }

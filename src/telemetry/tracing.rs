@@ -1,11 +1,19 @@
 //! The server's own log, on standard error.
 
+use std::panic;
+
 use tracing_subscriber::EnvFilter;
 
-/// Starts writing what `level` asks for, as text or as one JSON object a line.
+/// Starts writing what `level` asks for, as text or as one JSON object a line. A panic becomes a
+/// line of it.
 pub fn start(level: &str, json: bool) {
     let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start (in tests) keeps the first.
     let _ = if json { builder.json().try_init() } else { builder.try_init() };
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let reason = panic.payload_as_str().unwrap_or("no reason given");
+        tracing::error!(%place, "a task panicked: {reason}");
+    }));
 }

@@ -102,7 +102,7 @@ fn ending(price_cents: u64, rng: &mut SmallRng) -> Vec<Act> {
     }
     let price_cents = price_cents * rng.random_range(60..=100) / 100;
     let answer = if rng.random_bool(ACCEPTED) { Act::Accept } else { Act::Reject };
-    vec![Act::Offer { price_cents }, answer]
+    vec![Act::Offer { price_cents: Some(price_cents) }, answer]
 }
 
 /// A value whose quantile is random.

@@ -37,7 +37,10 @@ pub struct Line {
 /// into words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Act {
-    Offer { price_cents: u64 },
+    /// Somebody may offer without naming a price.
+    Offer {
+        price_cents: Option<u64>,
+    },
     Accept,
     Reject,
     Quit,
@@ -46,9 +49,10 @@ enum Act {
 impl Act {
     fn in_words(self) -> String {
         match self {
-            Self::Offer { price_cents } => {
-                format!("My offer: {}.{:02}.", price_cents / 100, price_cents % 100)
+            Self::Offer { price_cents: Some(cents) } => {
+                format!("My offer: {}.{:02}.", cents / 100, cents % 100)
             }
+            Self::Offer { price_cents: None } => "My offer: as we said.".to_owned(),
             Self::Accept => "Agreed, I accept your offer.".to_owned(),
             Self::Reject => "No, I decline your offer.".to_owned(),
             Self::Quit => "I am not interested any more. Goodbye.".to_owned(),

@@ -41,7 +41,7 @@ enum By {
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum What {
     Message { text: String },
-    Offer { price_cents: u64 },
+    Offer { price_cents: Option<u64> },
     Accept,
     Reject,
     Quit,

@@ -167,8 +167,9 @@ impl Engine {
     pub async fn close(&self) {
         self.with(State::say_goodbye);
         let tasks = std::mem::take(&mut *self.shared.tasks.borrow_mut());
+        // All before any is waited for: what is closed must not connect again.
+        tasks.iter().for_each(JoinHandle::abort);
         for task in tasks {
-            task.abort();
             if let Err(error) = task.await
                 && error.is_panic()
             {

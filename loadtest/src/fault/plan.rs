@@ -52,7 +52,7 @@ impl KillPlan {
             // A crowd needs everybody to be back from the last time.
             engine.all_live().await?;
             let pid = server.pid().context("the server ended by itself")?;
-            let after_answers = engine.with(|state| state.random(0..=self.in_flight / 2));
+            let after_answers = self.after_answers(engine, nth);
             cpu.about_to_end();
             engine.with(|state| {
                 state.take_aim(Aim::at(Target { pid, in_flight: self.in_flight, after_answers }));
@@ -82,5 +82,15 @@ impl KillPlan {
             engine.with(|state| state.take_aim(Aim::Off));
         }
         Ok(())
+    }
+
+    /// Kills strike at different places of a group: right behind its first answers, somewhere in the
+    /// middle, and before any answer.
+    fn after_answers(&self, engine: &Engine, nth: usize) -> usize {
+        match nth % 3 {
+            0 => 1,
+            1 => engine.with(|state| state.random(2..=self.in_flight.max(2))),
+            _ => 0,
+        }
     }
 }

@@ -81,6 +81,7 @@ impl Talk<'_> {
             trouble.extend(read.err().map(|error| format!("{error:#}")));
         }
         let rss_bytes = self.ground.cpu.rss_bytes();
+        self.engine.close().await;
         let verdict = self.engine.with(State::take_checker).finish();
         let mut report = self.report(connections, &used, rss_bytes, verdict, kills.into_inner());
         for why in trouble {
@@ -89,7 +90,6 @@ impl Talk<'_> {
         if self.stop.is_raised() {
             report.invalidate("ended early by a signal");
         }
-        self.engine.close().await;
         if let Some(server) = self.ground.server.take() {
             server.stop().await;
         }

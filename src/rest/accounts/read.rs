@@ -2,24 +2,19 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use barterline_domain::ids::UserId;
 
 use super::{OwnAccount, PublicAccount};
 use crate::rest::Rest;
 use crate::rest::extract::{Caller, Path};
-use crate::rest::problem::Problem;
-
-fn not_found() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "account.not_found", "there is no such account")
-}
+use crate::rest::problem::{Code, Problem};
 
 /// The caller's own account.
 pub async fn me(
     State(rest): State<Rest>,
     Caller(caller): Caller,
 ) -> Result<Json<OwnAccount>, Problem> {
-    let account = rest.accounts.profile(caller.user).await?.ok_or_else(not_found)?;
+    let account = rest.accounts.profile(caller.user).await?.ok_or(Code::AccountNotFound)?;
     Ok(Json(account.into()))
 }
 
@@ -28,7 +23,7 @@ pub async fn handle(
     State(rest): State<Rest>,
     Path(user): Path<UserId>,
 ) -> Result<Json<PublicAccount>, Problem> {
-    let account = rest.accounts.profile(user).await?.ok_or_else(not_found)?;
+    let account = rest.accounts.profile(user).await?.ok_or(Code::AccountNotFound)?;
     let name = account.name.as_str().to_owned();
     Ok(Json(PublicAccount { id: account.id, name, created_at: account.created_at }))
 }

@@ -2,14 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use barterline_domain::ids::{ListingId, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::ListingView;
 use crate::rest::Rest;
 use crate::rest::extract::{Path, Query, limit};
-use crate::rest::problem::Problem;
+use crate::rest::problem::{Code, Problem};
 
 /// Which part.
 #[derive(Deserialize)]
@@ -33,9 +32,7 @@ pub async fn handle(
 ) -> Result<Json<Listings>, Problem> {
     let limit = limit(page.limit)?;
     let listings = rest.listings.list_by_seller(seller, page.before, limit).await?;
-    let listings = listings.ok_or_else(|| {
-        Problem::new(StatusCode::NOT_FOUND, "account.not_found", "there is no such account")
-    })?;
+    let listings = listings.ok_or(Code::AccountNotFound)?;
     let next = listings.last().filter(|_| listings.len() == limit).map(|listing| listing.id);
     Ok(Json(Listings { listings: listings.into_iter().map(Into::into).collect(), next }))
 }

@@ -14,7 +14,8 @@ use barterline_domain::listing::{Listing, ListingStatus};
 use barterline_domain::money::{AmountTooLarge, Currency, Money};
 use serde::{Deserialize, Serialize};
 
-use crate::rest::problem::Problem;
+use crate::rest::extract::etag;
+use crate::rest::problem::{Code, Problem};
 
 /// A price as clients write it.
 #[derive(Deserialize)]
@@ -27,10 +28,7 @@ impl TryFrom<Price> for Money {
     type Error = Problem;
 
     fn try_from(price: Price) -> Result<Self, Problem> {
-        let refuse = |detail: String| {
-            let status = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
-            Problem::new(status, "listing.price_invalid", detail)
-        };
+        let refuse = |detail: String| Problem::new(Code::Price, detail);
         let currency =
             Currency::parse(&price.currency).map_err(|error| refuse(error.to_string()))?;
         Money::new(price.minor, currency).map_err(|error: AmountTooLarge| refuse(error.to_string()))
@@ -69,6 +67,5 @@ impl From<Listing> for ListingView {
 
 /// A listing with its version as entity tag.
 fn tagged(listing: Listing) -> Response {
-    let tag = format!("\"v{}\"", listing.version);
-    ([(ETAG, tag)], Json(ListingView::from(listing))).into_response()
+    ([(ETAG, etag(listing.version))], Json(ListingView::from(listing))).into_response()
 }

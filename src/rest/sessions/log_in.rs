@@ -1,6 +1,5 @@
 //! `POST /v1/sessions`: logs in.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use barterline_domain::account::{Email, Password};
@@ -23,12 +22,12 @@ pub struct Request {
 pub async fn handle(
     State(rest): State<Rest>,
     Body(request): Body<Request>,
-) -> Result<(StatusCode, Json<Tokens>), Problem> {
+) -> Result<(StatusCode, Tokens), Problem> {
     // What cannot be an address or a password is nobody's.
     let parsed = (Email::parse(&request.email), Password::parse(request.password));
     let (Ok(email), Ok(password)) = parsed else {
         return Err(LogInError::Failed.into());
     };
     let log_in = rest.accounts.log_in(&email, password).await?;
-    Ok((StatusCode::CREATED, Json(log_in.into())))
+    Ok((StatusCode::CREATED, log_in.into()))
 }

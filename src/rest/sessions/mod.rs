@@ -6,6 +6,10 @@ pub mod refresh;
 
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{SessionId, UserId};
+use axum::Json;
+use axum::http::HeaderValue;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::services::accounts::LogIn;
@@ -33,5 +37,13 @@ impl From<LogIn> for Tokens {
             refresh_token: log_in.refresh_token,
             refresh_expires_at: log_in.refresh_expires_at,
         }
+    }
+}
+
+impl IntoResponse for Tokens {
+    fn into_response(self) -> Response {
+        // Tokens belong in no cache (RFC 6749, section 5.1).
+        let no_store = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+        (no_store, Json(self)).into_response()
     }
 }

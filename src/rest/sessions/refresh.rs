@@ -1,6 +1,5 @@
 //! `POST /v1/sessions/refresh`: new tokens for an old refresh token, which ends.
 
-use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 
@@ -19,6 +18,6 @@ pub struct Request {
 pub async fn handle(
     State(rest): State<Rest>,
     Body(request): Body<Request>,
-) -> Result<Json<Tokens>, Problem> {
-    Ok(Json(rest.accounts.refresh(&request.refresh_token).await?.into()))
+) -> Result<Tokens, Problem> {
+    Ok(rest.accounts.refresh(&request.refresh_token).await?.into())
 }

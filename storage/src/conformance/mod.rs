@@ -2,4 +2,10 @@
 
 pub mod chat_log;
 pub mod inbox;
+
+pub mod accounts;
+pub mod credentials;
+pub mod listings;
+pub mod sessions;
+
 pub mod samples;

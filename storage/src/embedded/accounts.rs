@@ -5,7 +5,7 @@ use barterline_domain::ids::UserId;
 use redb::TableDefinition;
 
 use super::engine::Engine;
-use super::table::{Rows, find, put};
+use super::table::{Rows, find, put_new};
 use crate::accounts::{Account, Accounts};
 use crate::error::StoreError;
 
@@ -18,9 +18,10 @@ pub struct EmbeddedAccounts(pub Engine);
 impl Accounts for EmbeddedAccounts {
     async fn insert(&self, accounts: Vec<Account>) -> Result<(), StoreError> {
         let insert = move |write: &redb::WriteTransaction| {
-            accounts.iter().try_for_each(|row| put(write, ACCOUNTS, row.id.as_bytes(), row))
+            let rows = accounts.iter().map(|row| (&row.id.as_bytes()[..], row));
+            put_new(write, ACCOUNTS, rows)
         };
-        self.0.write(insert).await
+        self.0.write(insert).await?
     }
 
     async fn find(&self, user: UserId) -> Result<Option<Account>, StoreError> {

@@ -1,12 +1,14 @@
 //! Listings by id, and by seller.
 
+use std::ops::Bound::{Excluded, Included};
+
 use async_trait::async_trait;
 use barterline_domain::ids::{ListingId, UserId};
 use barterline_domain::listing::Listing;
 use redb::TableDefinition;
 
 use super::engine::{Engine, failed, table};
-use super::table::{Rows, find, find_in, put};
+use super::table::{Rows, find, find_in, put, put_new};
 use crate::error::StoreError;
 use crate::listings::{Listings, Replaced};
 
@@ -28,13 +30,16 @@ fn by_seller(seller: UserId, listing: [u8; 16]) -> [u8; 32] {
 impl Listings for EmbeddedListings {
     async fn insert(&self, listing: Listing) -> Result<(), StoreError> {
         let insert = move |write: &redb::WriteTransaction| {
-            put(write, LISTINGS, listing.id.as_bytes(), &listing)?;
+            let row = (&listing.id.as_bytes()[..], &listing);
+            if let Err(taken) = put_new(write, LISTINGS, std::iter::once(row))? {
+                return Ok(Err(taken));
+            }
             let mut index = write.open_table(BY_SELLER).map_err(failed)?;
             let key = by_seller(listing.seller, *listing.id.as_bytes());
             index.insert(&key, ()).map_err(failed)?;
-            Ok(())
+            Ok(Ok(()))
         };
-        self.0.write(insert).await
+        self.0.write(insert).await?
     }
 
     async fn find(&self, listing: ListingId) -> Result<Option<Listing>, StoreError> {
@@ -66,9 +71,10 @@ impl Listings for EmbeddedListings {
                 return Ok(Vec::new());
             };
             let from = by_seller(seller, [0; 16]);
-            // Ids of listings are times with random bits: none is all ones.
-            let to = by_seller(seller, before.map_or([0xff; 16], |before| *before.as_bytes()));
-            let range = index.range::<&[u8; 32]>(&from..&to).map_err(failed)?;
+            let last = by_seller(seller, [0xff; 16]);
+            let before = before.map(|before| by_seller(seller, *before.as_bytes()));
+            let to = before.as_ref().map_or(Included(&last), Excluded);
+            let range = index.range::<&[u8; 32]>((Included(&from), to)).map_err(failed)?;
             let mut listings = Vec::new();
             for row in range.rev().take(limit) {
                 let (key, _) = row.map_err(failed)?;

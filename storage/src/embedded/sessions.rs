@@ -6,7 +6,7 @@ use barterline_domain::ids::SessionId;
 use redb::TableDefinition;
 
 use super::engine::Engine;
-use super::table::{Rows, find, find_in, put};
+use super::table::{Rows, find, find_in, put, put_new};
 use crate::error::StoreError;
 use crate::sessions::{RefreshHash, Rotation, Session, Sessions};
 
@@ -19,9 +19,10 @@ pub struct EmbeddedSessions(pub Engine);
 impl Sessions for EmbeddedSessions {
     async fn insert(&self, sessions: Vec<Session>) -> Result<(), StoreError> {
         let insert = move |write: &redb::WriteTransaction| {
-            sessions.iter().try_for_each(|row| put(write, SESSIONS, row.id.as_bytes(), row))
+            let rows = sessions.iter().map(|row| (&row.id.as_bytes()[..], row));
+            put_new(write, SESSIONS, rows)
         };
-        self.0.write(insert).await
+        self.0.write(insert).await?
     }
 
     async fn find(&self, session: SessionId) -> Result<Option<Session>, StoreError> {

@@ -1,5 +1,7 @@
 //! Rows by their keys: what every aggregate in a database file does alike.
 
+use std::fmt::Write as _;
+
 use redb::{ReadTransaction, ReadableTable, TableDefinition, TableHandle, WriteTransaction};
 
 use super::engine::{failed, table};
@@ -45,11 +47,34 @@ pub fn put<R: Row>(
     Ok(())
 }
 
+/// Writes rows whose keys are new, all or none. A key that is taken is a refusal.
+pub fn put_new<'a, R: Row + 'a>(
+    write: &WriteTransaction,
+    rows: Rows,
+    new: impl Iterator<Item = (&'a [u8], &'a R)> + Clone,
+) -> Result<Result<(), StoreError>, StoreError> {
+    let mut table = write.open_table(rows).map_err(failed)?;
+    for (key, _) in new.clone() {
+        if table.get(key).map_err(failed)?.is_some() {
+            let taken = format!("{} is taken", place(rows, key));
+            return Ok(Err(StoreError::unavailable("insert", taken)));
+        }
+    }
+    for (key, row) in new {
+        table.insert(key, row.to_bytes().as_slice()).map_err(failed)?;
+    }
+    Ok(Ok(()))
+}
+
 /// Reads a row's bytes.
 pub fn decode<R: Row>(rows: Rows, key: &[u8], bytes: &[u8]) -> Result<R, StoreError> {
-    R::from_bytes(bytes).map_err(|_| {
-        let key = u128::from_be_bytes(key.first_chunk().copied().unwrap_or_default());
-        let table = rows.name();
-        StoreError::corrupt("database", format!("table {table}, key {key:032x}…"))
-    })
+    R::from_bytes(bytes).map_err(|_| StoreError::corrupt("database", place(rows, key)))
+}
+
+fn place(rows: Rows, key: &[u8]) -> String {
+    let mut place = format!("table {}, key ", rows.name());
+    for byte in key {
+        let _ = write!(place, "{byte:02x}");
+    }
+    place
 }

@@ -1,0 +1,169 @@
+//! The command line: what may be asked of the binary, and what its exit codes mean.
+//!
+//! 0: done. 1: it could not be done (the line on standard error says what to do). 2: the command
+//! or a setting is wrong. Standard output carries the answer and nothing else.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Assignment, Mistakes, Settings, Sources};
+use crate::lifecycle::{self, Mode};
+use crate::telemetry;
+
+/// The command or a setting is wrong.
+const WRONG_USAGE: u8 = 2;
+/// For tasks to end once the server has said goodbye.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Chat-first marketplace server.
+#[derive(Debug, Parser)]
+#[command(name = "barterline", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server.
+    Serve(Serve),
+    /// Print the effective settings as TOML, without secrets.
+    Config(Show),
+    /// Print the version.
+    Version,
+}
+
+/// Settings that have a flag.
+#[derive(Debug, Args)]
+struct Flags {
+    /// Address and port for clients; port 0 takes any free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<String>,
+    /// Address and port for the operator [default: 127.0.0.1:8081]
+    #[arg(long, value_name = "ADDR:PORT")]
+    admin_listen: Option<String>,
+    /// Directory of everything that is kept [default: ./data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+    /// Settings file (TOML)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    #[command(flatten)]
+    flags: Flags,
+    /// Seed two accounts, some listings and a chat
+    #[arg(long)]
+    demo: bool,
+    /// Open routes on the admin port that make accounts in bulk; on loopback only
+    #[arg(long)]
+    load_test: bool,
+}
+
+#[derive(Debug, Args)]
+struct Show {
+    #[command(flatten)]
+    flags: Flags,
+    /// Print every setting with its default and meaning instead
+    #[arg(long)]
+    reference: bool,
+}
+
+/// Reads the command line and does what it says.
+pub fn run() -> ExitCode {
+    // Prints help and mistakes by itself, with the codes 0 and 2.
+    match Cli::parse().command {
+        Command::Serve(serve) => start(serve),
+        Command::Config(show) if show.reference => print(&Settings::reference()),
+        Command::Config(show) => match show.flags.load() {
+            Ok(settings) => print(&settings.to_toml()),
+            Err(mistakes) => wrong(&mistakes.to_string()),
+        },
+        Command::Version => print(concat!("barterline ", env!("CARGO_PKG_VERSION"), "\n")),
+    }
+}
+
+fn start(serve: Serve) -> ExitCode {
+    let settings = match serve.flags.load() {
+        Ok(settings) => settings,
+        Err(mistakes) => return wrong(&mistakes.to_string()),
+    };
+    let loopback = |address: SocketAddr| address.ip().is_loopback();
+    if serve.load_test
+        && !(loopback(settings.server.listen) && loopback(settings.server.admin_listen))
+    {
+        return wrong(
+            "--load-test hands out accounts to anybody: it is allowed only with `server.listen` \
+             and `server.admin_listen` on a loopback address",
+        );
+    }
+    let mode = Mode { demo: serve.demo, load_test: serve.load_test };
+    match run_server(settings, mode) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_server(settings: Settings, mode: Mode) -> anyhow::Result<()> {
+    telemetry::tracing::start(&settings.log.level, settings.log.json);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(lifecycle::serve(settings, mode));
+    // Connections that did not end in time must not hold the process.
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
+    result
+}
+
+impl Flags {
+    fn load(self) -> Result<Settings, Mistakes> {
+        let flag = |flag, section, key, value: Option<String>| {
+            value.map(|value| Assignment::flag(flag, section, key, &value))
+        };
+        let flags = [
+            flag("--listen", "server", "listen", self.listen),
+            flag("--admin-listen", "server", "admin_listen", self.admin_listen),
+            flag("--data", "storage", "data", self.data),
+        ];
+        let flags = flags.into_iter().flatten().collect();
+        Settings::load(&Sources::of_process(self.config, flags))
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader went away.
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn wrong(mistake: &str) -> ExitCode {
+    say(mistake);
+    ExitCode::from(WRONG_USAGE)
+}
+
+fn say(text: &str) {
+    // Where nobody listens there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "barterline: {text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,31 @@
+//! Where people connect, and how long they may take.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use super::section::{Any, RangeOr, section};
+
+section! {
+    /// Addresses, and what HTTP may take.
+    pub struct Server = "server" {
+        /// Where clients connect, REST and sockets. Port 0 takes any free one.
+        listen: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), Any("ADDRESS:PORT");
+        /// Where operators connect: health, metrics, commands. Port 0 takes any free one. Keep it
+        /// off the internet.
+        admin_listen: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)),
+            Any("ADDRESS:PORT");
+        /// Most connections of clients at a time, sockets included; those beyond wait until one
+        /// ends.
+        connections_max: usize = 0,
+            RangeOr(16..=10_000_000, 0, "as many as the limit of open files allows");
+        /// For all headers of a request to come, and between two requests, in milliseconds.
+        header_timeout_ms: u64 = 10_000, 100..=600_000;
+        /// For the body of a request to come, and again for its answer, in milliseconds.
+        request_timeout_ms: u64 = 30_000, 100..=600_000;
+        /// Largest body of a request, in bytes. The longest listing, every character of it escaped,
+        /// takes about 120,000.
+        body_bytes_max: usize = 128 * 1024, 1_024..=16 * 1024 * 1024;
+        /// For requests and sockets to end after the signal to stop, in milliseconds. The process
+        /// ends within 2 seconds after that.
+        drain_timeout_ms: u64 = 8_000, 0..=600_000;
+    }
+}

@@ -1,0 +1,104 @@
+use super::*;
+
+fn load(
+    file: &str,
+    environment: &[(&str, &str)],
+    flags: Vec<Assignment>,
+) -> Result<Settings, String> {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("barterline.toml");
+    std::fs::write(&path, file).expect("the file is written");
+    let environment =
+        environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let sources = Sources { file: Some(path.clone()), environment: environment.collect(), flags };
+    Settings::load(&sources)
+        .map_err(|mistakes| mistakes.to_string().replace(&path.display().to_string(), "FILE"))
+}
+
+#[test]
+fn the_stronger_source_wins() {
+    let file = "[server]\nlisten = '127.0.0.1:1'\nheader_timeout_ms = 500\n[log]\nlevel = 'warn'";
+    let environment = [
+        ("BARTERLINE_SERVER__LISTEN", "127.0.0.1:2"),
+        ("BARTERLINE_SERVER__REQUEST_TIMEOUT_MS", "700"),
+        ("BARTERLINE_DATA", "/srv/x"),
+    ];
+    let flags = vec![Assignment::flag("--listen", "server", "listen", "127.0.0.1:3")];
+    let settings = load(file, &environment, flags).expect("sound settings");
+    assert_eq!(settings.server.listen.port(), 3);
+    assert_eq!(settings.server.header_timeout_ms, 500);
+    assert_eq!(settings.server.request_timeout_ms, 700);
+    assert_eq!(settings.storage.data.to_str(), Some("/srv/x"));
+    assert_eq!(settings.log.level, "warn");
+}
+
+#[test]
+fn every_mistake_is_named_at_once() {
+    let file = "[server]\nlistne = 1\nheader_timeout_ms = 1\n[sever]\nlisten = 'x'\n\
+                [log]\nlevel = 'a=b=c'";
+    let environment = [("BARTERLINE_SERVER__ADMIN_LISTEN", "here"), ("BARTERLINE_NONSENSE", "1")];
+    let mistakes = load(file, &environment, Vec::new()).expect_err("mistakes");
+    let mut lines: Vec<_> = mistakes.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            "FILE: `log.level` cannot be \"a=b=c\"; allowed: error, warn, info, debug, trace, or directives such as info,barterline::gateway=debug",
+            "FILE: `server.header_timeout_ms` cannot be 1; allowed: 100 to 600000",
+            "FILE: there is no section `sever`; there are server, storage, socket, \
+             accounts, log",
+            "FILE: there is no setting `server.listne`",
+            "there is no setting for the variable BARTERLINE_NONSENSE; they read \
+             BARTERLINE_SECTION__KEY",
+            "variable BARTERLINE_SERVER__ADMIN_LISTEN: `server.admin_listen` cannot be \"here\"; allowed: \
+             ADDRESS:PORT",
+        ]
+    );
+}
+
+#[test]
+fn a_broken_file_is_named_without_its_text() {
+    let mistake = load("[server]\nx = 'hunter2", &[], Vec::new()).expect_err("a mistake");
+    assert!(mistake.starts_with("FILE, line 2: "), "{mistake}");
+    assert!(!mistake.contains("hunter2"), "{mistake}");
+    let mistake = load("listen = 1", &[], Vec::new()).expect_err("a mistake");
+    assert!(mistake.contains("`listen` stands outside"), "{mistake}");
+}
+
+#[test]
+fn two_listeners_need_two_ports() {
+    let same = [("BARTERLINE_LISTEN", "127.0.0.1:8081")];
+    let mistake = load("", &same, Vec::new()).expect_err("a mistake");
+    assert!(mistake.contains("both 127.0.0.1:8081"), "{mistake}");
+    let any = [("BARTERLINE_LISTEN", "127.0.0.1:0"), ("BARTERLINE_ADMIN_LISTEN", "127.0.0.1:0")];
+    assert!(load("", &any, Vec::new()).is_ok());
+}
+
+#[test]
+fn what_is_printed_can_be_read_again() {
+    let settings = load("[server]\nconnections_max = 99", &[], Vec::new()).expect("settings");
+    let again = load(&settings.to_toml(), &[], Vec::new());
+    assert_eq!(again, Ok(settings));
+    assert_eq!(load(&Settings::reference(), &[], Vec::new()), Ok(Settings::default()));
+}
+
+#[test]
+fn the_reference_is_what_docs_say() {
+    let written = include_str!("../../docs/config.toml");
+    assert_eq!(
+        written,
+        Settings::reference(),
+        "run `barterline config --reference > docs/config.toml`"
+    );
+}
+
+#[test]
+fn secrets_are_known_by_their_names() {
+    for key in ["api_key", "smtp_password", "secret", "admin_token"] {
+        assert!(is_secret(key), "{key}");
+        assert_eq!(quoted(key, &Value::String("hunter2".to_owned())), REDACTED);
+    }
+    for key in ["listen", "heartbeat_ms", "keyboard"] {
+        assert!(!is_secret(key), "{key}");
+    }
+}

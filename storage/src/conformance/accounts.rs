@@ -1,0 +1,36 @@
+//! Laws of [`Accounts`].
+
+use barterline_domain::account::{AccountRole, DisplayName};
+use barterline_domain::clock::Timestamp;
+use barterline_domain::ids::UserId;
+
+use crate::accounts::{Account, Accounts};
+
+/// An account; the same `n` gives the same.
+pub fn account(n: u8) -> Account {
+    Account {
+        id: UserId::from_bytes([n; 16]),
+        name: DisplayName::parse(&format!("Ana {n}")).expect("a name"),
+        roles: vec![AccountRole::User, AccountRole::Moderator],
+        created_at: Timestamp::from_millis(1_000 + u64::from(n)),
+    }
+}
+
+/// An account is found as it was inserted, and only it.
+pub async fn an_account_is_found_as_it_was_inserted(store: &dyn Accounts) {
+    assert_eq!(store.find(account(1).id).await.expect("a read"), None);
+    store.insert(vec![account(1), account(2)]).await.expect("an insert");
+    assert_eq!(store.find(account(1).id).await.expect("a read"), Some(account(1)));
+    assert_eq!(store.find(account(2).id).await.expect("a read"), Some(account(2)));
+    assert_eq!(store.find(account(3).id).await.expect("a read"), None);
+}
+
+/// Of accounts with a taken id among them none is inserted.
+pub async fn accounts_are_inserted_all_or_none(store: &dyn Accounts) {
+    store.insert(vec![account(1)]).await.expect("an insert");
+    let thief = Account { name: DisplayName::parse("Eve").expect("a name"), ..account(1) };
+    store.insert(vec![account(2), thief]).await.expect_err("the id is taken");
+    assert_eq!(store.find(account(1).id).await.expect("a read"), Some(account(1)));
+    assert_eq!(store.find(account(2).id).await.expect("a read"), None);
+    store.insert(Vec::new()).await.expect("none is no error");
+}

@@ -1,0 +1,102 @@
+//! The embedded database files: every law, and that what was written outlives the process.
+
+use std::fs;
+use std::path::Path;
+
+use barterline_storage::accounts::Accounts as _;
+use barterline_storage::conformance::{accounts, credentials, listings, sessions};
+use barterline_storage::credentials::Credentials as _;
+use barterline_storage::embedded::accounts::EmbeddedAccounts;
+use barterline_storage::embedded::credentials::EmbeddedCredentials;
+use barterline_storage::embedded::engine::Engine;
+use barterline_storage::embedded::listings::EmbeddedListings;
+use barterline_storage::embedded::sessions::EmbeddedSessions;
+use barterline_storage::listings::Listings as _;
+use barterline_storage::sessions::Sessions as _;
+use barterline_storage::stores::AGGREGATES;
+use tempfile::TempDir;
+
+fn open(dir: &Path) -> Engine {
+    Engine::open(&dir.join("store.redb")).expect("a file")
+}
+
+macro_rules! laws {
+    ($($module:ident, $store:ident: $($law:ident),+;)+) => {$($(
+        #[tokio::test]
+        async fn $law() {
+            let dir = TempDir::new().expect("a directory");
+            $module::$law(&$store(open(dir.path()))).await;
+        }
+    )+)+};
+}
+
+laws! {
+    accounts, EmbeddedAccounts:
+        an_account_is_found_as_it_was_inserted,
+        accounts_are_inserted_all_or_none;
+    credentials, EmbeddedCredentials:
+        a_credential_is_found_by_its_address,
+        an_address_is_taken_once,
+        one_of_several_at_once_takes_the_address;
+    listings, EmbeddedListings:
+        a_listing_is_found_as_it_was_inserted,
+        every_field_is_kept,
+        a_replacement_follows_the_stored_version,
+        one_of_several_at_once_replaces,
+        a_sellers_listings_come_newest_first;
+    sessions, EmbeddedSessions:
+        sessions_are_inserted_all_or_none,
+        the_good_hash_rotates,
+        another_hash_revokes_the_session,
+        one_of_several_at_once_rotates,
+        what_is_over_does_not_rotate,
+        revoking_twice_is_revoking_once;
+}
+
+#[tokio::test]
+async fn everything_is_there_when_the_file_is_opened_again() {
+    let dir = TempDir::new().expect("a directory");
+    let engine = open(dir.path());
+    let (account, credential) = (accounts::account(1), credentials::credential(1));
+    let (listing, session) = (listings::listing(1, 50), sessions::session(1));
+    EmbeddedAccounts(engine.clone()).insert(vec![account.clone()]).await.expect("an insert");
+    EmbeddedCredentials(engine.clone()).insert(credential.clone()).await.expect("an insert");
+    EmbeddedListings(engine.clone()).insert(listing.clone()).await.expect("an insert");
+    EmbeddedSessions(engine).insert(vec![session.clone()]).await.expect("an insert");
+
+    let engine = open(dir.path());
+    let found = EmbeddedAccounts(engine.clone()).find(account.id).await;
+    assert_eq!(found.expect("a read"), Some(account));
+    let found = EmbeddedCredentials(engine.clone()).find(&credential.email).await;
+    assert_eq!(found.expect("a read"), Some(credential));
+    let listings = EmbeddedListings(engine.clone());
+    let found = listings.list_by_seller(listing.seller, None, 10).await;
+    assert_eq!(found.expect("a page"), [listing]);
+    let found = EmbeddedSessions(engine).find(session.id).await;
+    assert_eq!(found.expect("a read"), Some(session));
+}
+
+/// Every aggregate has its trait, its embedded store and its laws under one name, and every law is
+/// run by a test.
+#[test]
+fn every_aggregate_is_at_home_everywhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let runners: String = ["tests/embedded.rs", "tests/embedded_log.rs"]
+        .map(|path| fs::read_to_string(root.join(path)).expect("a test file"))
+        .concat();
+    for aggregate in AGGREGATES {
+        let file = format!("{aggregate}.rs");
+        for storey in ["src", "src/embedded", "src/conformance"] {
+            let path = root.join(storey).join(&file);
+            assert!(path.is_file(), "{} is missing", path.display());
+        }
+        let laws = fs::read_to_string(root.join("src/conformance").join(&file)).expect("laws");
+        let laws = laws.lines().filter_map(|line| line.strip_prefix("pub async fn "));
+        for law in laws.filter_map(|line| line.split('(').next()) {
+            let listed = runners.contains(&format!(" {law},"))
+                || runners.contains(&format!(" {law};"))
+                || runners.contains(&format!("::{law}("));
+            assert!(listed, "{aggregate}: no test runs the law {law}");
+        }
+    }
+}
