@@ -122,10 +122,11 @@ fn names(code: &str, word: &str) -> bool {
     })
 }
 
-/// The parts named by paths: `crate::hub::…`, `crate::{auth::…, hub::…}`, `barterline::rest`.
+/// The parts named by paths: `crate::hub::…`, `crate::{auth::…, hub::…}`, `use barterline::rest`.
 fn parts_named(code: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for origin in ["crate::", "barterline::"] {
+    // The package's own name is a path only in a declaration: log filters hold it in strings.
+    for origin in ["crate::", "use barterline::"] {
         for (at, _) in code.match_indices(origin) {
             let preceding = code[..at].chars().next_back();
             if preceding.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$') {
