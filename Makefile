@@ -39,8 +39,7 @@ $(TOOLS)/bin/cargo-deny:
 
 bench: rust
 	$(CARGO) build --release --locked --workspace --bins
-	$(TARGET)/release/barterline-loadtest run --rooms 800 --in-flight 2 --duration 20s \
-	  --spawn '$(TARGET)/release/barterline serve --load-test --data $(TARGET)/bench-data'
+	benches/run.sh $(ARGS)
 
 rust:
 	@command -v $(CARGO) >/dev/null || { echo "Rust 1.95 or newer is missing: https://rustup.rs" >&2; exit 1; }
