@@ -31,7 +31,7 @@ check: rust $(TOOLS)/bin/cargo-deny
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy $(CI) --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(CI) --no-deps
-	$(CARGO) xtask doors
+	$(CARGO) xtask doors && $(CARGO) xtask errors
 	$(TOOLS)/bin/cargo-deny --locked check --hide-inclusion-graph bans licenses sources
 
 $(TOOLS)/bin/cargo-deny:
@@ -39,8 +39,7 @@ $(TOOLS)/bin/cargo-deny:
 
 bench: rust
 	$(CARGO) build --release --locked --workspace --bins
-	$(TARGET)/release/barterline-loadtest run --rooms 800 --in-flight 2 --duration 20s \
-	  --spawn '$(TARGET)/release/barterline serve --load-test --data $(TARGET)/bench-data'
+	benches/run.sh $(ARGS)
 
 rust:
 	@command -v $(CARGO) >/dev/null || { echo "Rust 1.95 or newer is missing: https://rustup.rs" >&2; exit 1; }

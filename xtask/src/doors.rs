@@ -41,7 +41,7 @@ pub fn check(root: &Path) -> Result<Vec<Arrow>> {
 }
 
 /// Every Rust file below `folder`, in a fixed order.
-fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
+pub fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
     for entry in entries {
@@ -100,11 +100,15 @@ fn check_file(root: &Path, file: &Path, wrong: &mut Vec<Arrow>) -> Result<()> {
     Ok(())
 }
 
+/// A file without its tests, which stand at the end and may reach further.
+pub fn production(text: &str) -> &str {
+    text.split("\n#[cfg(test)]").next().unwrap_or_default()
+}
+
 /// The production code, as one line without comments: a use declaration may span many lines.
-/// Tests stand at the end of a file and may reach further.
 fn code_of(text: &str) -> String {
-    let production = text.split("\n#[cfg(test)]").next().unwrap_or_default();
-    let lines = production.lines().map(|line| line.split("//").next().unwrap_or_default().trim());
+    let lines =
+        production(text).lines().map(|line| line.split("//").next().unwrap_or_default().trim());
     lines.collect::<Vec<_>>().join(" ")
 }
 
@@ -118,10 +122,11 @@ fn names(code: &str, word: &str) -> bool {
     })
 }
 
-/// The parts named by paths: `crate::hub::…`, `crate::{auth::…, hub::…}`, `barterline::rest`.
+/// The parts named by paths: `crate::hub::…`, `crate::{auth::…, hub::…}`, `use barterline::rest`.
 fn parts_named(code: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for origin in ["crate::", "barterline::"] {
+    // The package's own name is a path only in a declaration: log filters hold it in strings.
+    for origin in ["crate::", "use barterline::"] {
         for (at, _) in code.match_indices(origin) {
             let preceding = code[..at].chars().next_back();
             if preceding.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$') {

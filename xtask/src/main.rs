@@ -1,6 +1,7 @@
 //! Checks and generators behind make.
 
 mod doors;
+mod errors;
 
 use std::env;
 use std::path::Path;
@@ -10,11 +11,13 @@ use anyhow::{Context as _, Result, bail};
 
 const HELP: &str = "\
 cargo xtask doors     proves which way the house's doors open
+cargo xtask errors    compares the codes that HTTP answers with docs/errors.md
 cargo xtask golden    fills in new vectors and rewrites the examples of docs/protocol.md";
 
 fn main() -> ExitCode {
     let outcome = match env::args().nth(1).as_deref() {
         Some("doors") => doors(),
+        Some("errors") => errors(),
         Some("golden") => golden(),
         _ => {
             eprintln!("{HELP}");
@@ -44,6 +47,15 @@ fn doors() -> Result<()> {
         eprintln!("{arrow}");
     }
     bail!("{} forbidden arrow(s); the table stands in xtask/src/doors/table.rs", wrong.len())
+}
+
+fn errors() -> Result<()> {
+    let wrong = errors::check(workspace())?;
+    if wrong.is_empty() {
+        println!("errors: docs/errors.md and the code agree");
+        return Ok(());
+    }
+    bail!("{}", wrong.join("\n"));
 }
 
 fn golden() -> Result<()> {

@@ -32,7 +32,7 @@ pub const PARTS: &[Part] = &[
     // does; rest knows no gateway.
     Part {
         name: "gateway",
-        may_use: &["auth", "hub", "limits", "rest", "services", "telemetry", "wire"],
+        may_use: &["auth", "hub", "limits", "listener", "rest", "services", "telemetry", "wire"],
     },
     Part {
         name: "rest",
@@ -40,7 +40,16 @@ pub const PARTS: &[Part] = &[
     },
     Part {
         name: "admin",
-        may_use: &["auth", "hub", "load_test", "readiness", "rest", "services", "telemetry"],
+        may_use: &[
+            "auth",
+            "data_dir",
+            "hub",
+            "load_test",
+            "readiness",
+            "rest",
+            "services",
+            "telemetry",
+        ],
     },
     Part { name: "jobs", may_use: &["services", "telemetry"] },
     // Rules.
