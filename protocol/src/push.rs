@@ -1,5 +1,7 @@
 //! What the server says without being asked.
 
+use std::borrow::Cow;
+
 use barterline_domain::chat::Role;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Seq};
@@ -24,7 +26,7 @@ pub struct Event {
     /// The author's name for it.
     pub id: ClientId,
     /// `text`; a client shows a kind it does not know as such, and counts its number.
-    pub kind: String,
+    pub kind: Cow<'static, str>,
     /// The text, for kind `text`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,

@@ -12,6 +12,7 @@ pub mod registry;
 pub mod ring;
 pub mod room;
 pub mod slot;
+pub mod turn;
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -23,24 +24,24 @@ use barterline_domain::chat::{Chat, Participants, Role};
 use barterline_domain::clock::Clock;
 use barterline_domain::event::{Author, Event, Seq};
 use barterline_domain::ids::{ChatId, ClientId};
+use barterline_protocol::Outgoing;
 use barterline_protocol::error_code::{Advice, ErrorCode};
 use barterline_protocol::limits::PUSH_EVENTS_MAX;
 use barterline_protocol::push::Behind;
 use barterline_protocol::response::ErrorBody;
-use barterline_protocol::{Encoding, Outgoing};
 use barterline_storage::chat_log::{
     Append, AppendError, AppendOutcome, ChatLog, Committed, Outcomes, Range,
 };
 use barterline_storage::error::StoreError;
-use bytes::Bytes;
 use parking_lot::Mutex;
 
 use crate::telemetry::metrics::HubMetrics;
-use crate::wire::{self, outgoing};
+use crate::wire;
 use registry::Registry;
 use ring::{Entry, RING_EVENTS_MAX};
-use room::{Command, Effect, Found, Input, Refusal, Room, Snapshot};
+use room::{Command, Effect, Effects, Found, Input, Numbered, Refusal, Room, Snapshot};
 use slot::{Dirty, Slot};
+use turn::Turn;
 
 /// Locks that rooms are spread over: enough that two cores seldom meet.
 const SHARDS: usize = 64;
@@ -115,7 +116,7 @@ impl Hub {
 
     /// Runs one turn of a room and carries out what follows from it.
     fn step(&self, chat: &Arc<Chat>, input: Input) {
-        let mut effects = Vec::new();
+        let mut effects = Effects::default();
         {
             let mut shard = self.shard(chat.id).lock();
             let room = shard.entry(chat.id).or_insert_with(|| self.room());
@@ -134,20 +135,17 @@ impl Hub {
         &self.0.shards[hash as usize % SHARDS]
     }
 
-    /// Hands appends to the store, under the lock of the shard, so that they keep their order.
-    fn hand_over(&self, chat: &Arc<Chat>, effects: &mut Vec<Effect>) {
-        for effect in effects.extract_if(.., |effect| matches!(effect, Effect::Append { .. })) {
-            if let Effect::Append { expected_head, events } = effect {
-                self.0.log.append(Append { chat: Arc::clone(chat), expected_head, events });
-            }
+    /// Hands what was numbered to the store, under the lock of the shard, so that it keeps its
+    /// order.
+    fn hand_over(&self, chat: &Arc<Chat>, effects: &mut Effects) {
+        if let Some(Numbered { expected_head, events }) = effects.append.take() {
+            self.0.log.append(Append { chat: Arc::clone(chat), expected_head, events });
         }
     }
 
-    fn carry_out(&self, chat: &Arc<Chat>, effects: Vec<Effect>) {
-        for effect in effects {
+    fn carry_out(&self, chat: &Arc<Chat>, effects: Effects) {
+        for effect in effects.others {
             match effect {
-                // Handed over under the lock.
-                Effect::Append { .. } => {}
                 Effect::Repeat { author, id, seq, at } => {
                     self.0.metrics.repeats.inc();
                     self.each_author_slot(&chat.participants, author, |slot| {
@@ -259,67 +257,60 @@ impl Hub {
 
     /// Takes the store's outcomes to rooms and connections until the store is closed.
     pub async fn run_delivery(self, mut outcomes: Outcomes) {
+        let mut turn = Turn::default();
         while let Some(committed) = outcomes.recv().await {
-            self.deliver(committed);
+            self.deliver(committed, &mut turn);
         }
     }
 
     /// Delivers one committed group: every socket that gets something is written to once.
-    fn deliver(&self, committed: Committed) {
-        let before = self.delivered();
-        let mut touched: Vec<Arc<Slot>> = Vec::new();
+    fn deliver(&self, committed: Committed, turn: &mut Turn) {
+        turn.position_before = self.delivered();
         self.0.metrics.groups.inc();
         for outcome in committed.appends {
-            self.deliver_append(outcome, before, &mut touched);
+            self.deliver_append(outcome, turn);
         }
         for moved in committed.marks {
             let frame = slot::marks_moved(moved.chat.id, moved.role, moved.marks);
             for role in [Role::Buyer, Role::Seller] {
                 self.0.registry.each_of(moved.chat.participants.user(role), |slot| {
-                    if slot.deliver_marks(&frame, before) {
-                        touched.push(Arc::clone(slot));
-                    }
+                    slot.deliver_marks(&frame, turn);
                 });
             }
         }
         self.0.delivered.store(committed.position, Ordering::Release);
-        for slot in touched {
-            slot.flush();
-        }
+        turn.flush();
     }
 
-    fn deliver_append(&self, outcome: AppendOutcome, before: u64, touched: &mut Vec<Arc<Slot>>) {
+    fn deliver_append(&self, outcome: AppendOutcome, turn: &mut Turn) {
         let AppendOutcome { chat, events, result } = outcome;
         let input = match result {
             Ok(()) => {
                 self.0.metrics.events.inc_by(events.len() as u64);
-                Input::Appended(events.iter().map(|event| encode(chat.id, event)).collect())
+                let encoded = events.iter().map(|event| turn.encode(chat.id, event));
+                Input::Appended(encoded.collect())
             }
             Err(AppendError::Conflict { .. } | AppendError::Unknown) => Input::Overtaken(events),
             Err(AppendError::Unavailable(_)) => Input::Failed(events),
         };
-        let entries = match &input {
-            Input::Appended(entries) => entries.clone(),
-            _ => Vec::new(),
-        };
-        let mut effects = Vec::new();
+        let mut effects = Effects::default();
         {
             // Ring and connections learn of an event in one turn: a pull, which takes the same
             // lock, neither misses nor doubles it.
             let mut shard = self.shard(chat.id).lock();
+            if let Input::Appended(entries) = &input {
+                for entry in entries {
+                    for role in [Role::Buyer, Role::Seller] {
+                        self.0.registry.each_of(chat.participants.user(role), |slot| {
+                            self.0.metrics.deliveries.inc();
+                            slot.deliver(chat.id, entry, turn);
+                        });
+                    }
+                }
+            }
             let room = shard.entry(chat.id).or_insert_with(|| self.room());
             room.step(input, &mut effects);
             self.hand_over(&chat, &mut effects);
-            for entry in &entries {
-                for role in [Role::Buyer, Role::Seller] {
-                    self.0.registry.each_of(chat.participants.user(role), |slot| {
-                        self.0.metrics.deliveries.inc();
-                        if slot.deliver(chat.id, entry, before) {
-                            touched.push(Arc::clone(slot));
-                        }
-                    });
-                }
-            }
         }
         self.carry_out(&chat, effects);
     }
@@ -376,7 +367,7 @@ impl Hub {
     /// Makes sure that a room knows its head.
     async fn load_room(&self, chat: &Arc<Chat>) {
         let snapshot = self.snapshot(chat).await;
-        let mut effects = Vec::new();
+        let mut effects = Effects::default();
         {
             let mut shard = self.shard(chat.id).lock();
             let room = shard.entry(chat.id).or_insert_with(|| self.room());
@@ -408,10 +399,7 @@ impl Hub {
 
 /// Encodes an event once, for everybody.
 fn encode(chat: ChatId, event: &Event) -> Entry {
-    let mut message = Vec::with_capacity(256);
-    let frame = Outgoing::Event(wire::event(chat, event));
-    outgoing::put(&mut message, Encoding::MsgPack, None, &frame);
-    Entry::new(event, Bytes::copy_from_slice(&message))
+    Turn::default().encode(chat, event)
 }
 
 fn refusal_error(

@@ -56,16 +56,28 @@ pub enum Refusal {
     Unavailable,
 }
 
-/// What has to be done for a room.
+/// What has to be done for a room after a turn.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Hand these to the store, before anything else is. One field, because the common turn has
+    /// nothing else and should not take memory for a list.
+    pub append: Option<Numbered>,
+    /// The rest, in order.
+    pub others: Vec<Effect>,
+}
+
+/// Events with the numbers that follow `expected_head`.
+#[derive(Debug)]
+pub struct Numbered {
+    /// The head they were numbered from.
+    pub expected_head: Seq,
+    /// The events.
+    pub events: Vec<Event>,
+}
+
+/// One thing that has to be done for a room.
 #[derive(Debug)]
 pub enum Effect {
-    /// Hand these to the store. They follow `expected_head`.
-    Append {
-        /// The head they were numbered from.
-        expected_head: Seq,
-        /// The events.
-        events: Vec<Event>,
-    },
     /// This command was carried out earlier: tell its author the same number again.
     Repeat {
         /// Who asks.
@@ -232,7 +244,7 @@ impl Room {
     }
 
     /// Takes one input.
-    pub fn step(&mut self, input: Input, effects: &mut Vec<Effect>) {
+    pub fn step(&mut self, input: Input, effects: &mut Effects) {
         match input {
             Input::Send(command) => self.send(command, effects),
             Input::Loaded(snapshot) => self.loaded(snapshot, effects),
@@ -243,7 +255,7 @@ impl Room {
         }
     }
 
-    fn send(&mut self, command: Command, effects: &mut Vec<Effect>) {
+    fn send(&mut self, command: Command, effects: &mut Effects) {
         self.last_active = command.at;
         if self.phase == Phase::Ready {
             debug_assert!(self.queue.is_empty());
@@ -253,19 +265,19 @@ impl Room {
             self.queue.push_back(command);
             self.ask_to_load(effects);
         } else {
-            effects.push(refuse(&command, Refusal::Busy));
+            effects.others.push(refuse(&command, Refusal::Busy));
         }
     }
 
     /// Asks for a snapshot, unless one was asked for or something is still on its way.
-    fn ask_to_load(&mut self, effects: &mut Vec<Effect>) {
+    fn ask_to_load(&mut self, effects: &mut Effects) {
         if self.phase == Phase::Unknown && self.pending.is_empty() {
             self.phase = Phase::Loading;
-            effects.push(Effect::Load);
+            effects.others.push(Effect::Load);
         }
     }
 
-    fn loaded(&mut self, snapshot: Option<Snapshot>, effects: &mut Vec<Effect>) {
+    fn loaded(&mut self, snapshot: Option<Snapshot>, effects: &mut Effects) {
         if !self.knows_nothing() {
             // Another load was faster.
             return;
@@ -274,7 +286,7 @@ impl Room {
             // The next command asks again.
             self.phase = Phase::Unknown;
             for command in std::mem::take(&mut self.queue) {
-                effects.push(refuse(&command, Refusal::Unavailable));
+                effects.others.push(refuse(&command, Refusal::Unavailable));
             }
             return;
         };
@@ -290,7 +302,7 @@ impl Room {
     }
 
     /// Carries out what waited, in order, until something has to be asked for.
-    fn drain(&mut self, effects: &mut Vec<Effect>) {
+    fn drain(&mut self, effects: &mut Effects) {
         while self.phase == Phase::Ready {
             let Some(command) = self.queue.pop_front() else {
                 break;
@@ -301,25 +313,25 @@ impl Room {
     }
 
     /// Decides one command against everything durable and on its way (the law of the head).
-    fn decide(&mut self, command: Command, effects: &mut Vec<Effect>) {
+    fn decide(&mut self, command: Command, effects: &mut Effects) {
         let Command { author, id, base, digest, .. } = command;
         if let Some(known) = self.known(&command) {
             match known {
                 Known::OnItsWay(same) | Known::Durable(Found { digest: same, .. })
                     if same != digest =>
                 {
-                    effects.push(refuse(&command, Refusal::IdConflict));
+                    effects.others.push(refuse(&command, Refusal::IdConflict));
                 }
                 Known::Durable(Found { seq, at, .. }) => {
-                    effects.push(Effect::Repeat { author, id, seq, at });
+                    effects.others.push(Effect::Repeat { author, id, seq, at });
                 }
                 // Its author hears when the first is durable.
                 Known::OnItsWay(_) => {}
             }
         } else if base > self.taken {
-            effects.push(refuse(&command, Refusal::SeqAhead { head: self.head }));
+            effects.others.push(refuse(&command, Refusal::SeqAhead { head: self.head }));
         } else if self.head.0.saturating_sub(base.0) > BASE_DISTANCE_MAX {
-            effects.push(refuse(&command, Refusal::BaseOld { head: self.head }));
+            effects.others.push(refuse(&command, Refusal::BaseOld { head: self.head }));
         } else if self.ring.covers(base, self.head) || DEDUPE_IS_OFF {
             self.number(command, effects);
         } else {
@@ -328,7 +340,7 @@ impl Room {
             let number = self.searches;
             self.phase = Phase::Searching { number, before };
             self.queue.push_front(command);
-            effects.push(Effect::Search { number, after: base, before, author, id });
+            effects.others.push(Effect::Search { number, after: base, before, author, id });
         }
     }
 
@@ -347,9 +359,9 @@ impl Room {
     }
 
     /// Gives the command the next number.
-    fn number(&mut self, command: Command, effects: &mut Vec<Effect>) {
+    fn number(&mut self, command: Command, effects: &mut Effects) {
         if self.pending.len() >= PENDING_MAX {
-            effects.push(refuse(&command, Refusal::Busy));
+            effects.others.push(refuse(&command, Refusal::Busy));
             return;
         }
         let Command { author, id, digest, base, kind, at } = command;
@@ -361,21 +373,18 @@ impl Room {
     }
 
     /// Hands what is numbered to the store, if it may be handed now.
-    fn hand_over(&mut self, effects: &mut Vec<Effect>) {
+    fn hand_over(&mut self, effects: &mut Effects) {
         let handed = self.pending.len() - self.waiting.len();
         if self.waiting.is_empty() || (handed > 0 && !self.pipelines) {
             return;
         }
         let expected_head = Seq(self.taken.0 - self.waiting.len() as u64);
-        effects.push(Effect::Append { expected_head, events: std::mem::take(&mut self.waiting) });
+        debug_assert!(effects.append.is_none(), "a turn hands over once, at its end");
+        effects.append =
+            Some(Numbered { expected_head, events: std::mem::take(&mut self.waiting) });
     }
 
-    fn searched(
-        &mut self,
-        number: u64,
-        result: Result<Option<Found>, ()>,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn searched(&mut self, number: u64, result: Result<Option<Found>, ()>, effects: &mut Effects) {
         let before = match self.phase {
             Phase::Searching { number: awaited, before } if awaited == number => before,
             // The room was set back meanwhile; the command is decided anew.
@@ -387,11 +396,11 @@ impl Room {
         };
         let Command { author, id, .. } = command;
         match result {
-            Err(()) => effects.push(refuse(&command, Refusal::Unavailable)),
+            Err(()) => effects.others.push(refuse(&command, Refusal::Unavailable)),
             Ok(Some(found)) if found.digest == command.digest => {
-                effects.push(Effect::Repeat { author, id, seq: found.seq, at: found.at });
+                effects.others.push(Effect::Repeat { author, id, seq: found.seq, at: found.at });
             }
-            Ok(Some(_)) => effects.push(refuse(&command, Refusal::IdConflict)),
+            Ok(Some(_)) => effects.others.push(refuse(&command, Refusal::IdConflict)),
             Ok(None) => {
                 // Nothing below `before` is it; what came since is looked at like anything else.
                 command.base = Seq(before.0 - 1);
@@ -401,7 +410,7 @@ impl Room {
         self.drain(effects);
     }
 
-    fn appended(&mut self, entries: Vec<Entry>, effects: &mut Vec<Effect>) {
+    fn appended(&mut self, entries: Vec<Entry>, effects: &mut Effects) {
         for entry in entries {
             let expected = self.pending.pop_front();
             debug_assert!(expected.is_some_and(|pending| pending.seq == entry.seq));
@@ -412,7 +421,7 @@ impl Room {
     }
 
     /// Puts everything on its way back in front of the queue, to be decided against the new head.
-    fn overtaken(&mut self, mut events: Vec<Event>, effects: &mut Vec<Effect>) {
+    fn overtaken(&mut self, mut events: Vec<Event>, effects: &mut Effects) {
         if self.pipelines {
             // What is behind them is on its way too and could be decided out of order.
             self.failed(&events, effects);
@@ -429,10 +438,10 @@ impl Room {
     }
 
     /// Refuses what the store refused. The head is read anew before anything else is numbered.
-    fn failed(&mut self, events: &[Event], effects: &mut Vec<Effect>) {
+    fn failed(&mut self, events: &[Event], effects: &mut Effects) {
         for event in events.iter().chain(&std::mem::take(&mut self.waiting)) {
             let Event { author, id, .. } = *event;
-            effects.push(Effect::Refuse { author, id, refusal: Refusal::Unavailable });
+            effects.others.push(Effect::Refuse { author, id, refusal: Refusal::Unavailable });
             self.pending.retain(|pending| pending.seq != event.seq);
         }
         self.phase = Phase::Unknown;

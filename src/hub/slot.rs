@@ -6,6 +6,7 @@
 //! full, the connection's own task goes on from here when it can (G7).
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use barterline_domain::chat::Role;
@@ -21,6 +22,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::ring::Entry;
+use super::turn::Turn;
 use crate::wire::outgoing;
 
 /// Bytes that may wait for one socket before deliveries to it are only noted.
@@ -187,31 +189,26 @@ impl Slot {
         self.wake.notify_one();
     }
 
-    /// Delivers an event, or notes that it is to be pulled. `true` if this is the first thing for
-    /// this connection in the turn: flush it at the end.
-    pub fn deliver(&self, chat: ChatId, entry: &Entry, position_before: u64) -> bool {
+    /// Delivers an event, or notes that it is to be pulled.
+    pub fn deliver(self: &Arc<Self>, chat: ChatId, entry: &Entry, turn: &mut Turn) {
         let mut out = self.out.lock();
-        if out.takes_more() {
+        if out.begin(self, turn) {
             out.put_entry(self.encoding, chat, entry);
             out.wake_reader(&self.wake);
-            !std::mem::replace(&mut out.touched, true)
         } else {
-            out.note(chat, Some(entry.seq), position_before);
+            out.note(chat, Some(entry.seq), turn.position_before);
             out.wake_if_live(&self.wake);
-            false
         }
     }
 
     /// Delivers moved marks, or notes them.
-    pub fn deliver_marks(&self, moved: &MarksMoved, position_before: u64) -> bool {
+    pub fn deliver_marks(self: &Arc<Self>, moved: &MarksMoved, turn: &mut Turn) {
         let mut out = self.out.lock();
-        if out.takes_more() {
+        if out.begin(self, turn) {
             outgoing::put(&mut out.bytes, self.encoding, None, &Outgoing::Marks(moved.clone()));
-            !std::mem::replace(&mut out.touched, true)
         } else {
-            out.note(moved.chat, None, position_before);
+            out.note(moved.chat, None, turn.position_before);
             out.wake_if_live(&self.wake);
-            false
         }
     }
 
@@ -243,8 +240,9 @@ impl Slot {
         outgoing::put_close(&mut self.out.lock().bytes, self.encoding, code, retry_after_ms);
     }
 
-    /// Writes what the socket takes. A short write leaves the rest to the connection's task.
-    pub fn flush(&self) {
+    /// Writes what the socket takes, and gives back the buffer when all is written: an idle
+    /// connection holds none. A short write leaves the rest to the connection's task.
+    pub fn flush(&self) -> Vec<u8> {
         let mut out = self.out.lock();
         out.touched = false;
         while out.sent < out.bytes.len() {
@@ -256,21 +254,20 @@ impl Slot {
                         out.blocked = true;
                         self.wake.notify_one();
                     }
-                    return;
+                    return Vec::new();
                 }
                 Ok(_) | Err(_) => {
                     out.broken = true;
                     out.bytes = Vec::new();
                     out.sent = 0;
                     self.wake.notify_one();
-                    return;
+                    return Vec::new();
                 }
             }
         }
         out.blocked = false;
         out.sent = 0;
-        // An idle connection holds no buffer.
-        out.bytes = Vec::new();
+        std::mem::take(&mut out.bytes)
     }
 
     /// Whether the connection may read its next frame: not while its answers wait for the socket,
@@ -414,6 +411,18 @@ impl Slot {
 }
 
 impl Out {
+    /// Makes ready for a delivery in `turn`; `false` if it can only be noted.
+    fn begin(&mut self, slot: &Arc<Slot>, turn: &mut Turn) -> bool {
+        let takes = self.takes_more();
+        if takes && !std::mem::replace(&mut self.touched, true) {
+            turn.touch(slot);
+            if self.bytes.capacity() == 0 {
+                self.bytes = turn.buffer();
+            }
+        }
+        takes
+    }
+
     fn takes_more(&self) -> bool {
         self.live
             && self.dirty.is_empty()

@@ -17,7 +17,7 @@ pub fn event(chat: ChatId, event: &Event) -> push::Event {
         at: event.at,
         from: event.author,
         id: event.id,
-        kind: "text".to_owned(),
+        kind: "text".into(),
         text: Some(body.as_str().to_owned()),
     }
 }

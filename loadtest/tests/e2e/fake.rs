@@ -346,7 +346,7 @@ impl World {
             at: Timestamp::from_millis(1_763_700_000_000),
             from: if user == chat.users[0] { Author::Buyer } else { Author::Seller },
             id: send.id,
-            kind: send.kind.clone(),
+            kind: send.kind.clone().into(),
             text: send.text.clone(),
         };
         if !forget {

@@ -54,13 +54,13 @@ impl World {
     }
 
     fn step(&mut self, input: Input) {
-        let mut effects = Vec::new();
+        let mut effects = Effects::default();
         self.room.step(input, &mut effects);
-        for effect in effects {
+        if let Some(Numbered { expected_head, events }) = effects.append {
+            self.appends.push_back((expected_head, events));
+        }
+        for effect in effects.others {
             match effect {
-                Effect::Append { expected_head, events } => {
-                    self.appends.push_back((expected_head, events));
-                }
                 Effect::Repeat { id, seq, .. } => self.tell(id, seq),
                 Effect::Refuse { id, refusal, .. } => self.refused.push((id, refusal)),
                 Effect::Load => self.loads += 1,
