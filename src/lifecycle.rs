@@ -16,6 +16,7 @@ use crate::admin::{Admin, Token};
 use crate::app::App;
 use crate::config::Settings;
 use crate::data_dir::DataDir;
+use crate::ids::SystemIds;
 use crate::listener::Limits;
 use crate::{demo, listener};
 
@@ -46,7 +47,7 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     let admin_listening = operators.local_addr()?;
 
     // Operators look from before the store is open until the very end.
-    let admin = Admin::new(Token::issue(&data)?);
+    let admin = Admin::new(Token::issue(&data, &SystemIds)?);
     let (watched, watching) = (CancellationToken::new(), TaskTracker::new());
     let limits = limits(&settings, OPERATORS_MAX);
     tokio::spawn(listener::serve(
