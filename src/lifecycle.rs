@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use rustix::process::Signal;
-use serde_json::json;
+use serde::Serialize;
 use tokio::signal::unix::{self, SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +32,13 @@ pub struct Mode {
     pub demo: bool,
     /// Offer the load-test routes.
     pub load_test: bool,
+}
+
+/// The first line on standard output: scripts read it.
+#[derive(Serialize)]
+struct Ready {
+    listening: SocketAddr,
+    admin: SocketAddr,
 }
 
 /// Runs a server until a signal ends it.
@@ -75,7 +82,7 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     tokio::spawn(listener::serve(public, routes, limits, stop.clone(), tasks.clone()));
     admin.serve();
 
-    let line = json!({ "listening": listening.to_string(), "admin": admin_listening.to_string() });
+    let line = serde_json::to_string(&Ready { listening, admin: admin_listening })?;
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{line}").and_then(|()| stdout.flush())?;
     tracing::info!(%listening, admin = %admin_listening, "ready");

@@ -32,6 +32,14 @@ fn it_stops_when_told_and_keeps_what_it_has() {
 }
 
 #[test]
+fn scripts_read_the_addresses_from_the_first_line() {
+    let world = World::new();
+    let (listening, admin) = (world.listening, world.admin);
+    let expected = format!("{{\"listening\":\"{listening}\",\"admin\":\"{admin}\"}}\n");
+    assert_eq!(world.first_line, expected);
+}
+
+#[test]
 fn both_signals_end_it_well() {
     for signal in [Signal::TERM, Signal::INT] {
         let mut world = World::new();

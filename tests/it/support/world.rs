@@ -18,6 +18,7 @@ pub const BINARY: &str = env!("CARGO_BIN_EXE_barterline");
 pub struct World {
     pub listening: SocketAddr,
     pub admin: SocketAddr,
+    pub first_line: String,
     server: Child,
     dir: TempDir,
 }
@@ -61,13 +62,14 @@ impl World {
         command.args(arguments).stderr(Stdio::null());
         let mut server = command.spawn().expect("the binary starts");
         let stdout = server.stdout.take().expect("a pipe");
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).expect("a line");
-        let line: Value = serde_json::from_str(&line).expect("the first line is JSON");
+        let mut first_line = String::new();
+        BufReader::new(stdout).read_line(&mut first_line).expect("a line");
+        let line: Value = serde_json::from_str(&first_line).expect("the first line is JSON");
         let address = |key: &str| line[key].as_str().and_then(|text| text.parse().ok());
         Self {
             listening: address("listening").expect("an address"),
             admin: address("admin").expect("an address"),
+            first_line,
             server,
             dir,
         }
