@@ -88,7 +88,7 @@ impl App {
             metrics.register(registry);
             http_metrics.register(registry);
         });
-        admin.watch(store.log);
+        admin.watch(store.health);
         let position = stores.inbox.position().position;
         let hub =
             Hub::new(Arc::clone(&stores.chat_log), Arc::clone(&clock), position, metrics.clone());

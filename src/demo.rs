@@ -1,5 +1,6 @@
 //! Something to look at: two accounts, some listings, and a chat between them.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::Context;
@@ -23,9 +24,14 @@ const LISTINGS: &[(&str, &str, u64)] = &[
 /// Seeds once: a file in the data directory remembers it. The passwords are drawn, and printed.
 pub async fn seed(rest: &Rest, data: &Path) -> anyhow::Result<()> {
     let marker = data.join("demo-seeded");
-    if marker.exists() {
-        tracing::info!("the demo was seeded at an earlier start");
-        return Ok(());
+    // Made before the first account: a seeding that was cut short must not stop every later start.
+    match std::fs::File::create_new(&marker) {
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            tracing::info!("the demo was seeded at an earlier start");
+            return Ok(());
+        }
+        Err(error) => return Err(error).context(marker.display().to_string()),
     }
     let seller = register(rest, "sam@demo.example", "Sam").await?;
     let buyer = register(rest, "bea@demo.example", "Bea").await?;
@@ -39,7 +45,6 @@ pub async fn seed(rest: &Rest, data: &Path) -> anyhow::Result<()> {
     let listing = first.context("no listings to seed")?;
     let chat = rest.chats.open(buyer, listing).await?.row.chat.id;
     tracing::info!(%chat, %listing, "demo: Bea has opened a chat on Sam's bicycle");
-    std::fs::write(&marker, "")?;
     Ok(())
 }
 

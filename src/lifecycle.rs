@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use rustix::process::Signal;
-use serde_json::json;
+use serde::Serialize;
 use tokio::signal::unix::{self, SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,7 @@ use crate::admin::{Admin, Token};
 use crate::app::App;
 use crate::config::Settings;
 use crate::data_dir::DataDir;
+use crate::ids::SystemIds;
 use crate::listener::Limits;
 use crate::{demo, listener};
 
@@ -33,6 +34,13 @@ pub struct Mode {
     pub load_test: bool,
 }
 
+/// The first line on standard output: scripts read it.
+#[derive(Serialize)]
+struct Ready {
+    listening: SocketAddr,
+    admin: SocketAddr,
+}
+
 /// Runs a server until a signal ends it.
 pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     let files_max = raise_file_limit();
@@ -46,7 +54,7 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     let admin_listening = operators.local_addr()?;
 
     // Operators look from before the store is open until the very end.
-    let admin = Admin::new(Token::issue(&data)?);
+    let admin = Admin::new(Token::issue(&data, &SystemIds)?);
     let (watched, watching) = (CancellationToken::new(), TaskTracker::new());
     let limits = limits(&settings, OPERATORS_MAX);
     tokio::spawn(listener::serve(
@@ -74,7 +82,7 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     tokio::spawn(listener::serve(public, routes, limits, stop.clone(), tasks.clone()));
     admin.serve();
 
-    let line = json!({ "listening": listening.to_string(), "admin": admin_listening.to_string() });
+    let line = serde_json::to_string(&Ready { listening, admin: admin_listening })?;
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{line}").and_then(|()| stdout.flush())?;
     tracing::info!(%listening, admin = %admin_listening, "ready");

@@ -64,22 +64,18 @@ impl Request {
     }
 
     fn text(&self) -> Result<ListingText, Problem> {
-        let (title, description) = match &self.listing {
-            Some(about) => (about.title.as_str(), about.description.clone()),
-            None => ("A bicycle for load tests", String::new()),
-        };
+        let about = self.listing.as_ref();
+        let title = about.map_or("A bicycle for load tests", |about| &about.title);
+        let description = about.map(|about| about.description.clone()).unwrap_or_default();
         Ok(ListingText::parse(title, description)?)
     }
 
     fn price(&self) -> Result<Money, Problem> {
-        match &self.listing {
-            Some(about) => Ok(about.price),
-            None => {
-                let euro = Currency::parse("EUR");
-                let euro = euro.map_err(|error| Problem::invalid(error.to_string()))?;
-                Ok(Money { minor: 12_300, currency: euro })
-            }
+        if let Some(about) = &self.listing {
+            return Ok(about.price);
         }
+        let euro = Currency::parse("EUR").map_err(|error| Problem::invalid(error.to_string()))?;
+        Ok(Money { minor: 12_300, currency: euro })
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
-use barterline_storage::embedded::log::Log;
+use barterline_storage::embedded::Health;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 
@@ -33,7 +33,7 @@ struct Inner {
     token: Token,
     metrics: Mutex<Registry>,
     /// Known once the store is open.
-    log: OnceLock<Log>,
+    store: OnceLock<Health>,
     load_test: OnceLock<Router>,
 }
 
@@ -50,7 +50,7 @@ impl Admin {
             phase: AtomicU8::new(STARTING),
             token,
             metrics: Mutex::new(metrics),
-            log: OnceLock::new(),
+            store: OnceLock::new(),
             load_test: OnceLock::new(),
         }))
     }
@@ -61,9 +61,9 @@ impl Admin {
     }
 
     /// Looks after the store from here on.
-    pub fn watch(&self, log: Log) {
+    pub fn watch(&self, store: Health) {
         // A second store would be a second server.
-        let _ = self.0.log.set(log);
+        let _ = self.0.store.set(store);
     }
 
     /// Offers the routes for load tests from here on.
@@ -86,7 +86,7 @@ impl Admin {
         match self.0.phase.load(Ordering::Acquire) {
             STARTING => Some("starting".to_owned()),
             DRAINING => Some("draining".to_owned()),
-            _ => self.0.log.get().and_then(Log::failure),
+            _ => self.0.store.get().and_then(Health::failure),
         }
     }
 

@@ -7,12 +7,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rand::TryRngCore;
-use rand::rngs::OsRng;
 use sha2::{Digest, Sha256};
 
 use super::Admin;
 use crate::data_dir::{DataDir, DataDirError};
+use crate::ids::Ids;
 use crate::rest::problem::{Code, Problem};
 
 /// What a token must hash to. The token itself stands in the file only.
@@ -20,10 +19,8 @@ pub struct Token([u8; 32]);
 
 impl Token {
     /// Draws a token and writes it into the data directory.
-    pub fn issue(data: &DataDir) -> Result<Self, DataDirError> {
-        let mut secret = [0; 32];
-        OsRng.try_fill_bytes(&mut secret).expect("a system without randomness can keep no secret");
-        let token = URL_SAFE_NO_PAD.encode(secret);
+    pub fn issue(data: &DataDir, ids: &dyn Ids) -> Result<Self, DataDirError> {
+        let token = URL_SAFE_NO_PAD.encode(ids.secret());
         data.write_admin_token(&token)?;
         Ok(Self(hash(&token)))
     }

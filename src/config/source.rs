@@ -119,17 +119,12 @@ impl fmt::Display for Source {
 
 fn variable(name: &str, text: &str) -> Option<Assignment> {
     let short = SHORT.iter().find(|(short, ..)| *short == name);
-    let (section, key) = match short {
-        Some((_, section, key)) => ((*section).to_owned(), (*key).to_owned()),
-        None => {
-            let (section, key) = name.strip_prefix(PREFIX)?.split_once("__")?;
-            (section.to_lowercase(), key.to_lowercase())
-        }
-    };
+    let named = short.map(|(_, section, key)| (*section, *key));
+    let (section, key) = named.or_else(|| name.strip_prefix(PREFIX)?.split_once("__"))?;
     Some(Assignment {
         source: Source::Variable(name.to_owned()),
-        section,
-        key,
+        section: section.to_lowercase(),
+        key: key.to_lowercase(),
         value: Value::String(text.to_owned()),
     })
 }

@@ -37,11 +37,9 @@ fn method(request: &Request) -> &'static str {
 /// Ends a request that takes too long. What it began may still happen.
 pub async fn limit_time(State(timeout): State<Duration>, request: Request, next: Next) -> Response {
     // The body has its own time, and the answer as much again.
-    match tokio::time::timeout(timeout * 2, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let detail = "the answer took too long; read before you try again";
-            Problem::new(ErrorCode::Unavailable, detail).into_response()
-        }
-    }
+    let answer = tokio::time::timeout(timeout * 2, next.run(request));
+    answer.await.unwrap_or_else(|_| {
+        let detail = "the answer took too long; read before you try again";
+        Problem::new(ErrorCode::Unavailable, detail).into_response()
+    })
 }

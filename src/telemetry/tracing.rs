@@ -1,5 +1,6 @@
 //! The server's own log, on standard error.
 
+use std::io::IsTerminal;
 use std::panic;
 
 use tracing_subscriber::EnvFilter;
@@ -8,7 +9,10 @@ use tracing_subscriber::EnvFilter;
 /// line of it.
 pub fn start(level: &str, json: bool) {
     let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     // A second start (in tests) keeps the first.
     let _ = if json { builder.json().try_init() } else { builder.try_init() };
     panic::set_hook(Box::new(|panic| {

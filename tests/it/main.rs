@@ -1,1 +1,9 @@
-//! x
+//! The real binary through its public doors: one process for each test that needs its own, port 0,
+//! a data directory that goes with it.
+
+mod support;
+
+mod config;
+mod health;
+mod rest;
+mod start;

@@ -65,8 +65,9 @@ fn without_values(error: &serde_json::Error) -> String {
     match error.classify() {
         Category::Data => {
             let text = error.to_string();
-            let text = text.split(" at line ").next().unwrap_or_default();
-            let shown = match text.split_once(", expected ") {
+            // From the end: what was sent stands before what was expected, and may say anything.
+            let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
+            let shown = match text.rsplit_once(", expected ") {
                 Some((found, expected)) => {
                     let what = ["invalid type", "invalid value", "unknown variant"]
                         .into_iter()
@@ -120,11 +121,11 @@ mod tests {
         );
         check(
             r#"{"password": "x", "price": "hunter2, expected at line 1"}"#,
-            "invalid type, expected struct Money at line 1 column 57",
+            "invalid type, expected struct Money at line 1 column 56",
         );
         check(
             r#"{"password": "x", "price": {"minor": 1, "currency": "hunter2"}}"#,
-            "not an active ISO 4217 currency code at line 1 column 61",
+            "not an active ISO 4217 currency code at line 1 column 62",
         );
         check(r#"{"password": "hunter2"#, "the JSON ends early");
         check("hunter2", "not JSON at line 1 column 1");

@@ -9,7 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use redb::{
@@ -58,6 +58,7 @@ pub struct Engine {
     db: Arc<Database>,
     // Before the writer, so that the last handle has closed the queue when it waits for its end.
     jobs: mpsc::Sender<Job>,
+    failure: Arc<OnceLock<String>>,
     _writer: Arc<Writer>,
 }
 
@@ -127,12 +128,19 @@ impl Engine {
         }
         let db = Arc::new(db);
         let (jobs, receiver) = mpsc::channel(QUEUE_MAX);
+        let failure = Arc::new(OnceLock::new());
         let thread = {
-            let db = Arc::clone(&db);
+            let (db, failure) = (Arc::clone(&db), Arc::clone(&failure));
             let thread = std::thread::Builder::new().name("db-commit".to_owned());
-            thread.spawn(move || run_writer(&db, receiver)).map_err(|error| open(&error))?
+            let thread = thread.spawn(move || run_writer(&db, receiver, &failure));
+            thread.map_err(|error| open(&error))?
         };
-        Ok(Self { db, jobs, _writer: Arc::new(Writer(Some(thread))) })
+        Ok(Self { db, jobs, failure, _writer: Arc::new(Writer(Some(thread))) })
+    }
+
+    /// Why nothing is written any more, if so. Only reopening clears it.
+    pub fn failure(&self) -> Option<String> {
+        self.failure.get().cloned()
     }
 
     /// Reads. At once, on the caller's thread: rows are small and nearly always in memory.
@@ -201,36 +209,38 @@ fn version(db: &Database) -> Result<Option<u64>, StoreError> {
     Ok(meta.get("format").map_err(failed)?.map(|value| value.value()))
 }
 
-fn run_writer(db: &Database, mut jobs: mpsc::Receiver<Job>) {
-    let mut broken = false;
+fn run_writer(db: &Database, mut jobs: mpsc::Receiver<Job>, failure: &OnceLock<String>) {
     while let Some(first) = jobs.blocking_recv() {
         let mut group = vec![first];
         while let Ok(job) = jobs.try_recv() {
             group.push(job);
         }
-        if broken {
+        if failure.get().is_some() {
             let end = End::Undone("an earlier commit failed".to_owned());
             for job in group {
                 (job(None).answer)(&end);
             }
             continue;
         }
-        let (answers, end, sound) = commit(db, group);
-        broken = !sound;
+        let (answers, end, broken) = commit(db, group);
+        // Known before anybody hears of it.
+        if let Some(reason) = broken {
+            let _ = failure.set(reason);
+        }
         for answer in answers {
             answer(&end);
         }
     }
 }
 
-/// Runs a group; says how it ended, and whether the file takes more.
-fn commit(db: &Database, group: Vec<Job>) -> (Vec<Answer>, End, bool) {
+/// Runs a group; says how it ended, and why the file takes no more, if so.
+fn commit(db: &Database, group: Vec<Job>) -> (Vec<Answer>, End, Option<String>) {
     let mut write = match db.begin_write() {
         Ok(write) => write,
         Err(error) => {
             tracing::error!(%error, "the database takes no writes until it is reopened");
             let answers = group.into_iter().map(|job| job(None).answer).collect();
-            return (answers, End::Undone(error.to_string()), false);
+            return (answers, End::Undone(error.to_string()), Some(error.to_string()));
         }
     };
     // Opening after a crash must not walk the whole file. Durable at once is redb's default.
@@ -244,14 +254,14 @@ fn commit(db: &Database, group: Vec<Job>) -> (Vec<Answer>, End, bool) {
     }
     if failed {
         let end = End::Undone("another write of its group failed".to_owned());
-        let sound = write.abort().is_ok();
-        return (answers, end, sound);
+        let broken = write.abort().err().map(|error| error.to_string());
+        return (answers, end, broken);
     }
     match write.commit() {
-        Ok(()) => (answers, End::Durable, true),
+        Ok(()) => (answers, End::Durable, None),
         Err(error) => {
             tracing::error!(%error, "the database takes no writes until it is reopened");
-            (answers, end_of(&error), false)
+            (answers, end_of(&error), Some(error.to_string()))
         }
     }
 }

@@ -25,10 +25,28 @@ use crate::stores::Stores;
 pub struct Embedded {
     /// One of each.
     pub stores: Stores,
-    /// The chat log, to ask how it is.
-    pub log: log::Log,
+    /// To ask how they are.
+    pub health: Health,
     /// To be read without pause.
     pub outcomes: Outcomes,
+}
+
+/// Whether the files of a data directory take writes. Cheap to clone.
+#[derive(Clone)]
+pub struct Health {
+    log: log::Log,
+    credentials: engine::Engine,
+    main: engine::Engine,
+}
+
+impl Health {
+    /// Why nothing is written any more, if so, and in which file. Only a restart clears it.
+    pub fn failure(&self) -> Option<String> {
+        let of = |name: &str, failure: Option<String>| failure.map(|why| format!("{name}: {why}"));
+        of("messages", self.log.failure())
+            .or_else(|| of("credentials.redb", self.credentials.failure()))
+            .or_else(|| of("main.redb", self.main.failure()))
+    }
 }
 
 /// Opens or creates the stores of a data directory. Needs a tokio runtime around it.
@@ -37,6 +55,7 @@ pub fn open(dir: &Path, segment_bytes: u64) -> Result<Embedded, StoreError> {
     let main = engine::Engine::open(&dir.join("main.redb"))?;
     let options = log::Options { dir: dir.join("messages"), segment_bytes };
     let log::Opened { log, outcomes } = log::Log::open(&options)?;
+    let health = Health { log: log.clone(), credentials: credentials.clone(), main: main.clone() };
     let stores = Stores {
         credentials: Arc::new(credentials::EmbeddedCredentials(credentials)),
         accounts: Arc::new(accounts::EmbeddedAccounts(main.clone())),
@@ -45,5 +64,5 @@ pub fn open(dir: &Path, segment_bytes: u64) -> Result<Embedded, StoreError> {
         chat_log: Arc::new(log.clone()),
         inbox: Arc::new(log.clone()),
     };
-    Ok(Embedded { stores, log, outcomes })
+    Ok(Embedded { stores, health, outcomes })
 }

@@ -1,0 +1,80 @@
+//! /v1/accounts
+
+use serde_json::json;
+
+use crate::support::{Call, World};
+
+const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
+
+#[test]
+fn people_register_and_are_seen() {
+    let world = World::new();
+    let ana = world.register("ana").expect(201).json();
+    assert_eq!((&ana["name"], &ana["roles"]), (&json!("ana"), &json!(["user"])));
+    let id = ana["id"].as_str().expect("an id");
+
+    let person = world.log_in("ana");
+    let me = world.call(Call::new("GET", "/v1/accounts/me").token(&person.token));
+    assert_eq!(me.expect(200).json(), ana);
+
+    let seen = world.get(&format!("/v1/accounts/{id}")).expect(200).json();
+    let expected = json!({ "id": id, "name": "ana", "created_at": ana["created_at"] });
+    assert_eq!(seen, expected, "nothing else is public");
+}
+
+#[test]
+fn an_address_is_taken_once() {
+    let world = World::new();
+    world.register("ana").expect(201);
+    world.register("ana").problem(409, "account.email_taken");
+    world.register("ANA").problem(409, "account.email_taken");
+}
+
+#[test]
+fn what_cannot_be_an_account_is_named() {
+    let world = World::new();
+    let check = |email: &str, password: &str, name: &str, code: &str| {
+        let body = json!({ "email": email, "password": password, "name": name });
+        let problem = world.post("/v1/accounts", &body).problem(422, code).to_string();
+        assert!(!problem.contains(password) || password.is_empty(), "{problem}");
+    };
+    check("ana", "correct horse", "Ana", "account.email_invalid");
+    check("ana@example.org", "shorty1", "Ana", "account.password_too_short");
+    check("ana@example.org", &"x".repeat(257), "Ana", "account.password_too_long");
+    check("ana@example.org", "correct horse", " ", "account.name_invalid");
+}
+
+#[test]
+fn nobody_is_not_found() {
+    let world = World::new();
+    world.get(&format!("/v1/accounts/{NOBODY}")).problem(404, "account.not_found");
+    world.get(&format!("/v1/accounts/{NOBODY}/listings")).problem(404, "account.not_found");
+    world.get("/v1/accounts/me-not").problem(400, "request.invalid");
+}
+
+#[test]
+fn a_sellers_listings_come_in_pages_the_newest_first() {
+    let world = World::new();
+    let ana = world.person("ana");
+    let mut made: Vec<_> = (0..3).map(|_| world.listing(&ana)).collect();
+    made.reverse();
+    let page = |query: &str| {
+        let path = format!("/v1/accounts/{}/listings{query}", ana.id);
+        world.get(&path).expect(200).json()
+    };
+    let ids = |page: &serde_json::Value| {
+        let listings = page["listings"].as_array().expect("listings").iter();
+        listings.map(|l| l["id"].as_str().expect("an id").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&page("")), made);
+    let first = page("?limit=2");
+    assert_eq!(ids(&first), made[..2]);
+    let next = first["next"].as_str().expect("another page");
+    let second = page(&format!("?limit=2&before={next}"));
+    assert_eq!(ids(&second), made[2..]);
+    assert_eq!(second["next"], json!(null));
+    for query in ["?limit=0", "?limit=101", "?limit=x", "?before=x"] {
+        let path = format!("/v1/accounts/{}/listings{query}", ana.id);
+        world.get(&path).problem(400, "request.invalid");
+    }
+}

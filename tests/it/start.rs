@@ -1,0 +1,156 @@
+//! Starting and stopping: what scripts rely on, and what an operator reads when it goes wrong.
+
+use std::fs::{self, Permissions};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+
+use rustix::process::{Resource, Rlimit, Signal, prlimit};
+
+use crate::support::world::{barterline, run, serve};
+use crate::support::{Call, World};
+
+/// Runs a start that must fail with one line.
+#[track_caller]
+fn refused(command: std::process::Command, code: i32, says: &[&str]) {
+    let (found, out, err) = run(command);
+    assert_eq!(found, code, "{err}");
+    assert_eq!(out, "", "nothing on standard output");
+    let line = err.lines().find(|line| line.starts_with("barterline: ")).unwrap_or_default();
+    for part in says {
+        assert!(line.contains(part), "{part:?} in {err:?}");
+    }
+}
+
+#[test]
+fn it_stops_when_told_and_keeps_what_it_has() {
+    let world = World::new();
+    let ana = world.person("ana");
+    let listing = world.listing(&ana);
+    let world = world.restart();
+    world.log_in("ana");
+    world.get(&format!("/v1/listings/{listing}")).expect(200);
+}
+
+#[test]
+fn scripts_read_the_addresses_from_the_first_line() {
+    let world = World::new();
+    let (listening, admin) = (world.listening, world.admin);
+    let expected = format!("{{\"listening\":\"{listening}\",\"admin\":\"{admin}\"}}\n");
+    assert_eq!(world.first_line, expected);
+}
+
+#[test]
+fn both_signals_end_it_well() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut world = World::new();
+        world.signal(signal);
+        assert!(world.stop().success(), "{signal:?}");
+    }
+}
+
+#[test]
+fn a_second_server_on_the_same_directory_is_told_who_has_it() {
+    let world = World::new();
+    let holder = format!("process {}", world.pid());
+    refused(serve(&world.data()), 1, &["another server", &holder, "--data"]);
+    world.get("/v1/accounts/me").problem(401, "token.invalid");
+}
+
+#[test]
+fn an_address_in_use_is_named_with_its_flag() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let dir = tempfile::tempdir().expect("a directory");
+    for flag in ["--listen", "--admin-listen"] {
+        let other = if flag == "--listen" { "--admin-listen" } else { "--listen" };
+        let mut command = barterline();
+        command.args(["serve", flag, &address, other, "127.0.0.1:0", "--data"]).arg(dir.path());
+        refused(command, 1, &[&address, flag, "in use"]);
+    }
+}
+
+#[test]
+fn a_data_directory_that_is_a_file_is_refused() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    refused(serve(file.path()), 1, &["is a file", "--data"]);
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_written_is_refused() {
+    let root = tempfile::tempdir().expect("a directory");
+    // Not even root makes directories there.
+    refused(serve("/proc/barterline".as_ref()), 1, &["/proc/barterline", "cannot be written"]);
+    let closed = root.path().join("closed");
+    fs::create_dir(&closed).expect("a directory");
+    fs::set_permissions(&closed, Permissions::from_mode(0o500)).expect("a mode");
+    if fs::write(closed.join("probe"), "").is_err() {
+        refused(serve(&closed), 1, &["closed", "cannot be written"]);
+    }
+}
+
+#[test]
+fn what_is_kept_is_for_the_owner_alone() {
+    let world = World::new();
+    let mode = |path: &str| {
+        let metadata = fs::metadata(world.data().join(path)).expect(path);
+        metadata.permissions().mode() & 0o777
+    };
+    assert_eq!(mode(""), 0o700);
+    for file in ["admin-token", "credentials.redb", "keys/access-tokens.json"] {
+        assert_eq!(mode(file), 0o600, "{file}");
+    }
+}
+
+#[test]
+fn keys_that_others_may_have_read_are_refused() {
+    let mut world = World::new();
+    assert!(world.stop().success());
+    let keys = world.data().join("keys/access-tokens.json");
+    fs::set_permissions(&keys, Permissions::from_mode(0o644)).expect("a mode");
+    refused(serve(&world.data()), 1, &["keys/access-tokens.json", "chmod"]);
+    fs::set_permissions(&keys, Permissions::from_mode(0o600)).expect("a mode");
+    fs::write(&keys, "nonsense").expect("a file");
+    refused(serve(&world.data()), 1, &["keys/access-tokens.json"]);
+}
+
+#[test]
+fn a_full_disk_loses_nothing_and_is_told() {
+    let world = World::new();
+    let ana = world.person("ana");
+    let listing = world.listing(&ana);
+    // From here on no write reaches a file; without a handler the signal would kill the server.
+    let full = Rlimit { current: Some(0), maximum: None };
+    prlimit(Some(world.process()), Resource::Fsize, full).expect("a limit");
+    let refusal = world.register("bob");
+    assert!(refusal.headers.contains_key("retry-after"));
+    refusal.problem(503, "server.unavailable");
+    let ready = Call::new("GET", "/health/ready").send(world.admin).expect(503).json();
+    assert_eq!(ready["status"], "unready");
+    Call::new("GET", "/health/live").send(world.admin).expect(200);
+    world.get(&format!("/v1/listings/{listing}")).expect(200);
+
+    let world = world.restart();
+    Call::new("GET", "/health/ready").send(world.admin).expect(200);
+    world.log_in("ana");
+    world.get(&format!("/v1/listings/{listing}")).expect(200);
+    world.register("bob").expect(201);
+}
+
+#[test]
+fn load_tests_stay_on_loopback() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for variable in ["BARTERLINE_LISTEN", "BARTERLINE_ADMIN_LISTEN"] {
+        let mut command = barterline();
+        command.args(["serve", "--load-test", "--data"]).arg(dir.path());
+        command.env(variable, "0.0.0.0:0").env("BARTERLINE_TEST_ANYTHING", "is ignored");
+        refused(command, 2, &["--load-test", "loopback"]);
+    }
+}
+
+#[test]
+fn the_demo_is_seeded_once() {
+    let world = World::with(&["--demo"]);
+    assert!(world.data().join("demo-seeded").exists());
+    let world = world.restart();
+    world.get("/v1/accounts/me").problem(401, "token.invalid");
+}

@@ -1,0 +1,7 @@
+//! A server to talk to, and words to talk with.
+
+pub mod http;
+pub mod world;
+
+pub use http::{Answer, Call};
+pub use world::{Person, World};

@@ -1,0 +1,167 @@
+//! A server of its own, and people on it.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::http::{Answer, Call};
+
+/// The binary under test.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_barterline");
+
+/// A running server with a data directory of its own.
+pub struct World {
+    pub listening: SocketAddr,
+    pub admin: SocketAddr,
+    pub first_line: String,
+    server: Child,
+    dir: TempDir,
+}
+
+/// Somebody with an account who is logged in.
+pub struct Person {
+    pub id: String,
+    pub token: String,
+    pub refresh_token: String,
+}
+
+/// `barterline` with nothing of this process's settings.
+pub fn barterline() -> Command {
+    let mut command = Command::new(BINARY);
+    command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// `barterline serve` on free ports.
+pub fn serve(data: &Path) -> Command {
+    let mut command = barterline();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data"]);
+    command.arg(data);
+    command
+}
+
+impl World {
+    /// Starts a server and waits until it is ready.
+    pub fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same, with more arguments.
+    pub fn with(arguments: &[&str]) -> Self {
+        Self::on(TempDir::new().expect("a directory"), arguments)
+    }
+
+    fn on(dir: TempDir, arguments: &[&str]) -> Self {
+        let mut command = serve(&dir.path().join("data"));
+        // Read by nobody: it must not fill up.
+        command.args(arguments).stderr(Stdio::null());
+        let mut server = command.spawn().expect("the binary starts");
+        let stdout = server.stdout.take().expect("a pipe");
+        let mut first_line = String::new();
+        BufReader::new(stdout).read_line(&mut first_line).expect("a line");
+        let line: Value = serde_json::from_str(&first_line).expect("the first line is JSON");
+        let address = |key: &str| line[key].as_str().and_then(|text| text.parse().ok());
+        Self {
+            listening: address("listening").expect("an address"),
+            admin: address("admin").expect("an address"),
+            first_line,
+            server,
+            dir,
+        }
+    }
+
+    /// Stops the server and starts another on the same data.
+    pub fn restart(mut self) -> Self {
+        assert!(self.stop().success());
+        let dir = std::mem::replace(&mut self.dir, TempDir::new().expect("a directory"));
+        Self::on(dir, &[])
+    }
+
+    /// Asks the server to stop, and waits for it.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.server.wait().expect("the server ends")
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.process(), signal).expect("a signal");
+    }
+
+    pub fn process(&self) -> Pid {
+        let pid = i32::try_from(self.server.id()).ok().and_then(Pid::from_raw);
+        pid.expect("a process id")
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.server.id()
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    pub fn call(&self, call: Call) -> Answer {
+        call.send(self.listening)
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.call(Call::new("GET", path))
+    }
+
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
+        self.call(Call::new("POST", path).json(body))
+    }
+
+    /// Registers somebody.
+    pub fn register(&self, name: &str) -> Answer {
+        let email = format!("{name}@example.org");
+        let body = json!({ "email": email, "password": "correct horse", "name": name });
+        self.post("/v1/accounts", &body)
+    }
+
+    /// Registers somebody and logs them in.
+    pub fn person(&self, name: &str) -> Person {
+        self.register(name).expect(201);
+        self.log_in(name)
+    }
+
+    pub fn log_in(&self, name: &str) -> Person {
+        let email = format!("{name}@example.org");
+        let body = json!({ "email": email, "password": "correct horse" });
+        let session = self.post("/v1/sessions", &body).expect(201).json();
+        let text = |key: &str| session[key].as_str().expect("a string").to_owned();
+        let (token, refresh_token) = (text("access_token"), text("refresh_token"));
+        Person { id: text("user"), token, refresh_token }
+    }
+
+    /// Puts something up for sale; gives its id.
+    pub fn listing(&self, seller: &Person) -> String {
+        let body = json!({ "title": "Bike", "price": { "minor": 12_000, "currency": "EUR" } });
+        let call = Call::new("POST", "/v1/listings").token(&seller.token).json(&body);
+        let listing = self.call(call).expect(201).json();
+        listing["id"].as_str().expect("an id").to_owned()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // Our own child, by its handle; gone already after `stop`.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+/// Runs a command that must end by itself: exit code, standard output, standard error.
+pub fn run(mut command: Command) -> (i32, String, String) {
+    let mut child = command.spawn().expect("the binary starts");
+    let (mut out, mut err) = (String::new(), String::new());
+    child.stdout.take().expect("a pipe").read_to_string(&mut out).expect("text");
+    child.stderr.take().expect("a pipe").read_to_string(&mut err).expect("text");
+    let code = child.wait().expect("it ends").code().expect("an exit code");
+    (code, out, err)
+}
