@@ -54,7 +54,7 @@ impl Handshake {
         let Self { gateway, socket, early, encoding } = self;
         let (read, write) = socket.into_split();
         let write = WriteHalf::new(write);
-        let io = SocketIo::new(read, write.clone(), early);
+        let io = SocketIo::new(read, write.clone(), &early);
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0)

@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
@@ -39,16 +38,17 @@ impl Outlet for WriteHalf {
 pub struct SocketIo {
     read: OwnedReadHalf,
     write: WriteHalf,
-    /// What came behind the upgrade request in the same read.
-    early: Bytes,
+    /// What came behind the upgrade request in the same read. Nothing, nearly always; copied,
+    /// because a slice would keep the request's whole buffer for the life of the connection.
+    early: Vec<u8>,
     /// Takes what is written, once `hello` has made a slot.
     slot: Option<Arc<Slot>>,
 }
 
 impl SocketIo {
     /// The socket before `hello`.
-    pub fn new(read: OwnedReadHalf, write: WriteHalf, early: Bytes) -> Self {
-        Self { read, write, early, slot: None }
+    pub fn new(read: OwnedReadHalf, write: WriteHalf, early: &[u8]) -> Self {
+        Self { read, write, early: early.to_vec(), slot: None }
     }
 
     /// From here on everything leaves through `slot`.
@@ -63,9 +63,11 @@ impl AsyncRead for SocketIo {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.early.has_remaining() {
+        if !self.early.is_empty() {
             let n = self.early.len().min(buffer.remaining());
-            buffer.put_slice(&self.early.split_to(n));
+            let rest = self.early.split_off(n);
+            let taken = std::mem::replace(&mut self.early, rest);
+            buffer.put_slice(&taken);
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.read).poll_read(cx, buffer)
