@@ -6,12 +6,13 @@ TOOLS  ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/barterline-tools
 CI     := --workspace --locked --profile ci
 ARGS   ?=
 
-.PHONY: help run test test-real check bench rust node
+.PHONY: help run test test-real planted check bench rust node
 
 help:
 	@echo "make run [ARGS='--demo']   build and start the server"
 	@echo "make test                  every test of the workspace"
 	@echo "make test-real             an outsider's client against the real binary"
+	@echo "make planted               plants faults, and wants the harness to catch them"
 	@echo "make check                 format, lints, documents, doors, licences"
 	@echo "make bench                 the server under load, on this machine"
 
@@ -22,6 +23,10 @@ run: rust # Everything but the server's own first line goes to standard error.
 test: rust # One build for server, harness and tests: tests start both binaries.
 	$(CARGO) build $(CI) --all-targets
 	$(CARGO) test $(CI)
+	$(CARGO) xtask planted
+
+planted: rust # Each fault breaks one promise on purpose.
+	$(CARGO) xtask planted
 
 test-real: rust node
 	$(CARGO) build --locked --profile ci --bin barterline

@@ -2,6 +2,7 @@
 
 mod doors;
 mod errors;
+mod planted;
 
 use std::env;
 use std::path::Path;
@@ -12,6 +13,7 @@ use anyhow::{Context as _, Result, bail};
 const HELP: &str = "\
 cargo xtask doors     proves which way the house's doors open
 cargo xtask errors    compares the codes that HTTP answers with docs/errors.md
+cargo xtask planted   plants faults in the server and wants the harness to catch them
 cargo xtask golden    fills in new vectors and rewrites the examples of docs/protocol.md";
 
 fn main() -> ExitCode {
@@ -19,6 +21,7 @@ fn main() -> ExitCode {
         Some("doors") => doors(),
         Some("errors") => errors(),
         Some("golden") => golden(),
+        Some("planted") => planted::check(workspace()),
         _ => {
             eprintln!("{HELP}");
             return ExitCode::from(2);

@@ -21,3 +21,6 @@ mod writer;
 
 pub use open::{Opened, Options};
 pub use state::Log;
+
+#[cfg(test)]
+mod power_cut;

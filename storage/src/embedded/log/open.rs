@@ -76,7 +76,7 @@ impl Log {
         Self::open_on(Box::new(disk), index, options.segment_bytes)
     }
 
-    fn open_on(
+    pub(super) fn open_on(
         disk: Box<dyn Disk>,
         index: Index,
         segment_bytes: u64,

@@ -1,0 +1,192 @@
+//! What is left when the power goes: a disk that forgets whatever was not synced shows that no
+//! outcome leaves before the sync that covers it. A killed process cannot show it: the kernel keeps
+//! what the process wrote.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use barterline_domain::chat::{Chat, ListingSnapshot, Participants};
+use barterline_domain::clock::Timestamp;
+use barterline_domain::event::{Author, Body, Event, EventKind, Seq, SmallState};
+use barterline_domain::ids::{ChatId, ClientId, ListingId, UserId};
+use barterline_domain::money::{Currency, Money};
+use parking_lot::Mutex;
+use tempfile::TempDir;
+
+use super::Log;
+use super::disk::{Disk, SegmentFile};
+use super::index::Index;
+use super::open::Opened;
+use crate::chat_log::{Append, ChatLog, Range};
+
+const SEGMENT_BYTES: u64 = 1 << 20;
+
+/// One segment: what was written, and what would be there after a power cut.
+#[derive(Default)]
+struct Pages {
+    written: Mutex<Vec<u8>>,
+    synced: Mutex<Vec<u8>>,
+    lies: bool,
+}
+
+impl SegmentFile for Pages {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let written = self.written.lock();
+        let rest = written.get(offset as usize..).unwrap_or_default();
+        let n = rest.len().min(buffer.len());
+        buffer[..n].copy_from_slice(&rest[..n]);
+        Ok(n)
+    }
+
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let end = offset as usize + bytes.len();
+        self.written.lock()[offset as usize..end].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        if !self.lies {
+            self.written.lock().clone_into(&mut self.synced.lock());
+        }
+        Ok(())
+    }
+}
+
+/// A disk that forgets. One that `lies` says it synced and did not.
+#[derive(Default, Clone)]
+struct ForgetfulDisk {
+    segments: Arc<Mutex<BTreeMap<u64, Arc<Pages>>>>,
+    lies: bool,
+}
+
+impl ForgetfulDisk {
+    /// The disk after a power cut.
+    fn without_power(&self) -> Self {
+        let segments = self.segments.lock();
+        let left = segments.iter().map(|(start, pages)| {
+            let synced = pages.synced.lock().clone();
+            let pages = Pages {
+                written: Mutex::new(synced.clone()),
+                synced: Mutex::new(synced),
+                lies: false,
+            };
+            (*start, Arc::new(pages))
+        });
+        Self { segments: Arc::new(Mutex::new(left.collect())), lies: false }
+    }
+}
+
+impl Disk for ForgetfulDisk {
+    fn segments(&self) -> io::Result<Vec<u64>> {
+        Ok(self.segments.lock().keys().copied().collect())
+    }
+
+    fn create(&self, start: u64, bytes: u64) -> io::Result<Arc<dyn SegmentFile>> {
+        let zeros = vec![0; bytes as usize];
+        let pages = Pages {
+            written: Mutex::new(zeros.clone()),
+            synced: Mutex::new(zeros),
+            lies: self.lies,
+        };
+        let pages = Arc::new(pages);
+        self.segments.lock().insert(start, Arc::clone(&pages));
+        Ok(pages)
+    }
+
+    fn open(&self, start: u64) -> io::Result<Arc<dyn SegmentFile>> {
+        let segments = self.segments.lock();
+        let pages = segments.get(&start).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Arc::clone(pages) as Arc<dyn SegmentFile>)
+    }
+
+    // The mark would find the loss too; here the log has to prove itself without it.
+    fn write_high_water(&self, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn read_high_water(&self) -> io::Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+
+    fn place(&self, start: u64) -> String {
+        format!("segment {start}")
+    }
+}
+
+/// Opens a log on `disk` with an index that knows nothing: all there is comes from the log.
+fn open(disk: ForgetfulDisk, dir: &TempDir, name: &str) -> Opened {
+    let index = Index::open(&dir.path().join(name)).expect("an index");
+    Log::open_on(Box::new(disk), index, SEGMENT_BYTES).expect("a log")
+}
+
+fn chat() -> Chat {
+    let (listing, buyer) = (ListingId::from_bytes([1; 16]), UserId::from_bytes([2; 16]));
+    let price = Money { minor: 1, currency: Currency::parse("EUR").expect("a currency") };
+    Chat {
+        id: ChatId::of(listing, buyer),
+        listing,
+        participants: Participants { buyer, seller: UserId::from_bytes([3; 16]) },
+        snapshot: ListingSnapshot { title: "bicycle".to_owned(), price, version: 1 },
+        opened_at: Timestamp::from_millis(1),
+    }
+}
+
+fn event(seq: u64) -> Event {
+    let kind = EventKind::Text(Body::parse(format!("message {seq}")).expect("a body"));
+    Event {
+        seq: Seq(seq),
+        at: Timestamp::from_millis(seq),
+        author: Author::Buyer,
+        id: ClientId::from_bytes(u128::from(seq).to_be_bytes()),
+        digest: kind.digest(),
+        kind,
+        after: SmallState { buyer_messages: seq, seller_messages: 0 },
+    }
+}
+
+/// Appends, and cuts the power at every outcome: what the outcome covers has to be there.
+async fn cut_the_power_at_every_outcome(disk: ForgetfulDisk) {
+    let dir = TempDir::new().expect("a directory");
+    let Opened { log, mut outcomes } = open(disk.clone(), &dir, "live");
+    let chat = log.create(chat()).await.expect("a chat");
+    let total = 200;
+    for seq in 1..=total {
+        let expected_head = Seq(seq - 1);
+        log.append(Append { chat: Arc::clone(&chat), expected_head, events: vec![event(seq)] });
+        if seq % 7 == 0 {
+            // Groups of one and of several.
+            tokio::task::yield_now().await;
+        }
+    }
+    let mut acknowledged = 0;
+    while acknowledged < total {
+        let committed = outcomes.recv().await.expect("an outcome");
+        // Before anything else happens: this is what a power cut leaves now.
+        let left = disk.without_power();
+        for outcome in committed.appends {
+            outcome.result.expect("an append");
+            acknowledged = outcome.events[0].seq.0;
+        }
+        let name = format!("after {acknowledged}");
+        let Opened { log, outcomes: _outcomes } = open(left, &dir, &name);
+        let events = log.read(chat.id, Range::After(Seq::ZERO), 1_000).await.expect("a read");
+        let expected: Vec<_> = (1..=acknowledged).map(event).collect();
+        assert!(
+            events.starts_with(&expected),
+            "G1: {acknowledged} acknowledged, {} left",
+            events.len()
+        );
+    }
+}
+
+#[tokio::test]
+async fn g1_no_outcome_leaves_before_its_sync() {
+    cut_the_power_at_every_outcome(ForgetfulDisk::default()).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "G1:")]
+async fn the_check_finds_a_sync_that_does_nothing() {
+    cut_the_power_at_every_outcome(ForgetfulDisk { lies: true, ..ForgetfulDisk::default() }).await;
+}

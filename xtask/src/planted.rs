@@ -1,0 +1,83 @@
+//! Planted faults: builds the server with each, lets the harness kill it under load, and wants the
+//! harness to notice. A harness that misses a fault proves nothing about a server without one.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+/// Features of the server, each of which breaks one promise on purpose.
+const FAULTS: &[&str] = &["fault-ack-before-write", "fault-no-dedupe"];
+/// How the server is started: on ports that the harness keeps over restarts.
+const SERVE: &str = "serve --load-test --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --data";
+/// The harness's exit code when a promise was broken.
+const BROKEN: i32 = 1;
+
+/// Runs the sound server, which has to pass, and every planted fault, which has to be caught.
+pub fn check(workspace: &Path) -> Result<()> {
+    let scratch = tempfile::TempDir::new()?;
+    let sound = build(workspace, scratch.path(), None)?;
+    let code = trial(&sound, scratch.path(), "sound")?;
+    ensure!(code == Some(0), "the server without a fault did not pass: exit code {code:?}");
+    let mut missed = 0;
+    for fault in FAULTS {
+        let faulty = build(workspace, scratch.path(), Some(fault))?;
+        let code = trial(&faulty, scratch.path(), fault)?;
+        let caught = code == Some(BROKEN);
+        println!("{fault}: {}", if caught { "caught" } else { "missed" });
+        missed += usize::from(!caught);
+    }
+    // The next to use the build finds the sound server again.
+    build(workspace, scratch.path(), None)?;
+    println!("planted faults: {} caught, {missed} missed", FAULTS.len() - missed);
+    if missed > 0 {
+        bail!("{missed} planted fault(s) went unnoticed");
+    }
+    Ok(())
+}
+
+/// Builds server and harness as the tests do, and puts the server aside.
+fn build(workspace: &Path, scratch: &Path, fault: Option<&str>) -> Result<PathBuf> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(workspace).args(["build", "--locked", "--profile", "ci", "--bins"]);
+    cargo.args(["-p", "barterline", "-p", "barterline-loadtest"]);
+    if let Some(fault) = fault {
+        cargo.args(["--features", fault]);
+    }
+    ensure!(cargo.status()?.success(), "the build failed");
+    let server = scratch.join(fault.unwrap_or("sound"));
+    fs::copy(built("barterline")?, &server)?;
+    Ok(server)
+}
+
+/// A program of the same build as this one.
+fn built(name: &str) -> Result<PathBuf> {
+    let this = std::env::current_exe()?;
+    let target = this.parent().and_then(Path::parent).context("no target directory")?;
+    Ok(target.join("ci").join(name))
+}
+
+/// Lets the harness kill the server three times under load; gives the harness's exit code.
+fn trial(server: &Path, scratch: &Path, name: &str) -> Result<Option<i32>> {
+    let data = scratch.join(format!("data-{name}"));
+    let spawn = [server.as_os_str(), OsStr::new(SERVE), data.as_os_str()];
+    let report = scratch.join(format!("{name}.json"));
+    let mut harness = Command::new(built("barterline-loadtest")?);
+    harness.args([
+        "run",
+        "--rooms",
+        "100",
+        "--in-flight",
+        "4",
+        "--duration",
+        "6s",
+        "--warmup",
+        "1s",
+    ]);
+    harness.args(["--target", "ws://127.0.0.1:0", "--admin", "http://127.0.0.1:0", "--kills", "3"]);
+    harness.arg("--spawn").arg(spawn.join(OsStr::new(" ")));
+    harness.arg("--json").arg(report);
+    Ok(harness.status()?.code())
+}
