@@ -278,7 +278,7 @@ mod tests {
             at: Timestamp::from_millis(1_763_700_000_000),
             from: Author::Seller,
             id: ID,
-            kind: kind.to_owned(),
+            kind: kind.to_owned().into(),
             text,
         })
     }

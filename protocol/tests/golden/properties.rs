@@ -103,7 +103,15 @@ fn request() -> impl Strategy<Value = Request> {
 fn event() -> impl Strategy<Value = Event> {
     let from = prop_oneof![Just(Author::Buyer), Just(Author::Seller), Just(Author::System)];
     (chat(), seq(), time(), from, client_id(), text(), of(text())).prop_map(
-        |(chat, seq, at, from, id, kind, text)| Event { chat, seq, at, from, id, kind, text },
+        |(chat, seq, at, from, id, kind, text)| Event {
+            chat,
+            seq,
+            at,
+            from,
+            id,
+            kind: kind.into(),
+            text,
+        },
     )
 }
 
