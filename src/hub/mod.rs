@@ -343,14 +343,14 @@ impl Hub {
         }
         let events = self.0.log.read(chat.id, Range::After(after), PULL_EVENTS).await?;
         if events.is_empty() {
-            self.load_room(chat).await;
+            self.load_room(chat).await?;
         }
         let entries: Vec<_> = events.iter().map(|event| encode(chat.id, event)).collect();
         let last = entries.last().map_or(after, |entry| entry.seq);
         slot.put_entries(chat.id, entries.iter(), false);
         if last >= head.head {
             // The end is decided with the room at hand, so that nothing falls between.
-            self.load_room(chat).await;
+            self.load_room(chat).await?;
         }
         Ok(())
     }
@@ -365,18 +365,21 @@ impl Hub {
     }
 
     /// Makes sure that a room knows its head.
-    async fn load_room(&self, chat: &Arc<Chat>) {
-        let snapshot = self.snapshot(chat).await;
+    async fn load_room(&self, chat: &Arc<Chat>) -> Result<(), StoreError> {
+        let Some(snapshot) = self.snapshot(chat).await else {
+            return Err(StoreError::unavailable("load a room", "its newest events cannot be read"));
+        };
         let mut effects = Effects::default();
         {
             let mut shard = self.shard(chat.id).lock();
             let room = shard.entry(chat.id).or_insert_with(|| self.room());
-            if room.knows_nothing() && snapshot.is_some() {
-                room.step(Input::Loaded(snapshot), &mut effects);
+            if room.knows_nothing() {
+                room.step(Input::Loaded(Some(snapshot)), &mut effects);
                 self.hand_over(chat, &mut effects);
             }
         }
         self.carry_out(chat, effects);
+        Ok(())
     }
 
     /// Forgets rooms in which nothing happened for a while.

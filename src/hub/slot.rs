@@ -395,10 +395,14 @@ impl Slot {
     /// connection did not send it.
     pub fn refuse(&self, chat: ChatId, id: ClientId, error: &Outgoing, retryable: bool) -> bool {
         let mut out = self.out.lock();
-        let Some(InFlight { reference, .. }) = out.settle(chat, id) else {
+        let mut sent_here = false;
+        while let Some(InFlight { reference, .. }) = out.settle(chat, id) {
+            outgoing::put(&mut out.bytes, self.encoding, reference, error);
+            sent_here = true;
+        }
+        if !sent_here {
             return false;
-        };
-        outgoing::put(&mut out.bytes, self.encoding, reference, error);
+        }
         out.wake_reader(&self.wake);
         if retryable && !out.refused.iter().any(|(refused, _)| *refused == chat) {
             if out.refused.len() == REFUSED_MAX {
@@ -433,11 +437,15 @@ impl Out {
 
     /// Appends an event, or the acknowledgement if this connection sent it.
     fn put_entry(&mut self, encoding: Encoding, chat: ChatId, entry: &Entry) {
-        if let Some(InFlight { reference, .. }) = self.settle(chat, entry.id) {
-            let Entry { seq, at, id, .. } = *entry;
-            let ack = Outgoing::Ack(Ack { chat, id, seq, at, repeat: false });
+        let Entry { seq, at, id, .. } = *entry;
+        let mut repeat = false;
+        while let Some(InFlight { reference, .. }) = self.settle(chat, id) {
+            let ack = Outgoing::Ack(Ack { chat, id, seq, at, repeat });
             outgoing::put(&mut self.bytes, encoding, reference, &ack);
-        } else {
+            // Sent twice before the first answer: each is answered.
+            repeat = true;
+        }
+        if !repeat {
             outgoing::put_encoded(&mut self.bytes, encoding, &entry.message);
         }
     }
