@@ -15,7 +15,7 @@ use barterline_protocol::response::{Ack, ErrorBody, Page};
 use barterline_protocol::{Encoding, Frame, Outgoing, Request};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -67,7 +67,12 @@ pub fn text(chat: ChatId, base: u64, text: &str) -> Send {
 impl World {
     /// A socket that has not said anything.
     pub async fn dial(&self, encoding: Encoding) -> Client {
-        let stream = TcpStream::connect(self.listening).await.expect("the server listens");
+        self.dial_from(TcpSocket::new_v4().expect("a socket"), encoding).await
+    }
+
+    async fn dial_from(&self, socket: TcpSocket, encoding: Encoding) -> Client {
+        let stream = socket.connect(self.listening).await.expect("the server listens");
+        stream.set_nodelay(true).expect("a socket");
         let mut request =
             format!("ws://{}/v1/socket", self.listening).into_client_request().expect("a request");
         let subprotocol = encoding.subprotocol().parse().expect("a header");
@@ -86,20 +91,17 @@ impl World {
     /// A socket that went live with this `hello`.
     pub async fn opening(&self, hello: Hello, encoding: Encoding) -> (Client, Opening) {
         let mut client = self.dial(encoding).await;
-        let asked = client.ask(Request::Hello(hello)).await;
-        let Outgoing::Welcome(welcome) = client.answer(asked).await else {
-            panic!("no welcome");
-        };
-        let (mut rows, mut early) = (Vec::new(), Vec::new());
-        let cursor = loop {
-            match client.next().await {
-                Outgoing::Rows(more) => rows.extend(more.rows),
-                Outgoing::Live(live) => break live.cursor,
-                message => early.push(Frame { reference: None, message }),
-            }
-        };
-        client.heard.extend(early);
-        (client, Opening { welcome, rows, cursor })
+        let opening = client.goes_live(hello).await;
+        (client, opening)
+    }
+
+    /// A new device, live, for which the kernel keeps little while it does not read.
+    pub async fn device_with_little_room(&self, person: &Person, encoding: Encoding) -> Client {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(16 * 1024).expect("a size");
+        let mut client = self.dial_from(socket, encoding).await;
+        client.goes_live(hello(&person.token)).await;
+        client
     }
 
     /// Two people, and the chat they have about what one of them sells: buyer, seller, chat.
@@ -112,6 +114,24 @@ impl World {
 }
 
 impl Client {
+    /// Says `hello` and hears everything up to `live`.
+    pub async fn goes_live(&mut self, hello: Hello) -> Opening {
+        let asked = self.ask(Request::Hello(hello)).await;
+        let Outgoing::Welcome(welcome) = self.answer(asked).await else {
+            panic!("no welcome");
+        };
+        let (mut rows, mut early) = (Vec::new(), Vec::new());
+        let cursor = loop {
+            match self.next().await {
+                Outgoing::Rows(more) => rows.extend(more.rows),
+                Outgoing::Live(live) => break live.cursor,
+                message => early.push(Frame { reference: None, message }),
+            }
+        };
+        self.heard.extend(early);
+        Opening { welcome, rows, cursor }
+    }
+
     /// Sends a request; gives its number.
     pub async fn ask(&mut self, request: Request) -> u32 {
         self.asked += 1;
