@@ -288,15 +288,15 @@ impl Client {
         request: Request,
         code: &'static str,
     ) -> impl Future<Output = ErrorBody> + use<'_> {
-        let asker = std::panic::Location::caller();
+        let place = std::panic::Location::caller();
         async move {
             let asked = self.ask(request).await;
             match self.answer(asked).await {
                 Outgoing::Error(error) => {
-                    assert_eq!(error.code, code, "asked at {asker}");
+                    assert_eq!(error.code, code, "at {place}");
                     error
                 }
-                other => panic!("{other:?}, asked at {asker}"),
+                other => panic!("{other:?}, at {place}"),
             }
         }
     }
@@ -309,20 +309,20 @@ impl Client {
     /// The server says `bye` and closes, both with this code.
     #[track_caller]
     pub fn is_closed(&mut self, code: CloseCode) -> impl Future<Output = ()> + use<'_> {
-        let asker = std::panic::Location::caller();
+        let place = std::panic::Location::caller();
         async move {
             let bye = self.first(|frame| match &frame.message {
                 Outgoing::Bye(bye) => Some(bye.clone()),
                 _ => None,
             });
             let bye = bye.await;
-            assert_eq!((bye.code, &*bye.reason), (code.code(), code.name()), "at {asker}");
+            assert_eq!((bye.code, &*bye.reason), (code.code(), code.name()), "at {place}");
             let last = timeout(PATIENCE, self.ws.next()).await.expect("a close in time");
             let Some(Ok(Message::Close(Some(close)))) = last else {
-                panic!("{last:?} in the place of a close frame, at {asker}");
+                panic!("{last:?} in the place of a close frame, at {place}");
             };
             let close = (u16::from(close.code), close.reason.to_string());
-            assert_eq!(close, (code.code(), code.name().to_owned()), "at {asker}");
+            assert_eq!(close, (code.code(), code.name().to_owned()), "at {place}");
         }
     }
 
