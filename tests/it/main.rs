@@ -6,4 +6,5 @@ mod support;
 mod config;
 mod health;
 mod rest;
+mod socket;
 mod start;

@@ -1,7 +1,9 @@
 //! A server to talk to, and words to talk with.
 
 pub mod http;
+pub mod socket;
 pub mod world;
 
 pub use http::{Answer, Call};
+pub use socket::Client;
 pub use world::{Person, World};

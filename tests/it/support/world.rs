@@ -53,13 +53,23 @@ impl World {
 
     /// The same, with more arguments.
     pub fn with(arguments: &[&str]) -> Self {
-        Self::on(TempDir::new().expect("a directory"), arguments)
+        Self::on(TempDir::new().expect("a directory"), |command| {
+            command.args(arguments);
+        })
     }
 
-    fn on(dir: TempDir, arguments: &[&str]) -> Self {
+    /// The same, with a variable of the environment.
+    pub fn with_setting(variable: &str, value: &str) -> Self {
+        Self::on(TempDir::new().expect("a directory"), |command| {
+            command.env(variable, value);
+        })
+    }
+
+    fn on(dir: TempDir, change: impl FnOnce(&mut Command)) -> Self {
         let mut command = serve(&dir.path().join("data"));
         // Read by nobody: it must not fill up.
-        command.args(arguments).stderr(Stdio::null());
+        command.stderr(Stdio::null());
+        change(&mut command);
         let mut server = command.spawn().expect("the binary starts");
         let stdout = server.stdout.take().expect("a pipe");
         let mut first_line = String::new();
@@ -78,8 +88,19 @@ impl World {
     /// Stops the server and starts another on the same data.
     pub fn restart(mut self) -> Self {
         assert!(self.stop().success());
+        self.succeed()
+    }
+
+    /// Kills the server without a word and starts another on the same data.
+    pub fn crash(mut self) -> Self {
+        self.signal(Signal::KILL);
+        self.server.wait().expect("the server ends");
+        self.succeed()
+    }
+
+    fn succeed(&mut self) -> Self {
         let dir = std::mem::replace(&mut self.dir, TempDir::new().expect("a directory"));
-        Self::on(dir, &[])
+        Self::on(dir, |_| {})
     }
 
     /// Asks the server to stop, and waits for it.
