@@ -39,7 +39,7 @@ use crate::telemetry::metrics::HubMetrics;
 use crate::wire;
 use registry::Registry;
 use ring::{Entry, RING_EVENTS_MAX};
-use room::{Command, Effect, Effects, Found, Input, Numbered, Refusal, Room, Snapshot};
+use room::{Command, Effect, Effects, Found, Input, Numbered, Refusal, Room, Searched, Snapshot};
 use slot::{Dirty, Slot};
 use turn::Turn;
 
@@ -239,7 +239,9 @@ impl Hub {
         before: Seq,
         author: Author,
         id: ClientId,
-    ) -> Result<Option<Found>, ()> {
+    ) -> Result<Searched, ()> {
+        let mut names = Vec::new();
+        let looked_at = (before.0 - after.0).saturating_sub(1) as usize;
         while after.next() < before {
             let events = self.0.log.read(chat.id, Range::After(after), PULL_EVENTS).await;
             let events = events.map_err(|error| {
@@ -249,10 +251,12 @@ impl Hub {
             after = last.seq;
             let found = events.iter().find(|event| event.id == id && event.author == author);
             if let Some(Event { seq, at, digest, .. }) = found {
-                return Ok(Some(Found { seq: *seq, at: *at, digest: *digest }));
+                return Ok(Searched::Found(Found { seq: *seq, at: *at, digest: *digest }));
             }
+            names.extend(events.iter().filter(|event| event.seq < before).map(|event| event.id));
         }
-        Ok(None)
+        // Names stand for numbers by their place.
+        if names.len() == looked_at { Ok(Searched::Absent(names)) } else { Err(()) }
     }
 
     /// Takes the store's outcomes to rooms and connections until the store is closed.

@@ -5,11 +5,16 @@ use std::collections::VecDeque;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Event, RequestDigest, Seq};
 use barterline_domain::ids::ClientId;
+use barterline_protocol::limits::BASE_DISTANCE_MAX;
 use bytes::Bytes;
 
 /// Events kept. With bodies of the usual size (a ring entry takes about 300 bytes) an active room
 /// holds 10 kB; a device that is further behind reads the store.
 pub const RING_EVENTS_MAX: usize = 32;
+
+/// Names kept of events that have left the ring: as far back as a client may ask, 64 KiB in the
+/// longest of busy chats. A retry is told from a new message without reading the store.
+const NAMES_MAX: usize = BASE_DISTANCE_MAX as usize;
 
 /// What a room remembers of an event: who named it how, and the message as it goes out.
 #[derive(Debug, Clone)]
@@ -43,35 +48,74 @@ impl Entry {
     }
 }
 
-/// The newest durable events of a chat, without a gap.
+/// The newest durable events of a chat, without a gap, and before them the names of some more.
 #[derive(Debug, Default)]
-pub struct Ring(VecDeque<Entry>);
+pub struct Ring {
+    entries: VecDeque<Entry>,
+    /// The names of the events right before the first entry, ascending.
+    names: VecDeque<ClientId>,
+}
 
 impl Ring {
     /// Adds the event that follows the newest.
     pub fn push(&mut self, entry: Entry) {
-        debug_assert!(self.0.back().is_none_or(|newest| newest.seq.next() == entry.seq));
-        if self.0.len() == RING_EVENTS_MAX {
-            self.0.pop_front();
+        debug_assert!(self.entries.back().is_none_or(|newest| newest.seq.next() == entry.seq));
+        if self.entries.len() == RING_EVENTS_MAX {
+            self.names.extend(self.entries.pop_front().map(|entry| entry.id));
+            if self.names.len() > NAMES_MAX {
+                self.names.pop_front();
+            }
         }
-        self.0.push_back(entry);
+        self.entries.push_back(entry);
     }
 
     /// Whether every event above `seq` up to `head` is here.
     pub fn covers(&self, seq: Seq, head: Seq) -> bool {
-        seq >= head || self.0.front().is_some_and(|oldest| oldest.seq <= seq.next())
+        seq >= head || self.entries.front().is_some_and(|oldest| oldest.seq <= seq.next())
     }
 
     /// The number of the oldest event here.
     pub fn oldest(&self) -> Option<Seq> {
-        self.0.front().map(|oldest| oldest.seq)
+        self.entries.front().map(|oldest| oldest.seq)
+    }
+
+    /// The place before the oldest name that is known; `None` in an empty ring.
+    fn names_from(&self) -> Option<Seq> {
+        self.oldest().map(|oldest| Seq(oldest.0 - 1 - self.names.len() as u64))
+    }
+
+    /// Whether the name of every event above `seq` up to `head` is known.
+    pub fn names_cover(&self, seq: Seq, head: Seq) -> bool {
+        seq >= head || self.names_from().is_some_and(|from| from <= seq)
+    }
+
+    /// The number of the oldest event whose name is known.
+    pub fn oldest_name(&self) -> Option<Seq> {
+        self.names_from().map(Seq::next)
+    }
+
+    /// The number of an event named `id` above `base` that has left the ring.
+    pub fn find_name(&self, base: Seq, id: ClientId) -> Option<Seq> {
+        let from = self.names_from()?;
+        let skip = base.0.saturating_sub(from.0) as usize;
+        let at = self.names.iter().skip(skip).position(|name| *name == id)?;
+        Some(Seq(from.0 + 1 + (skip + at) as u64))
+    }
+
+    /// Takes in the names of the events right before the oldest that is known, ascending.
+    pub fn learn_names(&mut self, names: Vec<ClientId>) {
+        for name in names.into_iter().rev() {
+            if self.names.len() < NAMES_MAX {
+                self.names.push_front(name);
+            }
+        }
     }
 
     /// The events above `seq`, ascending.
     pub fn above(&self, seq: Seq) -> impl Iterator<Item = &Entry> {
-        let oldest = self.0.front().map_or(0, |oldest| oldest.seq.0);
+        let oldest = self.entries.front().map_or(0, |oldest| oldest.seq.0);
         let skip = (seq.0 + 1).saturating_sub(oldest) as usize;
-        self.0.iter().skip(skip)
+        self.entries.iter().skip(skip)
     }
 
     /// The event that `author` named `id`, if it lies above `base`.

@@ -127,7 +127,7 @@ pub enum Input {
         /// Which search it was.
         number: u64,
         /// What it found.
-        result: Result<Option<Found>, ()>,
+        result: Result<Searched, ()>,
     },
     /// The oldest events on their way are durable.
     Appended(Vec<Entry>),
@@ -146,6 +146,15 @@ pub struct Snapshot {
     pub state: SmallState,
     /// The newest events, ascending, up to `head`.
     pub newest: Vec<Entry>,
+}
+
+/// What a search came to.
+#[derive(Debug)]
+pub enum Searched {
+    /// It is this event.
+    Found(Found),
+    /// It is none of these, which are the names of all events that were looked at, ascending.
+    Absent(Vec<ClientId>),
 }
 
 /// An event that a search found.
@@ -332,16 +341,28 @@ impl Room {
             effects.others.push(refuse(&command, Refusal::SeqAhead { head: self.head }));
         } else if self.head.0.saturating_sub(base.0) > BASE_DISTANCE_MAX {
             effects.others.push(refuse(&command, Refusal::BaseOld { head: self.head }));
-        } else if self.ring.covers(base, self.head) || DEDUPE_IS_OFF {
+        } else if DEDUPE_IS_OFF {
+            self.number(command, effects);
+        } else if let Some(seq) = self.ring.find_name(base, id) {
+            // Most likely this very message: the store has the rest of it.
+            self.search(command, Seq(seq.0 - 1), seq.next(), effects);
+        } else if self.ring.names_cover(base, self.head) {
             self.number(command, effects);
         } else {
-            let before = self.ring.oldest().unwrap_or(self.head.next());
-            self.searches += 1;
-            let number = self.searches;
-            self.phase = Phase::Searching { number, before };
-            self.queue.push_front(command);
-            effects.others.push(Effect::Search { number, after: base, before, author, id });
+            let before = self.ring.oldest_name().unwrap_or(self.head.next());
+            self.search(command, base, before, effects);
         }
+    }
+
+    /// Has the log searched for the command above `after` and below `before`; it and what comes
+    /// after it wait.
+    fn search(&mut self, command: Command, after: Seq, before: Seq, effects: &mut Effects) {
+        let Command { author, id, .. } = command;
+        self.searches += 1;
+        let number = self.searches;
+        self.phase = Phase::Searching { number, before };
+        self.queue.push_front(command);
+        effects.others.push(Effect::Search { number, after, before, author, id });
     }
 
     /// An earlier success of the command, in memory.
@@ -384,7 +405,7 @@ impl Room {
             Some(Numbered { expected_head, events: std::mem::take(&mut self.waiting) });
     }
 
-    fn searched(&mut self, number: u64, result: Result<Option<Found>, ()>, effects: &mut Effects) {
+    fn searched(&mut self, number: u64, result: Result<Searched, ()>, effects: &mut Effects) {
         let before = match self.phase {
             Phase::Searching { number: awaited, before } if awaited == number => before,
             // The room was set back meanwhile; the command is decided anew.
@@ -397,11 +418,14 @@ impl Room {
         let Command { author, id, .. } = command;
         match result {
             Err(()) => effects.others.push(refuse(&command, Refusal::Unavailable)),
-            Ok(Some(found)) if found.digest == command.digest => {
+            Ok(Searched::Found(found)) if found.digest == command.digest => {
                 effects.others.push(Effect::Repeat { author, id, seq: found.seq, at: found.at });
             }
-            Ok(Some(_)) => effects.others.push(refuse(&command, Refusal::IdConflict)),
-            Ok(None) => {
+            Ok(Searched::Found(_)) => effects.others.push(refuse(&command, Refusal::IdConflict)),
+            Ok(Searched::Absent(names)) => {
+                if self.ring.oldest_name() == Some(before) {
+                    self.ring.learn_names(names);
+                }
                 // Nothing below `before` is it; what came since is looked at like anything else.
                 command.base = Seq(before.0 - 1);
                 self.decide(command, effects);

@@ -99,7 +99,10 @@ impl World {
             at: *at,
             digest: *digest,
         });
-        let result = if works { Ok(found) } else { Err(()) };
+        let between = self.log.iter().filter(|event| event.seq > after && event.seq < before);
+        let names = between.map(|event| event.id).collect();
+        let searched = found.map_or(Searched::Absent(names), Searched::Found);
+        let result = if works { Ok(searched) } else { Err(()) };
         self.step(Input::Searched { number, result });
     }
 
@@ -248,9 +251,27 @@ fn a_retry_is_answered_from_memory() {
 fn a_retry_from_far_back_searches_the_store() {
     let mut world = loaded(100);
     world.step(Input::Send(command(5, 2)));
-    assert_eq!(world.searches.front().map(|search| search.1), Some(Seq(2)));
+    assert_eq!(world.searches.front().map(|search| search.1), Some(Seq(5)));
     world.run_dry();
     assert_eq!(world.head(), 100);
+}
+
+#[test]
+fn one_search_is_enough_for_all_that_share_a_base() {
+    let mut world = loaded(100);
+    // Names of what went through this room are known; those before its time are not.
+    world.room = Room::new(true, Timestamp::from_millis(0));
+    for n in 100..120 {
+        world.step(Input::Send(command(n, 2)));
+        let searches = world.searches.len();
+        assert!(searches <= usize::from(n == 100), "message {n} has the log searched again");
+        world.run_dry();
+    }
+    assert_eq!(world.head(), 120);
+    world.step(Input::Send(command(5, 2)));
+    assert_eq!(world.searches.front().map(|search| (search.1, search.2)), Some((Seq(5), Seq(7))));
+    world.run_dry();
+    assert_eq!(world.head(), 120);
 }
 
 #[test]
