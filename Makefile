@@ -29,7 +29,7 @@ planted: rust # Each fault breaks one promise on purpose.
 	$(CARGO) xtask planted
 
 test-real: rust node
-	$(CARGO) build --locked --profile ci --bin barterline
+	$(CARGO) build $(CI) --bins
 	node tests/real/first_session.mjs $(TARGET)/ci/barterline
 
 check: rust $(TOOLS)/bin/cargo-deny
