@@ -87,20 +87,28 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     writeln!(stdout, "{line}").and_then(|()| stdout.flush())?;
     tracing::info!(%listening, admin = %admin_listening, "ready");
 
-    signals.wait().await;
+    let notice = match signals.wait().await {
+        Asked::ByTerminal => Duration::ZERO,
+        Asked::BySupervisor => Duration::from_millis(settings.server.drain_notice_ms),
+    };
     tracing::info!("going away");
     admin.drain();
-    gateway.stop();
     tasks.close();
+    let drain = async {
+        tokio::time::sleep(notice).await;
+        gateway.drain(Duration::from_millis(settings.server.drain_spread_ms)).await;
+        tasks.wait().await;
+    };
     let drain_timeout = Duration::from_millis(settings.server.drain_timeout_ms);
     tokio::select! {
-        drained = tokio::time::timeout(drain_timeout, tasks.wait()) => {
+        drained = tokio::time::timeout(drain_timeout, drain) => {
             if drained.is_err() {
                 tracing::warn!("some connections did not end in time");
             }
         }
-        () = signals.wait() => tracing::warn!("a second signal: not waiting for connections"),
+        _ = signals.wait() => tracing::warn!("a second signal: not waiting for connections"),
     }
+    stop.cancel();
     watched.cancel();
     // The log closes, with a checkpoint, when the last part that holds it is gone.
     delivery.abort();
@@ -132,6 +140,14 @@ fn raise_file_limit() -> usize {
     allowed.unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS)
 }
 
+/// Who asked the server to stop.
+enum Asked {
+    /// SIGINT: somebody at a terminal, who waits.
+    ByTerminal,
+    /// SIGTERM: a supervisor, with balancers and other nodes around.
+    BySupervisor,
+}
+
 struct Signals {
     interrupt: unix::Signal,
     terminate: unix::Signal,
@@ -143,10 +159,10 @@ impl Signals {
         Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn wait(&mut self) {
+    async fn wait(&mut self) -> Asked {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Asked::ByTerminal,
+            _ = self.terminate.recv() => Asked::BySupervisor,
         }
     }
 }

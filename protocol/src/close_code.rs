@@ -4,7 +4,7 @@
 /// What a client does after a close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// 4000–4099: connect again now.
+    /// 4000–4099: connect again now, or after the wait in `bye` if it has one.
     RetryNow,
     /// 4100–4199: connect again after the wait in `bye`, with jitter.
     RetryAfter,

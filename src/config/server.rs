@@ -24,8 +24,13 @@ section! {
         /// Largest body of a request, in bytes. The longest listing, every character of it escaped,
         /// takes about 120,000.
         body_bytes_max: usize = 128 * 1024, 1_024..=16 * 1024 * 1024;
-        /// For requests and sockets to end after the signal to stop, in milliseconds. The process
-        /// ends within 2 seconds after that.
+        /// After SIGTERM, in milliseconds: readiness is false, and connections are still taken, until
+        /// balancers have noticed. SIGINT, which comes from a terminal, does not wait for that.
+        drain_notice_ms: u64 = 2_000, 0..=600_000;
+        /// Over which sockets are then asked to go, in milliseconds; shorter when there are few.
+        drain_spread_ms: u64 = 4_000, 0..=600_000;
+        /// For everything to end after the signal, in milliseconds. The process ends within 2 seconds
+        /// after that.
         drain_timeout_ms: u64 = 8_000, 0..=600_000;
     }
 }

@@ -18,12 +18,15 @@ use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
 use super::close::refused;
+use super::drain::retry_after_ms;
 use super::socket::{SocketIo, WriteHalf};
 use super::{Gateway, dispatch};
 use crate::hub::slot::{Dirty, Slot, Todo};
 use crate::services::chats::ChatError;
 use crate::wire;
 
+/// How long the appends of a connection that ends may take.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a client may take to answer a close frame.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Chats whose membership a connection remembers: what one person has open at a time.
@@ -69,6 +72,9 @@ impl Connection {
     /// Runs until either side ends it.
     pub async fn run(mut self) {
         let ending = self.live().await;
+        if matches!(ending, Ending::Close(_)) {
+            Box::pin(self.settle()).await;
+        }
         self.gateway.0.chats.hub().registry().remove(&self.slot);
         self.gateway.0.metrics.connections.dec();
         match ending {
@@ -266,8 +272,19 @@ impl Connection {
         Ok(found)
     }
 
+    /// Waits for the answers to what was read: a client should not have to ask again for what is
+    /// on its way.
+    async fn settle(&self) {
+        let settled = async {
+            while !self.slot.is_settled() {
+                self.slot.woken().await;
+            }
+        };
+        let _ = tokio::time::timeout(SETTLE_TIMEOUT, settled).await;
+    }
+
     async fn say_goodbye(mut self, code: CloseCode) {
-        self.slot.put_close(code, retry_after(code));
+        self.slot.put_close(code, retry_after_ms(code, self.slot.id));
         let goodbye = async {
             loop {
                 self.slot.flush();
@@ -285,14 +302,6 @@ impl Connection {
             while let Some(Ok(_)) = self.ws.next().await {}
         };
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, goodbye).await;
-    }
-}
-
-/// How long a client should wait, in milliseconds, before it comes again.
-fn retry_after(code: CloseCode) -> Option<u64> {
-    match code.verdict() {
-        barterline_protocol::close_code::Verdict::RetryAfter => Some(5_000),
-        _ => None,
     }
 }
 

@@ -61,12 +61,6 @@ impl Gateway {
         }
     }
 
-    /// Asks every connection to go. New ones are refused from here on.
-    pub fn stop(&self) {
-        self.0.stop.cancel();
-        self.0.chats.hub().registry().each(|slot| slot.close(CloseCode::GoingAway));
-    }
-
     /// Closes the connections of a session that was logged out or revoked.
     pub fn close_session(
         &self,

@@ -5,6 +5,7 @@ pub mod accept;
 mod close;
 mod connection;
 mod dispatch;
+mod drain;
 mod handshake;
 pub mod heartbeat;
 mod socket;

@@ -278,6 +278,13 @@ impl Slot {
         out.bytes.len() - out.sent < WAITING_BYTES_MAX && !out.reader_waits
     }
 
+    /// Whether every send has its answer. If not, the next answer wakes the connection's task.
+    pub fn is_settled(&self) -> bool {
+        let mut out = self.out.lock();
+        out.reader_waits = !out.in_flight.is_empty();
+        out.broken || !out.reader_waits
+    }
+
     /// What the connection's task has to do next.
     pub fn todo(&self) -> Todo {
         let mut out = self.out.lock();

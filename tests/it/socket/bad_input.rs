@@ -6,7 +6,7 @@ use barterline_protocol::request::{Mark, Ping, Pull, Send};
 use barterline_protocol::{Encoding, Outgoing, Request};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::socket::{hello, text};
+use crate::support::socket::{hello, masked, text};
 use crate::support::{Call, Client, Person, World};
 
 /// A device that says something which must end its connection; the server goes on.
@@ -25,13 +25,6 @@ async fn ends_with(
     client.sends_message(message).await;
     client.is_closed(code).await;
     world.device(ana, encoding).await.pings().await;
-}
-
-/// A client's frame of RFC 6455 with the mask 0: final, of this opcode, shorter than 126 bytes.
-fn masked(opcode: u8, payload: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(payload.len()).expect("a short frame");
-    assert!(length < 126);
-    [&[0x80 | opcode, 0x80 | length, 0, 0, 0, 0], payload].concat()
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! /v1/socket, as docs/protocol.md promises it.
 
 mod bad_input;
+mod drain;
+mod flow;
+mod heartbeat;
 mod resume;
 mod sending;
 mod talk;

@@ -1,9 +1,12 @@
 //! Coming back (G5), and not keeping up (G7).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use barterline_domain::event::Seq;
 use barterline_domain::ids::ChatId;
+use barterline_protocol::cursor::Cursor;
+use barterline_protocol::hello::Hello;
+use barterline_protocol::limits::ROWS_MAX;
 use barterline_protocol::request::{Ping, Pull};
 use barterline_protocol::{Encoding, Outgoing, Request};
 
@@ -112,6 +115,46 @@ async fn a_device_that_has_nothing_gets_rows_and_then_all_events() {
         assert_eq!(opening.rows[0].head, Seq(10));
         let expected: Vec<_> = (1..=10).map(|n: u64| n.to_string()).collect();
         assert_eq!(follow(&mut seller, chat, 0, 10).await.texts, expected);
+    }
+}
+
+#[tokio::test]
+async fn g5_a_cursor_that_is_not_of_this_store_counts_as_none() {
+    let world = World::new();
+    let (ana, bob, chat) = world.chat().await;
+    world.device(&ana, Encoding::MsgPack).await.tells(chat, "here").await;
+    for encoding in Encoding::ALL {
+        let (_, opening) = world.opening(hello(&bob.token), encoding).await;
+        let (epoch, position) = opening.cursor.parts().expect("a cursor");
+        for cursor in [
+            Cursor::new(epoch + 1, position),
+            Cursor::new(epoch.wrapping_sub(1), position),
+            Cursor::new(epoch, position + 1_000),
+            Cursor::new(epoch, u64::MAX),
+        ] {
+            let again = Hello { cursor: Some(cursor), ..hello(&bob.token) };
+            let (_, opening) = world.opening(again, encoding).await;
+            assert_eq!(opening.rows[0].chat, chat);
+        }
+    }
+}
+
+#[tokio::test]
+async fn g5_an_inbox_of_many_pages_is_announced_once_each() {
+    const CHATS: usize = 2 * ROWS_MAX + 7;
+    let world = World::new();
+    let (ana, bob) = (world.person("ana"), world.person("bob"));
+    let mut buyer = world.device(&ana, Encoding::MsgPack).await;
+    let mut chats = BTreeSet::new();
+    for _ in 0..CHATS {
+        let chat = buyer.opens(&world.listing(&bob)).await.chat;
+        buyer.tells(chat, "hello").await;
+        chats.insert(chat);
+    }
+    for encoding in Encoding::ALL {
+        let (_, opening) = world.opening(hello(&bob.token), encoding).await;
+        assert_eq!(opening.rows.len(), CHATS);
+        assert_eq!(opening.rows.iter().map(|row| row.chat).collect::<BTreeSet<_>>(), chats);
     }
 }
 

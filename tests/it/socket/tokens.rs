@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use barterline::auth::keyring::Keyring;
 use barterline::auth::token::Tokens;
-use barterline_domain::clock::Timestamp;
+use barterline::clock::SystemClock;
+use barterline_domain::clock::{Clock as _, Timestamp};
 use barterline_domain::ids::SessionId;
 use barterline_protocol::close_code::CloseCode;
 use barterline_protocol::{Encoding, Outgoing, Request};
@@ -17,11 +18,33 @@ fn log_out(world: &World, person: &Person) {
     world.call(Call::new("DELETE", "/v1/sessions/current").token(&person.token)).expect(204);
 }
 
+fn tokens(world: &World) -> Tokens {
+    Tokens::new(Keyring::open(&world.data().join("keys/access-tokens.json")).expect("keys"))
+}
+
 fn ended_token(world: &World, person: &Person) -> String {
-    let keys = Keyring::open(&world.data().join("keys/access-tokens.json")).expect("keys");
     let user = person.id.parse().expect("an id");
     let (session, long_ago) = (SessionId::from_bytes([7; 16]), Timestamp::from_millis(1));
-    Tokens::new(keys).issue(user, session, &[], long_ago, Duration::ZERO).0
+    tokens(world).issue(user, session, &[], long_ago, Duration::ZERO).0
+}
+
+#[tokio::test]
+async fn a_connection_ends_with_its_token_unless_a_new_one_came() {
+    let world = World::with_setting("BARTERLINE_SOCKET__HEARTBEAT_MS", "1000");
+    let ana = world.person("ana");
+    for encoding in Encoding::ALL {
+        let now = SystemClock.now();
+        let principal = tokens(&world).verify(&ana.token, now).expect("a token");
+        let (user, session) = (principal.user, principal.session);
+        let (short, end) = tokens(&world).issue(user, session, &[], now, Duration::from_secs(2));
+        let (mut lasting, opening) = world.opening(hello(&short), encoding).await;
+        assert_eq!(opening.welcome.token_expires_at, end);
+        let (mut ending, _) = world.opening(hello(&short), encoding).await;
+        assert!(matches!(lasting.renews(&ana.token).await, Outgoing::Authed(_)));
+        ending.is_closed(CloseCode::TokenExpired).await;
+        assert!(SystemClock.now() >= end);
+        lasting.pings().await;
+    }
 }
 
 #[tokio::test]

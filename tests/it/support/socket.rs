@@ -64,6 +64,13 @@ pub fn text(chat: ChatId, base: u64, text: &str) -> Send {
     Send { chat, id, base: Seq(base), kind: "text".to_owned(), text }
 }
 
+/// A client's frame of RFC 6455 with the mask 0: final, of this opcode, shorter than 126 bytes.
+pub fn masked(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).expect("a short frame");
+    assert!(length < 126);
+    [&[0x80 | opcode, 0x80 | length, 0, 0, 0, 0], payload].concat()
+}
+
 impl World {
     /// A socket that has not said anything.
     pub async fn dial(&self, encoding: Encoding) -> Client {
@@ -199,6 +206,11 @@ impl Client {
     /// What the server says next of its own accord, whatever it is.
     pub async fn next(&mut self) -> Outgoing {
         self.first(|frame| frame.reference.is_none().then(|| frame.message.clone())).await
+    }
+
+    /// What the server says next, answers included.
+    pub async fn any(&mut self) -> Outgoing {
+        self.first(|frame| Some(frame.message.clone())).await
     }
 
     pub async fn answer(&mut self, asked: u32) -> Outgoing {

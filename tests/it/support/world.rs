@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -69,6 +70,8 @@ impl World {
         let mut command = serve(&dir.path().join("data"));
         // Read by nobody: it must not fill up.
         command.stderr(Stdio::null());
+        // There are no balancers to be told.
+        command.env("BARTERLINE_SERVER__DRAIN_NOTICE_MS", "0");
         change(&mut command);
         let mut server = command.spawn().expect("the binary starts");
         let stdout = server.stdout.take().expect("a pipe");
@@ -101,6 +104,14 @@ impl World {
     fn succeed(&mut self) -> Self {
         let dir = std::mem::replace(&mut self.dir, TempDir::new().expect("a directory"));
         Self::on(dir, |_| {})
+    }
+
+    /// Waits until the admin port says that nobody should come any more.
+    pub fn until_unready(&self) {
+        let patience = Instant::now() + Duration::from_secs(20);
+        while Call::new("GET", "/health/ready").send(self.admin).status == 200 {
+            assert!(Instant::now() < patience, "still ready");
+        }
     }
 
     /// Asks the server to stop, and waits for it.
