@@ -16,12 +16,22 @@
 //!
 //! A failure prints its input; once shrunken it becomes a vector in `protocol/vectors/invalid.json`.
 //!
-//! To add a decoder: one more function in `tests/`, its seeds here.
+//! To add a decoder: one more function in `tests/`, its seeds here; a stored kind gets its seed by its
+//! line in `storage/golden/records.txt`.
 
 use std::fmt::Debug;
 
+use barterline_domain::listing::Listing;
 use barterline_protocol::frame::Message;
 use barterline_protocol::{Encoding, Frame};
+use barterline_storage::accounts::Account;
+use barterline_storage::credentials::Credential;
+use barterline_storage::record::chat_log::{
+    RECORD_HEADER_BYTES, Record, indexed_chat_bytes, put_chat, put_event, put_mark,
+    read_indexed_chat, read_record,
+};
+use barterline_storage::record::rows::Row;
+use barterline_storage::sessions::Session;
 use serde_json::Value;
 
 /// Good frames of one direction in one encoding.
@@ -56,7 +66,7 @@ impl Seeds {
     /// decodes must come back from its own encoding.
     pub fn feed<M: Message + PartialEq + Debug>(&self, input: &[u8]) {
         self.check::<M>(input);
-        self.check::<M>(&self.damaged(input));
+        self.check::<M>(&damaged(&self.frames, input));
     }
 
     fn check<M: Message + PartialEq + Debug>(&self, bytes: &[u8]) {
@@ -70,30 +80,82 @@ impl Seeds {
             assert_eq!(again.as_ref(), Ok(&frame), "{encoding:?} brings back what it was given");
         }
     }
+}
 
-    /// A seed after the steps of a script: its first byte chooses the seed, each three more are
-    /// one step (what, where, with which byte).
-    fn damaged(&self, script: &[u8]) -> Vec<u8> {
-        let Some((which, steps)) = script.split_first() else {
-            return Vec::new();
-        };
-        let mut bytes = self.frames[usize::from(*which) % self.frames.len()].clone();
-        // Few steps: a frame that is damaged all over is refused at its first byte.
-        for step in steps.chunks_exact(3).take(8) {
-            let at = usize::from(step[1]) * bytes.len() / 256;
-            match step[0] % 5 {
-                0 if at < bytes.len() => bytes[at] = step[2],
-                1 => bytes.insert(at, step[2]),
-                2 => bytes.truncate(at),
-                3 if at < bytes.len() => bytes[at] ^= 1 << (step[2] % 8),
-                _ => {
-                    let end = (at + usize::from(step[2])).min(bytes.len());
-                    bytes.extend_from_within(at..end);
-                }
+/// Stored bytes of every kind.
+pub struct Stored(Vec<Vec<u8>>);
+
+impl Stored {
+    /// The golden ones.
+    pub fn golden() -> Self {
+        let lines = include_str!("../../storage/golden/records.txt").lines();
+        Self(lines.filter_map(|line| Some(unhex(line.split_once(' ')?.1))).collect())
+    }
+
+    /// Feeds `input` to every decoder of stored bytes: as it is, and as a script that damages a
+    /// seed, with a checksum that holds (what a disk damages, the checksum finds; what a bug wrote,
+    /// only the decoder can).
+    pub fn feed(&self, input: &[u8]) {
+        for mut bytes in [input.to_vec(), damaged(&self.0, input)] {
+            decode_stored(&bytes);
+            if let Some((header, body)) = bytes.split_at_mut_checked(RECORD_HEADER_BYTES) {
+                header[..4].copy_from_slice(&(body.len() as u32).to_le_bytes());
+                header[4..].copy_from_slice(&crc32c::crc32c(body).to_le_bytes());
+                decode_stored(&bytes);
             }
         }
-        bytes
     }
+}
+
+/// What is read is written to the same bytes or, where the encoding allows several, to the same
+/// value.
+fn decode_stored(bytes: &[u8]) {
+    if let Ok(record) = read_record(bytes) {
+        let mut out = Vec::new();
+        match &record {
+            Record::Chat(chat) => put_chat(&mut out, chat),
+            Record::Event { chat, event, back } => put_event(&mut out, *chat, event, *back),
+            Record::Mark(mark) => put_mark(&mut out, mark),
+        }
+        assert_eq!(out, bytes, "a record has one form");
+    }
+    if let Ok(row) = read_indexed_chat(bytes) {
+        assert_eq!(indexed_chat_bytes(&row), bytes, "an index row has one form");
+    }
+    row::<Listing>(bytes);
+    row::<Session>(bytes);
+    row::<Account>(bytes);
+    row::<Credential>(bytes);
+}
+
+fn row<T: Row + PartialEq + Debug>(bytes: &[u8]) {
+    if let Ok(row) = T::from_bytes(bytes) {
+        assert_eq!(T::from_bytes(&row.to_bytes()), Ok(row), "a row brings back what it was given");
+    }
+}
+
+/// A seed after the steps of a script: its first byte chooses the seed, each three more are one
+/// step (what, where, with which byte).
+fn damaged(seeds: &[Vec<u8>], script: &[u8]) -> Vec<u8> {
+    let Some((which, steps)) = script.split_first() else {
+        return Vec::new();
+    };
+    let mut bytes = seeds[usize::from(*which) % seeds.len()].clone();
+    // Few steps: what is damaged all over is refused at its first byte.
+    for step in steps.chunks_exact(3).take(8) {
+        let at = usize::from(step[1]) * bytes.len() / 256;
+        match step[0] % 5 {
+            0 if at < bytes.len() => bytes[at] = step[2],
+            1 => bytes.insert(at, step[2]),
+            2 => bytes.truncate(at),
+            3 if at < bytes.len() => bytes[at] ^= 1 << (step[2] % 8),
+            _ => {
+                let end = (at + usize::from(step[2])).min(bytes.len());
+                bytes.extend_from_within(at..end);
+            }
+        }
+    }
+    bytes
 }
 
 fn unhex(text: &str) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! One target for each decoder; the crate's documentation says how to run them for longer.
 
-use barterline_fuzz::Seeds;
+use barterline_fuzz::{Seeds, Stored};
 use barterline_protocol::{Encoding, Outgoing, Request};
 
 #[test]
@@ -25,4 +25,10 @@ fn msgpack_outgoing() {
 fn json_outgoing() {
     let seeds = Seeds::of_servers(Encoding::Json);
     bolero::check!().for_each(|input: &[u8]| seeds.feed::<Outgoing>(input));
+}
+
+#[test]
+fn stored_records_and_rows() {
+    let seeds = Stored::golden();
+    bolero::check!().for_each(|input: &[u8]| seeds.feed(input));
 }

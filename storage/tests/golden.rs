@@ -1,0 +1,145 @@
+//! Stored bytes of every kind, as they were first written (G12): later versions must read them to
+//! the same value. `storage/golden/records.txt` holds one a line, name and hex. A changed layout is
+//! a new kind or version with a line of its own; no line is ever edited.
+//!
+//! `BARTERLINE_GOLDEN=new cargo test -p barterline-storage --test golden` adds lines for new names.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use barterline_domain::account::{AccountRole, DisplayName, Email};
+use barterline_domain::chat::Role;
+use barterline_domain::clock::Timestamp;
+use barterline_domain::event::Seq;
+use barterline_domain::ids::{DeviceId, SessionId, UserId};
+use barterline_domain::listing::{Listing, ListingStatus, ListingText};
+use barterline_domain::money::{Currency, Money};
+use barterline_storage::accounts::Account;
+use barterline_storage::conformance::samples;
+use barterline_storage::credentials::Credential;
+use barterline_storage::record::chat_log::{
+    Back, IndexedChat, Mark, Record, Side, Tail, indexed_chat_bytes, put_chat, put_event, put_mark,
+    read_indexed_chat, read_record,
+};
+use barterline_storage::record::rows::Row;
+use barterline_storage::sessions::Session;
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/records.txt");
+
+/// A kind of stored bytes: what today's code writes for a sample, and whether bytes mean the sample.
+struct Sample {
+    bytes: Vec<u8>,
+    means_the_same: Box<dyn Fn(&[u8]) -> bool>,
+}
+
+fn record(record: Record) -> Sample {
+    let mut bytes = Vec::new();
+    match &record {
+        Record::Chat(chat) => put_chat(&mut bytes, chat),
+        Record::Event { chat, event, back } => put_event(&mut bytes, *chat, event, *back),
+        Record::Mark(mark) => put_mark(&mut bytes, mark),
+    }
+    Sample {
+        bytes,
+        means_the_same: Box::new(move |bytes| read_record(bytes) == Ok(record.clone())),
+    }
+}
+
+fn row<T: Row + PartialEq + 'static>(value: T) -> Sample {
+    let bytes = value.to_bytes();
+    let same = move |bytes: &[u8]| T::from_bytes(bytes).is_ok_and(|found| found == value);
+    Sample { bytes, means_the_same: Box::new(same) }
+}
+
+fn samples() -> BTreeMap<&'static str, Sample> {
+    let (user, device) = (UserId::from_bytes([1; 16]), DeviceId::from_bytes([2; 16]));
+    let at = Timestamp::from_millis(1_764_000_000_000);
+    let chat = samples::chat(3);
+    let event = samples::event(64);
+    let back = Back { previous: 900, near: 800, far: 0 };
+    let mark = Mark {
+        chat: chat.id,
+        role: Role::Seller,
+        device,
+        delivered: Seq(64),
+        read: Seq(60),
+        read_messages: 30,
+    };
+    let side = Side { delivered: vec![(device, Seq(64))], read: Seq(60), read_messages: 30 };
+    let tail = Tail { head: Seq(64), position: 1_000, near: 1_000, far: 0, state: event.after };
+    let indexed =
+        IndexedChat { tail, seller: side, ..IndexedChat::new(Arc::new(chat.clone()), 77) };
+    let price = Money { minor: 12_300, currency: Currency::parse("EUR").expect("a currency") };
+    let listing = Listing {
+        id: chat.listing,
+        seller: user,
+        text: ListingText::parse("City bike", "Good brakes.\nNew chain.".to_owned()).expect("text"),
+        price,
+        status: ListingStatus::Reserved,
+        version: 3,
+        created_at: at,
+        changed_at: at,
+    };
+    let session = Session {
+        id: SessionId::from_bytes([4; 16]),
+        user,
+        refresh_hash: [5; 32],
+        created_at: at,
+        expires_at: at,
+        revoked: true,
+    };
+    let name = DisplayName::parse("Ana Çelik").expect("a name");
+    let account = Account { id: user, name, roles: vec![AccountRole::User], created_at: at };
+    let email = Email::parse("ana@example.org").expect("an address");
+    let credential = Credential { user, email, password_hash: "$argon2id$x".to_owned() };
+    BTreeMap::from([
+        ("log_chat", record(Record::Chat(chat.clone()))),
+        ("log_event_text", record(Record::Event { chat: chat.id, event, back })),
+        ("log_mark", record(Record::Mark(mark))),
+        ("index_chat_v1", {
+            let bytes = indexed_chat_bytes(&indexed);
+            let same = move |bytes: &[u8]| read_indexed_chat(bytes).as_ref() == Ok(&indexed);
+            Sample { bytes, means_the_same: Box::new(same) }
+        }),
+        ("listing_v1", row(listing)),
+        ("session_v1", row(session)),
+        ("account_v1", row(account)),
+        ("credential_v1", row(credential)),
+    ])
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal digits");
+    (0..text.len()).step_by(2).map(byte).collect()
+}
+
+#[test]
+fn g12_stored_bytes_keep_their_meaning() {
+    let mut text = std::fs::read_to_string(FILE).unwrap_or_default();
+    let samples = samples();
+    let known =
+        |text: &str, name: &str| text.lines().any(|line| line.split(' ').next() == Some(name));
+    if std::env::var_os("BARTERLINE_GOLDEN").is_some() {
+        for (name, sample) in &samples {
+            if !known(&text, name) {
+                text.push_str(&format!("{name} {}\n", hex(&sample.bytes)));
+            }
+        }
+        std::fs::write(FILE, &text).expect("the golden file is written");
+    }
+    for line in text.lines() {
+        let (name, bytes) = line.split_once(' ').expect("a name and its bytes");
+        let sample = samples.get(name).unwrap_or_else(|| panic!("no sample called {name}"));
+        assert!((sample.means_the_same)(&unhex(bytes)), "{name} means something else now");
+    }
+    for (name, sample) in &samples {
+        assert!(known(&text, name), "{name} has no golden bytes");
+        assert!((sample.means_the_same)(&sample.bytes), "{name} does not read what it writes");
+        let line = format!("{name} {}", hex(&sample.bytes));
+        assert!(text.lines().any(|known| known == line), "{name} is written in a new way");
+    }
+}
