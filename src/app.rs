@@ -23,7 +23,8 @@ use crate::hub::Hub;
 use crate::ids::{Ids, SystemIds};
 use crate::rest::{Limits, Rest, router};
 use crate::services::accounts::{Accounts, Parts, PasswordHashing};
-use crate::services::chats::Chats;
+use crate::services::chats::media::NoMedia;
+use crate::services::chats::{self, Chats, Rules};
 use crate::services::listings::Listings;
 use crate::telemetry::metrics::{HttpMetrics, HubMetrics};
 
@@ -92,13 +93,19 @@ impl App {
         let position = stores.inbox.position().position;
         let hub =
             Hub::new(Arc::clone(&stores.chat_log), Arc::clone(&clock), position, metrics.clone());
-        let chats = Chats::new(
-            stores.chat_log,
-            stores.inbox,
-            Arc::new(listings.clone()),
-            hub.clone(),
-            Arc::clone(&clock),
-        );
+        let chats = Chats::new(chats::Parts {
+            log: stores.chat_log,
+            inbox: stores.inbox,
+            listings: Arc::new(listings.clone()),
+            media: Arc::new(NoMedia),
+            hub: hub.clone(),
+            clock: Arc::clone(&clock),
+            rules: Rules {
+                edit_window: Duration::from_millis(settings.chat.edit_window_ms),
+                delete_window: Duration::from_millis(settings.chat.delete_window_ms),
+                reactions: settings.chat.reactions(),
+            },
+        });
         let times = gateway::Settings {
             hello_timeout: Duration::from_millis(settings.socket.hello_timeout_ms),
             heartbeat: Duration::from_millis(settings.socket.heartbeat_ms),

@@ -3,11 +3,11 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::chat::Role;
 use crate::clock::Timestamp;
 use crate::ids::ClientId;
+use crate::message::{EventKind, Reaction, RequestDigest};
 
 /// An event's number in its chat: 1, 2, 3 … without a gap. Zero is the place before the first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -60,86 +60,6 @@ impl fmt::Display for Seq {
     }
 }
 
-/// Longest text of a message, in Unicode scalar values.
-pub const BODY_CHARS_MAX: usize = 4_000;
-/// Longest text of a message, in bytes of UTF-8: four thousand four-byte characters would be
-/// 16,000, so the characters bind first for every text; this one bounds memory.
-pub const BODY_BYTES_MAX: usize = 16 * 1024;
-
-/// The text of a message: not blank, at most [`BODY_CHARS_MAX`] characters, kept exactly as it was
-/// written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Body(String);
-
-/// Why a text cannot be a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidBody {
-    /// Nothing in it but white space.
-    #[error("the text is empty")]
-    Empty,
-    /// More than [`BODY_CHARS_MAX`] characters or [`BODY_BYTES_MAX`] bytes.
-    #[error("the text is longer than 4000 characters")]
-    TooLong,
-    /// A control character that no keyboard types (all but tab, line feed, carriage return).
-    #[error("the text holds a control character")]
-    Control,
-}
-
-impl Body {
-    /// Takes a text as a message body.
-    pub fn parse(text: String) -> Result<Self, InvalidBody> {
-        if text.len() > BODY_BYTES_MAX || text.chars().count() > BODY_CHARS_MAX {
-            return Err(InvalidBody::TooLong);
-        }
-        if text.trim().is_empty() {
-            return Err(InvalidBody::Empty);
-        }
-        if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t' | '\r')) {
-            return Err(InvalidBody::Control);
-        }
-        Ok(Self(text))
-    }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<Body> for String {
-    fn from(body: Body) -> Self {
-        body.0
-    }
-}
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EventKind {
-    /// Somebody said something.
-    Text(Body),
-}
-
-impl EventKind {
-    /// The digest of the request that asks for this event: the same client id with another digest
-    /// is another message under a stolen name, not a retry.
-    pub fn digest(&self) -> RequestDigest {
-        let mut hash = Sha256::new();
-        match self {
-            Self::Text(body) => {
-                hash.update(b"text\0");
-                hash.update(body.as_str().as_bytes());
-            }
-        }
-        let mut short = [0; 16];
-        short.copy_from_slice(&hash.finalize()[..16]);
-        RequestDigest(short)
-    }
-}
-
-/// The first 16 bytes of the SHA-256 of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct RequestDigest(pub [u8; 16]);
-
 /// Who made an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -172,10 +92,12 @@ pub struct SmallState {
 }
 
 impl SmallState {
-    /// The state after one more event by `author`.
+    /// The state after one more event by `author`. Messages count, what happens to them does not.
     #[must_use]
     pub fn after(self, author: Author, kind: &EventKind) -> Self {
-        let EventKind::Text(_) = kind;
+        if !matches!(kind, EventKind::Message(_)) {
+            return self;
+        }
         match author {
             Author::Buyer => Self { buyer_messages: self.buyer_messages + 1, ..self },
             Author::Seller => Self { seller_messages: self.seller_messages + 1, ..self },
@@ -209,29 +131,26 @@ pub struct Event {
     pub kind: EventKind,
     /// The chat's small state after it.
     pub after: SmallState,
+    /// Who made it is blocked by the other person, who gets its number and kind and nothing else.
+    pub withheld: bool,
+    /// What later events made of it, merged in by whoever reads it from the log.
+    pub amended: Option<Box<Amended>>,
+}
+
+/// What became of a message since it was said. Its newest text stands in the message itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Amended {
+    /// The newest edit: its number, which is the message's revision, and when it was made.
+    pub edit: Option<(Seq, Timestamp)>,
+    /// The buyer's reaction.
+    pub buyer: Option<Reaction>,
+    /// The seller's reaction.
+    pub seller: Option<Reaction>,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bodies_are_what_people_write() {
-        let check = |text: &str, expected: Result<(), InvalidBody>| {
-            assert_eq!(Body::parse(text.to_owned()).map(|_| ()), expected, "{text:?}");
-        };
-        check("hi", Ok(()));
-        check(" two\nlines\t", Ok(()));
-        check("", Err(InvalidBody::Empty));
-        check(" \n\t", Err(InvalidBody::Empty));
-        check("\u{3000}", Err(InvalidBody::Empty));
-        check("bell\u{7}", Err(InvalidBody::Control));
-        check("nul\0", Err(InvalidBody::Control));
-        check(&"x".repeat(BODY_CHARS_MAX), Ok(()));
-        check(&"x".repeat(BODY_CHARS_MAX + 1), Err(InvalidBody::TooLong));
-        check(&"\u{1f6b2}".repeat(BODY_CHARS_MAX), Ok(()));
-        check(&"\u{1f6b2}".repeat(BODY_CHARS_MAX + 1), Err(InvalidBody::TooLong));
-    }
 
     #[test]
     fn numbers_that_are_read_leave_room_to_count_on() {
@@ -241,21 +160,15 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_tells_texts_apart() {
-        let digest =
-            |text: &str| EventKind::Text(Body::parse(text.to_owned()).expect("a body")).digest();
-        assert_eq!(digest("a"), digest("a"));
-        assert_ne!(digest("a"), digest("b"));
-    }
-
-    #[test]
     fn the_small_state_counts_by_author() {
-        let kind = EventKind::Text(Body::parse("x".to_owned()).expect("a body"));
+        let kind = EventKind::text("x");
+        let other = EventKind::Delete { target: Seq(1) };
         let state = SmallState::default()
             .after(Author::Buyer, &kind)
             .after(Author::Seller, &kind)
             .after(Author::Buyer, &kind)
-            .after(Author::System, &kind);
+            .after(Author::System, &kind)
+            .after(Author::Buyer, &other);
         assert_eq!(state.messages_by(Role::Buyer), 2);
         assert_eq!(state.messages_by(Role::Seller), 1);
     }

@@ -117,6 +117,11 @@ id! {
     ClientId
 }
 
+id! {
+    /// A picture, sound or film that was uploaded.
+    MediaId
+}
+
 impl ChatId {
     /// The chat of `buyer` about `listing`: always the same id, so that opening twice is opening
     /// once on every node, without asking anybody.

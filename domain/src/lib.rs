@@ -13,3 +13,4 @@ pub mod money;
 pub mod chat;
 pub mod event;
 pub mod marks;
+pub mod message;

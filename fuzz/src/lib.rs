@@ -27,9 +27,9 @@ use barterline_protocol::{Encoding, Frame};
 use barterline_storage::accounts::Account;
 use barterline_storage::credentials::Credential;
 use barterline_storage::record::chat_log::{
-    RECORD_HEADER_BYTES, Record, indexed_chat_bytes, put_chat, put_event, put_mark,
-    read_indexed_chat, read_record,
+    RECORD_HEADER_BYTES, Record, put_chat, put_event, put_mark, read_record,
 };
+use barterline_storage::record::index::{indexed_chat_bytes, read_indexed_chat};
 use barterline_storage::record::rows::Row;
 use barterline_storage::sessions::Session;
 use serde_json::Value;

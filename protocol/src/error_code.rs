@@ -57,6 +57,20 @@ codes! {
     TextControl = "text.control", GiveUp;
     /// Messages of this kind cannot be sent.
     KindUnsupported = "kind.unsupported", GiveUp;
+    /// The message to edit, delete, react to or answer is none of this chat.
+    TargetNotFound = "target.not_found", GiveUp;
+    /// Only its author may edit or delete a message.
+    TargetNotYours = "target.not_yours", GiveUp;
+    /// The message was taken back.
+    TargetGone = "target.gone", GiveUp;
+    /// Too much time has passed since the message was said.
+    TargetTooOld = "target.too_old", GiveUp;
+    /// Not one of the reactions that `welcome` lists.
+    ReactionUnsupported = "reaction.unsupported", GiveUp;
+    /// No such upload, or of other people.
+    MediaNotFound = "media.not_found", GiveUp;
+    /// More data than a message may carry.
+    DataTooLong = "data.too_long", GiveUp;
     /// A number above the chat's newest: the client's state is from another history.
     SeqAhead = "seq.ahead", Mend;
     /// `base` lies more than 4,096 events back: pull up to `head`, then retry with a newer base.

@@ -54,6 +54,12 @@ pub(crate) fn settle<M>(
     }
 }
 
+/// Whether a flag is left out of a frame.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+pub(crate) fn is_false(value: &bool) -> bool {
+    !value
+}
+
 /// Declares an enum of messages with their kinds, in one table.
 macro_rules! frames {
     ($(#[$doc:meta])* pub enum $name:ident {

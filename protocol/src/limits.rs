@@ -1,6 +1,6 @@
 //! Numbers that both sides must know. A client learns them from `welcome`.
 
-use barterline_domain::event::{BODY_BYTES_MAX, BODY_CHARS_MAX};
+use barterline_domain::message::{BODY_BYTES_MAX, BODY_CHARS_MAX, EXTENSION_DATA_BYTES_MAX};
 use serde::{Deserialize, Serialize};
 
 /// Largest frame a client may send, in bytes. The longest text, every character escaped in JSON as
@@ -21,6 +21,13 @@ pub const BASE_DISTANCE_MAX: u64 = 4_096;
 /// How many events the server pushes of one chat before it says `behind`.
 pub const PUSH_EVENTS_MAX: u64 = 256;
 
+/// How long a message may be edited unless the operator says otherwise: a quarter of an hour.
+pub const EDIT_WINDOW_MS: u64 = 15 * 60 * 1000;
+/// How long a message may be taken back unless the operator says otherwise: two days.
+pub const DELETE_WINDOW_MS: u64 = 48 * 60 * 60 * 1000;
+/// The reactions there are unless the operator says otherwise, with a space between.
+pub const REACTIONS: &str = "👍 ❤️ 😂 😮 😢 🙏";
+
 const _: () = assert!(12 * BODY_CHARS_MAX < FRAME_BYTES_MAX);
 
 /// The limits as `welcome` tells them.
@@ -38,11 +45,24 @@ pub struct Limits {
     pub page_events: usize,
     /// [`HAVE_MAX`].
     pub have: usize,
+    /// [`EXTENSION_DATA_BYTES_MAX`].
+    pub data_bytes: usize,
+    /// How long a message may be edited, in milliseconds.
+    pub edit_window_ms: u64,
+    /// How long a message may be taken back, in milliseconds.
+    pub delete_window_ms: u64,
+    /// The reactions there are.
+    pub reactions: Vec<String>,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
+impl Limits {
+    /// The limits of a server with these rules.
+    pub fn new(edit_window_ms: u64, delete_window_ms: u64, reactions: Vec<String>) -> Self {
         Self {
+            data_bytes: EXTENSION_DATA_BYTES_MAX,
+            edit_window_ms,
+            delete_window_ms,
+            reactions,
             frame_bytes: FRAME_BYTES_MAX,
             text_chars: BODY_CHARS_MAX,
             text_bytes: BODY_BYTES_MAX,
@@ -50,5 +70,13 @@ impl Default for Limits {
             page_events: PAGE_EVENTS_MAX,
             have: HAVE_MAX,
         }
+    }
+}
+
+impl Default for Limits {
+    /// The limits of a server whose operator changed nothing.
+    fn default() -> Self {
+        let reactions = REACTIONS.split(' ').map(str::to_owned).collect();
+        Self::new(EDIT_WINDOW_MS, DELETE_WINDOW_MS, reactions)
     }
 }

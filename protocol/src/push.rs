@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use barterline_domain::chat::Role;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Seq};
-use barterline_domain::ids::{ChatId, ClientId, ListingId, UserId};
+use barterline_domain::ids::{ChatId, ClientId, ListingId, MediaId, UserId};
 use barterline_domain::marks::Marks;
 use barterline_domain::money::Money;
 use serde::{Deserialize, Serialize};
 
 use crate::cursor::Cursor;
+use crate::frame::is_false;
 
 /// `event`: one numbered fact of a chat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,11 +26,90 @@ pub struct Event {
     pub from: Author,
     /// The author's name for it.
     pub id: ClientId,
-    /// `text`; a client shows a kind it does not know as such, and counts its number.
+    /// `text`, `media`, `edit`, `delete`, `reaction`, `system`, or a name that starts with `x-`; a
+    /// client shows a kind it does not know by its text, and counts its number.
     pub kind: Cow<'static, str>,
-    /// The text, for kind `text`.
+    /// The text as it reads now; for `media` the caption.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// The message that this one answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply: Option<Seq>,
+    /// The message that this event edits, deletes or reacts to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Seq>,
+    /// The reaction, for kind `reaction`; absent, it was taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reaction: Option<String>,
+    /// What was uploaded, for kind `media`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<MediaId>,
+    /// What a kind of `x-…` carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+    /// The message was edited: `text` is the newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited: Option<Edited>,
+    /// The reactions that stand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reactions: Option<Reactions>,
+    /// Taken back or erased: nothing of it is left but what stands here.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub gone: bool,
+    /// By somebody the reader blocked: nothing of it is shown but what stands here.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub withheld: bool,
+}
+
+impl Event {
+    /// An event of this kind that says nothing yet.
+    pub fn new(
+        chat: ChatId,
+        seq: Seq,
+        at: Timestamp,
+        from: Author,
+        id: ClientId,
+        kind: Cow<'static, str>,
+    ) -> Self {
+        Self {
+            chat,
+            seq,
+            at,
+            from,
+            id,
+            kind,
+            text: None,
+            reply: None,
+            target: None,
+            reaction: None,
+            media: None,
+            data: None,
+            edited: None,
+            reactions: None,
+            gone: false,
+            withheld: false,
+        }
+    }
+}
+
+/// The newest edit of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edited {
+    /// Number of the edit: the message's revision.
+    pub seq: Seq,
+    /// When it was made.
+    pub at: Timestamp,
+}
+
+/// The reactions to a message, one for each person.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Reactions {
+    /// The buyer's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buyer: Option<String>,
+    /// The seller's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seller: Option<String>,
 }
 
 /// One chat in the inbox, whole.

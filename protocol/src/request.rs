@@ -1,7 +1,7 @@
 //! What a client asks for.
 
 use barterline_domain::event::Seq;
-use barterline_domain::ids::{ChatId, ClientId, ListingId};
+use barterline_domain::ids::{ChatId, ClientId, ListingId, MediaId};
 use serde::{Deserialize, Serialize};
 
 use crate::cursor::Cursor;
@@ -30,7 +30,7 @@ frames! {
     }
 }
 
-/// `send`: answered by `ack`, or by `error`.
+/// `send`: a message, or something that happens to one. Answered by `ack`, or by `error`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Send {
     /// In which chat.
@@ -40,11 +40,49 @@ pub struct Send {
     /// The highest number of this chat the client knew when it made `id`. An earlier success of
     /// this message can only lie above.
     pub base: Seq,
-    /// `text`.
+    /// `text`, `media`, `edit`, `delete`, `reaction`, or a name that starts with `x-`.
     pub kind: String,
-    /// The text, for kind `text`.
+    /// The text; for `media` the caption, for `x-…` what programs show that do not know the kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// The message that this one answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply: Option<Seq>,
+    /// The message to edit, delete or react to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Seq>,
+    /// The reaction, for kind `reaction`; absent, it takes the sender's back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reaction: Option<String>,
+    /// What was uploaded, for kind `media`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<MediaId>,
+    /// For kinds of one's own: anything, as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+}
+
+impl Send {
+    /// A plain text.
+    pub fn text(chat: ChatId, id: ClientId, base: Seq, text: String) -> Self {
+        Self { text: Some(text), ..Self::new(chat, id, base, "text") }
+    }
+
+    /// A request of this kind with nothing in it.
+    pub fn new(chat: ChatId, id: ClientId, base: Seq, kind: &str) -> Self {
+        Self {
+            chat,
+            id,
+            base,
+            kind: kind.to_owned(),
+            text: None,
+            reply: None,
+            target: None,
+            reaction: None,
+            media: None,
+            data: None,
+        }
+    }
 }
 
 /// `mark`: answered by `ok` once durable. Marks never go back: the lower is ignored.

@@ -5,7 +5,7 @@ use barterline_domain::event::Seq;
 use barterline_domain::ids::{ChatId, ClientId};
 use serde::{Deserialize, Serialize};
 
-use crate::frame::frames;
+use crate::frame::{frames, is_false};
 use crate::hello::Welcome;
 use crate::push::{Behind, Bye, Event, Live, MarksMoved, Row, Rows};
 use crate::request::Ping;
@@ -60,11 +60,6 @@ pub struct Ack {
     /// This was a retry: the number was given earlier.
     #[serde(default, skip_serializing_if = "is_false")]
     pub repeat: bool,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 /// `ok`: the request was carried out.

@@ -11,6 +11,7 @@ mod server;
 mod storage;
 
 mod accounts;
+mod chat;
 mod log;
 mod socket;
 
@@ -21,6 +22,7 @@ use std::fmt;
 use toml::Value;
 
 pub use self::accounts::Accounts;
+pub use self::chat::Chat;
 pub use self::log::Log;
 use self::section::{Entry, Refusal, Section};
 pub use self::server::Server;
@@ -37,6 +39,8 @@ pub struct Settings {
     pub storage: Storage,
     /// What sockets are held to.
     pub socket: Socket,
+    /// What people may do in chats.
+    pub chat: Chat,
     /// What passwords cost.
     pub accounts: Accounts,
     /// What the server writes about itself.
@@ -105,6 +109,7 @@ impl Settings {
             Server::NAME => &mut self.server,
             Storage::NAME => &mut self.storage,
             Socket::NAME => &mut self.socket,
+            Chat::NAME => &mut self.chat,
             Accounts::NAME => &mut self.accounts,
             Log::NAME => &mut self.log,
             _ => return None,
@@ -119,6 +124,7 @@ impl Settings {
             shown(&self.server),
             shown(&self.storage),
             shown(&self.socket),
+            shown(&self.chat),
             shown(&self.accounts),
             shown(&self.log),
         ]

@@ -1,7 +1,6 @@
 //! Errors of the inner house as error frames.
-
-use barterline_domain::event::InvalidBody;
 use barterline_domain::ids::{ChatId, ClientId};
+use barterline_domain::message::InvalidBody;
 use barterline_protocol::Outgoing;
 use barterline_protocol::error_code::{Advice, ErrorCode};
 use barterline_protocol::response::ErrorBody;
@@ -34,6 +33,8 @@ pub fn refused(refusal: &ChatError, chat: Option<ChatId>, id: Option<ClientId>) 
         ChatError::Text(InvalidBody::TooLong) => (ErrorCode::TextTooLong, None),
         ChatError::Text(InvalidBody::Control) => (ErrorCode::TextControl, None),
         ChatError::KindUnsupported => (ErrorCode::KindUnsupported, None),
+        ChatError::Incomplete(_) => (ErrorCode::InvalidRequest, None),
+        ChatError::DataTooLong => (ErrorCode::DataTooLong, None),
         ChatError::SeqAhead { head } => (ErrorCode::SeqAhead, Some(*head)),
         ChatError::Store(StoreError::Corrupt { .. }) => (ErrorCode::Damaged, None),
         ChatError::Store(StoreError::Unavailable { .. } | StoreError::Unknown { .. }) => {
@@ -43,5 +44,9 @@ pub fn refused(refusal: &ChatError, chat: Option<ChatId>, id: Option<ClientId>) 
     if let ChatError::Store(cause) = refusal {
         tracing::warn!(error = %cause, "a request failed in the store");
     }
-    Outgoing::Error(ErrorBody { chat, id, head, ..error(code) })
+    let mut body = ErrorBody { chat, id, head, ..error(code) };
+    if let ChatError::Incomplete(what) = refusal {
+        (*what).clone_into(&mut body.message);
+    }
+    Outgoing::Error(body)
 }

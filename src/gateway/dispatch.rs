@@ -48,12 +48,13 @@ pub async fn dispatch(connection: &mut Connection, bytes: &[u8]) -> Result<(), C
 }
 
 async fn send(connection: &mut Connection, reference: Option<u32>, request: Send) {
-    let Send { chat, id, base, kind, text } = request;
+    let Send { chat, id, base, kind, text, reply, target, reaction, media, data } = request;
     let sent = match connection.membership(chat).await {
         Ok((chat, role)) => {
-            let message = chats::Send { id, base, kind, text };
+            let message =
+                chats::Send { id, base, kind, text, reply, target, reaction, media, data };
             let slot = &connection.slot;
-            connection.gateway.0.chats.send(&chat, role, slot, reference, message)
+            connection.gateway.0.chats.send(&chat, role, slot, reference, message).await
         }
         Err(error) => Err(error),
     };

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use barterline_domain::clock::Timestamp;
 use barterline_protocol::close_code::CloseCode;
 use barterline_protocol::hello::{Hello, VERSION, Welcome};
-use barterline_protocol::limits::{FRAME_BYTES_MAX, HAVE_MAX, Limits};
+use barterline_protocol::limits::{FRAME_BYTES_MAX, HAVE_MAX};
 use barterline_protocol::{DecodeError, Encoding, Frame, Outgoing, Request};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
@@ -182,7 +182,7 @@ fn welcome(gateway: &Gateway, principal: &Principal, now: Timestamp) -> Welcome 
         now,
         token_expires_at: principal.expires_at,
         heartbeat_ms: u64::try_from(heartbeat).unwrap_or(u64::MAX),
-        limits: Limits::default(),
+        limits: gateway.0.limits.clone(),
         features: Vec::new(),
     }
 }

@@ -15,11 +15,12 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use barterline_domain::clock::Clock;
+use barterline_protocol::limits::Limits;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::services::accounts::Accounts;
-use crate::services::chats::Chats;
+use crate::services::chats::{Chats, Rules};
 use crate::telemetry::metrics::HubMetrics;
 
 /// What every connection is made of.
@@ -31,6 +32,7 @@ struct Inner {
     accounts: Accounts,
     clock: Arc<dyn Clock>,
     settings: Settings,
+    limits: Limits,
     metrics: HubMetrics,
     next_slot: AtomicU64,
     stop: CancellationToken,
@@ -58,6 +60,23 @@ impl Gateway {
         tasks: TaskTracker,
     ) -> Self {
         let next_slot = AtomicU64::new(1);
-        Self(Arc::new(Inner { chats, accounts, clock, settings, metrics, next_slot, stop, tasks }))
+        let limits = limits(chats.rules());
+        Self(Arc::new(Inner {
+            chats,
+            accounts,
+            clock,
+            settings,
+            limits,
+            metrics,
+            next_slot,
+            stop,
+            tasks,
+        }))
     }
+}
+
+/// What clients are told of the rules.
+fn limits(rules: &Rules) -> Limits {
+    let ms = |window: Duration| u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
+    Limits::new(ms(rules.edit_window), ms(rules.delete_window), rules.reactions.clone())
 }

@@ -39,7 +39,9 @@ use crate::telemetry::metrics::HubMetrics;
 use crate::wire;
 use registry::Registry;
 use ring::{Entry, RING_EVENTS_MAX};
-use room::{Command, Effect, Effects, Found, Input, Numbered, Refusal, Room, Searched, Snapshot};
+use room::{
+    Command, Effect, Effects, Forbidden, Found, Input, Numbered, Refusal, Room, Searched, Snapshot,
+};
 use slot::{Dirty, Slot};
 use turn::Turn;
 
@@ -176,6 +178,7 @@ impl Hub {
     fn refuse(&self, chat: &Chat, author: Author, id: ClientId, refusal: Refusal) {
         self.0.metrics.refused.inc();
         let (code, head) = match refusal {
+            Refusal::Forbidden(rule) => (forbidden(rule), None),
             Refusal::SeqAhead { head } => (ErrorCode::SeqAhead, Some(head)),
             Refusal::BaseOld { head } => (ErrorCode::BaseOld, Some(head)),
             Refusal::IdConflict => (ErrorCode::IdConflict, None),
@@ -424,4 +427,15 @@ fn refusal_error(
         head,
         retry_after_ms,
     })
+}
+
+fn forbidden(rule: Forbidden) -> ErrorCode {
+    match rule {
+        Forbidden::TargetNotFound => ErrorCode::TargetNotFound,
+        Forbidden::TargetNotYours => ErrorCode::TargetNotYours,
+        Forbidden::TargetGone => ErrorCode::TargetGone,
+        Forbidden::TargetTooOld => ErrorCode::TargetTooOld,
+        Forbidden::ReactionUnsupported => ErrorCode::ReactionUnsupported,
+        Forbidden::MediaNotFound => ErrorCode::MediaNotFound,
+    }
 }

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 
 use barterline_domain::clock::Timestamp;
-use barterline_domain::event::{Author, Event, RequestDigest, Seq};
+use barterline_domain::event::{Author, Event, Seq};
 use barterline_domain::ids::ClientId;
+use barterline_domain::message::{EventKind, RequestDigest};
 use barterline_protocol::limits::BASE_DISTANCE_MAX;
 use bytes::Bytes;
 
@@ -29,6 +30,8 @@ pub struct Entry {
     pub id: ClientId,
     /// Digest of its request.
     pub digest: RequestDigest,
+    /// It took a message back: what the ring has of that one is forgotten.
+    pub deletes: bool,
     /// The whole WebSocket message in `MessagePack`. A copy of its own: a slice of a larger buffer
     /// would keep all of that buffer alive in idle rooms.
     pub message: Bytes,
@@ -43,6 +46,7 @@ impl Entry {
             author: event.author,
             id: event.id,
             digest: event.digest,
+            deletes: matches!(event.kind, EventKind::Delete { .. }),
             message,
         }
     }
@@ -61,12 +65,20 @@ impl Ring {
     pub fn push(&mut self, entry: Entry) {
         debug_assert!(self.entries.back().is_none_or(|newest| newest.seq.next() == entry.seq));
         if self.entries.len() == RING_EVENTS_MAX {
-            self.names.extend(self.entries.pop_front().map(|entry| entry.id));
-            if self.names.len() > NAMES_MAX {
-                self.names.pop_front();
-            }
+            self.forget(1);
+        }
+        if entry.deletes {
+            // The body may be in any of them: the store has them without it.
+            self.forget(self.entries.len());
         }
         self.entries.push_back(entry);
+    }
+
+    /// Keeps only the names of the `count` oldest events.
+    fn forget(&mut self, count: usize) {
+        self.names.extend(self.entries.drain(..count).map(|entry| entry.id));
+        let surplus = self.names.len().saturating_sub(NAMES_MAX);
+        self.names.drain(..surplus);
     }
 
     /// Whether every event above `seq` up to `head` is here.

@@ -7,8 +7,9 @@
 use std::collections::VecDeque;
 
 use barterline_domain::clock::Timestamp;
-use barterline_domain::event::{Author, Event, EventKind, RequestDigest, Seq, SmallState};
+use barterline_domain::event::{Author, Event, Seq, SmallState};
 use barterline_domain::ids::ClientId;
+use barterline_domain::message::{EventKind, RequestDigest};
 use barterline_protocol::limits::BASE_DISTANCE_MAX;
 
 use super::ring::{Entry, Ring};
@@ -33,11 +34,16 @@ pub struct Command {
     pub kind: EventKind,
     /// When it came.
     pub at: Timestamp,
+    /// Why it cannot be, unless it was carried out earlier: what was allowed once may no longer be,
+    /// and its retry gets its number all the same (G2).
+    pub refusal: Option<Refusal>,
 }
 
 /// Why a command was refused. Nothing changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
+    /// A rule is against it.
+    Forbidden(Forbidden),
     /// `base` lies above the newest number.
     SeqAhead {
         /// The newest number.
@@ -54,6 +60,23 @@ pub enum Refusal {
     Busy,
     /// The store takes nothing at the moment.
     Unavailable,
+}
+
+/// Rules about what is said, all of which depend on more than the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forbidden {
+    /// The message it is about is none of this chat.
+    TargetNotFound,
+    /// The message it is about is the other person's.
+    TargetNotYours,
+    /// The message it is about was taken back.
+    TargetGone,
+    /// The message it is about is too old.
+    TargetTooOld,
+    /// The reaction is not offered.
+    ReactionUnsupported,
+    /// There is no such upload for this person.
+    MediaNotFound,
 }
 
 /// What has to be done for a room after a turn.
@@ -385,12 +408,17 @@ impl Room {
             effects.others.push(refuse(&command, Refusal::Busy));
             return;
         }
-        let Command { author, id, digest, base, kind, at } = command;
+        if let Some(refusal) = command.refusal {
+            effects.others.push(refuse(&command, refusal));
+            return;
+        }
+        let Command { author, id, digest, base, kind, at, .. } = command;
         let seq = self.taken.next();
         self.taken = seq;
         self.state = self.state.after(author, &kind);
         self.pending.push_back(Pending { seq, author, id, digest, base });
-        self.waiting.push(Event { seq, at, author, id, digest, kind, after: self.state });
+        let (after, withheld, amended) = (self.state, false, None);
+        self.waiting.push(Event { seq, at, author, id, digest, kind, after, withheld, amended });
     }
 
     /// Hands what is numbered to the store, if it may be handed now.
@@ -455,7 +483,8 @@ impl Room {
         let pending = std::mem::take(&mut self.pending);
         for (event, pending) in events.into_iter().zip(pending).rev() {
             let Event { at, author, id, digest, kind, .. } = event;
-            self.queue.push_front(Command { author, id, digest, base: pending.base, kind, at });
+            let (base, refusal) = (pending.base, None);
+            self.queue.push_front(Command { author, id, digest, base, kind, at, refusal });
         }
         self.phase = Phase::Unknown;
         self.ask_to_load(effects);

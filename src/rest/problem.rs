@@ -7,8 +7,9 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTIC
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use barterline_domain::account::InvalidAccount;
-use barterline_domain::event::{InvalidBody, Seq};
+use barterline_domain::event::Seq;
 use barterline_domain::listing::InvalidListing;
+use barterline_domain::message::InvalidBody;
 use barterline_protocol::error_code::ErrorCode;
 use barterline_storage::error::StoreError;
 use serde::Serialize;
@@ -117,16 +118,24 @@ codes! {
 const fn shared_status(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::UnknownKind | ErrorCode::InvalidRequest => StatusCode::BAD_REQUEST,
-        ErrorCode::ChatNotFound | ErrorCode::ListingNotFound => StatusCode::NOT_FOUND,
+        ErrorCode::ChatNotFound
+        | ErrorCode::ListingNotFound
+        | ErrorCode::TargetNotFound
+        | ErrorCode::MediaNotFound => StatusCode::NOT_FOUND,
+        ErrorCode::TargetNotYours => StatusCode::FORBIDDEN,
+        ErrorCode::TargetGone => StatusCode::GONE,
         ErrorCode::TextEmpty
         | ErrorCode::TextTooLong
         | ErrorCode::TextControl
-        | ErrorCode::KindUnsupported => StatusCode::UNPROCESSABLE_ENTITY,
+        | ErrorCode::KindUnsupported
+        | ErrorCode::ReactionUnsupported
+        | ErrorCode::DataTooLong => StatusCode::UNPROCESSABLE_ENTITY,
         ErrorCode::OwnListing
         | ErrorCode::ListingClosed
         | ErrorCode::SeqAhead
         | ErrorCode::BaseOld
         | ErrorCode::IdConflict
+        | ErrorCode::TargetTooOld
         | ErrorCode::AfterRefused => StatusCode::CONFLICT,
         ErrorCode::TokenInvalid | ErrorCode::TokenExpired => StatusCode::UNAUTHORIZED,
         ErrorCode::Busy | ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -326,6 +335,8 @@ impl From<ChatError> for Problem {
             ChatError::Text(InvalidBody::TooLong) => ErrorCode::TextTooLong,
             ChatError::Text(InvalidBody::Control) => ErrorCode::TextControl,
             ChatError::KindUnsupported => ErrorCode::KindUnsupported,
+            ChatError::Incomplete(what) => return Self::invalid(what),
+            ChatError::DataTooLong => ErrorCode::DataTooLong,
             ChatError::SeqAhead { head } => {
                 return Self { head: Some(head), ..Self::from(ErrorCode::SeqAhead) };
             }

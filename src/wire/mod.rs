@@ -2,23 +2,71 @@
 
 pub mod outgoing;
 
-use barterline_domain::event::{Event, EventKind};
+use std::borrow::Cow;
+
+use barterline_domain::event::Event;
 use barterline_domain::ids::ChatId;
+use barterline_domain::message::{Body, Content, EventKind, ExtensionData, Reaction};
 use barterline_protocol::error_code::ErrorCode;
 use barterline_protocol::push;
 use barterline_storage::inbox::InboxRow;
 
 /// An event as clients see it.
 pub fn event(chat: ChatId, event: &Event) -> push::Event {
-    let EventKind::Text(body) = &event.kind;
-    push::Event {
-        chat,
-        seq: event.seq,
-        at: event.at,
-        from: event.author,
-        id: event.id,
-        kind: "text".into(),
-        text: Some(body.as_str().to_owned()),
+    let Event { seq, at, author, id, .. } = *event;
+    let mut out = push::Event::new(chat, seq, at, author, id, kind(&event.kind));
+    out.target = event.kind.target();
+    let words = |body: &Body| Some(body.as_str().to_owned());
+    match &event.kind {
+        EventKind::Message(message) => {
+            out.reply = message.reply;
+            match &message.content {
+                Content::Text(body) => out.text = words(body),
+                Content::Media { media, caption } => {
+                    out.media = Some(*media);
+                    out.text = caption.as_ref().and_then(words);
+                }
+                Content::Extension { fallback, data, .. } => {
+                    out.text = words(fallback);
+                    out.data = data.as_ref().map(ExtensionData::as_str).map(str::to_owned);
+                }
+                Content::Gone(_) => out.gone = true,
+            }
+        }
+        EventKind::Edit { body, .. } => {
+            out.text = body.as_ref().and_then(words);
+            out.gone = body.is_none();
+        }
+        EventKind::Delete { .. } => {}
+        EventKind::Reaction { reaction, .. } => out.reaction = reaction.as_ref().map(symbol),
+        EventKind::Note(body) => out.text = words(body),
+    }
+    if let Some(amended) = &event.amended {
+        out.edited = amended.edit.map(|(seq, at)| push::Edited { seq, at });
+        let (buyer, seller) = (amended.buyer.as_ref(), amended.seller.as_ref());
+        if buyer.or(seller).is_some() {
+            let reactions =
+                push::Reactions { buyer: buyer.map(symbol), seller: seller.map(symbol) };
+            out.reactions = Some(reactions);
+        }
+    }
+    out
+}
+
+fn symbol(reaction: &Reaction) -> String {
+    reaction.as_str().to_owned()
+}
+
+/// The name of what happened, without taking memory for those that are ours.
+fn kind(kind: &EventKind) -> Cow<'static, str> {
+    match kind.name() {
+        "text" => "text".into(),
+        "media" => "media".into(),
+        "edit" => "edit".into(),
+        "delete" => "delete".into(),
+        "reaction" => "reaction".into(),
+        "system" => "system".into(),
+        other => other.to_owned().into(),
     }
 }
 
@@ -55,6 +103,13 @@ pub fn explain(code: ErrorCode) -> &'static str {
         ErrorCode::TextTooLong => "the text is longer than 4000 characters",
         ErrorCode::TextControl => "the text holds a control character",
         ErrorCode::KindUnsupported => "messages of this kind cannot be sent",
+        ErrorCode::TargetNotFound => "there is no such message in this chat",
+        ErrorCode::TargetNotYours => "the message is the other person's",
+        ErrorCode::TargetGone => "the message was taken back",
+        ErrorCode::TargetTooOld => "too much time has passed since the message was said",
+        ErrorCode::ReactionUnsupported => "the reaction is none of those that welcome lists",
+        ErrorCode::MediaNotFound => "there is no such upload",
+        ErrorCode::DataTooLong => "the data is longer than 8192 bytes",
         ErrorCode::SeqAhead => "the number is above the newest of this chat",
         ErrorCode::BaseOld => "base is more than 4096 events back: pull up to head first",
         ErrorCode::IdConflict => "the id names another message already",

@@ -50,12 +50,26 @@ laws! {
         g3_events_are_read_as_they_were_appended,
         g3_a_stale_head_conflicts,
         g3_pipelined_appends_keep_their_order,
-        ranges_are_exclusive_and_ascend;
+        ranges_are_exclusive_and_ascend,
+        a_message_is_read_as_it_became;
     inbox:
         g6_only_participants_have_a_row,
         unread_follows_the_read_mark,
         marks_merge_by_maximum,
         g5_changes_are_announced_after_a_position;
+}
+
+#[tokio::test]
+async fn what_became_of_a_message_outlives_the_process() {
+    let dir = TempDir::new().expect("a directory");
+    let (mut subject, log) = open(dir.path());
+    let chat = subject.chat(1).await;
+    laws::amend(&mut subject, &chat).await;
+    // From the log alone, and then from the checkpoint of an orderly end.
+    let copy = killed(dir.path());
+    laws::is_amended(&open(copy.path()).1, &chat).await;
+    drop((subject, log));
+    laws::is_amended(&open(dir.path()).1, &chat).await;
 }
 
 /// The log's first segment.

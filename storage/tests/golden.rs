@@ -10,16 +10,21 @@ use std::sync::Arc;
 use barterline_domain::account::{AccountRole, DisplayName, Email};
 use barterline_domain::chat::Role;
 use barterline_domain::clock::Timestamp;
-use barterline_domain::event::Seq;
-use barterline_domain::ids::{DeviceId, SessionId, UserId};
+use barterline_domain::event::{Event, Seq};
+use barterline_domain::ids::{DeviceId, MediaId, SessionId, UserId};
 use barterline_domain::listing::{Listing, ListingStatus, ListingText};
+use barterline_domain::message::{
+    Body, Content, EventKind, ExtensionData, ExtensionName, Message, Reaction,
+};
 use barterline_domain::money::{Currency, Money};
 use barterline_storage::accounts::Account;
 use barterline_storage::conformance::samples;
 use barterline_storage::credentials::Credential;
 use barterline_storage::record::chat_log::{
-    Back, IndexedChat, Mark, Record, Side, Tail, indexed_chat_bytes, put_chat, put_event, put_mark,
-    read_indexed_chat, read_record,
+    Back, Mark, Record, put_chat, put_event, put_mark, read_record,
+};
+use barterline_storage::record::index::{
+    IndexedChat, Side, Tail, indexed_chat_bytes, read_indexed_chat,
 };
 use barterline_storage::record::rows::Row;
 use barterline_storage::sessions::Session;
@@ -92,9 +97,32 @@ fn samples() -> BTreeMap<&'static str, Sample> {
     let account = Account { id: user, name, roles: vec![AccountRole::User], created_at: at };
     let email = Email::parse("ana@example.org").expect("an address");
     let credential = Credential { user, email, password_hash: "$argon2id$x".to_owned() };
+    let words = |text: &str| Body::parse(text.to_owned()).expect("a body");
+    let said = |content| EventKind::Message(Message { content, reply: Some(Seq(7)) });
+    let kind = |kind: EventKind| {
+        let event = Event { digest: kind.digest(), kind, withheld: true, ..event.clone() };
+        record(Record::Event { chat: chat.id, event, back })
+    };
+    let extension = Content::Extension {
+        name: ExtensionName::parse("x-poll").expect("a name"),
+        fallback: words("A poll"),
+        data: ExtensionData::parse("{}".to_owned()).ok(),
+    };
+    let media = Content::Media { media: MediaId::from_bytes([6; 16]), caption: None };
     BTreeMap::from([
+        ("log_event_reply_withheld", kind(said(Content::Text(words("yes"))))),
+        ("log_event_media", kind(said(media))),
+        ("log_event_extension", kind(said(extension))),
+        ("log_event_gone", kind(said(Content::Gone("x-poll".to_owned())))),
+        ("log_event_edit", kind(EventKind::Edit { target: Seq(9), body: Some(words("new")) })),
+        ("log_event_edit_gone", kind(EventKind::Edit { target: Seq(9), body: None })),
+        ("log_event_delete", kind(EventKind::Delete { target: Seq(9) })),
+        ("log_event_reaction", {
+            kind(EventKind::Reaction { target: Seq(9), reaction: Reaction::parse("+1").ok() })
+        }),
+        ("log_event_note", kind(EventKind::Note(words("The listing was sold.")))),
         ("log_chat", record(Record::Chat(chat.clone()))),
-        ("log_event_text", record(Record::Event { chat: chat.id, event, back })),
+        ("log_event_text", record(Record::Event { chat: chat.id, event: event.clone(), back })),
         ("log_mark", record(Record::Mark(mark))),
         ("index_chat_v1", {
             let bytes = indexed_chat_bytes(&indexed);

@@ -184,8 +184,8 @@ mod tests {
 
     #[test]
     fn everything_can_be_sent() {
-        use barterline_domain::event::Body;
         use barterline_domain::listing::ListingText;
+        use barterline_domain::message::Body;
         for negotiation in generate(500, 1) {
             for line in &negotiation.lines {
                 Body::parse(line.text.clone()).expect("a body");

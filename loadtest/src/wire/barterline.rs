@@ -238,13 +238,7 @@ mod tests {
                 &mut by_hand,
             );
             let mut by_crate = Vec::new();
-            let send = request::Send {
-                chat: CHAT,
-                id: ID,
-                base: Seq(base),
-                kind: "text".to_owned(),
-                text: Some(text),
-            };
+            let send = request::Send::text(CHAT, ID, Seq(base), text);
             write_request(Some(reference), &Request::Send(send), &mut by_crate);
             assert_eq!(by_hand, by_crate, "reference {reference}, {len} bytes");
         }
@@ -272,15 +266,10 @@ mod tests {
     }
 
     fn event(kind: &str, text: Option<String>) -> Outgoing {
-        Outgoing::Event(push::Event {
-            chat: CHAT,
-            seq: Seq(77),
-            at: Timestamp::from_millis(1_763_700_000_000),
-            from: Author::Seller,
-            id: ID,
-            kind: kind.to_owned().into(),
-            text,
-        })
+        let at = Timestamp::from_millis(1_763_700_000_000);
+        let kind = kind.to_owned().into();
+        let event = push::Event::new(CHAT, Seq(77), at, Author::Seller, ID, kind);
+        Outgoing::Event(push::Event { text, ..event })
     }
 
     #[test]

@@ -340,15 +340,11 @@ impl World {
         let twice = self.strikes(self.faults.store_twice);
         let chat = self.chats.get_mut(&send.chat).expect("a chat");
         chat.head += 1;
-        let event = Event {
-            chat: send.chat,
-            seq: Seq(chat.head),
-            at: Timestamp::from_millis(1_763_700_000_000),
-            from: if user == chat.users[0] { Author::Buyer } else { Author::Seller },
-            id: send.id,
-            kind: send.kind.clone().into(),
-            text: send.text.clone(),
-        };
+        let at = Timestamp::from_millis(1_763_700_000_000);
+        let from = if user == chat.users[0] { Author::Buyer } else { Author::Seller };
+        let kind = send.kind.clone().into();
+        let event = Event::new(send.chat, Seq(chat.head), at, from, send.id, kind);
+        let event = Event { text: send.text.clone(), ..event };
         if !forget {
             chat.events.push(event.clone());
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
-use barterline_domain::event::{BODY_BYTES_MAX, BODY_CHARS_MAX};
+use barterline_domain::message::{BODY_BYTES_MAX, BODY_CHARS_MAX, EXTENSION_DATA_BYTES_MAX};
 use barterline_protocol::close_code::{CloseCode, Verdict};
 use barterline_protocol::error_code::{Advice, ErrorCode};
 use barterline_protocol::limits;
@@ -182,7 +182,9 @@ fn the_fields_of_an_event_and_a_row_have_their_tables() {
         }
     };
     check("row", &body("rows")["rows"][0]);
-    check("event", &body("event"));
+    for name in ["event", "event_amended", "event_gone", "event_withheld"] {
+        check("event", &body(name));
+    }
     check("welcome", &body("welcome")["limits"]);
 }
 
@@ -255,6 +257,10 @@ fn the_limits_are_documented_with_their_numbers() {
         ("in_flight", limits::IN_FLIGHT_MAX),
         ("page_events", limits::PAGE_EVENTS_MAX),
         ("have", limits::HAVE_MAX),
+        ("data_bytes", EXTENSION_DATA_BYTES_MAX),
+        ("edit_window_ms", limits::EDIT_WINDOW_MS as usize),
+        ("delete_window_ms", limits::DELETE_WINDOW_MS as usize),
+        ("reactions", limits::REACTIONS.split(' ').count()),
         ("nesting", limits::DEPTH_MAX),
         ("rows in one `rows` frame", limits::ROWS_MAX),
         ("base distance", limits::BASE_DISTANCE_MAX as usize),

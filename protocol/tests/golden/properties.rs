@@ -5,14 +5,16 @@ use std::fmt::Debug;
 use barterline_domain::chat::Role;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Seq};
-use barterline_domain::ids::{ChatId, ClientId, DeviceId, ListingId, SessionId, UserId};
+use barterline_domain::ids::{ChatId, ClientId, DeviceId, ListingId, MediaId, SessionId, UserId};
 use barterline_domain::marks::Marks;
 use barterline_domain::money::{Currency, MINOR_MAX, Money};
 use barterline_protocol::cursor::Cursor;
 use barterline_protocol::frame::Message;
 use barterline_protocol::hello::{Hello, Welcome};
 use barterline_protocol::limits::Limits;
-use barterline_protocol::push::{Behind, Bye, Event, Live, MarksMoved, Row, Rows};
+use barterline_protocol::push::{
+    Behind, Bye, Edited, Event, Live, MarksMoved, Reactions, Row, Rows,
+};
 use barterline_protocol::request::{Auth, Mark, Open, Ping, Pull, Send};
 use barterline_protocol::response::{Ack, Authed, Done, ErrorBody, Page};
 use barterline_protocol::{Encoding, Frame, Outgoing, Request};
@@ -37,6 +39,10 @@ fn user() -> impl Strategy<Value = UserId> {
 
 fn listing() -> impl Strategy<Value = ListingId> {
     any::<[u8; 16]>().prop_map(ListingId::from_bytes)
+}
+
+fn media() -> impl Strategy<Value = MediaId> {
+    any::<[u8; 16]>().prop_map(MediaId::from_bytes)
 }
 
 fn seq() -> impl Strategy<Value = Seq> {
@@ -79,8 +85,12 @@ fn request() -> impl Strategy<Value = Request> {
             cursor,
             have,
         });
-    let send = (chat(), client_id(), seq(), text(), of(text()))
-        .prop_map(|(chat, id, base, kind, text)| Send { chat, id, base, kind, text });
+    let named = (chat(), client_id(), seq(), text());
+    let said = (of(text()), of(seq()), of(seq()), of(text()), of(media()), of(text()));
+    let send = (named, said).prop_map(|((chat, id, base, kind), said)| {
+        let (text, reply, target, reaction, media, data) = said;
+        Send { chat, id, base, kind, text, reply, target, reaction, media, data }
+    });
     let mark = (chat(), of(seq()), of(seq())).prop_map(|(chat, delivered, read)| Mark {
         chat,
         delivered,
@@ -102,17 +112,29 @@ fn request() -> impl Strategy<Value = Request> {
 
 fn event() -> impl Strategy<Value = Event> {
     let from = prop_oneof![Just(Author::Buyer), Just(Author::Seller), Just(Author::System)];
-    (chat(), seq(), time(), from, client_id(), text(), of(text())).prop_map(
-        |(chat, seq, at, from, id, kind, text)| Event {
-            chat,
-            seq,
-            at,
-            from,
-            id,
-            kind: kind.into(),
+    let edited = (seq(), time()).prop_map(|(seq, at)| Edited { seq, at });
+    let reactions =
+        (of(text()), of(text())).prop_map(|(buyer, seller)| Reactions { buyer, seller });
+    let named = (chat(), seq(), time(), from, client_id(), text());
+    let said = (of(text()), of(seq()), of(seq()), of(text()), of(media()), of(text()));
+    let became = (of(edited), of(reactions), any::<bool>(), any::<bool>());
+    (named, said, became).prop_map(|((chat, seq, at, from, id, kind), said, became)| {
+        let (text, reply, target, reaction, media, data) = said;
+        let (edited, reactions, gone, withheld) = became;
+        Event {
             text,
-        },
-    )
+            reply,
+            target,
+            reaction,
+            media,
+            data,
+            edited,
+            reactions,
+            gone,
+            withheld,
+            ..Event::new(chat, seq, at, from, id, kind.into())
+        }
+    })
 }
 
 fn row() -> impl Strategy<Value = Row> {

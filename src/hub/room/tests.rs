@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use barterline_domain::event::Body;
 use bytes::Bytes;
 use proptest::prelude::*;
 
@@ -13,7 +12,7 @@ fn command(n: u8, base: u64) -> Command {
 }
 
 fn text_command(n: u8, base: u64, text: &str) -> Command {
-    let kind = EventKind::Text(Body::parse(text.to_owned()).expect("a body"));
+    let kind = EventKind::text(text);
     Command {
         author: if n.is_multiple_of(2) { Author::Buyer } else { Author::Seller },
         id: ClientId::from_bytes([n; 16]),
@@ -21,6 +20,7 @@ fn text_command(n: u8, base: u64, text: &str) -> Command {
         base: Seq(base),
         kind,
         at: Timestamp::from_millis(1),
+        refusal: None,
     }
 }
 
@@ -143,7 +143,8 @@ impl World {
         }
         let before = self.log.last().map(|event| event.after).unwrap_or_default();
         let after = before.after(author, &kind);
-        self.log.push(Event { seq, at, author, id, digest, kind, after });
+        let (withheld, amended) = (false, None);
+        self.log.push(Event { seq, at, author, id, digest, kind, after, withheld, amended });
     }
 
     fn run_dry(&mut self) {

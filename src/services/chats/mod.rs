@@ -3,22 +3,28 @@
 //! Membership is decided from the caller's own inbox before anything else is looked at: a chat of
 //! other people and a chat that does not exist are the same answer after the same work (G6).
 
+mod compose;
+pub mod media;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use barterline_domain::chat::{Chat, Participants, Role};
 use barterline_domain::clock::Clock;
-use barterline_domain::event::{Body, Event, EventKind, InvalidBody, Seq};
-use barterline_domain::ids::{ChatId, ClientId, DeviceId, ListingId, UserId};
+use barterline_domain::event::{Event, Seq};
+use barterline_domain::ids::{ChatId, ClientId, DeviceId, ListingId, MediaId, UserId};
 use barterline_domain::listing::ListingStatus;
 use barterline_domain::marks::Marks;
+use barterline_domain::message::InvalidBody;
 use barterline_storage::chat_log::{ChatLog, Range};
 use barterline_storage::error::StoreError;
 use barterline_storage::inbox::{Inbox, InboxPage, InboxRow, Position};
 
 use super::listings::ListingReader;
 use crate::hub::Hub;
-use crate::hub::room::Command;
+use crate::hub::room::{Command, Refusal};
 use crate::hub::slot::Slot;
+use media::MediaDirectory;
 
 /// The rules of chats.
 #[derive(Clone)]
@@ -26,8 +32,39 @@ pub struct Chats {
     log: Arc<dyn ChatLog>,
     inbox: Arc<dyn Inbox>,
     listings: Arc<dyn ListingReader>,
+    media: Arc<dyn MediaDirectory>,
     hub: Hub,
     clock: Arc<dyn Clock>,
+    rules: Arc<Rules>,
+}
+
+/// What the operator may choose.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// How long a message may be edited.
+    pub edit_window: Duration,
+    /// How long a message may be taken back.
+    pub delete_window: Duration,
+    /// The reactions there are.
+    pub reactions: Vec<String>,
+}
+
+/// What the rules stand on.
+pub struct Parts {
+    /// The chats' logs.
+    pub log: Arc<dyn ChatLog>,
+    /// Everybody's chats.
+    pub inbox: Arc<dyn Inbox>,
+    /// What is for sale.
+    pub listings: Arc<dyn ListingReader>,
+    /// What was uploaded.
+    pub media: Arc<dyn MediaDirectory>,
+    /// The live end of chats.
+    pub hub: Hub,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What the operator chose.
+    pub rules: Rules,
 }
 
 /// A chat that was opened, now or earlier.
@@ -48,17 +85,27 @@ pub struct History {
     pub head: Seq,
 }
 
-/// A message to be sent.
+/// A message to be sent, or something to be done to one. Which fields it needs depends on its kind.
 #[derive(Debug)]
 pub struct Send {
     /// The sender's name for it.
     pub id: ClientId,
     /// The newest number the sender knew when it made the name.
     pub base: Seq,
-    /// `text`.
+    /// Its kind, by the name that clients know.
     pub kind: String,
-    /// The text.
+    /// The text, caption or fallback.
     pub text: Option<String>,
+    /// The message it answers.
+    pub reply: Option<Seq>,
+    /// The message it changes.
+    pub target: Option<Seq>,
+    /// The reaction.
+    pub reaction: Option<String>,
+    /// What was uploaded.
+    pub media: Option<MediaId>,
+    /// What an extension carries.
+    pub data: Option<String>,
 }
 
 /// Why something was refused. Nothing changed.
@@ -82,6 +129,12 @@ pub enum ChatError {
     /// Nothing that clients send.
     #[error("messages of this kind cannot be sent")]
     KindUnsupported,
+    /// A field is missing that the kind needs, or there that it cannot have.
+    #[error("{0}")]
+    Incomplete(&'static str),
+    /// More data than a message may carry.
+    #[error("the data is too long")]
+    DataTooLong,
     /// A number above the newest.
     #[error("the number is above the head {head}")]
     SeqAhead {
@@ -98,14 +151,14 @@ const HISTORY_MAX: usize = barterline_protocol::limits::PAGE_EVENTS_MAX;
 
 impl Chats {
     /// The rules over these stores.
-    pub fn new(
-        log: Arc<dyn ChatLog>,
-        inbox: Arc<dyn Inbox>,
-        listings: Arc<dyn ListingReader>,
-        hub: Hub,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        Self { log, inbox, listings, hub, clock }
+    pub fn new(parts: Parts) -> Self {
+        let Parts { log, inbox, listings, media, hub, clock, rules } = parts;
+        Self { log, inbox, listings, media, hub, clock, rules: Arc::new(rules) }
+    }
+
+    /// What the operator chose.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// The hub behind the rules.
@@ -199,7 +252,7 @@ impl Chats {
 
     /// Says something in a chat the caller takes part in. What the store makes of it is answered
     /// on `slot`.
-    pub fn send(
+    pub async fn send(
         &self,
         chat: &Arc<Chat>,
         role: Role,
@@ -207,18 +260,16 @@ impl Chats {
         reference: Option<u32>,
         send: Send,
     ) -> Result<(), ChatError> {
-        if send.kind != "text" {
-            return Err(ChatError::KindUnsupported);
-        }
-        let kind = EventKind::Text(Body::parse(send.text.unwrap_or_default())?);
-        let command = Command {
-            author: role.into(),
-            id: send.id,
-            digest: kind.digest(),
-            base: send.base,
-            kind,
-            at: self.clock.now(),
+        let (id, base) = (send.id, send.base);
+        let kind = compose::kind(send)?;
+        let at = self.clock.now();
+        let refusal = if compose::stands_alone(&kind) {
+            None
+        } else {
+            Box::pin(self.forbidden(chat, role, &kind, at)).await?.map(Refusal::Forbidden)
         };
+        let digest = kind.digest();
+        let command = Command { author: role.into(), id, digest, base, kind, at, refusal };
         self.hub.send(chat, slot, reference, command);
         Ok(())
     }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barterline_domain::chat::Chat;
-use barterline_domain::event::{Event, Seq};
+use barterline_domain::event::{Amended, Author, Event, Seq};
+use barterline_domain::message::{Body, Content, EventKind, Message, Reaction};
 use tokio::time::timeout;
 
 use super::samples;
@@ -149,4 +150,81 @@ pub async fn ranges_are_exclusive_and_ascend(subject: &mut Subject) {
     assert_eq!(subject.numbers(&chat, Range::After(Seq(9_999)), 3).await, [0; 0]);
     assert_eq!(subject.numbers(&chat, Range::Before(Seq(9_999)), 1).await, [head]);
     assert_eq!(subject.numbers(&chat, Range::After(Seq::ZERO), 0).await, [0; 0]);
+}
+
+/// Appends `kind` by `author` behind `head`.
+async fn say(subject: &mut Subject, chat: &Arc<Chat>, head: u64, author: Author, kind: EventKind) {
+    let digest = kind.digest();
+    let event = Event { author, kind, digest, ..samples::event(head + 1) };
+    subject.append(chat, head, vec![event]).await.expect("an append");
+}
+
+fn edit(target: u64, text: &str) -> EventKind {
+    EventKind::Edit { target: Seq(target), body: Body::parse(text.to_owned()).ok() }
+}
+
+fn react(target: u64, reaction: Option<&str>) -> EventKind {
+    let reaction = reaction.and_then(|text| Reaction::parse(text).ok());
+    EventKind::Reaction { target: Seq(target), reaction }
+}
+
+/// Says and does in a chat, from its beginning, everything that changes how messages read.
+pub async fn amend(subject: &mut Subject, chat: &Arc<Chat>) {
+    use Author::{Buyer, Seller};
+    let reply = Message { content: Content::Text(body("answer")), reply: Some(Seq(1)) };
+    let events = [
+        (Buyer, EventKind::text("first")),
+        (Seller, EventKind::text("second")),
+        (Buyer, EventKind::Message(reply)),
+        (Buyer, edit(1, "first, edited")),
+        (Buyer, edit(1, "first, edited again")),
+        (Seller, react(1, Some("+1"))),
+        (Buyer, react(1, Some("-1"))),
+        (Buyer, react(1, None)),
+        (Seller, react(2, Some("+1"))),
+        (Buyer, edit(3, "answer, edited")),
+        (Buyer, EventKind::Delete { target: Seq(3) }),
+        // As of another node that had not heard of the deletion.
+        (Buyer, edit(3, "too late")),
+    ];
+    for (head, (author, kind)) in (0..).zip(events) {
+        say(subject, chat, head, author, kind).await;
+    }
+}
+
+fn body(text: &str) -> Body {
+    Body::parse(text.to_owned()).expect("a body")
+}
+
+/// Asserts that the chat which [`amend`] made reads as it should.
+pub async fn is_amended(log: &dyn ChatLog, chat: &Chat) {
+    let events = log.read(chat.id, Range::After(Seq::ZERO), 100).await.expect("a read");
+    assert_eq!(events.len(), 12);
+    let text = |text: &str| EventKind::text(text);
+    let up = Reaction::parse("+1").ok();
+    let first =
+        Amended { edit: Some((Seq(5), samples::event(5).at)), buyer: None, seller: up.clone() };
+    let second = Amended { seller: up, ..Amended::default() };
+    let gone = Message { content: Content::Gone("text".to_owned()), reply: None };
+    assert_eq!(events[0].kind, text("first, edited again"));
+    assert_eq!(events[0].amended.as_deref(), Some(&first));
+    assert_eq!((&events[1].kind, events[1].amended.as_deref()), (&text("second"), Some(&second)));
+    assert_eq!((&events[2].kind, &events[2].amended), (&EventKind::Message(gone), &None));
+    assert_eq!(events[3].kind, edit(1, "first, edited"), "the history of an edit stays");
+    for late in [9, 11] {
+        assert_eq!(events[late].kind, EventKind::Edit { target: Seq(3), body: None }, "{late}");
+    }
+    // Whatever part is read, and alone.
+    for (event, seq) in events.iter().zip(0..) {
+        let alone = log.read(chat.id, Range::After(Seq(seq)), 1).await.expect("a read");
+        assert_eq!(alone, [event.clone()]);
+    }
+}
+
+/// A message is read with what later events made of it: its newest text, the reactions that stand,
+/// or that it is gone, together with the texts of its edits.
+pub async fn a_message_is_read_as_it_became(subject: &mut Subject) {
+    let chat = subject.chat(7).await;
+    amend(subject, &chat).await;
+    is_amended(&*subject.log, &chat).await;
 }

@@ -2,8 +2,9 @@
 
 use barterline_domain::chat::{Chat, ListingSnapshot, Participants};
 use barterline_domain::clock::Timestamp;
-use barterline_domain::event::{Author, Body, Event, EventKind, Seq, SmallState};
+use barterline_domain::event::{Author, Event, Seq, SmallState};
 use barterline_domain::ids::{ChatId, ClientId, ListingId, UserId};
+use barterline_domain::message::EventKind;
 use barterline_domain::money::{Currency, Money};
 
 /// A chat; the same `n` gives the same.
@@ -23,7 +24,7 @@ pub fn chat(n: u8) -> Chat {
 /// The event with this number in a chat whose people speak in turn, the buyer first.
 pub fn event(seq: u64) -> Event {
     let author = if seq % 2 == 1 { Author::Buyer } else { Author::Seller };
-    let kind = EventKind::Text(Body::parse(format!("message {seq}")).expect("a body"));
+    let kind = EventKind::text(&format!("message {seq}"));
     let mut id = [7; 16];
     id[8..].copy_from_slice(&seq.to_be_bytes());
     Event {
@@ -34,5 +35,7 @@ pub fn event(seq: u64) -> Event {
         digest: kind.digest(),
         kind,
         after: SmallState { buyer_messages: seq.div_ceil(2), seller_messages: seq / 2 },
+        withheld: false,
+        amended: None,
     }
 }

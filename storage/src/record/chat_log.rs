@@ -4,14 +4,14 @@
 //! checksum, the checksum covers the same. A kind never changes its fields: a new layout is a new
 //! kind.
 
-use std::sync::Arc;
-
 use barterline_domain::chat::{Chat, ListingSnapshot, Participants, Role};
-use barterline_domain::event::{Author, Body, Event, EventKind, RequestDigest, Seq, SmallState};
+use barterline_domain::event::{Author, Event, Seq, SmallState};
 use barterline_domain::ids::{ChatId, ClientId, DeviceId, ListingId, UserId};
+use barterline_domain::message::RequestDigest;
 use barterline_domain::money::{Currency, Money};
 
 use super::bytes::{Get, Malformed, Put};
+use super::event_kind::{get_kind, put_kind};
 
 /// Length and checksum in front of each record.
 pub const RECORD_HEADER_BYTES: usize = 8;
@@ -100,12 +100,7 @@ pub fn put_event(out: &mut Vec<u8>, chat: ChatId, event: &Event, back: Back) {
         out.put_u64(back.previous);
         out.put_u64(back.near);
         out.put_u64(back.far);
-        match &event.kind {
-            EventKind::Text(body) => {
-                out.put_u8(1);
-                out.put_text(body.as_str());
-            }
-        }
+        put_kind(out, &event.kind, event.withheld);
     });
 }
 
@@ -169,14 +164,12 @@ fn get_event(get: &mut Get<'_>) -> Result<Record, Malformed> {
     let digest = RequestDigest(get.id()?);
     let after = SmallState { buyer_messages: get.u64()?, seller_messages: get.u64()? };
     let back = Back { previous: get.u64()?, near: get.u64()?, far: get.u64()? };
-    let kind = match get.u8()? {
-        1 => EventKind::Text(Body::parse(get.text()?.to_owned()).map_err(|_| Malformed)?),
-        _ => return Err(Malformed),
-    };
-    Ok(Record::Event { chat, event: Event { seq, at, author, id, digest, kind, after }, back })
+    let (kind, withheld) = get_kind(get)?;
+    let event = Event { seq, at, author, id, digest, kind, after, withheld, amended: None };
+    Ok(Record::Event { chat, event, back })
 }
 
-fn put_chat_fields(out: &mut Vec<u8>, chat: &Chat) {
+pub(super) fn put_chat_fields(out: &mut Vec<u8>, chat: &Chat) {
     out.put_id(chat.id.as_bytes());
     out.put_id(chat.listing.as_bytes());
     out.put_id(chat.participants.buyer.as_bytes());
@@ -188,7 +181,7 @@ fn put_chat_fields(out: &mut Vec<u8>, chat: &Chat) {
     out.put_text(&chat.snapshot.title);
 }
 
-fn get_chat_fields(get: &mut Get<'_>) -> Result<Chat, Malformed> {
+pub(super) fn get_chat_fields(get: &mut Get<'_>) -> Result<Chat, Malformed> {
     let id = ChatId::from_bytes(get.id()?);
     let listing = ListingId::from_bytes(get.id()?);
     let participants = Participants {
@@ -203,155 +196,6 @@ fn get_chat_fields(get: &mut Get<'_>) -> Result<Chat, Malformed> {
     let title = get.text()?.to_owned();
     let snapshot = ListingSnapshot { title, price, version };
     Ok(Chat { id, listing, participants, snapshot, opened_at })
-}
-
-/// Where a chat's log ends: enough to read backwards from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Tail {
-    /// The newest number.
-    pub head: Seq,
-    /// Its position.
-    pub position: u64,
-    /// Position of the newest multiple of [`NEAR`].
-    pub near: u64,
-    /// Position of the newest multiple of [`FAR`].
-    pub far: u64,
-    /// The small state at the head.
-    pub state: SmallState,
-}
-
-impl Tail {
-    /// Pointers for the event that follows.
-    pub fn back(&self) -> Back {
-        let next = self.head.next().0;
-        Back {
-            previous: self.position,
-            near: if next.is_multiple_of(NEAR) { self.near } else { 0 },
-            far: if next.is_multiple_of(FAR) { self.far } else { 0 },
-        }
-    }
-
-    /// The tail after an event at `position`.
-    #[must_use]
-    pub fn after(&self, seq: Seq, state: SmallState, position: u64) -> Self {
-        Self {
-            head: seq,
-            position,
-            near: if seq.0.is_multiple_of(NEAR) { position } else { self.near },
-            far: if seq.0.is_multiple_of(FAR) { position } else { self.far },
-            state,
-        }
-    }
-}
-
-/// One person's side of a chat.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Side {
-    /// What each device has stored.
-    pub delivered: Vec<(DeviceId, Seq)>,
-    /// What the person has seen.
-    pub read: Seq,
-    /// Messages by the other person up to `read`.
-    pub read_messages: u64,
-}
-
-/// A chat as the index keeps it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndexedChat {
-    /// What never changes.
-    pub chat: Arc<Chat>,
-    /// Where its durable log ends.
-    pub tail: Tail,
-    /// The buyer's side.
-    pub buyer: Side,
-    /// The seller's side.
-    pub seller: Side,
-    /// Inbox position of the last change.
-    pub changed: u64,
-}
-
-impl IndexedChat {
-    /// A chat that was just opened at `position`.
-    pub fn new(chat: Arc<Chat>, position: u64) -> Self {
-        Self {
-            chat,
-            tail: Tail::default(),
-            buyer: Side::default(),
-            seller: Side::default(),
-            changed: position,
-        }
-    }
-
-    /// One side.
-    pub fn side(&self, role: Role) -> &Side {
-        match role {
-            Role::Buyer => &self.buyer,
-            Role::Seller => &self.seller,
-        }
-    }
-
-    /// One side, to change.
-    pub fn side_mut(&mut self, role: Role) -> &mut Side {
-        match role {
-            Role::Buyer => &mut self.buyer,
-            Role::Seller => &mut self.seller,
-        }
-    }
-}
-
-const INDEX_VERSION: u8 = 1;
-
-/// The index's row of a chat.
-pub fn indexed_chat_bytes(row: &IndexedChat) -> Vec<u8> {
-    let mut out = vec![INDEX_VERSION];
-    put_chat_fields(&mut out, &row.chat);
-    out.put_u64(row.tail.head.0);
-    out.put_u64(row.tail.position);
-    out.put_u64(row.tail.near);
-    out.put_u64(row.tail.far);
-    out.put_u64(row.tail.state.buyer_messages);
-    out.put_u64(row.tail.state.seller_messages);
-    for side in [&row.buyer, &row.seller] {
-        out.put_u32(side.delivered.len() as u32);
-        for (device, seq) in &side.delivered {
-            out.put_id(device.as_bytes());
-            out.put_u64(seq.0);
-        }
-        out.put_u64(side.read.0);
-        out.put_u64(side.read_messages);
-    }
-    out.put_u64(row.changed);
-    out
-}
-
-/// Reads the index's row of a chat.
-pub fn read_indexed_chat(bytes: &[u8]) -> Result<IndexedChat, Malformed> {
-    let mut get = Get(bytes);
-    if get.u8()? != INDEX_VERSION {
-        return Err(Malformed);
-    }
-    let chat = Arc::new(get_chat_fields(&mut get)?);
-    let tail = Tail {
-        head: get.seq()?,
-        position: get.u64()?,
-        near: get.u64()?,
-        far: get.u64()?,
-        state: SmallState { buyer_messages: get.u64()?, seller_messages: get.u64()? },
-    };
-    let buyer = get_side(&mut get)?;
-    let seller = get_side(&mut get)?;
-    let changed = get.u64()?;
-    get.end()?;
-    Ok(IndexedChat { chat, tail, buyer, seller, changed })
-}
-
-fn get_side(get: &mut Get<'_>) -> Result<Side, Malformed> {
-    let devices = get.u32()?;
-    let mut delivered = Vec::new();
-    for _ in 0..devices {
-        delivered.push((DeviceId::from_bytes(get.id()?), get.seq()?));
-    }
-    Ok(Side { delivered, read: get.seq()?, read_messages: get.u64()? })
 }
 
 fn author_code(author: Author) -> u8 {

@@ -2,4 +2,6 @@
 
 pub mod bytes;
 pub mod chat_log;
+pub mod event_kind;
+pub mod index;
 pub mod rows;

@@ -60,8 +60,7 @@ pub fn hello(token: &str) -> Hello {
 
 /// A message composed when `base` was the newest number.
 pub fn text(chat: ChatId, base: u64, text: &str) -> Send {
-    let (id, text) = (fresh_id(), Some(text.to_owned()));
-    Send { chat, id, base: Seq(base), kind: "text".to_owned(), text }
+    Send::text(chat, fresh_id(), Seq(base), text.to_owned())
 }
 
 /// A client's frame of RFC 6455 with the mask 0: final, of this opcode, shorter than 126 bytes.

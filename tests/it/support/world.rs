@@ -61,8 +61,13 @@ impl World {
 
     /// The same, with a variable of the environment.
     pub fn with_setting(variable: &str, value: &str) -> Self {
+        Self::with_settings(&[(variable, value)])
+    }
+
+    /// The same, with several.
+    pub fn with_settings(variables: &[(&str, &str)]) -> Self {
         Self::on(TempDir::new().expect("a directory"), |command| {
-            command.env(variable, value);
+            command.envs(variables.iter().copied());
         })
     }
 
@@ -89,21 +94,28 @@ impl World {
     }
 
     /// Stops the server and starts another on the same data.
-    pub fn restart(mut self) -> Self {
+    pub fn restart(self) -> Self {
+        self.restart_with(&[])
+    }
+
+    /// The same, with other settings.
+    pub fn restart_with(mut self, variables: &[(&str, &str)]) -> Self {
         assert!(self.stop().success());
-        self.succeed()
+        self.succeed(variables)
     }
 
     /// Kills the server without a word and starts another on the same data.
     pub fn crash(mut self) -> Self {
         self.signal(Signal::KILL);
         self.server.wait().expect("the server ends");
-        self.succeed()
+        self.succeed(&[])
     }
 
-    fn succeed(&mut self) -> Self {
+    fn succeed(&mut self, variables: &[(&str, &str)]) -> Self {
         let dir = std::mem::replace(&mut self.dir, TempDir::new().expect("a directory"));
-        Self::on(dir, |_| {})
+        Self::on(dir, |command| {
+            command.envs(variables.iter().copied());
+        })
     }
 
     /// Waits until the admin port says that nobody should come any more.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::index::Checkpoint;
+use super::index::{Changes, Checkpoint};
 use super::state::Shared;
 use crate::error::StoreError;
 
@@ -58,7 +58,7 @@ impl Shared {
 
     /// Writes what changed since the last checkpoint into the index.
     pub fn checkpoint(&self) -> Result<(), StoreError> {
-        let (chats, members, checkpoint, bytes) = {
+        let (changes, checkpoint, bytes) = {
             let mut state = self.state.lock();
             let dirty = std::mem::take(&mut state.dirty);
             let mut chats = Vec::with_capacity(dirty.len());
@@ -68,22 +68,25 @@ impl Shared {
                     chats.push(entry.row.clone());
                 }
             }
-            let members: Vec<_> = state.fresh.iter().copied().collect();
+            let members = state.fresh.iter().copied().collect();
+            let changes = Changes { chats, members, amendments: state.amendments.clone() };
             let checkpoint = Checkpoint { position: state.position, link: state.link };
-            (chats, members, checkpoint, std::mem::take(&mut state.since_checkpoint))
+            (changes, checkpoint, std::mem::take(&mut state.since_checkpoint))
         };
-        let written = self.index.write(&chats, &members, checkpoint);
+        let written = self.index.write(&changes, checkpoint);
         let mut state = self.state.lock();
         if written.is_err() {
             state.since_checkpoint += bytes;
-            for row in &chats {
+            for row in &changes.chats {
                 state.touch(row.chat.id);
             }
             return written;
         }
-        for member in &members {
+        for member in &changes.members {
             state.fresh.remove(member);
         }
+        // What was amended again meanwhile stays for the next one.
+        state.amendments.retain(|key, amendment| changes.amendments.get(key) != Some(amendment));
         if state.chats.len() > CACHED_CHATS_MAX {
             state.evictions += 1;
             state

@@ -14,7 +14,8 @@ use crate::chat_log::{Append, ChatHead, Range};
 use crate::embedded::chat_log::{blocking, lost};
 use crate::error::StoreError;
 use crate::inbox::{InboxPage, InboxRow, Position};
-use crate::record::chat_log::{IndexedChat, Mark, put_chat, put_mark};
+use crate::record::chat_log::{Mark, put_chat, put_mark};
+use crate::record::index::IndexedChat;
 
 impl Log {
     pub(crate) async fn create_chat(&self, chat: Chat) -> Result<Arc<Chat>, StoreError> {

@@ -1,18 +1,25 @@
 //! The index file: where each chat's log ends, and who takes part in what. A checkpoint of what the
 //! log says; only the checkpoint thread writes it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use barterline_domain::event::Seq;
 use barterline_domain::ids::{ChatId, UserId};
 use redb::{Database, Durability, ReadableDatabase, TableDefinition};
 
 use super::group::Link;
 use crate::error::StoreError;
 use crate::record::bytes::{Get, Put};
-use crate::record::chat_log::{IndexedChat, indexed_chat_bytes, read_indexed_chat};
+use crate::record::index::{
+    Amendment, Aspect, IndexedChat, amendment_key, indexed_chat_bytes, read_amendment_key,
+    read_indexed_chat,
+};
 
 const CHATS: TableDefinition<'static, &[u8; 16], &[u8]> = TableDefinition::new("chats");
 const MEMBERS: TableDefinition<'static, &[u8; 32], ()> = TableDefinition::new("members");
+const AMENDMENTS: TableDefinition<'static, &[u8; 25], &[u8; 16]> =
+    TableDefinition::new("amendments");
 const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
 
 /// Up to where the index follows the log.
@@ -23,6 +30,20 @@ pub struct Checkpoint {
     /// That group.
     pub link: Link,
 }
+
+/// What changed since the last checkpoint.
+#[derive(Default)]
+pub struct Changes {
+    /// Chats as they are now.
+    pub chats: Vec<IndexedChat>,
+    /// Who takes part in what.
+    pub members: Vec<(UserId, ChatId)>,
+    /// Which event decides what about which message.
+    pub amendments: Amendments,
+}
+
+/// By message and aspect, the event that decides it.
+pub type Amendments = BTreeMap<(ChatId, Seq, Aspect), Amendment>;
 
 /// One file.
 pub struct Index {
@@ -54,7 +75,7 @@ impl Index {
         let index = Self { db };
         let empty = index.db.begin_read().map_err(failed)?.list_tables().map_err(failed)?.count();
         if empty == 0 {
-            index.write(&[], &[], Checkpoint::default())?;
+            index.write(&Changes::default(), Checkpoint::default())?;
         }
         Ok(index)
     }
@@ -116,13 +137,30 @@ impl Index {
         Ok(chats)
     }
 
-    /// Takes in what changed up to `checkpoint`, in one durable step.
-    pub fn write(
+    /// What later events made of the messages `first` to `last` of a chat.
+    pub fn amendments(
         &self,
-        chats: &[IndexedChat],
-        members: &[(UserId, ChatId)],
-        checkpoint: Checkpoint,
-    ) -> Result<(), StoreError> {
+        chat: ChatId,
+        first: Seq,
+        last: Seq,
+    ) -> Result<Vec<(Seq, Aspect, Amendment)>, StoreError> {
+        let read = self.db.begin_read().map_err(failed)?;
+        let table = read.open_table(AMENDMENTS).map_err(failed)?;
+        let from = amendment_key(chat, first, None);
+        let to = amendment_key(chat, last.next(), None);
+        let mut found = Vec::new();
+        for row in table.range::<&[u8; 25]>(&from..&to).map_err(failed)? {
+            let (key, value) = row.map_err(failed)?;
+            let damaged = |_| StoreError::corrupt("chat index", format!("amendments of {chat}"));
+            let (target, aspect) = read_amendment_key(key.value()).map_err(damaged)?;
+            found.push((target, aspect, Amendment::read(value.value()).map_err(damaged)?));
+        }
+        Ok(found)
+    }
+
+    /// Takes in what changed up to `checkpoint`, in one durable step.
+    pub fn write(&self, changes: &Changes, checkpoint: Checkpoint) -> Result<(), StoreError> {
+        let Changes { chats, members, amendments } = changes;
         let mut write = self.db.begin_write().map_err(failed)?;
         write.set_durability(Durability::Immediate).map_err(failed)?;
         // Opening after a crash must not walk the whole file.
@@ -136,6 +174,11 @@ impl Index {
             let mut table = write.open_table(MEMBERS).map_err(failed)?;
             for (user, chat) in members {
                 table.insert(&member(*user, *chat), ()).map_err(failed)?;
+            }
+            let mut table = write.open_table(AMENDMENTS).map_err(failed)?;
+            for ((chat, target, aspect), amendment) in amendments {
+                let key = amendment_key(*chat, *target, Some(*aspect));
+                table.insert(&key, &amendment.to_bytes()).map_err(failed)?;
             }
             let mut meta = Vec::new();
             meta.put_u8(1);

@@ -9,6 +9,7 @@
 //! - Nothing is reported before the sync that covers it. After a write or sync error nothing is
 //!   appended any more; reads go on.
 
+mod amend;
 mod checkpoint;
 pub mod disk;
 mod group;

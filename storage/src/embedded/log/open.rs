@@ -1,6 +1,6 @@
 //! Opening a log: replay what the index lacks, drop a torn last group, refuse damage.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, mpsc as std_mpsc};
@@ -18,6 +18,7 @@ use super::state::{Entry, Log, Shared, State};
 use crate::chat_log::Outcomes;
 use crate::error::StoreError;
 use crate::record::chat_log::{RECORD_BYTES_MAX, Record, read_record, record_len};
+use crate::record::index::{Amendment, Aspect};
 
 /// Committed groups that wait for delivery before the committer waits too.
 const OUTCOMES_MAX: usize = 16;
@@ -150,6 +151,7 @@ impl<'a> Replay<'a> {
             chats: HashMap::new(),
             fresh: BTreeSet::new(),
             dirty: Vec::new(),
+            amendments: BTreeMap::new(),
             evictions: 0,
             groups: VecDeque::new(),
             next_start: 0,
@@ -270,6 +272,10 @@ impl<'a> Replay<'a> {
                 entry.row.changed = end;
                 entry.taken = entry.row.tail;
                 self.state.touch(chat);
+                if let Some((target, aspect)) = Aspect::of(&event.kind, event.author) {
+                    let amendment = Amendment { seq: event.seq, position };
+                    self.state.amendments.insert((chat, target, aspect), amendment);
+                }
             }
             Record::Mark(mark) => {
                 self.load(mark.chat)?;

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use barterline_domain::chat::{Chat, ListingSnapshot, Participants};
 use barterline_domain::clock::Timestamp;
-use barterline_domain::event::{Author, Body, Event, EventKind, Seq, SmallState};
+use barterline_domain::event::{Author, Event, Seq, SmallState};
 use barterline_domain::ids::{ChatId, ClientId, ListingId, UserId};
+use barterline_domain::message::EventKind;
 use barterline_domain::money::{Currency, Money};
 use parking_lot::Mutex;
 use tempfile::TempDir;
@@ -133,7 +134,7 @@ fn chat() -> Chat {
 }
 
 fn event(seq: u64) -> Event {
-    let kind = EventKind::Text(Body::parse(format!("message {seq}")).expect("a body"));
+    let kind = EventKind::text(&format!("message {seq}"));
     Event {
         seq: Seq(seq),
         at: Timestamp::from_millis(seq),
@@ -142,6 +143,8 @@ fn event(seq: u64) -> Event {
         digest: kind.digest(),
         kind,
         after: SmallState { buyer_messages: seq, seller_messages: 0 },
+        withheld: false,
+        amended: None,
     }
 }
 

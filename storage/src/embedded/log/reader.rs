@@ -9,8 +9,9 @@ use super::state::Shared;
 use crate::chat_log::Range;
 use crate::error::StoreError;
 use crate::record::chat_log::{
-    Back, FAR, IndexedChat, NEAR, RECORD_HEADER_BYTES, Record, Tail, read_record, record_len,
+    Back, FAR, NEAR, RECORD_HEADER_BYTES, Record, read_record, record_len,
 };
+use crate::record::index::{IndexedChat, Tail};
 
 /// What is read at once for one record: most fit.
 const FIRST_READ_BYTES: usize = 512;
@@ -41,7 +42,12 @@ impl Shared {
     }
 
     /// Reads event `seq` of `chat`, which must stand at `position`.
-    fn event_at(&self, chat: ChatId, seq: Seq, position: u64) -> Result<(Event, Back), StoreError> {
+    pub(super) fn event_at(
+        &self,
+        chat: ChatId,
+        seq: Seq,
+        position: u64,
+    ) -> Result<(Event, Back), StoreError> {
         match self.record(position)? {
             Record::Event { chat: found, event, back } if found == chat && event.seq == seq => {
                 Ok((event, back))
@@ -110,6 +116,7 @@ impl Shared {
             position = back.previous;
         }
         events.reverse();
+        self.amend(chat, &mut events)?;
         Ok(events)
     }
 }

@@ -13,10 +13,11 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::disk::{Disk, SegmentFile};
 use super::group::Link;
-use super::index::Index;
+use super::index::{Amendments, Index};
 use crate::chat_log::{AppendError, AppendOutcome, Committed};
 use crate::error::StoreError;
-use crate::record::chat_log::{IndexedChat, Mark, Tail};
+use crate::record::chat_log::Mark;
+use crate::record::index::{Amendment, Aspect, IndexedChat, Tail};
 
 /// The embedded chat store. Cheap to clone; the last handle that goes closes it.
 #[derive(Clone)]
@@ -65,8 +66,8 @@ impl Entry {
 
 /// What one record of a group changes once the group is durable.
 pub(super) enum Op {
-    /// An append, with the tail after each of its events.
-    Append { outcome: AppendOutcome, tail: Tail, end: u64 },
+    /// An append, with the tail after its last event and what it changes about earlier messages.
+    Append { outcome: AppendOutcome, tail: Tail, end: u64, amends: Vec<(Seq, Aspect, Amendment)> },
     /// An append that was refused before it reached the log; told in order with the others.
     Refused(AppendOutcome),
     /// A chat was opened.
@@ -90,6 +91,8 @@ pub(super) struct State {
     pub fresh: BTreeSet<(UserId, ChatId)>,
     /// Chats that changed since the last checkpoint.
     pub dirty: Vec<ChatId>,
+    /// Amendments that the index does not have yet.
+    pub amendments: Amendments,
     /// Counts evictions: who read the index without the lock reads again when it moved.
     pub evictions: u64,
     /// Groups to be written, the last one still open.

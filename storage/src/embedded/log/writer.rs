@@ -14,6 +14,7 @@ use super::state::{Group, Op, Shared, State, refused};
 use crate::chat_log::{Append, AppendError, Committed};
 use crate::error::StoreError;
 use crate::record::chat_log::{RECORD_BYTES_MAX, RECORD_HEADER_BYTES, put_event};
+use crate::record::index::{Amendment, Aspect};
 
 /// How often the high-water mark follows the log.
 const HIGH_WATER_EVERY: Duration = Duration::from_secs(1);
@@ -57,17 +58,21 @@ impl State {
         }
         let mut tail = self.chats[&chat.id].taken;
         let mut end = 0;
+        let mut amends = Vec::new();
         let group = self.open_group(segment_bytes);
         for event in &events {
             debug_assert_eq!(event.seq, tail.head.next());
             let position = group.start + group.bytes.len() as u64;
+            if let Some((target, aspect)) = Aspect::of(&event.kind, event.author) {
+                amends.push((target, aspect, Amendment { seq: event.seq, position }));
+            }
             put_event(&mut group.bytes, chat.id, event, tail.back());
             tail = tail.after(event.seq, event.after, position);
             end = group.start + group.bytes.len() as u64;
         }
         let id = chat.id;
         let outcome = crate::chat_log::AppendOutcome { chat, events, result: Ok(()) };
-        group.ops.push(Op::Append { outcome, tail, end });
+        group.ops.push(Op::Append { outcome, tail, end, amends });
         if let Some(entry) = self.chats.get_mut(&id) {
             entry.taken = tail;
         }
@@ -292,8 +297,11 @@ impl Shared {
         let mut state = self.state.lock();
         for op in group.ops {
             match op {
-                Op::Append { outcome, tail, end } => {
+                Op::Append { outcome, tail, end, amends } => {
                     let id = outcome.chat.id;
+                    for (target, aspect, amendment) in amends {
+                        state.amendments.insert((id, target, aspect), amendment);
+                    }
                     if let Some(entry) = state.chats.get_mut(&id) {
                         entry.row.tail = tail;
                         entry.row.changed = end;

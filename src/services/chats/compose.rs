@@ -1,0 +1,146 @@
+//! From what a client sent to what happens, and whether the rules allow it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use barterline_domain::chat::{Chat, Role};
+use barterline_domain::clock::Timestamp;
+use barterline_domain::event::{Author, Event, Seq};
+use barterline_domain::message::{
+    Body, Content, EventKind, ExtensionData, ExtensionName, InvalidBody, Message, Reaction,
+};
+use barterline_storage::chat_log::Range;
+use barterline_storage::error::StoreError;
+
+use super::{ChatError, Chats, Send};
+use crate::hub::room::Forbidden;
+
+/// What the request asks for. Fields that its kind does not have are ignored, as everywhere.
+pub fn kind(send: Send) -> Result<EventKind, ChatError> {
+    let Send { kind, text, reply, target, reaction, media, data, .. } = send;
+    let target = || target.ok_or(ChatError::Incomplete("target: which message?"));
+    let content = match kind.as_str() {
+        "text" => Content::Text(body(text)?),
+        "media" => Content::Media {
+            media: media.ok_or(ChatError::Incomplete("media: which upload?"))?,
+            caption: text.map(|text| body(Some(text))).transpose()?,
+        },
+        "edit" => {
+            return Ok(EventKind::Edit { target: target()?, body: Some(body(text)?) });
+        }
+        "delete" => return Ok(EventKind::Delete { target: target()? }),
+        "reaction" => {
+            let reaction = reaction.map(|text| Reaction::parse(&text)).transpose();
+            let reaction =
+                reaction.map_err(|_| ChatError::Incomplete("reaction: not one symbol"))?;
+            return Ok(EventKind::Reaction { target: target()?, reaction });
+        }
+        other => Content::Extension {
+            name: ExtensionName::parse(other).map_err(|_| ChatError::KindUnsupported)?,
+            fallback: body(text)?,
+            data: data
+                .filter(|data| !data.is_empty())
+                .map(|data| ExtensionData::parse(data).map_err(|_| ChatError::DataTooLong))
+                .transpose()?,
+        },
+    };
+    Ok(EventKind::Message(Message { content, reply }))
+}
+
+fn body(text: Option<String>) -> Result<Body, InvalidBody> {
+    Body::parse(text.unwrap_or_default())
+}
+
+/// Whether nothing but the request decides: most messages, on the hot path.
+pub fn stands_alone(kind: &EventKind) -> bool {
+    match kind {
+        EventKind::Message(Message { content, reply }) => {
+            reply.is_none() && !matches!(content, Content::Media { .. })
+        }
+        EventKind::Edit { .. } | EventKind::Delete { .. } | EventKind::Reaction { .. } => false,
+        EventKind::Note(_) => true,
+    }
+}
+
+impl Chats {
+    /// What is against it, if anything. What is asked here never turns back (who said a message,
+    /// when, that it is gone), so the answer stands when the event is numbered later: a change that
+    /// crosses a deletion on its way is read as nothing.
+    pub(super) async fn forbidden(
+        &self,
+        chat: &Arc<Chat>,
+        role: Role,
+        kind: &EventKind,
+        now: Timestamp,
+    ) -> Result<Option<Forbidden>, StoreError> {
+        if let EventKind::Message(Message { content: Content::Media { media, .. }, .. }) = kind {
+            let user = chat.participants.user(role);
+            if !self.media.may_send(user, chat.id, *media).await? {
+                return Ok(Some(Forbidden::MediaNotFound));
+            }
+        }
+        if let EventKind::Reaction { reaction: Some(reaction), .. } = kind
+            && !self.rules.reactions.iter().any(|offered| offered == reaction.as_str())
+        {
+            return Ok(Some(Forbidden::ReactionUnsupported));
+        }
+        let seq = match kind {
+            EventKind::Message(Message { reply, .. }) => *reply,
+            other => other.target(),
+        };
+        let Some(seq) = seq else { return Ok(None) };
+        let target = self.message(chat, role, seq).await?;
+        Ok(match target {
+            None => Some(Forbidden::TargetNotFound),
+            Some(target) => self.forbids(kind, role, &target, now),
+        })
+    }
+
+    /// The message with this number, if there is one that `role` has seen.
+    async fn message(
+        &self,
+        chat: &Chat,
+        role: Role,
+        seq: Seq,
+    ) -> Result<Option<Event>, StoreError> {
+        let Some(before) = seq.0.checked_sub(1) else { return Ok(None) };
+        let found = self.log.read(chat.id, Range::After(Seq(before)), 1).await?.pop();
+        Ok(found.filter(|event| {
+            let seen = !event.withheld || event.author == Author::from(role);
+            seen && event.seq == seq && matches!(event.kind, EventKind::Message(_))
+        }))
+    }
+
+    fn forbids(
+        &self,
+        kind: &EventKind,
+        role: Role,
+        target: &Event,
+        now: Timestamp,
+    ) -> Option<Forbidden> {
+        let is_gone =
+            matches!(&target.kind, EventKind::Message(Message { content: Content::Gone(_), .. }));
+        let own = target.author == Author::from(role);
+        let age = now.since(target.at);
+        let checks = |window: Duration| {
+            if !own {
+                Some(Forbidden::TargetNotYours)
+            } else if is_gone {
+                Some(Forbidden::TargetGone)
+            } else {
+                (age > window).then_some(Forbidden::TargetTooOld)
+            }
+        };
+        match kind {
+            EventKind::Edit { .. } => checks(self.rules.edit_window),
+            EventKind::Delete { .. } => checks(self.rules.delete_window),
+            EventKind::Reaction { reaction: Some(_), .. } => {
+                is_gone.then_some(Forbidden::TargetGone)
+            }
+            // A reaction may always be taken back; what is gone may be answered: the answer stands.
+            EventKind::Reaction { reaction: None, .. }
+            | EventKind::Message(_)
+            | EventKind::Note(_) => None,
+        }
+    }
+}

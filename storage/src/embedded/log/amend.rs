@@ -1,0 +1,116 @@
+//! What later events made of a message, merged into it when it is read: its newest text, the
+//! reactions that stand, or that it is gone.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use barterline_domain::event::{Amended, Author, Event, Seq};
+use barterline_domain::ids::ChatId;
+use barterline_domain::message::{EventKind, Reaction};
+
+use super::state::Shared;
+use crate::error::StoreError;
+use crate::record::index::{Amendment, Aspect};
+
+/// Amendments of messages, by message.
+type Found = BTreeMap<Seq, Vec<(Aspect, Amendment)>>;
+
+impl Shared {
+    /// Merges into `events`, ascending and without a gap, what later events made of them.
+    pub(super) fn amend(&self, chat: ChatId, events: &mut [Event]) -> Result<(), StoreError> {
+        let (Some(first), Some(last)) = (events.first(), events.last()) else {
+            return Ok(());
+        };
+        let found = self.amendments(chat, first.seq, last.seq)?;
+        for event in events {
+            match &mut event.kind {
+                EventKind::Message(_) => {
+                    if let Some(amendments) = found.get(&event.seq) {
+                        self.amend_message(chat, event, amendments)?;
+                    }
+                }
+                EventKind::Edit { target, body } => {
+                    let target = *target;
+                    let gone = match found.get(&target) {
+                        Some(known) => is_gone(known),
+                        None => {
+                            let known = self.amendments(chat, target, target)?;
+                            known.get(&target).is_some_and(|known| is_gone(known))
+                        }
+                    };
+                    if gone {
+                        *body = None;
+                    }
+                }
+                EventKind::Delete { .. } | EventKind::Reaction { .. } | EventKind::Note(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The amendments of the messages `first` to `last`.
+    fn amendments(&self, chat: ChatId, first: Seq, last: Seq) -> Result<Found, StoreError> {
+        // Those in memory first: a checkpoint in between moves them to where is looked next.
+        let from = Bound::Included((chat, first, Aspect::FIRST));
+        let to = Bound::Excluded((chat, last.next(), Aspect::FIRST));
+        let fresh: Vec<_> = {
+            let state = self.state.lock();
+            let range = state.amendments.range((from, to));
+            range.map(|((_, target, aspect), found)| ((*target, *aspect), *found)).collect()
+        };
+        let indexed = self.index.amendments(chat, first, last)?;
+        let mut all: BTreeMap<_, _> =
+            indexed.into_iter().map(|(target, aspect, found)| ((target, aspect), found)).collect();
+        all.extend(fresh);
+        let mut found = Found::new();
+        for ((target, aspect), amendment) in all {
+            found.entry(target).or_default().push((aspect, amendment));
+        }
+        Ok(found)
+    }
+
+    fn amend_message(
+        &self,
+        chat: ChatId,
+        event: &mut Event,
+        amendments: &[(Aspect, Amendment)],
+    ) -> Result<(), StoreError> {
+        let EventKind::Message(message) = &mut event.kind else {
+            return Ok(());
+        };
+        if is_gone(amendments) {
+            message.content.empty();
+            message.reply = None;
+            return Ok(());
+        }
+        let mut amended = Amended::default();
+        for (aspect, Amendment { seq, position }) in amendments {
+            let (by, _) = self.event_at(chat, *seq, *position)?;
+            match (aspect, by.kind) {
+                (Aspect::Text, EventKind::Edit { body: Some(body), .. }) => {
+                    message.content.replace_text(body);
+                    amended.edit = Some((by.seq, by.at));
+                }
+                (_, EventKind::Reaction { reaction, .. }) => {
+                    *reaction_of(&mut amended, by.author) = reaction;
+                }
+                _ => {}
+            }
+        }
+        if amended != Amended::default() {
+            event.amended = Some(Box::new(amended));
+        }
+        Ok(())
+    }
+}
+
+fn is_gone(amendments: &[(Aspect, Amendment)]) -> bool {
+    amendments.iter().any(|(aspect, _)| *aspect == Aspect::Presence)
+}
+
+fn reaction_of(amended: &mut Amended, author: Author) -> &mut Option<Reaction> {
+    match author {
+        Author::Seller => &mut amended.seller,
+        Author::Buyer | Author::System => &mut amended.buyer,
+    }
+}

@@ -1,0 +1,247 @@
+//! What the index keeps of each chat.
+
+use std::sync::Arc;
+
+use barterline_domain::chat::{Chat, Role};
+use barterline_domain::event::{Author, Seq, SmallState};
+use barterline_domain::ids::{ChatId, DeviceId};
+use barterline_domain::message::EventKind;
+
+use super::bytes::{Get, Malformed, Put};
+use super::chat_log::{Back, FAR, NEAR, get_chat_fields, put_chat_fields};
+
+/// Where a chat's log ends: enough to read backwards from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tail {
+    /// The newest number.
+    pub head: Seq,
+    /// Its position.
+    pub position: u64,
+    /// Position of the newest multiple of [`NEAR`].
+    pub near: u64,
+    /// Position of the newest multiple of [`FAR`].
+    pub far: u64,
+    /// The small state at the head.
+    pub state: SmallState,
+}
+
+impl Tail {
+    /// Pointers for the event that follows.
+    pub fn back(&self) -> Back {
+        let next = self.head.next().0;
+        Back {
+            previous: self.position,
+            near: if next.is_multiple_of(NEAR) { self.near } else { 0 },
+            far: if next.is_multiple_of(FAR) { self.far } else { 0 },
+        }
+    }
+
+    /// The tail after an event at `position`.
+    #[must_use]
+    pub fn after(&self, seq: Seq, state: SmallState, position: u64) -> Self {
+        Self {
+            head: seq,
+            position,
+            near: if seq.0.is_multiple_of(NEAR) { position } else { self.near },
+            far: if seq.0.is_multiple_of(FAR) { position } else { self.far },
+            state,
+        }
+    }
+}
+
+/// One person's side of a chat.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Side {
+    /// What each device has stored.
+    pub delivered: Vec<(DeviceId, Seq)>,
+    /// What the person has seen.
+    pub read: Seq,
+    /// Messages by the other person up to `read`.
+    pub read_messages: u64,
+}
+
+/// A chat as the index keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexedChat {
+    /// What never changes.
+    pub chat: Arc<Chat>,
+    /// Where its durable log ends.
+    pub tail: Tail,
+    /// The buyer's side.
+    pub buyer: Side,
+    /// The seller's side.
+    pub seller: Side,
+    /// Inbox position of the last change.
+    pub changed: u64,
+}
+
+impl IndexedChat {
+    /// A chat that was just opened at `position`.
+    pub fn new(chat: Arc<Chat>, position: u64) -> Self {
+        Self {
+            chat,
+            tail: Tail::default(),
+            buyer: Side::default(),
+            seller: Side::default(),
+            changed: position,
+        }
+    }
+
+    /// One side.
+    pub fn side(&self, role: Role) -> &Side {
+        match role {
+            Role::Buyer => &self.buyer,
+            Role::Seller => &self.seller,
+        }
+    }
+
+    /// One side, to change.
+    pub fn side_mut(&mut self, role: Role) -> &mut Side {
+        match role {
+            Role::Buyer => &mut self.buyer,
+            Role::Seller => &mut self.seller,
+        }
+    }
+}
+
+const INDEX_VERSION: u8 = 1;
+
+/// The index's row of a chat.
+pub fn indexed_chat_bytes(row: &IndexedChat) -> Vec<u8> {
+    let mut out = vec![INDEX_VERSION];
+    put_chat_fields(&mut out, &row.chat);
+    out.put_u64(row.tail.head.0);
+    out.put_u64(row.tail.position);
+    out.put_u64(row.tail.near);
+    out.put_u64(row.tail.far);
+    out.put_u64(row.tail.state.buyer_messages);
+    out.put_u64(row.tail.state.seller_messages);
+    for side in [&row.buyer, &row.seller] {
+        out.put_u32(side.delivered.len() as u32);
+        for (device, seq) in &side.delivered {
+            out.put_id(device.as_bytes());
+            out.put_u64(seq.0);
+        }
+        out.put_u64(side.read.0);
+        out.put_u64(side.read_messages);
+    }
+    out.put_u64(row.changed);
+    out
+}
+
+/// Reads the index's row of a chat.
+pub fn read_indexed_chat(bytes: &[u8]) -> Result<IndexedChat, Malformed> {
+    let mut get = Get(bytes);
+    if get.u8()? != INDEX_VERSION {
+        return Err(Malformed);
+    }
+    let chat = Arc::new(get_chat_fields(&mut get)?);
+    let tail = Tail {
+        head: get.seq()?,
+        position: get.u64()?,
+        near: get.u64()?,
+        far: get.u64()?,
+        state: SmallState { buyer_messages: get.u64()?, seller_messages: get.u64()? },
+    };
+    let buyer = get_side(&mut get)?;
+    let seller = get_side(&mut get)?;
+    let changed = get.u64()?;
+    get.end()?;
+    Ok(IndexedChat { chat, tail, buyer, seller, changed })
+}
+
+fn get_side(get: &mut Get<'_>) -> Result<Side, Malformed> {
+    let devices = get.u32()?;
+    let mut delivered = Vec::new();
+    for _ in 0..devices {
+        delivered.push((DeviceId::from_bytes(get.id()?), get.seq()?));
+    }
+    Ok(Side { delivered, read: get.seq()?, read_messages: get.u64()? })
+}
+
+/// What an event changes about an earlier message. For each message and each of these only the
+/// newest event counts, so a message has four entries at most, whatever happens to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Aspect {
+    /// Its text.
+    Text,
+    /// Whether it is there.
+    Presence,
+    /// The buyer's reaction.
+    BuyerReaction,
+    /// The seller's reaction.
+    SellerReaction,
+}
+
+impl Aspect {
+    /// The least of all.
+    pub const FIRST: Self = Self::Text;
+
+    /// Which message `kind`, by `author`, changes, and what about it.
+    pub fn of(kind: &EventKind, author: Author) -> Option<(Seq, Self)> {
+        let aspect = match (kind, author) {
+            (EventKind::Edit { .. }, _) => Self::Text,
+            (EventKind::Delete { .. }, _) => Self::Presence,
+            (EventKind::Reaction { .. }, Author::Buyer) => Self::BuyerReaction,
+            (EventKind::Reaction { .. }, Author::Seller) => Self::SellerReaction,
+            (EventKind::Reaction { .. }, Author::System)
+            | (EventKind::Message(_) | EventKind::Note(_), _) => return None,
+        };
+        Some((kind.target()?, aspect))
+    }
+
+    const fn code(self) -> u8 {
+        match self {
+            Self::Text => 1,
+            Self::Presence => 2,
+            Self::BuyerReaction => 3,
+            Self::SellerReaction => 4,
+        }
+    }
+
+    fn from_code(code: u8) -> Result<Self, Malformed> {
+        let all = [Self::Text, Self::Presence, Self::BuyerReaction, Self::SellerReaction];
+        all.into_iter().find(|aspect| aspect.code() == code).ok_or(Malformed)
+    }
+}
+
+/// Which event decides an aspect of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Amendment {
+    /// Its number.
+    pub seq: Seq,
+    /// Where its record stands in the log.
+    pub position: u64,
+}
+
+/// Key of an amendment in the index; keys sort by chat, then by message.
+pub fn amendment_key(chat: ChatId, target: Seq, aspect: Option<Aspect>) -> [u8; 25] {
+    let mut key = [0; 25];
+    key[..16].copy_from_slice(chat.as_bytes());
+    key[16..24].copy_from_slice(&target.0.to_be_bytes());
+    key[24] = aspect.map_or(0, Aspect::code);
+    key
+}
+
+/// Message and aspect of a key.
+pub fn read_amendment_key(key: &[u8; 25]) -> Result<(Seq, Aspect), Malformed> {
+    let mut target = [0; 8];
+    target.copy_from_slice(&key[16..24]);
+    Ok((Seq(u64::from_be_bytes(target)), Aspect::from_code(key[24])?))
+}
+
+impl Amendment {
+    /// Its bytes in the index.
+    pub fn to_bytes(self) -> [u8; 16] {
+        let mut out = [0; 16];
+        out[..8].copy_from_slice(&self.seq.0.to_le_bytes());
+        out[8..].copy_from_slice(&self.position.to_le_bytes());
+        out
+    }
+
+    /// Reads its bytes.
+    pub fn read(bytes: &[u8; 16]) -> Result<Self, Malformed> {
+        let mut get = Get(bytes);
+        Ok(Self { seq: get.seq()?, position: get.u64()? })
+    }
+}
