@@ -220,6 +220,26 @@ impl EventKind {
         }
     }
 
+    /// Bytes of the texts in it: what it takes to keep, but for a few fields.
+    pub fn text_bytes(&self) -> usize {
+        let of = |body: &Option<Body>| body.as_ref().map_or(0, |body| body.as_str().len());
+        match self {
+            Self::Message(message) => match &message.content {
+                Content::Text(body) => body.as_str().len(),
+                Content::Media { caption, .. } => of(caption),
+                Content::Extension { name, fallback, data } => {
+                    let data = data.as_ref().map_or(0, |data| data.as_str().len());
+                    name.as_str().len() + fallback.as_str().len() + data
+                }
+                Content::Gone(name) => name.len(),
+            },
+            Self::Edit { body, .. } => of(body),
+            Self::Delete { .. } => 0,
+            Self::Reaction { reaction, .. } => reaction.as_ref().map_or(0, |r| r.as_str().len()),
+            Self::Note(body) => body.as_str().len(),
+        }
+    }
+
     /// The message it changes, if it changes one.
     pub fn target(&self) -> Option<Seq> {
         match self {

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use barterline_domain::chat::Chat;
 use barterline_domain::event::{Event, Seq, SmallState};
 use barterline_domain::ids::ChatId;
+use barterline_domain::message::EventKind;
 use tokio::sync::mpsc;
 
 use crate::error::StoreError;
@@ -22,8 +23,18 @@ pub struct Append {
     /// The head up to which the log was searched for the events' ids, and against whose state the
     /// commands were checked (the law of the head).
     pub expected_head: Seq,
-    /// At least one; numbers `expected_head + 1 …` in order.
+    /// At least one; numbers `expected_head + 1 …` in order; together at most
+    /// [`APPEND_BYTES_MAX`].
     pub events: Vec<Event>,
+}
+
+/// Most that the events of one append take by [`event_bytes`]: one append is never torn, so it has
+/// to fit everywhere.
+pub const APPEND_BYTES_MAX: usize = 256 * 1024;
+
+/// What an event takes of [`APPEND_BYTES_MAX`]: its texts, and room for everything else.
+pub fn event_bytes(kind: &EventKind) -> usize {
+    256 + kind.text_bytes()
 }
 
 /// Why an append did not happen, or may not have.

@@ -100,3 +100,41 @@ fn every_aggregate_is_at_home_everywhere() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_store_from_which_a_file_is_missing_is_refused() {
+    let dir = TempDir::new().expect("a directory");
+    drop(barterline_storage::embedded::open(dir.path(), 1 << 20).expect("a store"));
+    for file in ["credentials.redb", "main.redb"] {
+        let aside = dir.path().join("aside");
+        fs::rename(dir.path().join(file), &aside).expect("a rename");
+        let refused = barterline_storage::embedded::open(dir.path(), 1 << 20);
+        let error = refused.err().expect("a refusal").to_string();
+        assert!(error.contains(file) && error.contains("missing"), "{error}");
+        fs::rename(&aside, dir.path().join(file)).expect("a rename");
+    }
+    // This one is made anew from the log.
+    fs::remove_file(dir.path().join("messages/index.redb")).expect("a removal");
+    barterline_storage::embedded::open(dir.path(), 1 << 20).expect("a store");
+}
+
+#[test]
+fn a_damaged_database_is_named_and_not_a_crash() {
+    let dir = TempDir::new().expect("a directory");
+    let path = dir.path().join("store.redb");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let engine = open(dir.path());
+        EmbeddedAccounts(engine).insert(vec![accounts::account(1)]).await.expect("an insert");
+    });
+    let sound = fs::read(&path).expect("a file");
+    for page in 0..sound.len() / 4096 {
+        let mut damaged = sound.clone();
+        damaged[page * 4096..(page + 1) * 4096].fill(0);
+        fs::write(&path, &damaged).expect("a write");
+        // Some pages are free, some are only read later: what is refused is refused by name.
+        if let Err(error) = Engine::open(&path) {
+            assert!(error.to_string().contains("store.redb"), "page {page}: {error}");
+        }
+    }
+}

@@ -4,8 +4,10 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use barterline_domain::event::Seq;
+use barterline_domain::event::{Event, Seq};
+use barterline_domain::message::EventKind;
 use barterline_storage::chat_log::{AppendError, ChatLog, Range};
 use barterline_storage::conformance::chat_log::{self as laws, Subject};
 use barterline_storage::conformance::{inbox as inbox_laws, samples};
@@ -214,6 +216,114 @@ async fn a_log_that_ends_below_the_high_water_mark_is_refused() {
     write_at(&segment(dir.path()), &vec![0; 400], end - 400);
     let error = open_dir(dir.path()).err().expect("a refusal");
     assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+}
+
+/// Event `seq` with a text of `len` bytes.
+fn long_event(seq: u64, len: usize) -> Event {
+    let kind = EventKind::text(&"x".repeat(len));
+    Event { digest: kind.digest(), kind, ..samples::event(seq) }
+}
+
+#[tokio::test]
+async fn g1_an_append_lies_in_one_segment_however_large() {
+    let dir = TempDir::new().expect("a directory");
+    let (mut subject, _log) = open(dir.path());
+    let chat = subject.chat(1).await;
+    let mut head = 0;
+    // Up to the largest that is allowed, over many ends of segments.
+    while head < 6_000 {
+        let events: Vec<_> = (head + 1..=head + 60).map(|seq| long_event(seq, 4_000)).collect();
+        subject.append(&chat, head, events).await.expect("an append");
+        head += 60;
+    }
+    let events: Vec<_> = (head + 1..=head + 66).map(|seq| long_event(seq, 4_000)).collect();
+    let refusal = subject.append(&chat, head, events).await.expect_err("more than fits");
+    assert!(matches!(refusal, AppendError::Unavailable(_)), "{refusal:?}");
+    let copy = killed(dir.path());
+    for entry in fs::read_dir(copy.path().join("log")).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "log") {
+            assert_eq!(fs::metadata(&path).expect("a file").len(), SEGMENT_BYTES);
+        }
+    }
+    let (_, log) = open(copy.path());
+    for first in (0..head).step_by(100) {
+        let events = log.read(chat.id, Range::After(Seq(first)), 100).await.expect("a read");
+        assert_eq!(
+            events,
+            (first + 1..=first + 100).map(|seq| long_event(seq, 4_000)).collect::<Vec<_>>()
+        );
+    }
+}
+
+#[tokio::test]
+async fn g1_a_refused_log_is_left_as_it_is() {
+    let dir = TempDir::new().expect("a directory");
+    let (mut subject, log) = open(dir.path());
+    let chat = subject.chat(1).await;
+    subject.grow(&chat, 0, 9).await;
+    let before = used(&segment(dir.path()));
+    subject.grow(&chat, 9, 1).await;
+    // The mark follows an idle log, too.
+    let mark = dir.path().join("log/high-water");
+    let end = used(&segment(dir.path()));
+    let patience = Instant::now() + Duration::from_secs(20);
+    while fs::read(&mark).ok().is_none_or(|mark| mark[..8] != end.to_le_bytes()) {
+        assert!(Instant::now() < patience, "the mark stays behind");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let copy = killed(dir.path());
+    drop((subject, log));
+    write_at(&segment(copy.path()), &[0xff], before + 50);
+    let damaged = fs::read(segment(copy.path())).expect("a segment");
+    let error = open_dir(copy.path()).err().expect("a refusal");
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    assert!(fs::read(segment(copy.path())).expect("a segment") == damaged);
+}
+
+#[tokio::test]
+async fn a_log_that_is_lost_after_an_orderly_end_is_refused() {
+    let dir = TempDir::new().expect("a directory");
+    let (mut subject, log) = open(dir.path());
+    let chat = subject.chat(1).await;
+    subject.grow(&chat, 0, 9).await;
+    drop((subject, log));
+    for what in ["zeroed", "removed", "another"] {
+        let copy = killed(dir.path());
+        let path = segment(copy.path());
+        match what {
+            "zeroed" => fs::write(&path, vec![0; SEGMENT_BYTES as usize]).expect("a write"),
+            "removed" => fs::remove_file(&path).expect("a removal"),
+            _ => {
+                let other = TempDir::new().expect("a directory");
+                let (mut subject, log) = open(other.path());
+                let chat = subject.chat(2).await;
+                subject.grow(&chat, 0, 20).await;
+                drop((subject, log));
+                fs::copy(segment(other.path()), &path).expect("a copy");
+            }
+        }
+        let error = open_dir(copy.path()).err().expect(what).to_string();
+        assert!(error.contains("0000000000000000.log"), "{what}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_newest_event_takes_its_preview_along_and_nothing_else() {
+    let dir = TempDir::new().expect("a directory");
+    let (mut subject, log) = open(dir.path());
+    let (first, second) = (subject.chat(1).await, subject.chat(1).await);
+    assert_eq!(first.id, second.id);
+    subject.grow(&first, 0, 4).await;
+    let before = used(&segment(dir.path()));
+    subject.grow(&first, 4, 1).await;
+    // So that the damage is not in the group that is looked at when the log is opened.
+    subject.chat(2).await;
+    drop((subject, log));
+    write_at(&segment(dir.path()), &[0xff], before + 60);
+    let (_, log) = open(dir.path());
+    let row = log.row(first.participants.buyer, first.id).await.expect("a row").expect("a chat");
+    assert_eq!((row.head, row.last), (Seq(5), None));
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
@@ -82,6 +83,39 @@ pub fn failed(error: impl Into<redb::Error>) -> StoreError {
     }
 }
 
+/// Opens or creates a database file that only its owner can read.
+pub fn open_file(path: &Path, cache_bytes: usize) -> Result<Database, StoreError> {
+    let place = path.display();
+    let open = |error: &dyn std::fmt::Display| {
+        StoreError::unavailable("open the database", format!("{place}: {error}"))
+    };
+    let corrupt = |what: &dyn std::fmt::Display| {
+        StoreError::corrupt("open the database", format!("{place}: {what}"))
+    };
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| open(&error))?;
+    let mut builder = Database::builder();
+    builder.set_cache_size(cache_bytes);
+    // The engine panics over some damage. Nothing of it is used after that.
+    let opened = catch_unwind(AssertUnwindSafe(|| builder.create_file(file)));
+    let db = opened.map_err(|_| corrupt(&"it cannot be read"))?.map_err(|error| match error {
+        DatabaseError::DatabaseAlreadyOpen => open(&"another process has it open"),
+        DatabaseError::Storage(StorageError::Corrupted(what)) => corrupt(&what),
+        error => open(&error),
+    })?;
+    // The name of a new file is as durable as what is in it.
+    if let Some(dir) = path.parent() {
+        File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| open(&error))?;
+    }
+    Ok(db)
+}
+
 impl Engine {
     /// Opens or creates a file that only its owner can read.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
@@ -89,27 +123,7 @@ impl Engine {
         let open = |error: &dyn std::fmt::Display| {
             StoreError::unavailable("open the database", format!("{place}: {error}"))
         };
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(|error| open(&error))?;
-        let mut builder = Database::builder();
-        builder.set_cache_size(CACHE_BYTES);
-        let db = builder.create_file(file).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => open(&"another process has it open"),
-            DatabaseError::Storage(StorageError::Corrupted(what)) => {
-                StoreError::corrupt("open the database", format!("{place}: {what}"))
-            }
-            error => open(&error),
-        })?;
-        // The name of a new file is as durable as what is in it.
-        if let Some(dir) = path.parent() {
-            File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| open(&error))?;
-        }
+        let db = open_file(path, CACHE_BYTES)?;
         match version(&db)? {
             Some(found) if found > FORMAT_VERSION => {
                 let text = format!("its format is {found}; this server knows {FORMAT_VERSION}");

@@ -21,6 +21,9 @@ use crate::chat_log::Outcomes;
 use crate::error::StoreError;
 use crate::stores::Stores;
 
+const CREDENTIALS: &str = "credentials.redb";
+const MAIN: &str = "main.redb";
+
 /// The stores of one data directory.
 pub struct Embedded {
     /// One of each.
@@ -44,17 +47,30 @@ impl Health {
     pub fn failure(&self) -> Option<String> {
         let of = |name: &str, failure: Option<String>| failure.map(|why| format!("{name}: {why}"));
         of("messages", self.log.failure())
-            .or_else(|| of("credentials.redb", self.credentials.failure()))
-            .or_else(|| of("main.redb", self.main.failure()))
+            .or_else(|| of(CREDENTIALS, self.credentials.failure()))
+            .or_else(|| of(MAIN, self.main.failure()))
     }
 }
 
 /// Opens or creates the stores of a data directory. Needs a tokio runtime around it.
 pub fn open(dir: &Path, segment_bytes: u64) -> Result<Embedded, StoreError> {
-    let credentials = engine::Engine::open(&dir.join("credentials.redb"))?;
-    let main = engine::Engine::open(&dir.join("main.redb"))?;
+    let marker = dir.join("complete");
+    if marker.exists() {
+        // A database that is missing would be made anew, empty, and nobody would know.
+        for file in [CREDENTIALS, MAIN] {
+            if !dir.join(file).exists() {
+                let place = dir.join(file).display().to_string();
+                return Err(StoreError::corrupt("open the store", format!("{place}: missing")));
+            }
+        }
+    }
+    let credentials = engine::Engine::open(&dir.join(CREDENTIALS))?;
+    let main = engine::Engine::open(&dir.join(MAIN))?;
     let options = log::Options { dir: dir.join("messages"), segment_bytes };
     let log::Opened { log, outcomes } = log::Log::open(&options)?;
+    std::fs::write(&marker, "every file of this store was made\n").map_err(|error| {
+        StoreError::unavailable("open the store", format!("{}: {error}", marker.display()))
+    })?;
     let health = Health { log: log.clone(), credentials: credentials.clone(), main: main.clone() };
     let stores = Stores {
         credentials: Arc::new(credentials::EmbeddedCredentials(credentials)),

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ pub struct DirDisk {
 impl DirDisk {
     /// The directory `dir`, created if it is missing.
     pub fn open(dir: &Path) -> io::Result<Self> {
-        fs::create_dir_all(dir)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         Ok(Self { dir: dir.to_owned() })
     }
 
@@ -80,6 +80,9 @@ impl Disk for DirDisk {
     fn create(&self, start: u64, bytes: u64) -> io::Result<Arc<dyn SegmentFile>> {
         // Made under another name: a crash leaves no half segment behind.
         let path = self.path(start);
+        if path.exists() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
         let unfinished = path.with_extension("new");
         let file = options().create(true).truncate(true).open(&unfinished)?;
         // Written zeros rather than `fallocate`: a sync over them has no extent to convert, which
@@ -103,7 +106,8 @@ impl Disk for DirDisk {
 
     fn write_high_water(&self, bytes: &[u8]) -> io::Result<()> {
         let file = options().create(true).truncate(false).open(self.dir.join("high-water"))?;
-        FileExt::write_all_at(&file, bytes, 0)
+        FileExt::write_all_at(&file, bytes, 0)?;
+        file.sync_data()
     }
 
     fn read_high_water(&self) -> io::Result<Vec<u8>> {

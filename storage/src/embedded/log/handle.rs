@@ -103,7 +103,16 @@ impl Log {
         };
         let tail = row.tail;
         let before_last = Seq(tail.head.0.saturating_sub(1));
-        let last = self.shared.events(row.chat.id, &tail, Range::After(before_last), 1)?.pop();
+        let last = self.shared.events(row.chat.id, &tail, Range::After(before_last), 1);
+        let last = match last {
+            Ok(mut last) => last.pop(),
+            // One damaged event takes the preview of its chat along, not everybody's inbox.
+            Err(error @ StoreError::Corrupt { .. }) => {
+                tracing::error!(%error, chat = %row.chat.id, "the newest event of a chat is damaged");
+                None
+            }
+            Err(error) => return Err(error),
+        };
         let by_peer = tail.state.messages_by(role.other());
         Ok(Some(InboxRow {
             role,

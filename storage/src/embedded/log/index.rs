@@ -22,12 +22,16 @@ const AMENDMENTS: TableDefinition<'static, &[u8; 25], &[u8; 16]> =
     TableDefinition::new("amendments");
 const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
 
+const INDEX_CACHE_BYTES: usize = 16 << 20;
+
 /// Up to where the index follows the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Checkpoint {
-    /// End of the last group taken in.
+    /// Start of the last group taken in.
+    pub start: u64,
+    /// Its end.
     pub position: u64,
-    /// That group.
+    /// Its number and checksum.
     pub link: Link,
 }
 
@@ -67,11 +71,16 @@ fn member(user: UserId, chat: ChatId) -> [u8; 32] {
 impl Index {
     /// Opens or creates the file.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let db = Database::builder()
-            // The log's own cache is the index in memory: this one only serves misses.
-            .set_cache_size(16 << 20)
-            .create(path)
-            .map_err(|error| StoreError::unavailable("open the chat index", error))?;
+        // The log's own cache is the index in memory: this one only serves misses.
+        let db = crate::embedded::engine::open_file(path, INDEX_CACHE_BYTES).map_err(|error| {
+            let hint = "without it, it is made anew from the log";
+            match error {
+                StoreError::Corrupt { place, .. } => {
+                    StoreError::corrupt("open the chat index", format!("{place} ({hint})"))
+                }
+                other => other,
+            }
+        })?;
         let index = Self { db };
         let empty = index.db.begin_read().map_err(failed)?.list_tables().map_err(failed)?.count();
         if empty == 0 {
@@ -88,9 +97,9 @@ impl Index {
             return Ok(Checkpoint::default());
         };
         let mut get = Get(value.value());
-        match (get.u8(), get.u64(), get.u64(), get.u32()) {
-            (Ok(1), Ok(position), Ok(number), Ok(crc)) => {
-                Ok(Checkpoint { position, link: Link { number, crc } })
+        match (get.u8(), get.u64(), get.u64(), get.u64(), get.u32()) {
+            (Ok(1), Ok(start), Ok(position), Ok(number), Ok(crc)) => {
+                Ok(Checkpoint { start, position, link: Link { number, crc } })
             }
             (Ok(version), ..) if version > 1 => Err(StoreError::unavailable(
                 "open the chat index",
@@ -182,6 +191,7 @@ impl Index {
             }
             let mut meta = Vec::new();
             meta.put_u8(1);
+            meta.put_u64(checkpoint.start);
             meta.put_u64(checkpoint.position);
             meta.put_u64(checkpoint.link.number);
             meta.put_u32(checkpoint.link.crc);

@@ -93,6 +93,7 @@ impl Log {
             kick: Arc::new(Notify::new()),
             segment_bytes,
             segments: RwLock::new(segments),
+            creating: Mutex::new(()),
             index,
             outcomes,
             epoch: FIRST_EPOCH,
@@ -140,13 +141,21 @@ struct Replay<'a> {
 impl<'a> Replay<'a> {
     fn start(disk: &'a dyn Disk, index: &'a Index, segment_bytes: u64) -> Result<Self, StoreError> {
         let failed = |error| StoreError::unavailable("open the chat log", error);
+        let checkpoint = index.checkpoint()?;
+        let Checkpoint { start, position, link } = checkpoint;
         let mut segments = Vec::new();
+        let mut expected = 0;
         for start in disk.segments().map_err(failed)? {
+            if start != expected {
+                let place = disk.place(expected);
+                return Err(StoreError::corrupt("open the chat log", format!("{place}: missing")));
+            }
             let file = disk.open(start).map_err(failed)?;
-            check_header(disk, start, &*file, segment_bytes)?;
+            check_header(disk, start, &*file, segment_bytes, position)?;
             segments.push((start, file));
+            expected += segment_bytes;
         }
-        let Checkpoint { position, link } = index.checkpoint()?;
+        check_checkpoint(disk, &segments, checkpoint, segment_bytes)?;
         let state = State {
             chats: HashMap::new(),
             fresh: BTreeSet::new(),
@@ -157,6 +166,7 @@ impl<'a> Replay<'a> {
             next_start: 0,
             sealed: false,
             kicked: false,
+            start,
             position,
             link,
             since_checkpoint: 0,
@@ -181,6 +191,7 @@ impl<'a> Replay<'a> {
             .collect();
         // Where the first segment stopped making sense, if it did not simply end.
         let mut torn: Option<(u64, usize)> = None;
+        let mut remains = Vec::new();
         for (start, file) in &behind {
             let bytes = self.read_segment(*start, &**file)?;
             let begin = if self.state.position > *start {
@@ -196,10 +207,7 @@ impl<'a> Replay<'a> {
             }
             if bytes[end..].iter().any(|byte| *byte != 0) {
                 torn = torn.or(Some((*start, end)));
-                wipe(&**file, end, bytes.len())
-                    .map_err(|error| StoreError::unavailable("open the chat log", error))?;
-                tracing::warn!(place = %self.disk.place(*start), offset = end,
-                    "dropped a torn group: it was never acknowledged");
+                remains.push((*start, Arc::clone(file), end, bytes.len()));
             }
         }
         let failed = |error| StoreError::unavailable("open the chat log", error);
@@ -207,6 +215,12 @@ impl<'a> Replay<'a> {
         if self.state.position < mark.position {
             let start = self.state.position - self.state.position % self.segment_bytes;
             return Err(self.damaged(start, (self.state.position - start) as usize));
+        }
+        // Last: a log that is refused is left as it is, for whoever repairs it.
+        for (start, file, end, len) in remains {
+            wipe(&*file, end, len).map_err(failed)?;
+            tracing::warn!(place = %self.disk.place(start), offset = end,
+                "dropped a torn group: it was never acknowledged");
         }
         self.state.next_start = self.state.position;
         Ok(())
@@ -244,6 +258,7 @@ impl<'a> Replay<'a> {
                 self.apply(record, start + at as u64, start + (at + len) as u64)?;
                 at += len;
             }
+            self.state.start = start + offset as u64;
             self.state.position = start + end as u64;
             self.state.since_checkpoint += (end - offset) as u64;
             self.state.link = link;
@@ -300,6 +315,7 @@ fn check_header(
     start: u64,
     file: &dyn SegmentFile,
     segment_bytes: u64,
+    checkpoint: u64,
 ) -> Result<(), StoreError> {
     let mut bytes = vec![0; SEGMENT_HEADER_BYTES as usize];
     let n = file
@@ -318,7 +334,7 @@ fn check_header(
             format!("{place} has format {version}; this server knows up to {FORMAT_VERSION}"),
         )),
         // Made ready, and the power went before its header was written: nothing is in it.
-        Err(BadSegment::Damaged) if bytes.iter().all(|byte| *byte == 0) => {
+        Err(BadSegment::Damaged) if start >= checkpoint && bytes.iter().all(|byte| *byte == 0) => {
             let header = SegmentHeader { start, bytes: segment_bytes, epoch: FIRST_EPOCH };
             file.write_all_at(&header.to_bytes(), 0)
                 .and_then(|()| file.sync())
@@ -328,6 +344,31 @@ fn check_header(
             Err(StoreError::corrupt("open the chat log", format!("{place}, offset 0")))
         }
     }
+}
+
+/// Finds the group that the index ends with: what the index says stands on it.
+fn check_checkpoint(
+    disk: &dyn Disk,
+    segments: &[(u64, Arc<dyn SegmentFile>)],
+    checkpoint: Checkpoint,
+    segment_bytes: u64,
+) -> Result<(), StoreError> {
+    if checkpoint.position == 0 {
+        return Ok(());
+    }
+    let Checkpoint { start, position, link } = checkpoint;
+    let segment = start - start % segment_bytes;
+    let damaged = || {
+        let place = format!("{}, offset {}", disk.place(segment), start - segment);
+        StoreError::corrupt("open the chat log", place)
+    };
+    let (_, file) = segments.iter().find(|(start, _)| *start == segment).ok_or_else(damaged)?;
+    let len = position.checked_sub(start).filter(|len| *len <= segment_bytes);
+    let mut bytes = vec![0; len.ok_or_else(damaged)? as usize];
+    let failed = |error| StoreError::unavailable("open the chat log", error);
+    let n = file.read_at(&mut bytes, start - segment).map_err(failed)?;
+    let found = find(&bytes[..n]).filter(|group| group.link == link);
+    found.map(|_| ()).ok_or_else(damaged)
 }
 
 /// Zeroes what a torn group left, so that nothing of it is ever taken for a group again.

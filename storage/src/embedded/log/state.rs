@@ -36,6 +36,8 @@ pub(super) struct Shared {
     pub disk: Box<dyn Disk>,
     pub segment_bytes: u64,
     pub segments: RwLock<Vec<(u64, Arc<dyn SegmentFile>)>>,
+    /// Held while a segment is made.
+    pub creating: Mutex<()>,
     pub index: Index,
     pub outcomes: mpsc::Sender<Committed>,
     /// End of the newest durable group.
@@ -103,7 +105,8 @@ pub(super) struct State {
     pub sealed: bool,
     /// The kicker has been asked, or the committer is at work.
     pub kicked: bool,
-    /// End and link of the newest durable group.
+    /// Start, end and link of the newest durable group.
+    pub start: u64,
     pub position: u64,
     pub link: Link,
     /// Bytes committed since the last checkpoint.

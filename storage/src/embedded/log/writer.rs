@@ -2,27 +2,27 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
 use super::disk::SegmentFile;
 use super::group::{
-    GROUP_BYTES_MAX, GROUP_HEADER_BYTES, HighWater, Link, SEGMENT_HEADER_BYTES, SegmentHeader, seal,
+    GROUP_BYTES_MAX, GROUP_HEADER_BYTES, Link, SEGMENT_HEADER_BYTES, SegmentHeader, seal,
 };
 use super::state::{Group, Op, Shared, State, refused};
-use crate::chat_log::{Append, AppendError, Committed};
+use crate::chat_log::{APPEND_BYTES_MAX, Append, AppendError, Committed, event_bytes};
 use crate::error::StoreError;
 use crate::record::chat_log::{RECORD_BYTES_MAX, RECORD_HEADER_BYTES, put_event};
 use crate::record::index::{Amendment, Aspect};
 
-/// How often the high-water mark follows the log.
-const HIGH_WATER_EVERY: Duration = Duration::from_secs(1);
-
 impl State {
     /// The group that takes the next record, with room for the largest one.
     pub fn open_group(&mut self, segment_bytes: u64) -> &mut Group {
-        let room = RECORD_BYTES_MAX + RECORD_HEADER_BYTES;
+        self.open_group_for(RECORD_BYTES_MAX + RECORD_HEADER_BYTES, segment_bytes)
+    }
+
+    /// The group that takes the next `room` bytes: a group lies in one segment.
+    fn open_group_for(&mut self, room: usize, segment_bytes: u64) -> &mut Group {
         let next = match self.groups.back() {
             Some(group) => {
                 let end = group.start + group.bytes.len() as u64;
@@ -43,8 +43,12 @@ impl State {
     /// Appends the events of `append` to the open group, or says why not.
     pub fn take_append(&mut self, append: Append, segment_bytes: u64) {
         let Append { chat, expected_head, events } = append;
+        let room: usize = events.iter().map(|event| event_bytes(&event.kind)).sum();
         let refusal = match (self.refusal(), self.chats.get(&chat.id)) {
             (Some(reason), _) => Some(AppendError::Unavailable(reason)),
+            _ if room > APPEND_BYTES_MAX => {
+                Some(AppendError::Unavailable("more than one append may hold".to_owned()))
+            }
             (None, None) => Some(AppendError::Unavailable("no such chat".to_owned())),
             (None, Some(entry)) if entry.taken.head != expected_head => {
                 Some(AppendError::Conflict { head: entry.row.tail.head })
@@ -59,7 +63,8 @@ impl State {
         let mut tail = self.chats[&chat.id].taken;
         let mut end = 0;
         let mut amends = Vec::new();
-        let group = self.open_group(segment_bytes);
+        let group = self.open_group_for(room, segment_bytes);
+        let before = group.bytes.len();
         for event in &events {
             debug_assert_eq!(event.seq, tail.head.next());
             let position = group.start + group.bytes.len() as u64;
@@ -70,6 +75,7 @@ impl State {
             tail = tail.after(event.seq, event.after, position);
             end = group.start + group.bytes.len() as u64;
         }
+        debug_assert!(group.bytes.len() - before <= room, "an event takes more than was reckoned");
         let id = chat.id;
         let outcome = crate::chat_log::AppendOutcome { chat, events, result: Ok(()) };
         group.ops.push(Op::Append { outcome, tail, end, amends });
@@ -125,14 +131,12 @@ impl Shared {
         let mut committer = Committer {
             shared: self,
             file: None,
-            marked_at: Instant::now(),
             #[cfg(feature = "fault-ack-before-write")]
             held: None,
         };
         while let Some(group) = self.next_group() {
             committer.commit(group);
         }
-        committer.mark_high_water();
     }
 
     fn next_group(&self) -> Option<Group> {
@@ -166,7 +170,6 @@ impl Shared {
 struct Committer<'a> {
     shared: &'a Shared,
     file: Option<(u64, Arc<dyn SegmentFile>)>,
-    marked_at: Instant,
     /// Planted fault: the group whose outcomes have left and which is not written yet.
     #[cfg(feature = "fault-ack-before-write")]
     held: Option<Group>,
@@ -186,9 +189,6 @@ impl Committer<'_> {
         };
         // Nobody listens when the server is going away; what is durable stays so.
         let _ = self.shared.outcomes.blocking_send(committed);
-        if self.marked_at.elapsed() >= HIGH_WATER_EVERY {
-            self.mark_high_water();
-        }
     }
 
     /// Writes and syncs a group; `None` if there was nothing to write.
@@ -203,8 +203,12 @@ impl Committer<'_> {
             }
             state.link
         };
-        let link = seal(&mut group.bytes, previous);
         let start = group.start - group.start % self.shared.segment_bytes;
+        if group.start + group.bytes.len() as u64 > start + self.shared.segment_bytes {
+            // Never again a byte behind the end of its segment, whatever the reckoning before.
+            return Err(format!("a group runs past {}", self.shared.disk.place(start)));
+        }
+        let link = seal(&mut group.bytes, previous);
         let file = self.segment(start).map_err(|error| self.named(start, "create", &error))?;
         file.write_all_at(&group.bytes, group.start - start)
             .map_err(|error| self.named(start, "write", &error))?;
@@ -243,28 +247,13 @@ impl Committer<'_> {
         self.file = Some((start, Arc::clone(&file)));
         Ok(file)
     }
-
-    fn mark_high_water(&mut self) {
-        // The planted fault would be found at the next start by this mark; it is for the harness.
-        if cfg!(feature = "fault-ack-before-write") {
-            return;
-        }
-        let (position, number) = {
-            let state = self.shared.state.lock();
-            (state.position, state.link.number)
-        };
-        let mark = HighWater { position, number };
-        // A mark that lags protects less; it is no reason to stop.
-        if let Err(error) = self.shared.disk.write_high_water(&mark.to_bytes()) {
-            tracing::warn!(%error, "cannot write the log's high-water mark");
-        }
-        self.marked_at = Instant::now();
-    }
 }
 
 impl Shared {
     /// Finds or creates the segment that starts at `start`.
     pub fn segment_or_create(&self, start: u64) -> std::io::Result<Arc<dyn SegmentFile>> {
+        // The committer and the preparing thread come here: the second finds what the first made.
+        let _creating = self.creating.lock();
         if let Some(file) = self.segment(start) {
             return Ok(file);
         }
@@ -273,14 +262,9 @@ impl Shared {
         file.write_all_at(&header.to_bytes(), 0)?;
         file.sync()?;
         let mut segments = self.segments.write();
-        // The preparing thread may have been faster.
-        match segments.binary_search_by_key(&start, |(start, _)| *start) {
-            Ok(at) => Ok(Arc::clone(&segments[at].1)),
-            Err(at) => {
-                segments.insert(at, (start, Arc::clone(&file)));
-                Ok(file)
-            }
-        }
+        let at = segments.partition_point(|(other, _)| *other < start);
+        segments.insert(at, (start, Arc::clone(&file)));
+        Ok(file)
     }
 
     /// Finds the segment that starts at `start`.
@@ -329,6 +313,7 @@ impl Shared {
                 }
             }
         }
+        state.start = group.start;
         state.position = end;
         state.link = link;
         state.since_checkpoint += group.bytes.len() as u64;
