@@ -14,7 +14,6 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::Gateway;
-use super::handshake::Handshake;
 use crate::listener::Place;
 use crate::rest::problem::{Code, Problem};
 
@@ -92,9 +91,5 @@ async fn run(gateway: Gateway, on_upgrade: OnUpgrade, encoding: Encoding, _place
         tracing::error!("a socket did not come from our listener");
         return;
     };
-    let handshake = Handshake::new(gateway.clone(), io.into_inner(), read_buf, encoding);
-    // Boxed, and gone before the connection runs: a task is as large as its largest state.
-    if let Some(connection) = Box::pin(handshake.run()).await {
-        connection.run().await;
-    }
+    gateway.serve(io.into_inner(), read_buf, encoding).await;
 }

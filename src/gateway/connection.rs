@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
 use super::close::refused;
 use super::drain::retry_after_ms;
-use super::socket::{SocketIo, WriteHalf};
+use super::socket::{Socket, SocketIo, WriteHalf as _};
 use super::{Gateway, dispatch};
 use crate::hub::slot::{Dirty, Slot, Todo};
 use crate::services::chats::ChatError;
@@ -33,11 +33,11 @@ pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const MEMBERSHIPS_MAX: usize = 8;
 
 /// A live connection.
-pub struct Connection {
+pub struct Connection<S: Socket> {
     pub(super) gateway: Gateway,
     pub(super) slot: Arc<Slot>,
-    ws: WebSocketStream<SocketIo>,
-    write: WriteHalf,
+    ws: WebSocketStream<SocketIo<S>>,
+    write: S::Write,
     resume: Option<Resume>,
     memberships: Vec<(Arc<Chat>, Role)>,
 }
@@ -58,11 +58,11 @@ pub enum Ending {
     Close(CloseCode),
 }
 
-impl Connection {
+impl<S: Socket> Connection<S> {
     pub(super) fn new(
         gateway: Gateway,
-        ws: WebSocketStream<SocketIo>,
-        write: WriteHalf,
+        ws: WebSocketStream<SocketIo<S>>,
+        write: S::Write,
         slot: Arc<Slot>,
         resume: Resume,
     ) -> Self {

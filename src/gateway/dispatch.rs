@@ -13,12 +13,16 @@ use barterline_storage::chat_log::Range;
 
 use super::close::{error, refused};
 use super::connection::Connection;
+use super::socket::Socket;
 use crate::services::accounts::AuthError;
 use crate::services::chats;
 use crate::wire;
 
 /// Carries out one frame. `Err` ends the connection.
-pub async fn dispatch(connection: &mut Connection, bytes: &[u8]) -> Result<(), CloseCode> {
+pub async fn dispatch<S: Socket>(
+    connection: &mut Connection<S>,
+    bytes: &[u8],
+) -> Result<(), CloseCode> {
     let (reference, message) = match connection.slot.encoding.decode::<Request>(bytes) {
         Ok(Frame { reference, message }) => (reference, message),
         Err(DecodeError::Malformed(_)) => return Err(CloseCode::Malformed),
@@ -47,7 +51,7 @@ pub async fn dispatch(connection: &mut Connection, bytes: &[u8]) -> Result<(), C
     Ok(())
 }
 
-async fn send(connection: &mut Connection, reference: Option<u32>, request: Send) {
+async fn send<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>, request: Send) {
     let Send { chat, id, base, kind, text, reply, target, reaction, media, data } = request;
     let sent = match connection.membership(chat).await {
         Ok((chat, role)) => {
@@ -63,13 +67,13 @@ async fn send(connection: &mut Connection, reference: Option<u32>, request: Send
     }
 }
 
-fn answer_ping(connection: &Connection, reference: Option<u32>) {
+fn answer_ping<S: Socket>(connection: &Connection<S>, reference: Option<u32>) {
     let pong = Ping { cursor: cursor(connection) };
     connection.slot.answer(reference, &Outgoing::Pong(pong));
 }
 
 /// The newest cursor, if everything before it has been written to this connection.
-fn cursor(connection: &Connection) -> Option<Cursor> {
+fn cursor<S: Socket>(connection: &Connection<S>) -> Option<Cursor> {
     let chats = &connection.gateway.0.chats;
     // Read first: what is delivered after it is above it.
     let delivered = chats.hub().delivered();
@@ -77,7 +81,7 @@ fn cursor(connection: &Connection) -> Option<Cursor> {
     connection.slot.is_clean().then(|| Cursor::new(epoch, delivered))
 }
 
-async fn mark(connection: &mut Connection, reference: Option<u32>, request: Mark) {
+async fn mark<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>, request: Mark) {
     let Mark { chat, delivered, read } = request;
     let slot = &connection.slot;
     let marks = Marks::new(delivered.unwrap_or(Seq::ZERO), read.unwrap_or(Seq::ZERO));
@@ -89,7 +93,7 @@ async fn mark(connection: &mut Connection, reference: Option<u32>, request: Mark
     slot.answer(reference, &answer);
 }
 
-async fn pull(connection: &mut Connection, reference: Option<u32>, request: Pull) {
+async fn pull<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>, request: Pull) {
     let Pull { chat, after, before, limit } = request;
     let slot = &connection.slot;
     let range = match (after, before) {
@@ -115,7 +119,7 @@ async fn pull(connection: &mut Connection, reference: Option<u32>, request: Pull
     slot.answer(reference, &answer);
 }
 
-async fn open(connection: &mut Connection, reference: Option<u32>, request: Open) {
+async fn open<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>, request: Open) {
     let slot = &connection.slot;
     let answer = match connection.gateway.0.chats.open(slot.user, request.listing).await {
         Ok(opened) => Outgoing::Chat(wire::row(&opened.row)),
@@ -124,7 +128,7 @@ async fn open(connection: &mut Connection, reference: Option<u32>, request: Open
     slot.answer(reference, &answer);
 }
 
-async fn auth(connection: &mut Connection, reference: Option<u32>, request: Auth) {
+async fn auth<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>, request: Auth) {
     use crate::auth::token::TokenError;
 
     let slot = &connection.slot;

@@ -10,14 +10,13 @@ use barterline_protocol::limits::{FRAME_BYTES_MAX, HAVE_MAX};
 use barterline_protocol::{DecodeError, Encoding, Frame, Outgoing, Request};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::Gateway;
 use super::connection::{Connection, Resume, close_code_of};
-use super::socket::{SocketIo, WriteHalf};
+use super::socket::{Socket, SocketIo};
 use crate::auth::principal::Principal;
 use crate::auth::token::TokenError;
 use crate::hub::slot::{Identity, Outlet, Slot};
@@ -29,9 +28,9 @@ use crate::wire::outgoing;
 const READ_BUFFER_BYTES: usize = 1024;
 
 /// A socket of nobody yet.
-pub struct Handshake {
+pub struct Handshake<S: Socket> {
     gateway: Gateway,
-    socket: TcpStream,
+    socket: S,
     early: Bytes,
     encoding: Encoding,
 }
@@ -43,17 +42,16 @@ struct Introduced {
     principal: Principal,
 }
 
-impl Handshake {
+impl<S: Socket> Handshake<S> {
     /// A socket that was just upgraded; `early` came with the request.
-    pub fn new(gateway: Gateway, socket: TcpStream, early: Bytes, encoding: Encoding) -> Self {
+    pub fn new(gateway: Gateway, socket: S, early: Bytes, encoding: Encoding) -> Self {
         Self { gateway, socket, early, encoding }
     }
 
     /// Waits for `hello` and answers it. `None`: the client went, or was told why not.
-    pub async fn run(self) -> Option<Connection> {
+    pub async fn run(self) -> Option<Connection<S>> {
         let Self { gateway, socket, early, encoding } = self;
-        let (read, write) = socket.into_split();
-        let write = WriteHalf::new(write);
+        let (read, write) = socket.into_halves();
         let io = SocketIo::new(read, write.clone(), &early);
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
@@ -88,9 +86,9 @@ impl Handshake {
 }
 
 /// The first frame. `Ok(None)`: the client went.
-async fn hello(
+async fn hello<S: Socket>(
     gateway: &Gateway,
-    ws: &mut WebSocketStream<SocketIo>,
+    ws: &mut WebSocketStream<SocketIo<S>>,
     encoding: Encoding,
 ) -> Result<Option<Introduced>, CloseCode> {
     loop {
@@ -141,13 +139,13 @@ pub fn token_close_code(error: &AuthError) -> CloseCode {
     }
 }
 
-fn connect(
+fn connect<S: Socket>(
     gateway: Gateway,
-    mut ws: WebSocketStream<SocketIo>,
-    write: WriteHalf,
+    mut ws: WebSocketStream<SocketIo<S>>,
+    write: S::Write,
     encoding: Encoding,
     introduced: Introduced,
-) -> Connection {
+) -> Connection<S> {
     let Introduced { hello, reference, principal } = introduced;
     let now = gateway.0.clock.now();
     let identity = Identity {

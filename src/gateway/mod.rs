@@ -8,17 +8,21 @@ mod dispatch;
 mod drain;
 mod handshake;
 pub mod heartbeat;
-mod socket;
+pub mod socket;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use barterline_domain::clock::Clock;
+use barterline_protocol::Encoding;
 use barterline_protocol::limits::Limits;
+use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::handshake::Handshake;
+use self::socket::Socket;
 use crate::services::accounts::Accounts;
 use crate::services::chats::{Chats, Rules};
 use crate::telemetry::metrics::HubMetrics;
@@ -72,6 +76,23 @@ impl Gateway {
             stop,
             tasks,
         }))
+    }
+
+    /// Serves a socket that was just upgraded until either side ends it; `early` came with the
+    /// request.
+    pub fn serve<S: Socket>(
+        self,
+        socket: S,
+        early: Bytes,
+        encoding: Encoding,
+    ) -> impl Future<Output = ()> + Send {
+        // Boxed, and gone before the connection runs: a task is as large as its largest state.
+        let handshake = Box::pin(Handshake::new(self, socket, early, encoding).run());
+        async move {
+            if let Some(connection) = handshake.await {
+                connection.run().await;
+            }
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The two halves of a socket. tungstenite reads through [`SocketIo`]; everything that leaves,
 //! its pongs and close frames too, goes through the slot, so that there is one order and one
 //! unfinished write (docs/decisions/0004).
+//!
+//! A socket is a type parameter: the server's are TCP streams, and a simulation's stand in memory.
 
 use std::io;
 use std::pin::Pin;
@@ -8,36 +10,65 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use crate::hub::slot::{Outlet, Slot};
 
-/// The write half, shared by the connection and its slot.
-#[derive(Clone)]
-pub struct WriteHalf(Arc<OwnedWriteHalf>);
+/// What the gateway needs of a client's socket: one place reads, several write.
+pub trait Socket: Send + 'static {
+    /// Read by the connection's task.
+    type Read: AsyncRead + Unpin + Send + Sync;
+    /// Shared by the connection and its slot.
+    type Write: WriteHalf;
 
-impl WriteHalf {
-    /// Shares a write half.
-    pub fn new(half: OwnedWriteHalf) -> Self {
-        Self(Arc::new(half))
-    }
+    /// Splits the socket.
+    fn into_halves(self) -> (Self::Read, Self::Write);
+}
 
-    /// Waits until the socket takes more.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.0.writable().await
+/// The write half of a socket. Its clones are the same half.
+pub trait WriteHalf: Outlet + Clone + Unpin + 'static {
+    /// Waits until the socket takes more. Cancel safe.
+    fn writable(&self) -> impl Future<Output = io::Result<()>> + Send;
+
+    /// Whether the socket takes more; if not, wakes the task of the latest call when it does.
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
+
+impl Socket for TcpStream {
+    type Read = OwnedReadHalf;
+    type Write = TcpWriteHalf;
+
+    fn into_halves(self) -> (OwnedReadHalf, TcpWriteHalf) {
+        let (read, write) = self.into_split();
+        (read, TcpWriteHalf(Arc::new(write)))
     }
 }
 
-impl Outlet for WriteHalf {
+/// The write half of a TCP stream.
+#[derive(Clone)]
+pub struct TcpWriteHalf(Arc<OwnedWriteHalf>);
+
+impl WriteHalf for TcpWriteHalf {
+    async fn writable(&self) -> io::Result<()> {
+        self.0.writable().await
+    }
+
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        AsRef::<TcpStream>::as_ref(&*self.0).poll_write_ready(cx)
+    }
+}
+
+impl Outlet for TcpWriteHalf {
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         self.0.try_write(bytes)
     }
 }
 
 /// What tungstenite reads from and believes to write to.
-pub struct SocketIo {
-    read: OwnedReadHalf,
-    write: WriteHalf,
+pub struct SocketIo<S: Socket> {
+    read: S::Read,
+    write: S::Write,
     /// What came behind the upgrade request in the same read. Nothing, nearly always; copied,
     /// because a slice would keep the request's whole buffer for the life of the connection.
     early: Vec<u8>,
@@ -45,9 +76,9 @@ pub struct SocketIo {
     slot: Option<Arc<Slot>>,
 }
 
-impl SocketIo {
+impl<S: Socket> SocketIo<S> {
     /// The socket before `hello`.
-    pub fn new(read: OwnedReadHalf, write: WriteHalf, early: &[u8]) -> Self {
+    pub fn new(read: S::Read, write: S::Write, early: &[u8]) -> Self {
         Self { read, write, early: early.to_vec(), slot: None }
     }
 
@@ -57,7 +88,7 @@ impl SocketIo {
     }
 }
 
-impl AsyncRead for SocketIo {
+impl<S: Socket> AsyncRead for SocketIo<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -74,7 +105,7 @@ impl AsyncRead for SocketIo {
     }
 }
 
-impl AsyncWrite for SocketIo {
+impl<S: Socket> AsyncWrite for SocketIo<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -86,8 +117,8 @@ impl AsyncWrite for SocketIo {
             return Poll::Ready(Ok(bytes.len()));
         }
         loop {
-            ready!(AsRef::<tokio::net::TcpStream>::as_ref(&*self.write.0).poll_write_ready(cx))?;
-            match self.write.0.try_write(bytes) {
+            ready!(self.write.poll_writable(cx))?;
+            match self.write.try_write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),
             }
