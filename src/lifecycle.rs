@@ -68,7 +68,7 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let app = App::build(&settings, &data, &admin, mode.load_test, stop.clone(), tasks.clone())?;
     let App { public: routes, gateway, rest, hub, outcomes } = app;
-    let delivery = tokio::spawn(hub.run_delivery(outcomes));
+    let mut delivery = tokio::spawn(hub.run_delivery(outcomes));
     tasks.spawn(gateway.clone().run_heartbeat());
     tasks.spawn(gateway.clone().run_revocations());
     if mode.demo {
@@ -87,7 +87,12 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     writeln!(stdout, "{line}").and_then(|()| stdout.flush())?;
     tracing::info!(%listening, admin = %admin_listening, "ready");
 
-    let notice = match signals.wait().await {
+    let asked = tokio::select! {
+        asked = signals.wait() => asked,
+        // Without it nobody hears of anything: better an end that a supervisor sees.
+        ended = &mut delivery => anyhow::bail!("delivery has ended: {ended:?}"),
+    };
+    let notice = match asked {
         Asked::ByTerminal => Duration::ZERO,
         Asked::BySupervisor => Duration::from_millis(settings.server.drain_notice_ms),
     };
@@ -117,7 +122,8 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
 
 fn limits(settings: &Settings, connections_max: usize) -> Limits {
     let header_timeout = Duration::from_millis(settings.server.header_timeout_ms);
-    Limits { connections_max, header_timeout }
+    let write_timeout = Duration::from_millis(settings.server.write_timeout_ms);
+    Limits { connections_max, header_timeout, write_timeout }
 }
 
 fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<tokio::net::TcpListener> {

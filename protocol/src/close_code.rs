@@ -50,12 +50,16 @@ codes! {
     Overloaded = 4100, "overloaded";
     /// A fault in the server.
     Internal = 4101, "internal";
+    /// The account has as many connections as it may have.
+    TooManyConnections = 4102, "too_many_connections";
     /// The token expired and no new one came in-band.
     TokenExpired = 4200, "token_expired";
     /// The token is not one of this server.
     TokenInvalid = 4201, "token_invalid";
     /// The session was logged out or revoked.
     SessionRevoked = 4300, "session_revoked";
+    /// The same device connected anew.
+    Replaced = 4302, "replaced";
     /// The frame is not well-formed, or nested too deeply.
     Malformed = 4400, "malformed";
     /// The first frame was not `hello`.

@@ -19,6 +19,8 @@ section! {
             RangeOr(16..=10_000_000, 0, "as many as the limit of open files allows");
         /// For all headers of a request to come, and between two requests, in milliseconds.
         header_timeout_ms: u64 = 10_000, 100..=600_000;
+        /// For a client to take any part of an answer, in milliseconds.
+        write_timeout_ms: u64 = 10_000, 100..=600_000;
         /// For the body of a request to come, and again for its answer, in milliseconds.
         request_timeout_ms: u64 = 30_000, 100..=600_000;
         /// Largest body of a request, in bytes. The longest listing, every character of it escaped,

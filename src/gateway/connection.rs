@@ -12,7 +12,7 @@ use barterline_protocol::limits::ROWS_MAX;
 use barterline_protocol::push::{Live, Rows};
 use barterline_protocol::{Encoding, Outgoing};
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
@@ -87,6 +87,9 @@ impl<S: Socket> Connection<S> {
     }
 
     async fn live(&mut self) -> Ending {
+        if let Err(ending) = Box::pin(self.check_session()).await {
+            return ending;
+        }
         if let Some(resume) = self.resume.take()
             && let Err(ending) = Box::pin(self.resume(resume)).await
         {
@@ -130,6 +133,18 @@ impl<S: Socket> Connection<S> {
         }
     }
 
+    /// Whoever ends the session from here on finds this connection; before, it could be missed.
+    async fn check_session(&self) -> Result<(), Ending> {
+        match self.gateway.0.accounts.is_live(self.slot.session).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Ending::Close(CloseCode::SessionRevoked)),
+            Err(error) => {
+                tracing::warn!(%error, "cannot check a session");
+                Err(Ending::Close(CloseCode::Overloaded))
+            }
+        }
+    }
+
     async fn take_in(&mut self, message: Option<Result<Message, WsError>>) -> Result<(), Ending> {
         let bytes: Bytes = match (message, self.slot.encoding) {
             (Some(Ok(Message::Binary(bytes))), Encoding::MsgPack) => bytes,
@@ -139,9 +154,13 @@ impl<S: Socket> Connection<S> {
             }
             (Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))), _) => {
                 self.slot.heard(self.gateway.0.clock.now());
+                // The pong waits in the WebSocket layer.
+                let _ = self.ws.flush().await;
                 return Ok(());
             }
             (None | Some(Ok(Message::Close(_))), _) => {
+                // The echo of the close, likewise.
+                let _ = self.ws.flush().await;
                 self.slot.flush();
                 return Err(Ending::Gone);
             }
@@ -236,8 +255,7 @@ impl<S: Socket> Connection<S> {
     async fn pull(&mut self, dirty: Dirty) {
         let gateway = self.gateway.clone();
         let chats = &gateway.0.chats;
-        if dirty.marks {
-            self.slot.take_marks(dirty.chat);
+        if self.slot.take_marks(dirty.chat) {
             if let Ok(row) = chats.row(self.slot.user, dirty.chat).await {
                 for (role, marks) in [(row.role, row.marks), (row.role.other(), row.peer_marks)] {
                     let moved = crate::hub::slot::marks_moved(dirty.chat, role, marks);
@@ -245,14 +263,20 @@ impl<S: Socket> Connection<S> {
                 }
             }
         }
+        if self.slot.noted_from(dirty.chat) == Some(Seq(1))
+            && let Ok(row) = chats.row(self.slot.user, dirty.chat).await
+        {
+            // A chat that is new to the client: what it is about, then what is said.
+            self.slot.answer(None, &Outgoing::Rows(Rows { rows: vec![wire::row(&row)] }));
+        }
         let pulled = match self.membership(dirty.chat).await {
-            Ok((chat, _)) => chats.hub().pull(&self.slot, &chat, dirty).await.map_err(Into::into),
+            Ok((chat, _)) => chats.hub().pull(&self.slot, &chat).await.map_err(Into::into),
             Err(error) => Err(error),
         };
         if let Err(error) = pulled {
-            // The client sees a gap and asks by itself; it is answered with the cause.
+            // The client asks by itself, and is answered with the cause.
             tracing::warn!(%error, chat = %dirty.chat, "cannot push a chat");
-            self.slot.forget(dirty.chat);
+            chats.hub().leave_to_client(&self.slot, dirty.chat, Seq::ZERO);
         }
     }
 

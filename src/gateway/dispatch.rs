@@ -63,7 +63,11 @@ async fn send<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>,
         Err(error) => Err(error),
     };
     if let Err(refusal) = sent {
-        connection.slot.answer(reference, &refused(&refusal, Some(chat), Some(id)));
+        let answer = refused(&refusal, Some(chat), Some(id));
+        if matches!(&answer, Outgoing::Error(error) if error.retry_after_ms.is_some()) {
+            connection.slot.hold_back(chat, id);
+        }
+        connection.slot.answer(reference, &answer);
     }
 }
 
@@ -107,6 +111,12 @@ async fn pull<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>,
         (None, Some(before)) => Some(Range::Before(before)),
         (None, None) => None,
     };
+    if limit == Some(0) {
+        let message = "limit is at least 1".to_owned();
+        let invalid = ErrorBody { message, ..error(ErrorCode::InvalidRequest) };
+        slot.answer(reference, &Outgoing::Error(invalid));
+        return;
+    }
     let limit = limit.map_or(PAGE_EVENTS_MAX, |limit| limit as usize);
     let history = connection.gateway.0.chats.history(slot.user, chat, range, limit).await;
     let answer = match history {

@@ -161,7 +161,9 @@ fn connect<S: Socket>(
     slot.answer(reference, &Outgoing::Welcome(welcome(&gateway, &principal, now)));
     // From here on events are noted for this connection: nothing falls between the announcement
     // and the live stream.
-    gateway.0.chats.hub().registry().add(Arc::clone(&slot));
+    if !gateway.0.chats.hub().registry().add(Arc::clone(&slot)) {
+        slot.close(CloseCode::TooManyConnections);
+    }
     gateway.0.metrics.connections.inc();
     if gateway.0.stop.is_cancelled() {
         // Everybody else was asked to go before this one came.

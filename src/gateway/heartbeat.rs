@@ -76,6 +76,20 @@ impl Gateway {
 }
 
 impl Gateway {
+    /// Looks at the session of every connection: some were ended unheard.
+    async fn close_ended_sessions(&self) {
+        let mut slots = Vec::new();
+        self.0.chats.hub().registry().each(|slot| slots.push(std::sync::Arc::clone(slot)));
+        for slot in slots {
+            match self.0.accounts.is_live(slot.session).await {
+                Ok(true) => {}
+                Ok(false) => slot.close(CloseCode::SessionRevoked),
+                // Its token ends within a quarter of an hour.
+                Err(error) => tracing::warn!(%error, "cannot check a session"),
+            }
+        }
+    }
+
     /// Closes the connections of sessions as they are ended, until the gateway stops.
     pub async fn run_revocations(self) {
         use tokio::sync::broadcast::error::RecvError;
@@ -89,8 +103,7 @@ impl Gateway {
             };
             match revoked {
                 Ok(revoked) => self.close_session(revoked.user, revoked.session),
-                // Those that were missed are refused at their next request or token.
-                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Lagged(_)) => self.close_ended_sessions().await,
                 Err(RecvError::Closed) => return,
             }
         }

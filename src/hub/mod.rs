@@ -25,10 +25,9 @@ use barterline_domain::clock::Clock;
 use barterline_domain::event::{Author, Event, Seq};
 use barterline_domain::ids::{ChatId, ClientId};
 use barterline_protocol::Outgoing;
-use barterline_protocol::error_code::{Advice, ErrorCode};
+use barterline_protocol::error_code::ErrorCode;
 use barterline_protocol::limits::PUSH_EVENTS_MAX;
 use barterline_protocol::push::Behind;
-use barterline_protocol::response::ErrorBody;
 use barterline_storage::chat_log::{
     Append, AppendError, AppendOutcome, ChatLog, Committed, Outcomes, Range,
 };
@@ -42,7 +41,7 @@ use ring::{Entry, RING_EVENTS_MAX};
 use room::{
     Command, Effect, Effects, Forbidden, Found, Input, Numbered, Refusal, Room, Searched, Snapshot,
 };
-use slot::{Dirty, Slot};
+use slot::Slot;
 use turn::Turn;
 
 /// Locks that rooms are spread over: enough that two cores seldom meet.
@@ -51,8 +50,6 @@ const SHARDS: usize = 64;
 const ROOM_IDLE: Duration = Duration::from_mins(1);
 /// Events read from the store in one step of a pull.
 const PULL_EVENTS: usize = 100;
-/// What a client waits before it sends a refused message again.
-const RETRY_AFTER_MS: u64 = 1_000;
 
 /// The hub's handle.
 #[derive(Clone)]
@@ -109,10 +106,11 @@ impl Hub {
         let id = command.id;
         if slot.begin_send(chat.id, id, reference).is_err() {
             self.0.metrics.refused.inc();
-            let error = refusal_error(ErrorCode::AfterRefused, chat.id, id, None, None);
+            let error = wire::refusal(ErrorCode::AfterRefused, chat.id, id, None);
             slot.answer(reference, &error);
             return;
         }
+        debug_assert_eq!(command.origin, slot.id);
         self.step(chat, Input::Send(command));
     }
 
@@ -156,7 +154,9 @@ impl Hub {
                         }
                     });
                 }
-                Effect::Refuse { author, id, refusal } => self.refuse(chat, author, id, refusal),
+                Effect::Refuse { origin, author, id, refusal } => {
+                    self.refuse(chat, origin, author, id, refusal);
+                }
                 Effect::Load => {
                     let (hub, chat) = (self.clone(), Arc::clone(chat));
                     tokio::spawn(async move {
@@ -175,7 +175,14 @@ impl Hub {
         }
     }
 
-    fn refuse(&self, chat: &Chat, author: Author, id: ClientId, refusal: Refusal) {
+    fn refuse(
+        &self,
+        chat: &Chat,
+        origin: Option<u64>,
+        author: Author,
+        id: ClientId,
+        refusal: Refusal,
+    ) {
         self.0.metrics.refused.inc();
         let (code, head) = match refusal {
             Refusal::Forbidden(rule) => (forbidden(rule), None),
@@ -184,12 +191,13 @@ impl Hub {
             Refusal::IdConflict => (ErrorCode::IdConflict, None),
             Refusal::Busy => (ErrorCode::Busy, None),
             Refusal::Unavailable => (ErrorCode::Unavailable, None),
+            Refusal::Damaged => (ErrorCode::Damaged, None),
         };
-        let retryable = code.advice() == Advice::Retry;
-        let retry_after_ms = retryable.then_some(RETRY_AFTER_MS);
-        let error = refusal_error(code, chat.id, id, head, retry_after_ms);
+        let retryable = refusal.is_retryable();
+        let error = wire::refusal(code, chat.id, id, head);
         self.each_author_slot(&chat.participants, author, |slot| {
-            if slot.refuse(chat.id, id, &error, retryable) {
+            let waits = origin.is_none_or(|origin| origin == slot.id);
+            if waits && slot.refuse(chat.id, id, &error, retryable) {
                 slot.flush();
             }
         });
@@ -221,6 +229,11 @@ impl Hub {
         };
         let range = Range::Before(head.head.next());
         match self.0.log.read(chat.id, range, RING_EVENTS_MAX).await {
+            // The chat goes on without them: who asks for them is told.
+            Err(error @ StoreError::Corrupt { .. }) => {
+                tracing::error!(%error, chat = %chat.id, "a chat's newest events are damaged");
+                Some(Snapshot { head: head.head, state: head.state, newest: Vec::new() })
+            }
             Ok(events) => {
                 // Events may have become durable between the two reads.
                 let newest = events.iter().filter(|event| event.seq <= head.head);
@@ -242,13 +255,19 @@ impl Hub {
         before: Seq,
         author: Author,
         id: ClientId,
-    ) -> Result<Searched, ()> {
+    ) -> Result<Searched, Refusal> {
         let mut names = Vec::new();
         let looked_at = (before.0 - after.0).saturating_sub(1) as usize;
         while after.next() < before {
             let events = self.0.log.read(chat.id, Range::After(after), PULL_EVENTS).await;
             let events = events.map_err(|error| {
                 tracing::warn!(%error, chat = %chat.id, "cannot search a chat");
+                match error {
+                    StoreError::Corrupt { .. } => Refusal::Damaged,
+                    StoreError::Unavailable { .. } | StoreError::Unknown { .. } => {
+                        Refusal::Unavailable
+                    }
+                }
             })?;
             let Some(last) = events.last() else { break };
             after = last.seq;
@@ -256,10 +275,12 @@ impl Hub {
             if let Some(Event { seq, at, digest, .. }) = found {
                 return Ok(Searched::Found(Found { seq: *seq, at: *at, digest: *digest }));
             }
-            names.extend(events.iter().filter(|event| event.seq < before).map(|event| event.id));
+            let looked = events.iter().filter(|event| event.seq < before);
+            names.extend(looked.map(|event| (event.author, event.id)));
         }
         // Names stand for numbers by their place.
-        if names.len() == looked_at { Ok(Searched::Absent(names)) } else { Err(()) }
+        let complete = names.len() == looked_at;
+        if complete { Ok(Searched::Absent(names)) } else { Err(Refusal::Unavailable) }
     }
 
     /// Takes the store's outcomes to rooms and connections until the store is closed.
@@ -324,28 +345,16 @@ impl Hub {
 
     /// Sends a connection what it lacks of a chat, as far as its socket takes it: one step; the
     /// caller comes again while the chat is noted.
-    pub async fn pull(
-        &self,
-        slot: &Slot,
-        chat: &Arc<Chat>,
-        dirty: Dirty,
-    ) -> Result<(), StoreError> {
-        let Some(from) = dirty.from else {
-            slot.put_entries(chat.id, std::iter::empty(), true);
-            return Ok(());
-        };
+    pub async fn pull(&self, slot: &Slot, chat: &Arc<Chat>) -> Result<(), StoreError> {
+        let Some(from) = slot.noted_from(chat.id) else { return Ok(()) };
         let after = Seq(from.0.saturating_sub(1));
         if self.put_from_ring(slot, chat.id, after) {
             return Ok(());
         }
-        let Some(head) = self.0.log.head(chat.id).await? else {
-            slot.forget(chat.id);
-            return Ok(());
-        };
+        let head = self.0.log.head(chat.id).await?;
+        let head = head.ok_or(StoreError::Unknown { operation: "push a chat" })?;
         if head.head.0.saturating_sub(after.0) > PUSH_EVENTS_MAX {
-            let behind = Behind { chat: chat.id, after, head: head.head };
-            slot.answer(None, &Outgoing::Behind(behind));
-            slot.forget(chat.id);
+            self.leave_to_client(slot, chat.id, head.head);
             return Ok(());
         }
         let events = self.0.log.read(chat.id, Range::After(after), PULL_EVENTS).await?;
@@ -360,6 +369,16 @@ impl Hub {
             self.load_room(chat).await?;
         }
         Ok(())
+    }
+
+    /// Tells a connection that it is behind in a chat, up to `head` at least, and notes nothing of
+    /// it any more. Sends of that chat whose answers may have been among it are to come again.
+    pub fn leave_to_client(&self, slot: &Slot, chat: ChatId, head: Seq) {
+        let Some(from) = slot.noted_from(chat) else { return };
+        let after = Seq(from.0.saturating_sub(1));
+        let behind = Behind { chat, after, head: head.max(from) };
+        slot.answer(None, &Outgoing::Behind(behind));
+        slot.forget(chat);
     }
 
     /// Sends what the ring has above `after`; `false` if the ring does not reach back so far.
@@ -410,23 +429,6 @@ impl Hub {
 /// Encodes an event once, for everybody.
 fn encode(chat: ChatId, event: &Event) -> Entry {
     Turn::default().encode(chat, event)
-}
-
-fn refusal_error(
-    code: ErrorCode,
-    chat: ChatId,
-    id: ClientId,
-    head: Option<Seq>,
-    retry_after_ms: Option<u64>,
-) -> Outgoing {
-    Outgoing::Error(ErrorBody {
-        code: code.name().to_owned(),
-        message: wire::explain(code).to_owned(),
-        chat: Some(chat),
-        id: Some(id),
-        head,
-        retry_after_ms,
-    })
 }
 
 fn forbidden(rule: Forbidden) -> ErrorCode {

@@ -3,9 +3,14 @@
 use std::sync::Arc;
 
 use barterline_domain::ids::UserId;
+use barterline_protocol::close_code::CloseCode;
 use dashmap::DashMap;
 
 use super::slot::Slot;
+
+/// Connections of one user: each costs a write for whatever happens to that user, in the one task
+/// that delivers to everybody.
+const CONNECTIONS_MAX: usize = 32;
 
 /// Every live connection by its user.
 #[derive(Default)]
@@ -14,12 +19,20 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Adds a connection.
-    pub fn add(&self, slot: Arc<Slot>) {
+    /// Adds a connection, in the place of an older one of the same device; `false` if its user has
+    /// too many.
+    pub fn add(&self, slot: Arc<Slot>) -> bool {
         let mut slots = self.users.entry(slot.user).or_default();
+        for older in slots.iter().filter(|older| older.device == slot.device) {
+            older.close(CloseCode::Replaced);
+        }
+        if slots.len() >= CONNECTIONS_MAX {
+            return false;
+        }
         // Most people have one device connected: no room for four in advance.
         slots.reserve_exact(1);
         slots.push(slot);
+        true
     }
 
     /// Removes a connection.

@@ -13,9 +13,15 @@ use bytes::Bytes;
 /// holds 10 kB; a device that is further behind reads the store.
 pub const RING_EVENTS_MAX: usize = 32;
 
-/// Names kept of events that have left the ring: as far back as a client may ask, 64 KiB in the
+/// Bytes of events kept: long messages leave the ring sooner.
+const RING_BYTES_MAX: usize = 32 * 1024;
+
+/// Names kept of events that have left the ring: as far back as a client may ask, 68 KiB in the
 /// longest of busy chats. A retry is told from a new message without reading the store.
 const NAMES_MAX: usize = BASE_DISTANCE_MAX as usize;
+
+/// What names an event: an id means something only together with who made it.
+pub type Name = (Author, ClientId);
 
 /// What a room remembers of an event: who named it how, and the message as it goes out.
 #[derive(Debug, Clone)]
@@ -56,27 +62,35 @@ impl Entry {
 #[derive(Debug, Default)]
 pub struct Ring {
     entries: VecDeque<Entry>,
+    /// Bytes of their messages.
+    bytes: usize,
     /// The names of the events right before the first entry, ascending.
-    names: VecDeque<ClientId>,
+    names: VecDeque<Name>,
 }
 
 impl Ring {
     /// Adds the event that follows the newest.
     pub fn push(&mut self, entry: Entry) {
         debug_assert!(self.entries.back().is_none_or(|newest| newest.seq.next() == entry.seq));
-        if self.entries.len() == RING_EVENTS_MAX {
+        while self.entries.len() == RING_EVENTS_MAX
+            || (self.bytes + entry.message.len() > RING_BYTES_MAX && !self.entries.is_empty())
+        {
             self.forget(1);
         }
         if entry.deletes {
             // The body may be in any of them: the store has them without it.
             self.forget(self.entries.len());
         }
+        self.bytes += entry.message.len();
         self.entries.push_back(entry);
     }
 
     /// Keeps only the names of the `count` oldest events.
     fn forget(&mut self, count: usize) {
-        self.names.extend(self.entries.drain(..count).map(|entry| entry.id));
+        for entry in self.entries.drain(..count) {
+            self.bytes -= entry.message.len();
+            self.names.push_back((entry.author, entry.id));
+        }
         let surplus = self.names.len().saturating_sub(NAMES_MAX);
         self.names.drain(..surplus);
     }
@@ -106,16 +120,16 @@ impl Ring {
         self.names_from().map(Seq::next)
     }
 
-    /// The number of an event named `id` above `base` that has left the ring.
-    pub fn find_name(&self, base: Seq, id: ClientId) -> Option<Seq> {
+    /// The number of the event of this name above `base` that has left the ring.
+    pub fn find_name(&self, base: Seq, name: Name) -> Option<Seq> {
         let from = self.names_from()?;
         let skip = base.0.saturating_sub(from.0) as usize;
-        let at = self.names.iter().skip(skip).position(|name| *name == id)?;
+        let at = self.names.iter().skip(skip).position(|known| *known == name)?;
         Some(Seq(from.0 + 1 + (skip + at) as u64))
     }
 
     /// Takes in the names of the events right before the oldest that is known, ascending.
-    pub fn learn_names(&mut self, names: Vec<ClientId>) {
+    pub fn learn_names(&mut self, names: Vec<Name>) {
         for name in names.into_iter().rev() {
             if self.names.len() < NAMES_MAX {
                 self.names.push_front(name);

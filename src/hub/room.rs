@@ -11,8 +11,9 @@ use barterline_domain::event::{Author, Event, Seq, SmallState};
 use barterline_domain::ids::ClientId;
 use barterline_domain::message::{EventKind, RequestDigest};
 use barterline_protocol::limits::BASE_DISTANCE_MAX;
+use barterline_storage::chat_log::{APPEND_BYTES_MAX, event_bytes};
 
-use super::ring::{Entry, Ring};
+use super::ring::{Entry, Name, Ring};
 
 /// Commands that wait for a load or a search before a room refuses more.
 const QUEUE_MAX: usize = 256;
@@ -34,6 +35,8 @@ pub struct Command {
     pub kind: EventKind,
     /// When it came.
     pub at: Timestamp,
+    /// Who waits for the answer, in the caller's terms.
+    pub origin: u64,
     /// Why it cannot be, unless it was carried out earlier: what was allowed once may no longer be,
     /// and its retry gets its number all the same (G2).
     pub refusal: Option<Refusal>,
@@ -60,6 +63,15 @@ pub enum Refusal {
     Busy,
     /// The store takes nothing at the moment.
     Unavailable,
+    /// What has to be searched is damaged.
+    Damaged,
+}
+
+impl Refusal {
+    /// Whether the same command may succeed later.
+    pub fn is_retryable(self) -> bool {
+        matches!(self, Self::Busy | Self::Unavailable)
+    }
 }
 
 /// Rules about what is said, all of which depend on more than the request.
@@ -114,6 +126,8 @@ pub enum Effect {
     },
     /// Tell the author no.
     Refuse {
+        /// Who waits for the answer; everybody who sent it, if it was numbered already.
+        origin: Option<u64>,
         /// Who asks.
         author: Author,
         /// The name.
@@ -150,7 +164,7 @@ pub enum Input {
         /// Which search it was.
         number: u64,
         /// What it found.
-        result: Result<Searched, ()>,
+        result: Result<Searched, Refusal>,
     },
     /// The oldest events on their way are durable.
     Appended(Vec<Entry>),
@@ -177,7 +191,7 @@ pub enum Searched {
     /// It is this event.
     Found(Found),
     /// It is none of these, which are the names of all events that were looked at, ascending.
-    Absent(Vec<ClientId>),
+    Absent(Vec<Name>),
 }
 
 /// An event that a search found.
@@ -197,9 +211,11 @@ enum Phase {
     Unknown,
     /// Waits for a snapshot.
     Loading,
-    /// Waits for this search on behalf of the first queued command, up to below `before`.
+    /// Waits for this search on behalf of the first queued command, above `after` and below
+    /// `before`.
     Searching {
         number: u64,
+        after: Seq,
         before: Seq,
     },
     Ready,
@@ -213,6 +229,7 @@ struct Pending {
     id: ClientId,
     digest: RequestDigest,
     base: Seq,
+    origin: u64,
 }
 
 /// The live end of one chat.
@@ -366,8 +383,8 @@ impl Room {
             effects.others.push(refuse(&command, Refusal::BaseOld { head: self.head }));
         } else if DEDUPE_IS_OFF {
             self.number(command, effects);
-        } else if let Some(seq) = self.ring.find_name(base, id) {
-            // Most likely this very message: the store has the rest of it.
+        } else if let Some(seq) = self.ring.find_name(base, (author, id)) {
+            // It is this very message: the store has the rest of it.
             self.search(command, Seq(seq.0 - 1), seq.next(), effects);
         } else if self.ring.names_cover(base, self.head) {
             self.number(command, effects);
@@ -383,7 +400,7 @@ impl Room {
         let Command { author, id, .. } = command;
         self.searches += 1;
         let number = self.searches;
-        self.phase = Phase::Searching { number, before };
+        self.phase = Phase::Searching { number, after, before };
         self.queue.push_front(command);
         effects.others.push(Effect::Search { number, after, before, author, id });
     }
@@ -412,11 +429,11 @@ impl Room {
             effects.others.push(refuse(&command, refusal));
             return;
         }
-        let Command { author, id, digest, base, kind, at, .. } = command;
+        let Command { author, id, digest, base, kind, at, origin, .. } = command;
         let seq = self.taken.next();
         self.taken = seq;
         self.state = self.state.after(author, &kind);
-        self.pending.push_back(Pending { seq, author, id, digest, base });
+        self.pending.push_back(Pending { seq, author, id, digest, base, origin });
         let (after, withheld, amended) = (self.state, false, None);
         self.waiting.push(Event { seq, at, author, id, digest, kind, after, withheld, amended });
     }
@@ -429,13 +446,22 @@ impl Room {
         }
         let expected_head = Seq(self.taken.0 - self.waiting.len() as u64);
         debug_assert!(effects.append.is_none(), "a turn hands over once, at its end");
-        effects.append =
-            Some(Numbered { expected_head, events: std::mem::take(&mut self.waiting) });
+        let mut bytes = 0;
+        let fits = self.waiting.iter().take_while(|event| {
+            bytes += event_bytes(&event.kind);
+            bytes <= APPEND_BYTES_MAX
+        });
+        // What is more is handed over when this is durable.
+        let rest = self.waiting.split_off(fits.count());
+        let events = std::mem::replace(&mut self.waiting, rest);
+        effects.append = Some(Numbered { expected_head, events });
     }
 
-    fn searched(&mut self, number: u64, result: Result<Searched, ()>, effects: &mut Effects) {
-        let before = match self.phase {
-            Phase::Searching { number: awaited, before } if awaited == number => before,
+    fn searched(&mut self, number: u64, result: Result<Searched, Refusal>, effects: &mut Effects) {
+        let (after, before) = match self.phase {
+            Phase::Searching { number: awaited, after, before } if awaited == number => {
+                (after, before)
+            }
             // The room was set back meanwhile; the command is decided anew.
             _ => return,
         };
@@ -445,11 +471,20 @@ impl Room {
         };
         let Command { author, id, .. } = command;
         match result {
-            Err(()) => effects.others.push(refuse(&command, Refusal::Unavailable)),
+            Err(refusal) => {
+                effects.others.push(refuse(&command, refusal));
+                if refusal.is_retryable() {
+                    self.refuse_behind(&command, effects);
+                }
+            }
             Ok(Searched::Found(found)) if found.digest == command.digest => {
                 effects.others.push(Effect::Repeat { author, id, seq: found.seq, at: found.at });
             }
             Ok(Searched::Found(_)) => effects.others.push(refuse(&command, Refusal::IdConflict)),
+            // A name that was in the ring is not in the log: nothing can be told of this chat.
+            Ok(Searched::Absent(_)) if after != command.base => {
+                effects.others.push(refuse(&command, Refusal::Damaged));
+            }
             Ok(Searched::Absent(names)) => {
                 if self.ring.oldest_name() == Some(before) {
                     self.ring.learn_names(names);
@@ -460,6 +495,17 @@ impl Room {
             }
         }
         self.drain(effects);
+    }
+
+    /// Refuses what its author sent behind a command that may come again: the order is theirs.
+    fn refuse_behind(&mut self, refused: &Command, effects: &mut Effects) {
+        self.queue.retain(|command| {
+            let stays = command.author != refused.author;
+            if !stays {
+                effects.others.push(refuse(command, Refusal::Unavailable));
+            }
+            stays
+        });
     }
 
     fn appended(&mut self, entries: Vec<Entry>, effects: &mut Effects) {
@@ -483,8 +529,10 @@ impl Room {
         let pending = std::mem::take(&mut self.pending);
         for (event, pending) in events.into_iter().zip(pending).rev() {
             let Event { at, author, id, digest, kind, .. } = event;
-            let (base, refusal) = (pending.base, None);
-            self.queue.push_front(Command { author, id, digest, base, kind, at, refusal });
+            let Pending { base, origin, .. } = pending;
+            let refusal = None;
+            let command = Command { author, id, digest, base, kind, at, origin, refusal };
+            self.queue.push_front(command);
         }
         self.phase = Phase::Unknown;
         self.ask_to_load(effects);
@@ -494,7 +542,8 @@ impl Room {
     fn failed(&mut self, events: &[Event], effects: &mut Effects) {
         for event in events.iter().chain(&std::mem::take(&mut self.waiting)) {
             let Event { author, id, .. } = *event;
-            effects.others.push(Effect::Refuse { author, id, refusal: Refusal::Unavailable });
+            let (origin, refusal) = (None, Refusal::Unavailable);
+            effects.others.push(Effect::Refuse { origin, author, id, refusal });
             self.pending.retain(|pending| pending.seq != event.seq);
         }
         self.phase = Phase::Unknown;
@@ -513,7 +562,8 @@ enum Known {
 }
 
 fn refuse(command: &Command, refusal: Refusal) -> Effect {
-    Effect::Refuse { author: command.author, id: command.id, refusal }
+    let Command { origin, author, id, .. } = *command;
+    Effect::Refuse { origin: Some(origin), author, id, refusal }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use barterline_domain::clock::Timestamp;
 use barterline_domain::event::Seq;
 use barterline_domain::ids::{ChatId, ClientId, DeviceId, SessionId, UserId};
 use barterline_protocol::close_code::CloseCode;
+use barterline_protocol::error_code::ErrorCode;
 use barterline_protocol::limits::IN_FLIGHT_MAX;
 use barterline_protocol::push::MarksMoved;
 use barterline_protocol::response::Ack;
@@ -23,7 +24,7 @@ use tokio::sync::Notify;
 
 use super::ring::Entry;
 use super::turn::Turn;
-use crate::wire::outgoing;
+use crate::wire::{self, outgoing};
 
 /// Bytes that may wait for one socket before deliveries to it are only noted.
 pub const WAITING_BYTES_MAX: usize = 16 * 1024;
@@ -192,7 +193,10 @@ impl Slot {
     /// Delivers an event, or notes that it is to be pulled.
     pub fn deliver(self: &Arc<Self>, chat: ChatId, entry: &Entry, turn: &mut Turn) {
         let mut out = self.out.lock();
-        if out.begin(self, turn) {
+        // The first event of a chat is pulled, behind a row that says what chat it is; whoever sent
+        // it knows.
+        let is_news = entry.seq == Seq(1) && !out.waits_for(chat, entry.id);
+        if !is_news && out.begin(self, turn) {
             out.put_entry(self.encoding, chat, entry);
             out.wake_reader(&self.wake);
         } else {
@@ -302,6 +306,8 @@ impl Slot {
         }
         if let Some(since) = out.overflow.take() {
             out.live = false;
+            // Their acknowledgements may be among what is announced by rows only.
+            out.give_up(self.encoding, |_| true);
             return Todo::Announce(since);
         }
         out.dirty.first().copied().map_or(Todo::Nothing, Todo::Pull)
@@ -337,23 +343,47 @@ impl Slot {
             return;
         };
         if all && complete {
-            out.dirty.swap_remove(at);
+            out.dirty[at].from = None;
+            if !out.dirty[at].marks {
+                out.dirty.swap_remove(at);
+            }
         } else if let (Some(next), Some(from)) = (next, &mut out.dirty[at].from) {
             *from = next.max(*from);
         }
     }
 
-    /// Forgets what was noted of a chat: the client has been told to pull it by itself.
-    pub fn forget(&self, chat: ChatId) {
-        self.out.lock().dirty.retain(|dirty| dirty.chat != chat);
+    /// The first event of a chat that is noted, if any is.
+    pub fn noted_from(&self, chat: ChatId) -> Option<Seq> {
+        let out = self.out.lock();
+        out.dirty.iter().find(|dirty| dirty.chat == chat)?.from
     }
 
-    /// Forgets that marks of a chat moved; what moves from here on is noted anew.
-    pub fn take_marks(&self, chat: ChatId) {
+    /// Forgets which events of a chat were noted: the client has been told to pull them by itself.
+    /// Its sends of that chat are to come again: their acknowledgements may be among what is
+    /// forgotten.
+    pub fn forget(&self, chat: ChatId) {
         let mut out = self.out.lock();
-        if let Some(dirty) = out.dirty.iter_mut().find(|dirty| dirty.chat == chat) {
-            dirty.marks = false;
+        out.dirty.retain_mut(|dirty| {
+            if dirty.chat == chat {
+                dirty.from = None;
+            }
+            dirty.marks || dirty.from.is_some()
+        });
+        out.give_up(self.encoding, |waiting| waiting.chat == chat);
+        out.wake_reader(&self.wake);
+    }
+
+    /// Takes the note that marks of a chat moved; what moves from here on is noted anew.
+    pub fn take_marks(&self, chat: ChatId) -> bool {
+        let mut out = self.out.lock();
+        let Some(at) = out.dirty.iter().position(|dirty| dirty.chat == chat) else {
+            return false;
+        };
+        let moved = std::mem::take(&mut out.dirty[at].marks);
+        if out.dirty[at].from.is_none() {
+            out.dirty.swap_remove(at);
         }
+        moved
     }
 
     /// Notes that a chat is to be pulled from `from` on.
@@ -386,6 +416,11 @@ impl Slot {
         Ok(())
     }
 
+    /// Notes a send that was refused as retryable before it was begun.
+    pub fn hold_back(&self, chat: ChatId, id: ClientId) {
+        self.out.lock().hold_back(chat, id);
+    }
+
     /// Answers a send that has an earlier success.
     pub fn repeat(&self, chat: ChatId, id: ClientId, seq: Seq, at: Timestamp) -> bool {
         let mut out = self.out.lock();
@@ -411,11 +446,8 @@ impl Slot {
             return false;
         }
         out.wake_reader(&self.wake);
-        if retryable && !out.refused.iter().any(|(refused, _)| *refused == chat) {
-            if out.refused.len() == REFUSED_MAX {
-                out.refused.remove(0);
-            }
-            out.refused.push((chat, id));
+        if retryable {
+            out.hold_back(chat, id);
         }
         true
     }
@@ -455,6 +487,34 @@ impl Out {
         if !repeat {
             outgoing::put_encoded(&mut self.bytes, encoding, &entry.message);
         }
+    }
+
+    /// What follows in `chat` waits for `id` to come again.
+    fn hold_back(&mut self, chat: ChatId, id: ClientId) {
+        if self.refused.iter().any(|(refused, _)| *refused == chat) {
+            return;
+        }
+        if self.refused.len() == REFUSED_MAX {
+            self.refused.remove(0);
+        }
+        self.refused.push((chat, id));
+    }
+
+    /// Lets the sends that `concerned` names come again.
+    fn give_up(&mut self, encoding: Encoding, concerned: impl Fn(&InFlight) -> bool) {
+        for waiting in std::mem::take(&mut self.in_flight) {
+            if concerned(&waiting) {
+                let InFlight { chat, id, reference } = waiting;
+                let busy = wire::refusal(ErrorCode::Busy, chat, id, None);
+                outgoing::put(&mut self.bytes, encoding, reference, &busy);
+            } else {
+                self.in_flight.push(waiting);
+            }
+        }
+    }
+
+    fn waits_for(&self, chat: ChatId, id: ClientId) -> bool {
+        self.in_flight.iter().any(|waiting| waiting.id == id && waiting.chat == chat)
     }
 
     /// Takes the send `id` out of those that wait.

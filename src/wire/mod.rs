@@ -5,10 +5,13 @@ pub mod outgoing;
 use std::borrow::Cow;
 
 use barterline_domain::event::Event;
-use barterline_domain::ids::ChatId;
+use barterline_domain::event::Seq;
+use barterline_domain::ids::{ChatId, ClientId};
 use barterline_domain::message::{Body, Content, EventKind, ExtensionData, Reaction};
-use barterline_protocol::error_code::ErrorCode;
+use barterline_protocol::Outgoing;
+use barterline_protocol::error_code::{Advice, ErrorCode};
 use barterline_protocol::push;
+use barterline_protocol::response::ErrorBody;
 use barterline_storage::inbox::InboxRow;
 
 /// An event as clients see it.
@@ -88,6 +91,22 @@ pub fn row(row: &InboxRow) -> push::Row {
         peer_marks: row.peer_marks,
         unread: row.unread,
     }
+}
+
+/// What a client waits before it sends a message again that was refused as retryable.
+const RETRY_AFTER_MS: u64 = 1_000;
+
+/// The frame that tells of a refused send.
+pub fn refusal(code: ErrorCode, chat: ChatId, id: ClientId, head: Option<Seq>) -> Outgoing {
+    let retry_after_ms = (code.advice() == Advice::Retry).then_some(RETRY_AFTER_MS);
+    Outgoing::Error(ErrorBody {
+        code: code.name().to_owned(),
+        message: explain(code).to_owned(),
+        chat: Some(chat),
+        id: Some(id),
+        head,
+        retry_after_ms,
+    })
 }
 
 /// What a refusal means, for developers.

@@ -33,10 +33,12 @@ fn it_stops_when_told_and_keeps_what_it_has() {
 
 #[test]
 fn scripts_read_the_addresses_from_the_first_line() {
-    let world = World::new();
+    let mut world = World::new();
     let (listening, admin) = (world.listening, world.admin);
     let expected = format!("{{\"listening\":\"{listening}\",\"admin\":\"{admin}\"}}\n");
     assert_eq!(world.first_line, expected);
+    assert!(world.stop().success());
+    assert_eq!(world.more_output(), "", "nothing else on standard output");
 }
 
 #[test]
@@ -44,7 +46,7 @@ fn both_signals_end_it_well() {
     for signal in [Signal::TERM, Signal::INT] {
         let mut world = World::new();
         world.signal(signal);
-        assert!(world.stop().success(), "{signal:?}");
+        assert!(world.ended().success(), "{signal:?}");
     }
 }
 
@@ -96,7 +98,16 @@ fn what_is_kept_is_for_the_owner_alone() {
         metadata.permissions().mode() & 0o777
     };
     assert_eq!(mode(""), 0o700);
-    for file in ["admin-token", "credentials.redb", "keys/access-tokens.json"] {
+    for dir in ["keys", "messages", "messages/log"] {
+        assert_eq!(mode(dir), 0o700, "{dir}");
+    }
+    for file in [
+        "admin-token",
+        "credentials.redb",
+        "keys/access-tokens.json",
+        "main.redb",
+        "messages/index.redb",
+    ] {
         assert_eq!(mode(file), 0o600, "{file}");
     }
 }

@@ -106,6 +106,10 @@ impl<'a> Walk<'a> {
             Marker::U16 => self.number(2)?,
             Marker::U32 => self.number(4)?,
             Marker::U64 => self.number(8)?,
+            Marker::I8 => self.number(1).and_then(|n| positive(n, 7).ok_or(WRONG))?,
+            Marker::I16 => self.number(2).and_then(|n| positive(n, 15).ok_or(WRONG))?,
+            Marker::I32 => self.number(4).and_then(|n| positive(n, 31).ok_or(WRONG))?,
+            Marker::I64 => self.number(8).and_then(|n| positive(n, 63).ok_or(WRONG))?,
             _ => return Err(WRONG),
         };
         u32::try_from(n).map(Some).map_err(|_| WRONG)
@@ -197,6 +201,11 @@ impl<'a> Walk<'a> {
         utf8(self.take(n)?)?;
         Ok(None)
     }
+}
+
+/// A signed number of so many bits besides its sign, if it is not negative.
+fn positive(n: u64, bits: u32) -> Option<u64> {
+    (n >> bits == 0).then_some(n)
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {

@@ -20,6 +20,7 @@ fn text_command(n: u8, base: u64, text: &str) -> Command {
         base: Seq(base),
         kind,
         at: Timestamp::from_millis(1),
+        origin: 0,
         refusal: None,
     }
 }
@@ -100,9 +101,9 @@ impl World {
             digest: *digest,
         });
         let between = self.log.iter().filter(|event| event.seq > after && event.seq < before);
-        let names = between.map(|event| event.id).collect();
+        let names = between.map(|event| (event.author, event.id)).collect();
         let searched = found.map_or(Searched::Absent(names), Searched::Found);
-        let result = if works { Ok(searched) } else { Err(()) };
+        let result = if works { Ok(searched) } else { Err(Refusal::Unavailable) };
         self.step(Input::Searched { number, result });
     }
 

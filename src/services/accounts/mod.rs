@@ -187,7 +187,11 @@ impl Accounts {
     /// Makes an account.
     pub async fn register(&self, registration: Registration) -> Result<Account, RegisterError> {
         let Registration { email, password, name } = registration;
+        // After the hash, which a taken address costs too.
         let password_hash = self.0.hashing.hash(password).await?;
+        if self.0.credentials.find(&email).await?.is_some() {
+            return Err(RegisterError::EmailTaken);
+        }
         let account = self.new_account(name);
         // The profile first: a crash in between leaves an account that nobody can log in to, and
         // the address free.
@@ -256,10 +260,12 @@ impl Accounts {
     pub async fn authenticate(&self, token: &str) -> Result<Principal, AuthError> {
         let principal = self.0.tokens.verify(token, self.0.clock.now())?;
         // Costs less than half of the check before it (measured: 40 µs after 100 µs, ci profile).
-        match self.0.sessions.find(principal.session).await? {
-            Some(session) if !session.revoked => Ok(principal),
-            Some(_) | None => Err(AuthError::Revoked),
-        }
+        if self.is_live(principal.session).await? { Ok(principal) } else { Err(AuthError::Revoked) }
+    }
+
+    /// Whether a session has not been ended before its time.
+    pub async fn is_live(&self, session: SessionId) -> Result<bool, StoreError> {
+        Ok(self.0.sessions.find(session).await?.is_some_and(|session| !session.revoked))
     }
 
     /// What others may see of somebody.

@@ -269,7 +269,8 @@ impl Chats {
             Box::pin(self.forbidden(chat, role, &kind, at)).await?.map(Refusal::Forbidden)
         };
         let digest = kind.digest();
-        let command = Command { author: role.into(), id, digest, base, kind, at, refusal };
+        let (author, origin) = (role.into(), slot.id);
+        let command = Command { author, id, digest, base, kind, at, origin, refusal };
         self.hub.send(chat, slot, reference, command);
         Ok(())
     }

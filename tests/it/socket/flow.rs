@@ -2,13 +2,14 @@
 //! messages that come in pieces.
 
 use barterline_domain::event::Seq;
+use barterline_protocol::close_code::CloseCode;
 use barterline_protocol::limits::{BASE_DISTANCE_MAX, IN_FLIGHT_MAX};
 use barterline_protocol::request::{Pull, Send};
 use barterline_protocol::{Encoding, Outgoing, Request};
 use rustix::process::{Resource, Rlimit, prlimit};
 
 use crate::support::World;
-use crate::support::socket::{masked, text};
+use crate::support::socket::{hello, masked, text};
 
 #[tokio::test]
 async fn g7_more_than_may_wait_for_answers_is_read_later_and_in_order() {
@@ -114,8 +115,54 @@ async fn a_message_may_come_in_pieces_with_a_ping_between() {
             }
             client.writes(&bytes).await;
             client.writes(&masked(9, b"still there?")).await;
+            client.hears_pong(b"still there?").await;
         }
         let answer = client.answer(900).await;
         assert!(matches!(answer, Outgoing::Ack(_)), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_close_frame_is_answered_by_one() {
+    let world = World::new();
+    let ana = world.person("ana");
+    for encoding in Encoding::ALL {
+        let mut client = world.device(&ana, encoding).await;
+        client.writes(&masked(8, &1000_u16.to_be_bytes())).await;
+        client.hears_close(1000).await;
+    }
+}
+
+#[tokio::test]
+async fn the_same_device_takes_the_place_of_its_older_connection() {
+    let world = World::new();
+    let ana = world.person("ana");
+    for encoding in Encoding::ALL {
+        let first = hello(&ana.token);
+        let (mut older, _) = world.opening(first.clone(), encoding).await;
+        let mut other = world.device(&ana, encoding).await;
+        let (mut newer, _) = world.opening(first, encoding).await;
+        older.is_closed(CloseCode::Replaced).await;
+        newer.pings().await;
+        other.pings().await;
+    }
+}
+
+#[tokio::test]
+async fn g7_an_account_has_so_many_connections_and_no_more() {
+    let world = World::new();
+    let (ana, bob) = (world.person("ana"), world.person("bob"));
+    let mut clients = Vec::new();
+    for _ in 0..32 {
+        clients.push(world.device(&ana, Encoding::MsgPack).await);
+    }
+    for encoding in Encoding::ALL {
+        let mut surplus = world.dial(encoding).await;
+        surplus.ask(Request::Hello(hello(&ana.token))).await;
+        surplus.is_closed(CloseCode::TooManyConnections).await;
+        world.device(&bob, encoding).await.pings().await;
+    }
+    for client in &mut clients {
+        client.pings().await;
     }
 }

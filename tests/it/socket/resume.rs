@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use barterline_domain::chat::Role;
 use barterline_domain::event::Seq;
 use barterline_domain::ids::ChatId;
 use barterline_protocol::cursor::Cursor;
 use barterline_protocol::hello::Hello;
 use barterline_protocol::limits::ROWS_MAX;
-use barterline_protocol::request::{Ping, Pull};
+use barterline_protocol::request::{Mark, Ping, Pull};
 use barterline_protocol::{Encoding, Outgoing, Request};
 
 use crate::support::socket::{hello, text};
@@ -226,5 +227,55 @@ async fn g7_a_device_that_does_not_read_holds_nobody_up() {
         let expected: Vec<_> = (before + 1..=before + MESSAGES).map(words).collect();
         assert!(late.behind > 0, "the kernel cannot have held all of it");
         assert!(late.texts == expected, "all of them, once, in order");
+    }
+}
+
+#[tokio::test]
+async fn a_chat_that_begins_meanwhile_is_announced_before_its_first_event() {
+    let world = World::new();
+    let (ana, bob) = (world.person("ana"), world.person("bob"));
+    for encoding in Encoding::ALL {
+        let mut buyer = world.device(&ana, encoding).await;
+        let mut second = world.device(&ana, encoding).await;
+        let mut seller = world.device(&bob, encoding).await;
+        let chat = buyer.opens(&world.listing(&bob)).await.chat;
+        buyer.tells(chat, "hello").await;
+        for (client, role) in [(&mut second, Role::Buyer), (&mut seller, Role::Seller)] {
+            let Outgoing::Rows(rows) = client.next().await else { panic!("no rows") };
+            let [row] = &rows.rows[..] else { panic!("{rows:?}") };
+            assert_eq!((row.chat, row.role, &*row.title), (chat, role, "Bike"));
+            let Outgoing::Event(event) = client.next().await else { panic!("no event") };
+            assert_eq!((event.chat, event.seq), (chat, Seq(1)));
+        }
+        assert_eq!(buyer.unasked().await, [], "who began it knows");
+    }
+}
+
+/// Marks and events come together while a client connects: neither may push the other out.
+#[tokio::test]
+async fn g5_nothing_is_lost_between_marks_and_events_while_a_client_connects() {
+    let world = World::new();
+    let (ana, bob, chat) = world.chat().await;
+    let mut buyer = world.device(&ana, Encoding::MsgPack).await;
+    let mut seller = world.device(&bob, Encoding::MsgPack).await;
+    let mut head = buyer.tells(chat, "first").await;
+    for round in 0..40 {
+        // Both on their way while the next device says hello.
+        let (delivered, read) = (Some(Seq(head)), None);
+        seller.ask(Request::Mark(Mark { chat, delivered, read })).await;
+        let asked = seller.ask(Request::Send(text(chat, 0, "and"))).await;
+        let mut again = hello(&ana.token);
+        again.have = vec![(chat, Seq(head))];
+        let (mut device, opening) = world.opening(again, Encoding::MsgPack).await;
+        assert!(matches!(seller.answer(asked).await, Outgoing::Ack(_)));
+        head += 1;
+        // Pushed, or announced with the cursor of an older place: one of both, always.
+        let announced = opening.rows.iter().any(|row| row.chat == chat && row.head == Seq(head));
+        let pushed = device
+            .unasked()
+            .await
+            .into_iter()
+            .any(|frame| matches!(frame, Outgoing::Event(event) if event.seq == Seq(head)));
+        assert!(announced || pushed, "round {round}");
     }
 }

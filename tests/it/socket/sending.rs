@@ -64,3 +64,28 @@ async fn g1_what_was_acknowledged_outlives_a_kill() {
         assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
     }
 }
+
+#[tokio::test]
+async fn g2_the_other_persons_ids_hide_nothing_of_ones_own() {
+    let world = World::new();
+    let (ana, bob, chat) = world.chat().await;
+    let mut buyer = world.device(&ana, Encoding::MsgPack).await;
+    let mut seller = world.device(&bob, Encoding::MsgPack).await;
+    // Its acknowledgement is lost.
+    let first = text(chat, 0, "once");
+    assert_eq!(buyer.sends(&first).await.seq, Seq(1));
+    for n in 0..40 {
+        seller.tells(chat, &n.to_string()).await;
+    }
+    let world = world.restart();
+    let mut seller = world.device(&bob, Encoding::MsgPack).await;
+    // The other person has seen the id, and uses it.
+    let copied = Send { base: Seq(41), ..first.clone() };
+    assert_eq!(seller.sends(&copied).await.seq, Seq(42));
+    for n in 0..40 {
+        let near = Send { base: Seq(42), ..text(chat, 0, &n.to_string()) };
+        seller.sends(&near).await;
+    }
+    let again = world.device(&ana, Encoding::MsgPack).await.sends(&first).await;
+    assert_eq!((again.seq, again.repeat), (Seq(1), true));
+}

@@ -337,6 +337,25 @@ impl Client {
         }
     }
 
+    /// The pong to a ping with these bytes comes, though nothing else happens.
+    pub async fn hears_pong(&mut self, payload: &[u8]) {
+        loop {
+            match timeout(PATIENCE, self.ws.next()).await.expect("a pong in time") {
+                Some(Ok(Message::Pong(bytes))) => return assert_eq!(&*bytes, payload),
+                Some(Ok(Message::Binary(_) | Message::Text(_))) => {}
+                other => panic!("{other:?} in the place of a pong"),
+            }
+        }
+    }
+
+    /// The server answers a close frame by one.
+    pub async fn hears_close(&mut self, code: u16) {
+        match timeout(PATIENCE, self.ws.next()).await.expect("a close in time") {
+            Some(Ok(Message::Close(Some(close)))) => assert_eq!(u16::from(close.code), code),
+            other => panic!("{other:?} in the place of a close frame"),
+        }
+    }
+
     /// The server ends the connection; what it says first does not count.
     pub async fn ends(&mut self) {
         while let Some(Ok(_)) = timeout(PATIENCE, self.ws.next()).await.expect("an end in time") {}

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -20,6 +20,7 @@ pub struct World {
     pub listening: SocketAddr,
     pub admin: SocketAddr,
     pub first_line: String,
+    stdout: BufReader<ChildStdout>,
     server: Child,
     dir: TempDir,
 }
@@ -79,15 +80,16 @@ impl World {
         command.env("BARTERLINE_SERVER__DRAIN_NOTICE_MS", "0");
         change(&mut command);
         let mut server = command.spawn().expect("the binary starts");
-        let stdout = server.stdout.take().expect("a pipe");
+        let mut stdout = BufReader::new(server.stdout.take().expect("a pipe"));
         let mut first_line = String::new();
-        BufReader::new(stdout).read_line(&mut first_line).expect("a line");
+        stdout.read_line(&mut first_line).expect("a line");
         let line: Value = serde_json::from_str(&first_line).expect("the first line is JSON");
         let address = |key: &str| line[key].as_str().and_then(|text| text.parse().ok());
         Self {
             listening: address("listening").expect("an address"),
             admin: address("admin").expect("an address"),
             first_line,
+            stdout,
             server,
             dir,
         }
@@ -129,7 +131,19 @@ impl World {
     /// Asks the server to stop, and waits for it.
     pub fn stop(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
+        self.ended()
+    }
+
+    /// Waits for a server that was told to stop.
+    pub fn ended(&mut self) -> ExitStatus {
         self.server.wait().expect("the server ends")
+    }
+
+    /// What a server that has ended wrote behind its first line.
+    pub fn more_output(&mut self) -> String {
+        let mut more = String::new();
+        self.stdout.read_to_string(&mut more).expect("text");
+        more
     }
 
     pub fn signal(&self, signal: Signal) {

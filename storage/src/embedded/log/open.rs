@@ -1,6 +1,9 @@
 //! Opening a log: replay what the index lacks, drop a torn last group, refuse damage.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, mpsc as std_mpsc};
@@ -72,6 +75,7 @@ impl Log {
             let dir = options.dir.display();
             StoreError::unavailable("open the chat log", format!("{dir}: {error}"))
         };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&options.dir).map_err(open)?;
         let disk = DirDisk::open(&options.dir.join("log")).map_err(open)?;
         let index = Index::open(&options.dir.join("index.redb"))?;
         Self::open_on(Box::new(disk), index, options.segment_bytes)
@@ -112,7 +116,13 @@ impl Threads {
         let committer = {
             let shared = Arc::clone(shared);
             let thread = std::thread::Builder::new().name("log-commit".to_owned());
-            thread.spawn(move || shared.run_committer()).map_err(failed)?
+            let run = move || {
+                if catch_unwind(AssertUnwindSafe(|| shared.run_committer())).is_err() {
+                    let reason = "the committing thread panicked";
+                    shared.state.lock().failed.get_or_insert_with(|| reason.to_owned());
+                }
+            };
+            thread.spawn(run).map_err(failed)?
         };
         let (stop, stopped) = std_mpsc::channel();
         let checkpoints = {

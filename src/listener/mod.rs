@@ -2,7 +2,9 @@
 //!
 //! Our own, because the framework's has no timeout for headers: a client that sends them a byte at
 //! a time would hold a task for ever. A connection that is upgraded leaves the loop:
-//! `TokioIo<TcpStream>` is inside, and a [`Place`] goes with it, so that it still counts.
+//! `TokioIo<Stream>` is inside, and a [`Place`] goes with it, so that it still counts.
+
+mod stream;
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,6 +24,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
+pub use self::stream::Stream;
+
 /// Pause after the system refused a connection (no file descriptors left, most likely): trying at
 /// once only burns the core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -38,6 +42,8 @@ pub struct Limits {
     pub connections_max: usize,
     /// For all headers of a request to come, and between two requests.
     pub header_timeout: Duration,
+    /// For a client to take any part of an answer.
+    pub write_timeout: Duration,
 }
 
 /// One connection's place among [`Limits::connections_max`]; an extension of each request. Who
@@ -77,9 +83,8 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer, place)) => {
-                let header_timeout = limits.header_timeout;
                 let (routes, stop) = (routes.clone(), stop.clone());
-                let connection = Connection { routes, peer, place, header_timeout, stop };
+                let connection = Connection { routes, peer, place, limits, stop };
                 tasks.spawn(connection.run(stream));
             }
             Err(error) if is_the_peers(&error) => {}
@@ -111,13 +116,13 @@ struct Connection {
     routes: Router,
     peer: SocketAddr,
     place: Place,
-    header_timeout: Duration,
+    limits: Limits,
     stop: CancellationToken,
 }
 
 impl Connection {
     async fn run(self, stream: TcpStream) {
-        let Self { routes, peer, place, header_timeout, stop } = self;
+        let Self { routes, peer, place, limits, stop } = self;
         // Small frames must not wait for others.
         let _ = stream.set_nodelay(true);
         let service = service_fn(move |mut request: Request<Incoming>| {
@@ -127,9 +132,10 @@ impl Connection {
             async move { Service::call(&mut routes, request).await }
         });
         let mut builder = http1::Builder::new();
-        builder.timer(TokioTimer::new()).header_read_timeout(header_timeout);
+        builder.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout);
         builder.max_buf_size(HEAD_BYTES_MAX);
-        let served = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let stream = TokioIo::new(Stream::new(stream, limits.write_timeout));
+        let served = builder.serve_connection(stream, service).with_upgrades();
         let mut served = std::pin::pin!(served);
         let ended: Result<(), hyper::Error> = tokio::select! {
             ended = served.as_mut() => ended,
