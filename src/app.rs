@@ -26,6 +26,7 @@ use crate::services::accounts::{Accounts, Parts, PasswordHashing};
 use crate::services::chats::media::NoMedia;
 use crate::services::chats::{self, Chats, Rules};
 use crate::services::listings::Listings;
+use crate::services::people::People;
 use crate::telemetry::metrics::{HttpMetrics, HubMetrics};
 
 /// Why a server cannot be put together.
@@ -93,11 +94,14 @@ impl App {
         let position = stores.inbox.position().position;
         let hub =
             Hub::new(Arc::clone(&stores.chat_log), Arc::clone(&clock), position, metrics.clone());
+        let users = Arc::new(accounts.clone());
+        let people = People::new(users, stores.user_states, stores.blocks);
         let chats = Chats::new(chats::Parts {
             log: stores.chat_log,
             inbox: stores.inbox,
             listings: Arc::new(listings.clone()),
             media: Arc::new(NoMedia),
+            people: people.clone(),
             hub: hub.clone(),
             clock: Arc::clone(&clock),
             rules: Rules {
@@ -109,9 +113,18 @@ impl App {
         let times = gateway::Settings {
             hello_timeout: Duration::from_millis(settings.socket.hello_timeout_ms),
             heartbeat: Duration::from_millis(settings.socket.heartbeat_ms),
+            token_grace: Duration::from_millis(settings.socket.token_grace_ms),
         };
-        let gateway =
-            Gateway::new(chats.clone(), accounts.clone(), clock, times, metrics, stop, tasks);
+        let gateway = Gateway::new(
+            chats.clone(),
+            accounts.clone(),
+            people,
+            clock,
+            times,
+            metrics,
+            stop,
+            tasks,
+        );
         let limits = Limits {
             body_bytes_max: settings.server.body_bytes_max,
             timeout: Duration::from_millis(settings.server.request_timeout_ms),

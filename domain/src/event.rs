@@ -92,10 +92,11 @@ pub struct SmallState {
 }
 
 impl SmallState {
-    /// The state after one more event by `author`. Messages count, what happens to them does not.
+    /// The state after one more event by `author`. Messages count, unless
+    /// they are withheld; what happens to them does not.
     #[must_use]
-    pub fn after(self, author: Author, kind: &EventKind) -> Self {
-        if !matches!(kind, EventKind::Message(_)) {
+    pub fn after(self, author: Author, kind: &EventKind, withheld: bool) -> Self {
+        if withheld || !matches!(kind, EventKind::Message(_)) {
             return self;
         }
         match author {
@@ -164,11 +165,12 @@ mod tests {
         let kind = EventKind::text("x");
         let other = EventKind::Delete { target: Seq(1) };
         let state = SmallState::default()
-            .after(Author::Buyer, &kind)
-            .after(Author::Seller, &kind)
-            .after(Author::Buyer, &kind)
-            .after(Author::System, &kind)
-            .after(Author::Buyer, &other);
+            .after(Author::Buyer, &kind, false)
+            .after(Author::Seller, &kind, false)
+            .after(Author::Buyer, &kind, false)
+            .after(Author::Buyer, &kind, true)
+            .after(Author::System, &kind, false)
+            .after(Author::Buyer, &other, false);
         assert_eq!(state.messages_by(Role::Buyer), 2);
         assert_eq!(state.messages_by(Role::Seller), 1);
     }

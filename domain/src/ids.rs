@@ -118,6 +118,10 @@ id! {
 }
 
 id! {
+    /// A report to staff; made by the reporter's client.
+    ReportId
+}
+id! {
     /// A picture, sound or film that was uploaded.
     MediaId
 }

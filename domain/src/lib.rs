@@ -14,3 +14,4 @@ pub mod chat;
 pub mod event;
 pub mod marks;
 pub mod message;
+pub mod personal;

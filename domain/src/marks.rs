@@ -28,6 +28,32 @@ impl Marks {
     }
 }
 
+/// How much of a move of marks the other person gets to see. What was not shown when it moved is
+/// shown only with the next move that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visibility {
+    /// Delivered and read.
+    Both,
+    /// That it was delivered: the person reads in private.
+    Delivered,
+    /// Nothing: the other person has blocked them.
+    Nothing,
+}
+
+impl Visibility {
+    /// What is shown of `moved` to somebody who was shown `before`.
+    #[must_use]
+    pub fn show(self, before: Marks, moved: Marks) -> Marks {
+        match self {
+            Self::Both => before.merge(moved),
+            Self::Delivered => {
+                Marks { delivered: before.delivered.max(moved.delivered), read: before.read }
+            }
+            Self::Nothing => before,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -27,11 +27,13 @@ use barterline_protocol::{Encoding, Frame};
 use barterline_storage::accounts::Account;
 use barterline_storage::credentials::Credential;
 use barterline_storage::record::chat_log::{
-    RECORD_HEADER_BYTES, Record, put_chat, put_event, put_mark, read_record,
+    RECORD_HEADER_BYTES, Record, put_chat, put_event, put_mark, put_personal, read_record,
 };
 use barterline_storage::record::index::{indexed_chat_bytes, read_indexed_chat};
 use barterline_storage::record::rows::Row;
+use barterline_storage::reports::Report;
 use barterline_storage::sessions::Session;
+use barterline_storage::user_state::UserState;
 use serde_json::Value;
 
 /// Good frames of one direction in one encoding.
@@ -116,6 +118,7 @@ fn decode_stored(bytes: &[u8]) {
             Record::Chat(chat) => put_chat(&mut out, chat),
             Record::Event { chat, event, back } => put_event(&mut out, *chat, event, *back),
             Record::Mark(mark) => put_mark(&mut out, mark),
+            Record::Personal(change) => put_personal(&mut out, change),
         }
         assert_eq!(out, bytes, "a record has one form");
     }
@@ -125,6 +128,8 @@ fn decode_stored(bytes: &[u8]) {
     row::<Listing>(bytes);
     row::<Session>(bytes);
     row::<Account>(bytes);
+    row::<Report>(bytes);
+    row::<UserState>(bytes);
     row::<Credential>(bytes);
 }
 

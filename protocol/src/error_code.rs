@@ -71,6 +71,12 @@ codes! {
     MediaNotFound = "media.not_found", GiveUp;
     /// More data than a message may carry.
     DataTooLong = "data.too_long", GiveUp;
+    /// As many messages of this chat are hidden one by one as may be.
+    HiddenFull = "state.hidden_full", GiveUp;
+    /// No such person.
+    UserNotFound = "user.not_found", GiveUp;
+    /// Too many requests; wait as told. `scope` says of what.
+    RateLimited = "rate.limited", Retry;
     /// A number above the chat's newest: the client's state is from another history.
     SeqAhead = "seq.ahead", Mend;
     /// `base` lies more than 4,096 events back: pull up to `head`, then retry with a newer base.

@@ -25,6 +25,12 @@ pub const PUSH_EVENTS_MAX: u64 = 256;
 pub const EDIT_WINDOW_MS: u64 = 15 * 60 * 1000;
 /// How long a message may be taken back unless the operator says otherwise: two days.
 pub const DELETE_WINDOW_MS: u64 = 48 * 60 * 60 * 1000;
+/// How long a chat counts as on screen after `watch`.
+pub const WATCH_MS: u64 = 60_000;
+/// How long somebody counts as typing after `typing`.
+pub const TYPING_MS: u64 = 5_000;
+/// Most messages that one `state` hides.
+pub const HIDE_MAX: usize = 64;
 /// The reactions there are unless the operator says otherwise, with a space between.
 pub const REACTIONS: &str = "👍 ❤️ 😂 😮 😢 🙏";
 
@@ -53,6 +59,8 @@ pub struct Limits {
     pub delete_window_ms: u64,
     /// The reactions there are.
     pub reactions: Vec<String>,
+    /// [`WATCH_MS`].
+    pub watch_ms: u64,
 }
 
 impl Limits {
@@ -63,6 +71,7 @@ impl Limits {
             edit_window_ms,
             delete_window_ms,
             reactions,
+            watch_ms: WATCH_MS,
             frame_bytes: FRAME_BYTES_MAX,
             text_chars: BODY_CHARS_MAX,
             text_bytes: BODY_BYTES_MAX,

@@ -56,6 +56,9 @@ pub struct Event {
     /// Taken back or erased: nothing of it is left but what stands here.
     #[serde(default, skip_serializing_if = "is_false")]
     pub gone: bool,
+    /// The reader hid it: nothing of it is shown but what stands here.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub hidden: bool,
     /// By somebody the reader blocked: nothing of it is shown but what stands here.
     #[serde(default, skip_serializing_if = "is_false")]
     pub withheld: bool,
@@ -87,6 +90,7 @@ impl Event {
             edited: None,
             reactions: None,
             gone: false,
+            hidden: false,
             withheld: false,
         }
     }
@@ -142,6 +146,76 @@ pub struct Row {
     pub peer_marks: Marks,
     /// Messages of the other person above the reader's read mark.
     pub unread: u64,
+    /// What is the reader's alone; absent when nothing is set.
+    #[serde(default, skip_serializing_if = "ChatState::is_default")]
+    pub state: ChatState,
+}
+
+/// What is one person's alone in a chat. What is not set is absent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ChatState {
+    /// No alerts until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted_until: Option<Timestamp>,
+    /// Put away.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub archived: bool,
+    /// Kept on top.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub pinned: bool,
+    /// Shown as unread.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unread: bool,
+    /// Nothing up to this number is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden_through: Option<Seq>,
+    /// Messages above it that are not shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hidden: Vec<Seq>,
+}
+
+impl ChatState {
+    /// Whether nothing is set.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// `state`: what is the reader's alone in a chat, all of it, after a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateMoved {
+    /// In which chat.
+    pub chat: ChatId,
+    /// All of it.
+    pub state: ChatState,
+}
+
+/// `presence`: whether the other person of a watched chat is there, as far as they show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Presence {
+    /// In which chat.
+    pub chat: ChatId,
+    /// A device of theirs is connected.
+    pub online: bool,
+    /// When they were last there, to the minute; absent if that is not shown or not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen: Option<Timestamp>,
+}
+
+/// `settings`: what the reader chose for all chats.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Others see how far the reader has read.
+    pub shows_read: bool,
+    /// Others see whether the reader is there.
+    pub shows_presence: bool,
+}
+
+/// `renew`: the token ends soon; send `auth` with a new one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renew {
+    /// When it ends. The connection is closed a minute later.
+    pub token_expires_at: Timestamp,
 }
 
 /// `rows`: chats that changed since the client's cursor, before `live`.

@@ -1,7 +1,8 @@
 //! What a client asks for.
 
+use barterline_domain::clock::Timestamp;
 use barterline_domain::event::Seq;
-use barterline_domain::ids::{ChatId, ClientId, ListingId, MediaId};
+use barterline_domain::ids::{ChatId, ClientId, ListingId, MediaId, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::cursor::Cursor;
@@ -17,10 +18,20 @@ frames! {
         "send" => Send(Send),
         /// Moves the caller's marks in a chat.
         "mark" => Mark(Mark),
+        /// Changes what is the caller's alone in a chat.
+        "state" => State(SetState),
         /// Asks for a range of a chat's events.
         "pull" => Pull(Pull),
         /// Opens the chat about a listing, as its buyer.
         "open" => Open(Open),
+        /// Has a chat on screen, for a while.
+        "watch" => Watch(Watch),
+        /// Types.
+        "typing" => Typing(Typing),
+        /// Asks for the caller's settings, and changes them.
+        "settings" => Settings(SetSettings),
+        /// Blocks somebody, or takes that back.
+        "block" => Block(Block),
         /// Replaces the connection's token before it ends.
         "auth" => Auth(Auth),
         /// Asks for a sign of life.
@@ -96,6 +107,67 @@ pub struct Mark {
     /// The person has seen every event up to here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<Seq>,
+}
+
+/// `state`: answered by `ok` once durable. What is absent stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetState {
+    /// In which chat.
+    pub chat: ChatId,
+    /// No alerts until then; 0: alerts again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted_until: Option<Timestamp>,
+    /// Put away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archived: Option<bool>,
+    /// Kept on top.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<bool>,
+    /// Shown as unread until the read mark grows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<bool>,
+    /// Messages that are not shown to the caller any more, for good.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hide: Vec<Seq>,
+    /// Nothing up to this number is shown to the caller any more, for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hide_through: Option<Seq>,
+}
+
+/// `watch`: answered by `ok`. While it lasts, `typing` and `presence` of the other person come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    /// Which chat.
+    pub chat: ChatId,
+    /// On screen, or no longer.
+    pub on: bool,
+}
+
+/// `typing`, in both directions. Not answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Typing {
+    /// In which chat.
+    pub chat: ChatId,
+}
+
+/// `settings`: answered by `settings`. What is absent stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SetSettings {
+    /// Others see how far the caller has read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shows_read: Option<bool>,
+    /// Others see whether the caller is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shows_presence: Option<bool>,
+}
+
+/// `block`: answered by `ok` once durable. From the server: another device of the same person did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// Whom.
+    pub user: UserId,
+    /// Blocked, or no longer.
+    pub on: bool,
 }
 
 /// `pull`: answered by `page`. Either `after` or `before`; neither means the newest events.

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::{frames, is_false};
 use crate::hello::Welcome;
-use crate::push::{Behind, Bye, Event, Live, MarksMoved, Row, Rows};
-use crate::request::Ping;
+use crate::push::{
+    Behind, Bye, Event, Live, MarksMoved, Presence, Renew, Row, Rows, Settings, StateMoved,
+};
+use crate::request::{Block, Ping, Typing};
 
 frames! {
     /// A frame from the server.
@@ -33,6 +35,20 @@ frames! {
         "event" => Event(Event),
         /// Somebody's marks moved.
         "marks" => Marks(MarksMoved),
+        /// What is the reader's alone in a chat changed.
+        "state" => State(StateMoved),
+        /// The other person types.
+        "typing" => Typing(Typing),
+        /// The other person came or went.
+        "presence" => Presence(Presence),
+        /// Answers `settings`, and tells the person's other devices.
+        "settings" => Settings(Settings),
+        /// Another device of the person blocked somebody.
+        "block" => Block(Block),
+        /// The token ends soon.
+        "renew" => Renew(Renew),
+        /// What the client has stored is of another history.
+        "reset" => Reset(Done),
         /// Too much to push.
         "behind" => Behind(Behind),
         /// Asks for a sign of life.
@@ -62,7 +78,7 @@ pub struct Ack {
     pub repeat: bool,
 }
 
-/// `ok`: the request was carried out.
+/// `ok`: the request was carried out. `reset` has no fields either.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Done {}
 
@@ -100,6 +116,10 @@ pub struct ErrorBody {
     /// The newest number of the chat, where the answer depends on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Seq>,
+    /// Of what there was too much, for `rate.limited`: `connection`, `user`, `chat`, `new_chats` or
+    /// `address`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
     /// Try again, but not before so many milliseconds have passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,

@@ -35,6 +35,7 @@ pub fn refused(refusal: &ChatError, chat: Option<ChatId>, id: Option<ClientId>) 
         ChatError::KindUnsupported => (ErrorCode::KindUnsupported, None),
         ChatError::Incomplete(_) => (ErrorCode::InvalidRequest, None),
         ChatError::DataTooLong => (ErrorCode::DataTooLong, None),
+        ChatError::HiddenFull => (ErrorCode::HiddenFull, None),
         ChatError::SeqAhead { head } => (ErrorCode::SeqAhead, Some(*head)),
         ChatError::Store(StoreError::Corrupt { .. }) => (ErrorCode::Damaged, None),
         ChatError::Store(StoreError::Unavailable { .. } | StoreError::Unknown { .. }) => {

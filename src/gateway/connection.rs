@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barterline_domain::chat::{Chat, Role};
+use barterline_domain::chat::Role;
+use barterline_domain::clock::Timestamp;
 use barterline_domain::event::Seq;
 use barterline_domain::ids::ChatId;
 use barterline_protocol::close_code::CloseCode;
 use barterline_protocol::cursor::Cursor;
 use barterline_protocol::limits::ROWS_MAX;
-use barterline_protocol::push::{Live, Rows};
+use barterline_protocol::push::{Live, Rows, StateMoved};
+use barterline_protocol::response::Done;
 use barterline_protocol::{Encoding, Outgoing};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
@@ -22,13 +24,15 @@ use super::drain::retry_after_ms;
 use super::socket::{Socket, SocketIo, WriteHalf as _};
 use super::{Gateway, dispatch};
 use crate::hub::slot::{Dirty, Slot, Todo};
-use crate::services::chats::ChatError;
+use crate::services::chats::{ChatError, Membership};
 use crate::wire;
 
 /// How long the appends of a connection that ends may take.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a client may take to answer a close frame.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Between two signs that somebody types, in one chat.
+const TYPING_PAUSE: Duration = Duration::from_secs(3);
 /// Chats whose membership a connection remembers: what one person has open at a time.
 const MEMBERSHIPS_MAX: usize = 8;
 
@@ -39,7 +43,9 @@ pub struct Connection<S: Socket> {
     ws: WebSocketStream<SocketIo<S>>,
     write: S::Write,
     resume: Option<Resume>,
-    memberships: Vec<(Arc<Chat>, Role)>,
+    memberships: Vec<Membership>,
+    /// When the client last typed, by chat.
+    typed: Vec<(ChatId, Timestamp)>,
 }
 
 /// How far the client has come.
@@ -66,7 +72,15 @@ impl<S: Socket> Connection<S> {
         slot: Arc<Slot>,
         resume: Resume,
     ) -> Self {
-        Self { gateway, slot, ws, write, resume: Some(resume), memberships: Vec::new() }
+        Self {
+            gateway,
+            slot,
+            ws,
+            write,
+            resume: Some(resume),
+            memberships: Vec::new(),
+            typed: Vec::new(),
+        }
     }
 
     /// Runs until either side ends it.
@@ -76,6 +90,7 @@ impl<S: Socket> Connection<S> {
             Box::pin(self.settle()).await;
         }
         self.gateway.0.chats.hub().registry().remove(&self.slot);
+        self.gateway.left(self.slot.user);
         self.gateway.0.metrics.connections.dec();
         match ending {
             Ending::Gone => tracing::debug!(user = %self.slot.user, "a client went"),
@@ -90,6 +105,7 @@ impl<S: Socket> Connection<S> {
         if let Err(ending) = Box::pin(self.check_session()).await {
             return ending;
         }
+        Box::pin(self.gateway.arrived(self.slot.user)).await;
         if let Some(resume) = self.resume.take()
             && let Err(ending) = Box::pin(self.resume(resume)).await
         {
@@ -176,13 +192,17 @@ impl<S: Socket> Connection<S> {
     async fn resume(&mut self, resume: Resume) -> Result<(), Ending> {
         let position = self.gateway.0.chats.position();
         // A cursor of another epoch, of another server or from the future counts as none.
-        let since = resume.cursor.and_then(|cursor| cursor.parts().ok());
+        let since = resume.cursor.as_ref().and_then(|cursor| cursor.parts().ok());
         let since =
             since.filter(|(epoch, at)| *epoch == position.epoch && *at <= position.position);
         for (chat, seq) in resume.have {
             if let Err(refusal) = self.note_have(chat, seq).await {
                 self.slot.answer(None, &refused(&refusal, Some(chat), None));
             }
+        }
+        if resume.cursor.is_some() && since.is_none() {
+            // Its numbers are of another history: after a restored backup they mean other events.
+            self.slot.answer(None, &Outgoing::Reset(Done {}));
         }
         self.announce(since.map_or(0, |(_, at)| at)).await
     }
@@ -261,6 +281,8 @@ impl<S: Socket> Connection<S> {
                     let moved = crate::hub::slot::marks_moved(dirty.chat, role, marks);
                     self.slot.answer(None, &Outgoing::Marks(moved));
                 }
+                let state = wire::state(&row.personal);
+                self.slot.answer(None, &Outgoing::State(StateMoved { chat: dirty.chat, state }));
             }
         }
         if self.slot.noted_from(dirty.chat) == Some(Seq(1))
@@ -270,7 +292,9 @@ impl<S: Socket> Connection<S> {
             self.slot.answer(None, &Outgoing::Rows(Rows { rows: vec![wire::row(&row)] }));
         }
         let pulled = match self.membership(dirty.chat).await {
-            Ok((chat, _)) => chats.hub().pull(&self.slot, &chat).await.map_err(Into::into),
+            Ok(membership) => {
+                chats.hub().pull(&self.slot, &membership.chat).await.map_err(Into::into)
+            }
             Err(error) => Err(error),
         };
         if let Err(error) = pulled {
@@ -280,20 +304,40 @@ impl<S: Socket> Connection<S> {
         }
     }
 
-    /// The chat and the side its user is on, remembered for the chats in use.
-    pub(super) async fn membership(
-        &mut self,
-        chat: ChatId,
-    ) -> Result<(Arc<Chat>, Role), ChatError> {
-        if let Some((known, role)) = self.memberships.iter().find(|(known, _)| known.id == chat) {
-            return Ok((Arc::clone(known), *role));
+    /// The part of the connection's user in a chat, remembered for the chats in use.
+    pub(super) async fn membership(&mut self, chat: ChatId) -> Result<Membership, ChatError> {
+        let chats = &self.gateway.0.chats;
+        if let Some(at) = self.memberships.iter().position(|known| known.chat.id == chat) {
+            if chats.is_current(&self.memberships[at]) {
+                return Ok(self.memberships[at].clone());
+            }
+            self.memberships.swap_remove(at);
         }
-        let found = self.gateway.0.chats.membership(self.slot.user, chat).await?;
+        let found = Box::pin(chats.membership(self.slot.user, chat)).await?;
         if self.memberships.len() == MEMBERSHIPS_MAX {
             self.memberships.remove(0);
         }
         self.memberships.push(found.clone());
         Ok(found)
+    }
+
+    /// Whether the client typed in this chat a moment ago; if not, it did now.
+    pub(super) fn types_too_often(&mut self, chat: ChatId, now: Timestamp) -> bool {
+        self.typed.retain(|(_, at)| now.since(*at) < TYPING_PAUSE);
+        let too_often = self.typed.iter().any(|(known, _)| *known == chat);
+        if !too_often && self.typed.len() < MEMBERSHIPS_MAX {
+            self.typed.push((chat, now));
+        }
+        too_often || self.typed.len() >= MEMBERSHIPS_MAX
+    }
+
+    /// Tells the person's other connections of something that stands in no chat.
+    pub(super) fn tell_other_devices(&self, message: &Outgoing) {
+        self.gateway.0.chats.hub().registry().each_of(self.slot.user, |slot| {
+            if slot.id != self.slot.id {
+                slot.tell(message);
+            }
+        });
     }
 
     /// Waits for the answers to what was read: a client should not have to ask again for what is

@@ -1,21 +1,28 @@
 //! Request kind to one service call, and its answer to a frame. Nothing else.
 
+use std::time::Duration;
+
 use barterline_domain::event::Seq;
 use barterline_domain::marks::Marks;
+use barterline_domain::personal::PersonalChange;
 use barterline_protocol::close_code::CloseCode;
 use barterline_protocol::cursor::Cursor;
 use barterline_protocol::error_code::ErrorCode;
-use barterline_protocol::limits::PAGE_EVENTS_MAX;
-use barterline_protocol::request::{Auth, Mark, Open, Ping, Pull, Send};
-use barterline_protocol::response::{Authed, Done, ErrorBody, Page};
+use barterline_protocol::limits::{HIDE_MAX, PAGE_EVENTS_MAX, WATCH_MS};
+use barterline_protocol::request::{
+    Auth, Block, Mark, Open, Ping, Pull, Send, SetSettings, SetState, Typing, Watch,
+};
+use barterline_protocol::response::{Authed, Done, ErrorBody};
 use barterline_protocol::{DecodeError, Frame, Outgoing, Request};
 use barterline_storage::chat_log::Range;
+use barterline_storage::user_state::UserChange;
 
 use super::close::{error, refused};
 use super::connection::Connection;
 use super::socket::Socket;
 use crate::services::accounts::AuthError;
 use crate::services::chats;
+use crate::services::people::PeopleError;
 use crate::wire;
 
 /// Carries out one frame. `Err` ends the connection.
@@ -44,6 +51,11 @@ pub async fn dispatch<S: Socket>(
         Request::Pong(_) => {}
         Request::Hello(_) => return Err(CloseCode::HelloTwice),
         Request::Mark(request) => Box::pin(mark(connection, reference, request)).await,
+        Request::State(request) => Box::pin(state(connection, reference, request)).await,
+        Request::Watch(request) => Box::pin(watch(connection, reference, request)).await,
+        Request::Typing(request) => Box::pin(typing(connection, request)).await,
+        Request::Settings(request) => Box::pin(settings(connection, reference, request)).await,
+        Request::Block(request) => Box::pin(block(connection, reference, request)).await,
         Request::Pull(request) => Box::pin(pull(connection, reference, request)).await,
         Request::Open(request) => Box::pin(open(connection, reference, request)).await,
         Request::Auth(request) => Box::pin(auth(connection, reference, request)).await,
@@ -54,11 +66,11 @@ pub async fn dispatch<S: Socket>(
 async fn send<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>, request: Send) {
     let Send { chat, id, base, kind, text, reply, target, reaction, media, data } = request;
     let sent = match connection.membership(chat).await {
-        Ok((chat, role)) => {
+        Ok(membership) => {
             let message =
                 chats::Send { id, base, kind, text, reply, target, reaction, media, data };
             let slot = &connection.slot;
-            connection.gateway.0.chats.send(&chat, role, slot, reference, message).await
+            connection.gateway.0.chats.send(&membership, slot, reference, message).await
         }
         Err(error) => Err(error),
     };
@@ -120,11 +132,124 @@ async fn pull<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>,
     let limit = limit.map_or(PAGE_EVENTS_MAX, |limit| limit as usize);
     let history = connection.gateway.0.chats.history(slot.user, chat, range, limit).await;
     let answer = match history {
-        Ok(history) => {
-            let events = history.events.iter().map(|event| wire::event(chat, event)).collect();
-            Outgoing::Page(Page { chat, events, head: history.head })
-        }
+        Ok(history) => Outgoing::Page(wire::page(&history.row, &history.events)),
         Err(refusal) => refused(&refusal, Some(chat), None),
+    };
+    slot.answer(reference, &answer);
+}
+
+async fn state<S: Socket>(
+    connection: &mut Connection<S>,
+    reference: Option<u32>,
+    request: SetState,
+) {
+    let SetState { chat, muted_until, archived, pinned, unread, hide, hide_through } = request;
+    let slot = &connection.slot;
+    if hide.len() > HIDE_MAX {
+        let message = format!("hide: at most {HIDE_MAX} at a time");
+        let invalid = ErrorBody { message, ..error(ErrorCode::InvalidRequest) };
+        slot.answer(reference, &Outgoing::Error(invalid));
+        return;
+    }
+    let mut changes = Vec::new();
+    let until = muted_until.map(|until| Some(until).filter(|until| until.as_millis() > 0));
+    changes.extend(until.map(PersonalChange::Mute));
+    changes.extend(archived.map(PersonalChange::Archive));
+    changes.extend(pinned.map(PersonalChange::Pin));
+    changes.extend(unread.map(PersonalChange::Unread));
+    changes.extend(hide.into_iter().map(PersonalChange::Hide));
+    changes.extend(hide_through.map(PersonalChange::HideThrough));
+    let answer = match connection.gateway.0.chats.change(slot.user, chat, changes).await {
+        Ok(()) => Outgoing::Ok(Done {}),
+        Err(refusal) => refused(&refusal, Some(chat), None),
+    };
+    slot.answer(reference, &answer);
+}
+
+async fn watch<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>, request: Watch) {
+    let Watch { chat, on } = request;
+    let membership = match connection.membership(chat).await {
+        Ok(membership) => membership,
+        Err(refusal) => {
+            connection.slot.answer(reference, &refused(&refusal, Some(chat), None));
+            return;
+        }
+    };
+    let (slot, gateway) = (&connection.slot, &connection.gateway.0);
+    let (watches, other) = (gateway.chats.hub().watches(), membership.other());
+    slot.answer(reference, &Outgoing::Ok(Done {}));
+    if on {
+        let until = gateway.clock.now().plus(Duration::from_millis(WATCH_MS));
+        watches.add(other, chat, slot, until);
+        match connection.gateway.presence(other, slot.user, chat).await {
+            Ok(presence) => slot.answer(None, &Outgoing::Presence(presence)),
+            Err(error) => tracing::debug!(%error, "cannot tell who is there"),
+        }
+    } else {
+        watches.remove(other, chat, slot);
+    }
+}
+
+/// Nothing comes back, whatever becomes of it.
+async fn typing<S: Socket>(connection: &mut Connection<S>, request: Typing) {
+    let chat = request.chat;
+    let now = connection.gateway.0.clock.now();
+    if connection.types_too_often(chat, now) {
+        return;
+    }
+    let Ok(membership) = connection.membership(chat).await else { return };
+    let gateway = &connection.gateway.0;
+    let blocks = gateway.people.blocks(membership.user(), membership.other()).await;
+    if membership.withheld || !matches!(blocks, Ok(false)) {
+        return;
+    }
+    for (watched, slot) in gateway.chats.hub().watches().of(membership.user(), now) {
+        if watched == chat {
+            slot.answer_if_room(&Outgoing::Typing(Typing { chat }));
+            slot.flush();
+        }
+    }
+}
+
+async fn settings<S: Socket>(
+    connection: &mut Connection<S>,
+    reference: Option<u32>,
+    request: SetSettings,
+) {
+    let SetSettings { shows_read, shows_presence } = request;
+    let slot = &connection.slot;
+    let shows_read = shows_read.map(UserChange::ShowRead);
+    let shows_presence = shows_presence.map(UserChange::ShowPresence);
+    let changes: Vec<_> = shows_read.into_iter().chain(shows_presence).collect();
+    let changed = !changes.is_empty();
+    match connection.gateway.0.people.change_settings(slot.user, changes).await {
+        Ok(state) => {
+            let settings = Outgoing::Settings(wire::settings(&state));
+            slot.answer(reference, &settings);
+            if changed {
+                connection.tell_other_devices(&settings);
+            }
+        }
+        Err(failure) => {
+            tracing::warn!(error = %failure, "cannot change settings");
+            slot.answer(reference, &Outgoing::Error(error(ErrorCode::Unavailable)));
+        }
+    }
+}
+
+async fn block<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>, request: Block) {
+    let slot = &connection.slot;
+    let blocked = connection.gateway.0.people.block(slot.user, request.user, request.on).await;
+    let answer = match blocked {
+        Ok(()) => {
+            connection.tell_other_devices(&Outgoing::Block(request));
+            Outgoing::Ok(Done {})
+        }
+        Err(PeopleError::NotFound) => Outgoing::Error(error(ErrorCode::UserNotFound)),
+        Err(PeopleError::Store(failure)) => {
+            tracing::warn!(error = %failure, "cannot block");
+            Outgoing::Error(error(ErrorCode::Unavailable))
+        }
     };
     slot.answer(reference, &answer);
 }

@@ -5,12 +5,15 @@ use std::time::Duration;
 use barterline_protocol::Outgoing;
 use barterline_protocol::close_code::CloseCode;
 use barterline_protocol::cursor::Cursor;
+use barterline_protocol::push::Renew;
 use barterline_protocol::request::Ping;
 
 use super::Gateway;
 
 /// How often a part of the connections is looked at.
 const TICK: Duration = Duration::from_secs(1);
+/// How long before its end a client is told to renew its token.
+const RENEW_BEFORE: Duration = Duration::from_mins(1);
 /// Heartbeats that a silent connection may miss.
 const MISSED_MAX: u32 = 3;
 
@@ -28,8 +31,10 @@ impl Gateway {
             }
             tick += 1;
             self.beat(tick);
+            self.let_go().await;
             if tick % 10 == 0 {
                 self.0.chats.hub().evict_idle_rooms();
+                self.0.chats.hub().watches().sweep(self.0.clock.now());
             }
         }
     }
@@ -49,9 +54,15 @@ impl Gateway {
             }
         });
         for slot in due {
-            if now >= slot.token_expires_at() {
+            let ends = slot.token_expires_at();
+            if now >= ends.plus(self.0.settings.token_grace) {
                 slot.close(CloseCode::TokenExpired);
-            } else if now.since(slot.heard_at()) >= silent_after {
+                continue;
+            }
+            if now.plus(RENEW_BEFORE) >= ends && slot.is_to_renew() {
+                slot.tell(&Outgoing::Renew(Renew { token_expires_at: ends }));
+            }
+            if now.since(slot.heard_at()) >= silent_after {
                 slot.close(CloseCode::Silent);
             } else {
                 let cursor = slot.is_clean().then(|| Cursor::new(epoch, delivered));

@@ -8,6 +8,7 @@ mod dispatch;
 mod drain;
 mod handshake;
 pub mod heartbeat;
+mod presence;
 pub mod socket;
 
 use std::sync::Arc;
@@ -22,9 +23,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::handshake::Handshake;
+use self::presence::Leaving;
 use self::socket::Socket;
 use crate::services::accounts::Accounts;
 use crate::services::chats::{Chats, Rules};
+use crate::services::people::People;
 use crate::telemetry::metrics::HubMetrics;
 
 /// What every connection is made of.
@@ -34,6 +37,8 @@ pub struct Gateway(Arc<Inner>);
 struct Inner {
     chats: Chats,
     accounts: Accounts,
+    people: People,
+    leaving: Leaving,
     clock: Arc<dyn Clock>,
     settings: Settings,
     limits: Limits,
@@ -50,6 +55,8 @@ pub struct Settings {
     pub hello_timeout: Duration,
     /// Between signs of life.
     pub heartbeat: Duration,
+    /// How long a connection outlives its token.
+    pub token_grace: Duration,
 }
 
 impl Gateway {
@@ -57,6 +64,7 @@ impl Gateway {
     pub fn new(
         chats: Chats,
         accounts: Accounts,
+        people: People,
         clock: Arc<dyn Clock>,
         settings: Settings,
         metrics: HubMetrics,
@@ -68,6 +76,8 @@ impl Gateway {
         Self(Arc::new(Inner {
             chats,
             accounts,
+            people,
+            leaving: Leaving::default(),
             clock,
             settings,
             limits,

@@ -13,6 +13,7 @@ pub mod ring;
 pub mod room;
 pub mod slot;
 pub mod turn;
+pub mod watch;
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -27,11 +28,12 @@ use barterline_domain::ids::{ChatId, ClientId};
 use barterline_protocol::Outgoing;
 use barterline_protocol::error_code::ErrorCode;
 use barterline_protocol::limits::PUSH_EVENTS_MAX;
-use barterline_protocol::push::Behind;
+use barterline_protocol::push::{Behind, StateMoved};
 use barterline_storage::chat_log::{
     Append, AppendError, AppendOutcome, ChatLog, Committed, Outcomes, Range,
 };
 use barterline_storage::error::StoreError;
+use barterline_storage::inbox::PersonalMoved;
 use parking_lot::Mutex;
 
 use crate::telemetry::metrics::HubMetrics;
@@ -43,6 +45,7 @@ use room::{
 };
 use slot::Slot;
 use turn::Turn;
+use watch::Watches;
 
 /// Locks that rooms are spread over: enough that two cores seldom meet.
 const SHARDS: usize = 64;
@@ -59,6 +62,7 @@ struct Inner {
     shards: Vec<Mutex<HashMap<ChatId, Room>>>,
     hasher: std::hash::RandomState,
     registry: Registry,
+    watches: Watches,
     log: Arc<dyn ChatLog>,
     clock: Arc<dyn Clock>,
     /// Inbox position up to which every change has been delivered or noted.
@@ -78,6 +82,7 @@ impl Hub {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: std::hash::RandomState::new(),
             registry: Registry::default(),
+            watches: Watches::default(),
             log,
             clock,
             delivered: AtomicU64::new(position),
@@ -88,6 +93,11 @@ impl Hub {
     /// Who is connected.
     pub fn registry(&self) -> &Registry {
         &self.0.registry
+    }
+
+    /// Who has which chat on screen.
+    pub fn watches(&self) -> &Watches {
+        &self.0.watches
     }
 
     /// Inbox position up to which every change has been delivered to or noted on every connection.
@@ -299,12 +309,22 @@ impl Hub {
             self.deliver_append(outcome, turn);
         }
         for moved in committed.marks {
-            let frame = slot::marks_moved(moved.chat.id, moved.role, moved.marks);
             for role in [Role::Buyer, Role::Seller] {
+                let marks = if role == moved.role { Some(moved.marks) } else { moved.shown };
+                let Some(marks) = marks else { continue };
+                let frame = Outgoing::Marks(slot::marks_moved(moved.chat.id, moved.role, marks));
                 self.0.registry.each_of(moved.chat.participants.user(role), |slot| {
-                    slot.deliver_marks(&frame, turn);
+                    slot.deliver_frame(moved.chat.id, &frame, turn);
                 });
             }
+        }
+        for moved in committed.personal {
+            let PersonalMoved { chat, role, personal } = moved;
+            let state = wire::state(&personal);
+            let frame = Outgoing::State(StateMoved { chat: chat.id, state });
+            self.0.registry.each_of(chat.participants.user(role), |slot| {
+                slot.deliver_frame(chat.id, &frame, turn);
+            });
         }
         self.0.delivered.store(committed.position, Ordering::Release);
         turn.flush();
@@ -331,7 +351,7 @@ impl Hub {
                     for role in [Role::Buyer, Role::Seller] {
                         self.0.registry.each_of(chat.participants.user(role), |slot| {
                             self.0.metrics.deliveries.inc();
-                            slot.deliver(chat.id, entry, turn);
+                            slot.deliver(chat.id, role, entry, turn);
                         });
                     }
                 }
@@ -348,7 +368,7 @@ impl Hub {
     pub async fn pull(&self, slot: &Slot, chat: &Arc<Chat>) -> Result<(), StoreError> {
         let Some(from) = slot.noted_from(chat.id) else { return Ok(()) };
         let after = Seq(from.0.saturating_sub(1));
-        if self.put_from_ring(slot, chat.id, after) {
+        if self.put_from_ring(slot, chat, after) {
             return Ok(());
         }
         let head = self.0.log.head(chat.id).await?;
@@ -363,7 +383,7 @@ impl Hub {
         }
         let entries: Vec<_> = events.iter().map(|event| encode(chat.id, event)).collect();
         let last = entries.last().map_or(after, |entry| entry.seq);
-        slot.put_entries(chat.id, entries.iter(), false);
+        slot.put_entries(chat, entries.iter(), false);
         if last >= head.head {
             // The end is decided with the room at hand, so that nothing falls between.
             self.load_room(chat).await?;
@@ -382,9 +402,9 @@ impl Hub {
     }
 
     /// Sends what the ring has above `after`; `false` if the ring does not reach back so far.
-    fn put_from_ring(&self, slot: &Slot, chat: ChatId, after: Seq) -> bool {
-        let shard = self.shard(chat).lock();
-        let entries = shard.get(&chat).and_then(|room| room.events_above(after));
+    fn put_from_ring(&self, slot: &Slot, chat: &Chat, after: Seq) -> bool {
+        let shard = self.shard(chat.id).lock();
+        let entries = shard.get(&chat.id).and_then(|room| room.events_above(after));
         let Some(entries) = entries else { return false };
         slot.put_entries(chat, entries, true);
         true

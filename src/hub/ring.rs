@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use barterline_domain::chat::Role;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Event, Seq};
 use barterline_domain::ids::ClientId;
@@ -41,11 +42,22 @@ pub struct Entry {
     /// The whole WebSocket message in `MessagePack`. A copy of its own: a slice of a larger buffer
     /// would keep all of that buffer alive in idle rooms.
     pub message: Bytes,
+    /// What the other person gets in its place, if it is withheld from them.
+    pub withheld: Option<Bytes>,
 }
 
 impl Entry {
-    /// What is remembered of `event`, which goes out as `message`.
-    pub fn new(event: &Event, message: Bytes) -> Self {
+    /// The message as it goes out to one side.
+    pub fn message_for(&self, role: Role) -> &Bytes {
+        match &self.withheld {
+            Some(withheld) if self.author != Author::from(role) => withheld,
+            _ => &self.message,
+        }
+    }
+
+    /// What is remembered of `event`, which goes out as `message`, or as `withheld` to the side it
+    /// is withheld from.
+    pub fn new(event: &Event, message: Bytes, withheld: Option<Bytes>) -> Self {
         Self {
             seq: event.seq,
             at: event.at,
@@ -54,6 +66,7 @@ impl Entry {
             digest: event.digest,
             deletes: matches!(event.kind, EventKind::Delete { .. }),
             message,
+            withheld,
         }
     }
 }

@@ -35,6 +35,8 @@ pub struct Command {
     pub kind: EventKind,
     /// When it came.
     pub at: Timestamp,
+    /// The other person has blocked the author.
+    pub withheld: bool,
     /// Who waits for the answer, in the caller's terms.
     pub origin: u64,
     /// Why it cannot be, unless it was carried out earlier: what was allowed once may no longer be,
@@ -429,12 +431,12 @@ impl Room {
             effects.others.push(refuse(&command, refusal));
             return;
         }
-        let Command { author, id, digest, base, kind, at, origin, .. } = command;
+        let Command { author, id, digest, base, kind, at, withheld, origin, .. } = command;
         let seq = self.taken.next();
         self.taken = seq;
-        self.state = self.state.after(author, &kind);
+        self.state = self.state.after(author, &kind, withheld);
         self.pending.push_back(Pending { seq, author, id, digest, base, origin });
-        let (after, withheld, amended) = (self.state, false, None);
+        let (after, amended) = (self.state, None);
         self.waiting.push(Event { seq, at, author, id, digest, kind, after, withheld, amended });
     }
 
@@ -528,10 +530,10 @@ impl Room {
         events.append(&mut self.waiting);
         let pending = std::mem::take(&mut self.pending);
         for (event, pending) in events.into_iter().zip(pending).rev() {
-            let Event { at, author, id, digest, kind, .. } = event;
+            let Event { at, author, id, digest, kind, withheld, .. } = event;
             let Pending { base, origin, .. } = pending;
             let refusal = None;
-            let command = Command { author, id, digest, base, kind, at, origin, refusal };
+            let command = Command { author, id, digest, base, kind, at, withheld, origin, refusal };
             self.queue.push_front(command);
         }
         self.phase = Phase::Unknown;

@@ -7,9 +7,9 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use barterline_domain::chat::Role;
+use barterline_domain::chat::{Chat, Role};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::Seq;
 use barterline_domain::ids::{ChatId, ClientId, DeviceId, SessionId, UserId};
@@ -59,6 +59,8 @@ pub struct Slot {
     heard_at: AtomicU64,
     /// Milliseconds since the epoch: when the token ends.
     token_expires_at: AtomicU64,
+    /// The client has been told to renew it.
+    told_to_renew: AtomicBool,
 }
 
 #[derive(Default)]
@@ -95,7 +97,7 @@ pub struct Dirty {
     pub chat: ChatId,
     /// The first event not sent; `None` when only marks moved.
     pub from: Option<Seq>,
-    /// Marks moved.
+    /// Marks moved, or what is the person's alone.
     pub marks: bool,
 }
 
@@ -156,6 +158,7 @@ impl Slot {
             wake: Notify::new(),
             heard_at: AtomicU64::new(now.as_millis()),
             token_expires_at: AtomicU64::new(identity.token_expires_at.as_millis()),
+            told_to_renew: AtomicBool::new(false),
         }
     }
 
@@ -177,6 +180,12 @@ impl Slot {
     /// Puts a later end to the token.
     pub fn renew(&self, expires_at: Timestamp) {
         self.token_expires_at.store(expires_at.as_millis(), Ordering::Relaxed);
+        self.told_to_renew.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the client is still to be told that its token ends; from here on it has been.
+    pub fn is_to_renew(&self) -> bool {
+        !self.told_to_renew.swap(true, Ordering::Relaxed)
     }
 
     /// When the token ends.
@@ -191,13 +200,13 @@ impl Slot {
     }
 
     /// Delivers an event, or notes that it is to be pulled.
-    pub fn deliver(self: &Arc<Self>, chat: ChatId, entry: &Entry, turn: &mut Turn) {
+    pub fn deliver(self: &Arc<Self>, chat: ChatId, role: Role, entry: &Entry, turn: &mut Turn) {
         let mut out = self.out.lock();
         // The first event of a chat is pulled, behind a row that says what chat it is; whoever sent
         // it knows.
         let is_news = entry.seq == Seq(1) && !out.waits_for(chat, entry.id);
         if !is_news && out.begin(self, turn) {
-            out.put_entry(self.encoding, chat, entry);
+            out.put_entry(self.encoding, chat, role, entry);
             out.wake_reader(&self.wake);
         } else {
             out.note(chat, Some(entry.seq), turn.position_before);
@@ -205,15 +214,27 @@ impl Slot {
         }
     }
 
-    /// Delivers moved marks, or notes them.
-    pub fn deliver_marks(self: &Arc<Self>, moved: &MarksMoved, turn: &mut Turn) {
+    /// Delivers what changed about a chat besides its events, or notes it.
+    pub fn deliver_frame(self: &Arc<Self>, chat: ChatId, frame: &Outgoing, turn: &mut Turn) {
         let mut out = self.out.lock();
         if out.begin(self, turn) {
-            outgoing::put(&mut out.bytes, self.encoding, None, &Outgoing::Marks(moved.clone()));
+            outgoing::put(&mut out.bytes, self.encoding, None, frame);
         } else {
-            out.note(moved.chat, None, turn.position_before);
+            out.note(chat, None, turn.position_before);
             out.wake_if_live(&self.wake);
         }
+    }
+
+    /// Tells of something that stands in no chat and is not announced again. A connection that does
+    /// not take it is closed: the next one begins with all of it.
+    pub fn tell(&self, message: &Outgoing) {
+        let mut out = self.out.lock();
+        if out.bytes.len() - out.sent < WAITING_BYTES_MAX {
+            outgoing::put(&mut out.bytes, self.encoding, None, message);
+        } else {
+            out.closing.get_or_insert(CloseCode::Overloaded);
+        }
+        self.wake.notify_one();
     }
 
     /// Appends an answer. The caller flushes, and asks [`Slot::may_read`] before it reads on.
@@ -324,10 +345,11 @@ impl Slot {
     /// is clean. To be called under the lock of the chat's shard, so that no delivery falls between.
     pub fn put_entries<'a>(
         &self,
-        chat: ChatId,
+        chat: &Chat,
         entries: impl Iterator<Item = &'a Entry>,
         complete: bool,
     ) {
+        let Some(role) = chat.participants.role_of(self.user) else { return };
         let mut out = self.out.lock();
         let mut next = None;
         let mut all = true;
@@ -336,10 +358,10 @@ impl Slot {
                 all = false;
                 break;
             }
-            out.put_entry(self.encoding, chat, entry);
+            out.put_entry(self.encoding, chat.id, role, entry);
             next = Some(entry.seq.next());
         }
-        let Some(at) = out.dirty.iter().position(|dirty| dirty.chat == chat) else {
+        let Some(at) = out.dirty.iter().position(|dirty| dirty.chat == chat.id) else {
             return;
         };
         if all && complete {
@@ -475,7 +497,7 @@ impl Out {
     }
 
     /// Appends an event, or the acknowledgement if this connection sent it.
-    fn put_entry(&mut self, encoding: Encoding, chat: ChatId, entry: &Entry) {
+    fn put_entry(&mut self, encoding: Encoding, chat: ChatId, role: Role, entry: &Entry) {
         let Entry { seq, at, id, .. } = *entry;
         let mut repeat = false;
         while let Some(InFlight { reference, .. }) = self.settle(chat, id) {
@@ -485,7 +507,7 @@ impl Out {
             repeat = true;
         }
         if !repeat {
-            outgoing::put_encoded(&mut self.bytes, encoding, &entry.message);
+            outgoing::put_encoded(&mut self.bytes, encoding, entry.message_for(role));
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use barterline_domain::event::Event;
 use barterline_domain::ids::ChatId;
-use barterline_protocol::{Encoding, Outgoing};
+use barterline_protocol::{Encoding, Outgoing, push};
 use bytes::Bytes;
 
 use super::ring::Entry;
@@ -28,12 +28,18 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// Encodes an event once, for everybody.
+    /// Encodes an event once, for everybody; a withheld one once more for those it is withheld
+    /// from.
     pub fn encode(&mut self, chat: ChatId, event: &Event) -> Entry {
+        let message = self.message(wire::event(chat, event));
+        let withheld = event.withheld.then(|| self.message(wire::withheld(chat, event)));
+        Entry::new(event, message, withheld)
+    }
+
+    fn message(&mut self, event: push::Event) -> Bytes {
         self.scratch.clear();
-        let frame = Outgoing::Event(wire::event(chat, event));
-        outgoing::put(&mut self.scratch, Encoding::MsgPack, None, &frame);
-        Entry::new(event, Bytes::copy_from_slice(&self.scratch))
+        outgoing::put(&mut self.scratch, Encoding::MsgPack, None, &Outgoing::Event(event));
+        Bytes::copy_from_slice(&self.scratch)
     }
 
     /// Notes a connection that has something to be written.

@@ -121,9 +121,11 @@ const fn shared_status(code: ErrorCode) -> StatusCode {
         ErrorCode::ChatNotFound
         | ErrorCode::ListingNotFound
         | ErrorCode::TargetNotFound
+        | ErrorCode::UserNotFound
         | ErrorCode::MediaNotFound => StatusCode::NOT_FOUND,
         ErrorCode::TargetNotYours => StatusCode::FORBIDDEN,
         ErrorCode::TargetGone => StatusCode::GONE,
+        ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::TextEmpty
         | ErrorCode::TextTooLong
         | ErrorCode::TextControl
@@ -136,6 +138,7 @@ const fn shared_status(code: ErrorCode) -> StatusCode {
         | ErrorCode::BaseOld
         | ErrorCode::IdConflict
         | ErrorCode::TargetTooOld
+        | ErrorCode::HiddenFull
         | ErrorCode::AfterRefused => StatusCode::CONFLICT,
         ErrorCode::TokenInvalid | ErrorCode::TokenExpired => StatusCode::UNAUTHORIZED,
         ErrorCode::Busy | ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -337,6 +340,7 @@ impl From<ChatError> for Problem {
             ChatError::KindUnsupported => ErrorCode::KindUnsupported,
             ChatError::Incomplete(what) => return Self::invalid(what),
             ChatError::DataTooLong => ErrorCode::DataTooLong,
+            ChatError::HiddenFull => ErrorCode::HiddenFull,
             ChatError::SeqAhead { head } => {
                 return Self { head: Some(head), ..Self::from(ErrorCode::SeqAhead) };
             }

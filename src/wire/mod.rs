@@ -4,17 +4,70 @@ pub mod outgoing;
 
 use std::borrow::Cow;
 
-use barterline_domain::event::Event;
-use barterline_domain::event::Seq;
+use barterline_domain::chat::Role;
+use barterline_domain::event::{Author, Event, Seq};
 use barterline_domain::ids::{ChatId, ClientId};
 use barterline_domain::message::{Body, Content, EventKind, ExtensionData, Reaction};
+use barterline_domain::personal::Personal;
 use barterline_protocol::Outgoing;
 use barterline_protocol::error_code::{Advice, ErrorCode};
 use barterline_protocol::push;
-use barterline_protocol::response::ErrorBody;
+use barterline_protocol::response::{ErrorBody, Page};
 use barterline_storage::inbox::InboxRow;
+use barterline_storage::user_state::UserState;
 
-/// An event as clients see it.
+/// An event as `reader` sees it.
+pub fn event_for(reader: Role, chat: ChatId, event: &Event) -> push::Event {
+    if event.withheld && event.author != Author::from(reader) {
+        withheld(chat, event)
+    } else {
+        self::event(chat, event)
+    }
+}
+
+/// An event as those see it from whom it is withheld.
+pub fn withheld(chat: ChatId, event: &Event) -> push::Event {
+    let Event { seq, at, author, id, .. } = *event;
+    let withheld = true;
+    push::Event { withheld, ..push::Event::new(chat, seq, at, author, id, kind(&event.kind)) }
+}
+
+/// An event that its reader hid.
+pub fn hidden(chat: ChatId, event: &Event) -> push::Event {
+    let Event { seq, at, author, id, .. } = *event;
+    let hidden = true;
+    push::Event { hidden, ..push::Event::new(chat, seq, at, author, id, kind(&event.kind)) }
+}
+
+/// A part of a chat's history as its reader sees it.
+pub fn page(row: &InboxRow, events: &[Event]) -> Page {
+    let InboxRow { chat, role, personal, head, .. } = row;
+    let events = events.iter().map(|event| seen(*role, chat.id, personal, event)).collect();
+    Page { chat: chat.id, events, head: *head }
+}
+
+fn seen(role: Role, chat: ChatId, personal: &Personal, event: &Event) -> push::Event {
+    if personal.hides(event.seq) { hidden(chat, event) } else { event_for(role, chat, event) }
+}
+
+/// What is the reader's alone in a chat.
+pub fn state(personal: &Personal) -> push::ChatState {
+    push::ChatState {
+        muted_until: personal.muted_until,
+        archived: personal.archived,
+        pinned: personal.pinned,
+        unread: personal.unread,
+        hidden_through: Some(personal.hidden_through).filter(|seq| *seq > Seq::ZERO),
+        hidden: personal.hidden.clone(),
+    }
+}
+
+/// What the reader chose for all chats.
+pub fn settings(state: &UserState) -> push::Settings {
+    push::Settings { shows_read: state.shows_read, shows_presence: state.shows_presence }
+}
+
+/// An event as its author sees it.
 pub fn event(chat: ChatId, event: &Event) -> push::Event {
     let Event { seq, at, author, id, .. } = *event;
     let mut out = push::Event::new(chat, seq, at, author, id, kind(&event.kind));
@@ -86,10 +139,11 @@ pub fn row(row: &InboxRow) -> push::Row {
         peer: chat.participants.user(row.role.other()),
         opened_at: chat.opened_at,
         head: row.head,
-        last: row.last.as_ref().map(|last| event(chat.id, last)),
+        last: row.last.as_ref().map(|last| seen(row.role, chat.id, &row.personal, last)),
         marks: row.marks,
         peer_marks: row.peer_marks,
         unread: row.unread,
+        state: state(&row.personal),
     }
 }
 
@@ -106,6 +160,7 @@ pub fn refusal(code: ErrorCode, chat: ChatId, id: ClientId, head: Option<Seq>) -
         id: Some(id),
         head,
         retry_after_ms,
+        ..ErrorBody::default()
     })
 }
 
@@ -129,6 +184,9 @@ pub fn explain(code: ErrorCode) -> &'static str {
         ErrorCode::ReactionUnsupported => "the reaction is none of those that welcome lists",
         ErrorCode::MediaNotFound => "there is no such upload",
         ErrorCode::DataTooLong => "the data is longer than 8192 bytes",
+        ErrorCode::HiddenFull => "as many messages of this chat are hidden as may be one by one",
+        ErrorCode::UserNotFound => "there is no such person",
+        ErrorCode::RateLimited => "too many requests: try again after the wait",
         ErrorCode::SeqAhead => "the number is above the newest of this chat",
         ErrorCode::BaseOld => "base is more than 4096 events back: pull up to head first",
         ErrorCode::IdConflict => "the id names another message already",

@@ -13,7 +13,7 @@ use barterline_domain::message::EventKind;
 use tokio::sync::mpsc;
 
 use crate::error::StoreError;
-use crate::inbox::MarkMoved;
+use crate::inbox::{MarkMoved, PersonalMoved};
 
 /// One append: `events` carry the numbers that follow `expected_head`.
 #[derive(Debug)]
@@ -73,6 +73,8 @@ pub struct Committed {
     pub appends: Vec<AppendOutcome>,
     /// Marks that moved.
     pub marks: Vec<MarkMoved>,
+    /// What people changed for themselves.
+    pub personal: Vec<PersonalMoved>,
     /// Inbox position after this group ([`crate::inbox::Inbox::position`]).
     pub position: u64,
 }

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use barterline_domain::chat::{Chat, Role};
 use barterline_domain::event::{Event, Seq, SmallState};
 use barterline_domain::ids::{ChatId, DeviceId, UserId};
-use barterline_domain::marks::Marks;
+use barterline_domain::marks::{Marks, Visibility};
+use barterline_domain::personal::{Personal, PersonalChange};
 
 use crate::error::StoreError;
 
@@ -25,8 +26,10 @@ pub struct InboxRow {
     pub last: Option<Event>,
     /// The person's marks; `delivered` is the furthest of their devices.
     pub marks: Marks,
-    /// The other person's marks.
+    /// The other person's marks, as far as they are shown.
     pub peer_marks: Marks,
+    /// What is this person's alone.
+    pub personal: Personal,
     /// Messages by the other person above the read mark. Computed, never counted up and down.
     pub unread: u64,
     /// Inbox position of the last change.
@@ -42,6 +45,19 @@ pub struct MarkMoved {
     pub role: Role,
     /// The marks after the move.
     pub marks: Marks,
+    /// What the other person sees of them, if that moved.
+    pub shown: Option<Marks>,
+}
+
+/// What is one person's alone in a chat changed, and that is durable.
+#[derive(Debug, Clone)]
+pub struct PersonalMoved {
+    /// In which chat.
+    pub chat: Arc<Chat>,
+    /// Whose.
+    pub role: Role,
+    /// All of it after the change.
+    pub personal: Personal,
 }
 
 /// Where the store stands: the user cursor is made of it.
@@ -93,14 +109,25 @@ pub trait Inbox: Send + Sync {
 
     /// Merges marks of one device into those of its person; gives the person's marks after it.
     /// Durable when it returns. A mark that goes back changes nothing. Marks above the head are
-    /// the caller's mistake and are cut to it.
+    /// the caller's mistake and are cut to it. The other person is shown as much of the move as
+    /// `visibility` says. A read mark that grows takes the flag "unread" away.
     async fn mark(
         &self,
         user: UserId,
         chat: ChatId,
         device: DeviceId,
         marks: Marks,
+        visibility: Visibility,
     ) -> Result<Option<Marks>, StoreError>;
+
+    /// Changes what is `user`'s alone in a chat; gives all of it after the change. Durable when it
+    /// returns. Changes of several devices at once are all kept. `None`: no chat of theirs.
+    async fn change(
+        &self,
+        user: UserId,
+        chat: ChatId,
+        change: PersonalChange,
+    ) -> Result<Option<Personal>, StoreError>;
 
     /// Where the store stands now.
     fn position(&self) -> Position;

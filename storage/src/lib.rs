@@ -27,6 +27,9 @@ pub mod embedded;
 pub mod record;
 
 pub mod accounts;
+pub mod blocks;
 pub mod credentials;
 pub mod listings;
+pub mod reports;
 pub mod sessions;
+pub mod user_state;

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use crate::accounts::Accounts;
+use crate::blocks::Blocks;
 use crate::chat_log::ChatLog;
 use crate::credentials::Credentials;
 use crate::inbox::Inbox;
 use crate::listings::Listings;
+use crate::reports::Reports;
 use crate::sessions::Sessions;
+use crate::user_state::UserStates;
 
 /// One of each. Give a part the one trait it needs, not the bundle.
 #[derive(Clone)]
@@ -20,6 +23,12 @@ pub struct Stores {
     pub sessions: Arc<dyn Sessions>,
     /// Things for sale.
     pub listings: Arc<dyn Listings>,
+    /// Who does not want to hear of whom.
+    pub blocks: Arc<dyn Blocks>,
+    /// For services/safety alone.
+    pub reports: Arc<dyn Reports>,
+    /// What people chose for all their chats.
+    pub user_states: Arc<dyn UserStates>,
     /// For the hub (append) and services/chats (history).
     pub chat_log: Arc<dyn ChatLog>,
     /// Rows and marks.
@@ -27,5 +36,14 @@ pub struct Stores {
 }
 
 /// Every aggregate by name. A test holds it against the traits, the laws and the backends.
-pub const AGGREGATES: &[&str] =
-    &["accounts", "chat_log", "credentials", "inbox", "listings", "sessions"];
+pub const AGGREGATES: &[&str] = &[
+    "accounts",
+    "blocks",
+    "chat_log",
+    "credentials",
+    "inbox",
+    "listings",
+    "reports",
+    "sessions",
+    "user_state",
+];

@@ -4,13 +4,18 @@ use std::fs;
 use std::path::Path;
 
 use barterline_storage::accounts::Accounts as _;
-use barterline_storage::conformance::{accounts, credentials, listings, sessions};
+use barterline_storage::conformance::{
+    accounts, blocks, credentials, listings, reports, sessions, user_state,
+};
 use barterline_storage::credentials::Credentials as _;
 use barterline_storage::embedded::accounts::EmbeddedAccounts;
+use barterline_storage::embedded::blocks::EmbeddedBlocks;
 use barterline_storage::embedded::credentials::EmbeddedCredentials;
 use barterline_storage::embedded::engine::Engine;
 use barterline_storage::embedded::listings::EmbeddedListings;
+use barterline_storage::embedded::reports::EmbeddedReports;
 use barterline_storage::embedded::sessions::EmbeddedSessions;
+use barterline_storage::embedded::user_state::EmbeddedUserStates;
 use barterline_storage::listings::Listings as _;
 use barterline_storage::sessions::Sessions as _;
 use barterline_storage::stores::AGGREGATES;
@@ -34,6 +39,14 @@ laws! {
     accounts, EmbeddedAccounts:
         an_account_is_found_as_it_was_inserted,
         accounts_are_inserted_all_or_none;
+    blocks, EmbeddedBlocks:
+        a_block_holds_in_one_direction,
+        blocks_are_listed_in_pages;
+    reports, EmbeddedReports:
+        the_first_report_of_an_id_stays,
+        reports_are_listed_newest_first;
+    user_state, EmbeddedUserStates:
+        choices_are_kept_by_person;
     credentials, EmbeddedCredentials:
         a_credential_is_found_by_its_address,
         an_address_is_taken_once,

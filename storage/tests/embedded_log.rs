@@ -58,7 +58,9 @@ laws! {
         g6_only_participants_have_a_row,
         unread_follows_the_read_mark,
         marks_merge_by_maximum,
-        g5_changes_are_announced_after_a_position;
+        g5_changes_are_announced_after_a_position,
+        marks_are_shown_as_far_as_they_may,
+        personal_changes_are_kept_and_nobody_elses;
 }
 
 #[tokio::test]

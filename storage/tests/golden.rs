@@ -13,21 +13,24 @@ use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Event, Seq};
 use barterline_domain::ids::{DeviceId, MediaId, SessionId, UserId};
 use barterline_domain::listing::{Listing, ListingStatus, ListingText};
+use barterline_domain::marks::{Marks, Visibility};
 use barterline_domain::message::{
     Body, Content, EventKind, ExtensionData, ExtensionName, Message, Reaction,
 };
 use barterline_domain::money::{Currency, Money};
+use barterline_domain::personal::{Personal, PersonalChange};
 use barterline_storage::accounts::Account;
-use barterline_storage::conformance::samples;
+use barterline_storage::conformance::{reports, samples};
 use barterline_storage::credentials::Credential;
 use barterline_storage::record::chat_log::{
-    Back, Mark, Record, put_chat, put_event, put_mark, read_record,
+    Back, Change, Mark, Record, put_chat, put_event, put_mark, put_personal, read_record,
 };
 use barterline_storage::record::index::{
     IndexedChat, Side, Tail, indexed_chat_bytes, read_indexed_chat,
 };
 use barterline_storage::record::rows::Row;
 use barterline_storage::sessions::Session;
+use barterline_storage::user_state::UserState;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/records.txt");
 
@@ -43,6 +46,7 @@ fn record(record: Record) -> Sample {
         Record::Chat(chat) => put_chat(&mut bytes, chat),
         Record::Event { chat, event, back } => put_event(&mut bytes, *chat, event, *back),
         Record::Mark(mark) => put_mark(&mut bytes, mark),
+        Record::Personal(change) => put_personal(&mut bytes, change),
     }
     Sample {
         bytes,
@@ -69,8 +73,25 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         delivered: Seq(64),
         read: Seq(60),
         read_messages: 30,
+        visibility: Visibility::Delivered,
     };
-    let side = Side { delivered: vec![(device, Seq(64))], read: Seq(60), read_messages: 30 };
+    let personal = Personal {
+        muted_until: Some(at),
+        archived: true,
+        hidden_through: Seq(3),
+        hidden: vec![Seq(9), Seq(11)],
+        ..Personal::default()
+    };
+    let side = Side {
+        delivered: vec![(device, Seq(64))],
+        read: Seq(60),
+        read_messages: 30,
+        shown: Marks::new(Seq(64), Seq(50)),
+        personal,
+        changed: 66,
+    };
+    let change =
+        Change { chat: chat.id, role: Role::Buyer, change: PersonalChange::Mute(Some(at)) };
     let tail = Tail { head: Seq(64), position: 1_000, near: 1_000, far: 0, state: event.after };
     let indexed =
         IndexedChat { tail, seller: side, ..IndexedChat::new(Arc::new(chat.clone()), 77) };
@@ -124,6 +145,7 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         ("log_chat", record(Record::Chat(chat.clone()))),
         ("log_event_text", record(Record::Event { chat: chat.id, event: event.clone(), back })),
         ("log_mark", record(Record::Mark(mark))),
+        ("log_personal", record(Record::Personal(change))),
         ("index_chat_v1", {
             let bytes = indexed_chat_bytes(&indexed);
             let same = move |bytes: &[u8]| read_indexed_chat(bytes).as_ref() == Ok(&indexed);
@@ -132,6 +154,8 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         ("listing_v1", row(listing)),
         ("session_v1", row(session)),
         ("account_v1", row(account)),
+        ("report_v1", row(reports::report(1))),
+        ("user_state_v1", row(UserState { shows_read: false, ..UserState::default() })),
         ("credential_v1", row(credential)),
     ])
 }

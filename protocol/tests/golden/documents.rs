@@ -261,6 +261,7 @@ fn the_limits_are_documented_with_their_numbers() {
         ("edit_window_ms", limits::EDIT_WINDOW_MS as usize),
         ("delete_window_ms", limits::DELETE_WINDOW_MS as usize),
         ("reactions", limits::REACTIONS.split(' ').count()),
+        ("watch_ms", limits::WATCH_MS as usize),
         ("nesting", limits::DEPTH_MAX),
         ("rows in one `rows` frame", limits::ROWS_MAX),
         ("base distance", limits::BASE_DISTANCE_MAX as usize),

@@ -13,9 +13,12 @@ use barterline_protocol::frame::Message;
 use barterline_protocol::hello::{Hello, Welcome};
 use barterline_protocol::limits::Limits;
 use barterline_protocol::push::{
-    Behind, Bye, Edited, Event, Live, MarksMoved, Reactions, Row, Rows,
+    Behind, Bye, ChatState, Edited, Event, Live, MarksMoved, Presence, Reactions, Renew, Row, Rows,
+    Settings, StateMoved,
 };
-use barterline_protocol::request::{Auth, Mark, Open, Ping, Pull, Send};
+use barterline_protocol::request::{
+    Auth, Block, Mark, Open, Ping, Pull, Send, SetSettings, SetState, Typing, Watch,
+};
 use barterline_protocol::response::{Ack, Authed, Done, ErrorBody, Page};
 use barterline_protocol::{Encoding, Frame, Outgoing, Request};
 use proptest::collection::vec;
@@ -98,11 +101,31 @@ fn request() -> impl Strategy<Value = Request> {
     });
     let pull = (chat(), of(seq()), of(seq()), of(any::<u32>()))
         .prop_map(|(chat, after, before, limit)| Pull { chat, after, before, limit });
+    let of_flags = any::<(Option<bool>, Option<bool>)>();
+    let flags = any::<(Option<bool>, Option<bool>, Option<bool>)>();
+    let state = (chat(), of(time()), flags, vec(seq(), 0..4), of(seq())).prop_map(
+        |(chat, muted_until, (archived, pinned, unread), hide, hide_through)| SetState {
+            chat,
+            muted_until,
+            archived,
+            pinned,
+            unread,
+            hide,
+            hide_through,
+        },
+    );
     prop_oneof![
         hello.prop_map(Request::Hello),
         send.prop_map(Request::Send),
         mark.prop_map(Request::Mark),
         pull.prop_map(Request::Pull),
+        state.prop_map(Request::State),
+        (chat(), any::<bool>()).prop_map(|(chat, on)| Request::Watch(Watch { chat, on })),
+        chat().prop_map(|chat| Request::Typing(Typing { chat })),
+        of_flags.prop_map(|(shows_read, shows_presence)| {
+            Request::Settings(SetSettings { shows_read, shows_presence })
+        }),
+        (user(), any::<bool>()).prop_map(|(user, on)| Request::Block(Block { user, on })),
         listing().prop_map(|listing| Request::Open(Open { listing })),
         text().prop_map(|token| Request::Auth(Auth { token })),
         of(cursor()).prop_map(|cursor| Request::Ping(Ping { cursor })),
@@ -117,10 +140,10 @@ fn event() -> impl Strategy<Value = Event> {
         (of(text()), of(text())).prop_map(|(buyer, seller)| Reactions { buyer, seller });
     let named = (chat(), seq(), time(), from, client_id(), text());
     let said = (of(text()), of(seq()), of(seq()), of(text()), of(media()), of(text()));
-    let became = (of(edited), of(reactions), any::<bool>(), any::<bool>());
+    let became = (of(edited), of(reactions), any::<bool>(), any::<bool>(), any::<bool>());
     (named, said, became).prop_map(|((chat, seq, at, from, id, kind), said, became)| {
         let (text, reply, target, reaction, media, data) = said;
-        let (edited, reactions, gone, withheld) = became;
+        let (edited, reactions, gone, hidden, withheld) = became;
         Event {
             text,
             reply,
@@ -131,6 +154,7 @@ fn event() -> impl Strategy<Value = Event> {
             edited,
             reactions,
             gone,
+            hidden,
             withheld,
             ..Event::new(chat, seq, at, from, id, kind.into())
         }
@@ -139,11 +163,11 @@ fn event() -> impl Strategy<Value = Event> {
 
 fn row() -> impl Strategy<Value = Row> {
     let fixed = (chat(), listing(), text(), 0..=MINOR_MAX, role(), user(), time());
-    let moving = (seq(), of(event()), marks(), marks(), 0..1_u64 << 53);
+    let moving = (seq(), of(event()), marks(), marks(), 0..1_u64 << 53, state());
     (fixed, moving).prop_map(
         |(
             (chat, listing, title, minor, role, peer, opened_at),
-            (head, last, marks, peer_marks, unread),
+            (head, last, marks, peer_marks, unread, state),
         )| Row {
             chat,
             listing,
@@ -158,6 +182,21 @@ fn row() -> impl Strategy<Value = Row> {
             marks,
             peer_marks,
             unread,
+            state,
+        },
+    )
+}
+
+fn state() -> impl Strategy<Value = ChatState> {
+    let flags = any::<(bool, bool, bool)>();
+    (of(time()), flags, of(seq()), vec(seq(), 0..4)).prop_map(
+        |(muted_until, (archived, pinned, unread), hidden_through, hidden)| ChatState {
+            muted_until,
+            archived,
+            pinned,
+            unread,
+            hidden_through,
+            hidden,
         },
     )
 }
@@ -187,15 +226,19 @@ fn outgoing() -> impl Strategy<Value = Outgoing> {
     });
     let moved = (chat(), role(), seq(), seq())
         .prop_map(|(chat, role, delivered, read)| MarksMoved { chat, role, delivered, read });
-    let error = (text(), text(), of(chat()), of(client_id()), of(seq()), of(0..1_u64 << 53))
-        .prop_map(|(code, message, chat, id, head, retry_after_ms)| ErrorBody {
+    let about = (of(chat()), of(client_id()), of(seq()), of(text()), of(0..1_u64 << 53));
+    let error = (text(), text(), about).prop_map(
+        |(code, message, (chat, id, head, scope, retry_after_ms))| ErrorBody {
             code,
             message,
             chat,
             id,
             head,
+            scope,
             retry_after_ms,
-        });
+        },
+    );
+    let flags = any::<(bool, bool)>();
     let bye = (any::<u16>(), text(), of(0..1_u64 << 53))
         .prop_map(|(code, reason, retry_after_ms)| Bye { code, reason, retry_after_ms });
     prop_oneof![
@@ -209,6 +252,17 @@ fn outgoing() -> impl Strategy<Value = Outgoing> {
         time().prop_map(|at| Outgoing::Authed(Authed { token_expires_at: at })),
         event().prop_map(Outgoing::Event),
         moved.prop_map(Outgoing::Marks),
+        (chat(), state()).prop_map(|(chat, state)| Outgoing::State(StateMoved { chat, state })),
+        chat().prop_map(|chat| Outgoing::Typing(Typing { chat })),
+        (chat(), any::<bool>(), of(time())).prop_map(|(chat, online, last_seen)| {
+            Outgoing::Presence(Presence { chat, online, last_seen })
+        }),
+        flags.prop_map(|(shows_read, shows_presence)| {
+            Outgoing::Settings(Settings { shows_read, shows_presence })
+        }),
+        (user(), any::<bool>()).prop_map(|(user, on)| Outgoing::Block(Block { user, on })),
+        time().prop_map(|at| Outgoing::Renew(Renew { token_expires_at: at })),
+        Just(Outgoing::Reset(Done {})),
         (chat(), seq(), seq()).prop_map(|(chat, after, head)| Outgoing::Behind(Behind {
             chat,
             after,

@@ -20,6 +20,7 @@ fn text_command(n: u8, base: u64, text: &str) -> Command {
         base: Seq(base),
         kind,
         at: Timestamp::from_millis(1),
+        withheld: false,
         origin: 0,
         refusal: None,
     }
@@ -85,7 +86,7 @@ impl World {
         self.loads -= 1;
         let newest = self.log.iter().rev().take(super::super::ring::RING_EVENTS_MAX).rev();
         let state = self.log.last().map(|event| event.after).unwrap_or_default();
-        let newest = newest.map(|event| Entry::new(event, Bytes::new())).collect();
+        let newest = newest.map(|event| Entry::new(event, Bytes::new(), None)).collect();
         let snapshot = Snapshot { head: Seq(self.head()), state, newest };
         self.step(Input::Loaded(Some(snapshot)));
     }
@@ -121,7 +122,7 @@ impl World {
             self.log.push(event.clone());
         }
         self.step(Input::Appended(
-            events.iter().map(|event| Entry::new(event, Bytes::new())).collect(),
+            events.iter().map(|event| Entry::new(event, Bytes::new(), None)).collect(),
         ));
         for event in &events {
             self.tell(event.id, event.seq);
@@ -143,7 +144,7 @@ impl World {
             return;
         }
         let before = self.log.last().map(|event| event.after).unwrap_or_default();
-        let after = before.after(author, &kind);
+        let after = before.after(author, &kind, false);
         let (withheld, amended) = (false, None);
         self.log.push(Event { seq, at, author, id, digest, kind, after, withheld, amended });
     }

@@ -34,6 +34,5 @@ pub async fn handle(
         (None, before) => before.map(Range::Before),
     };
     let history = rest.chats.history(caller.user, chat, range, limit(page.limit)?).await?;
-    let events = history.events.iter().map(|event| wire::event(chat, event)).collect();
-    Ok(Json(EventPage { chat, events, head: history.head }))
+    Ok(Json(wire::page(&history.row, &history.events)))
 }

@@ -16,11 +16,13 @@ use barterline_domain::ids::{ChatId, ClientId, DeviceId, ListingId, MediaId, Use
 use barterline_domain::listing::ListingStatus;
 use barterline_domain::marks::Marks;
 use barterline_domain::message::InvalidBody;
+use barterline_domain::personal::{HIDDEN_MAX, PersonalChange};
 use barterline_storage::chat_log::{ChatLog, Range};
 use barterline_storage::error::StoreError;
 use barterline_storage::inbox::{Inbox, InboxPage, InboxRow, Position};
 
 use super::listings::ListingReader;
+use super::people::People;
 use crate::hub::Hub;
 use crate::hub::room::{Command, Refusal};
 use crate::hub::slot::Slot;
@@ -33,6 +35,7 @@ pub struct Chats {
     inbox: Arc<dyn Inbox>,
     listings: Arc<dyn ListingReader>,
     media: Arc<dyn MediaDirectory>,
+    people: People,
     hub: Hub,
     clock: Arc<dyn Clock>,
     rules: Arc<Rules>,
@@ -59,6 +62,8 @@ pub struct Parts {
     pub listings: Arc<dyn ListingReader>,
     /// What was uploaded.
     pub media: Arc<dyn MediaDirectory>,
+    /// Who blocks whom, and shows what.
+    pub people: People,
     /// The live end of chats.
     pub hub: Hub,
     /// The time.
@@ -81,8 +86,34 @@ pub struct Opened {
 pub struct History {
     /// The events, ascending, without a gap.
     pub events: Vec<Event>,
-    /// The chat's newest number.
-    pub head: Seq,
+    /// The chat as its reader has it.
+    pub row: InboxRow,
+}
+
+/// Somebody's part in a chat, and what the other person makes of it. To be remembered as long as
+/// [`Chats::is_current`] says so.
+#[derive(Debug, Clone)]
+pub struct Membership {
+    /// The chat.
+    pub chat: Arc<Chat>,
+    /// The side they are on.
+    pub role: Role,
+    /// The other person has blocked them.
+    pub withheld: bool,
+    /// [`People::block_changes`] when that was looked up.
+    as_of: u64,
+}
+
+impl Membership {
+    /// The person.
+    pub fn user(&self) -> UserId {
+        self.chat.participants.user(self.role)
+    }
+
+    /// The other person.
+    pub fn other(&self) -> UserId {
+        self.chat.participants.user(self.role.other())
+    }
 }
 
 /// A message to be sent, or something to be done to one. Which fields it needs depends on its kind.
@@ -135,6 +166,9 @@ pub enum ChatError {
     /// More data than a message may carry.
     #[error("the data is too long")]
     DataTooLong,
+    /// No more messages can be hidden one by one.
+    #[error("too many messages are hidden one by one")]
+    HiddenFull,
     /// A number above the newest.
     #[error("the number is above the head {head}")]
     SeqAhead {
@@ -152,8 +186,8 @@ const HISTORY_MAX: usize = barterline_protocol::limits::PAGE_EVENTS_MAX;
 impl Chats {
     /// The rules over these stores.
     pub fn new(parts: Parts) -> Self {
-        let Parts { log, inbox, listings, media, hub, clock, rules } = parts;
-        Self { log, inbox, listings, media, hub, clock, rules: Arc::new(rules) }
+        let Parts { log, inbox, listings, media, people, hub, clock, rules } = parts;
+        Self { log, inbox, listings, media, people, hub, clock, rules: Arc::new(rules) }
     }
 
     /// What the operator chose.
@@ -222,15 +256,20 @@ impl Chats {
         self.inbox.position()
     }
 
-    /// The chat, if the caller takes part in it.
-    pub async fn membership(
-        &self,
-        user: UserId,
-        chat: ChatId,
-    ) -> Result<(Arc<Chat>, Role), ChatError> {
+    /// The caller's part in a chat. Blocks are looked up in any case: the blocked cannot tell by
+    /// the time it takes.
+    pub async fn membership(&self, user: UserId, chat: ChatId) -> Result<Membership, ChatError> {
         let chat = self.inbox.membership(user, chat).await?.ok_or(ChatError::NotFound)?;
         let role = chat.participants.role_of(user).ok_or(ChatError::NotFound)?;
-        Ok((chat, role))
+        let as_of = self.people.block_changes();
+        let other = chat.participants.user(role.other());
+        let withheld = self.people.blocks(other, user).await?;
+        Ok(Membership { chat, role, withheld, as_of })
+    }
+
+    /// Whether a membership still holds as it was looked up.
+    pub fn is_current(&self, membership: &Membership) -> bool {
+        membership.as_of == self.people.block_changes()
     }
 
     /// A part of a chat's history; without a range its newest events.
@@ -241,26 +280,25 @@ impl Chats {
         range: Option<Range>,
         limit: usize,
     ) -> Result<History, ChatError> {
-        self.membership(user, chat).await?;
-        let head = self.log.head(chat).await?.ok_or(ChatError::NotFound)?.head;
-        let range = range.unwrap_or(Range::Before(head.next()));
+        let row = self.row(user, chat).await?;
+        let range = range.unwrap_or(Range::Before(row.head.next()));
         let limit = limit.clamp(1, HISTORY_MAX);
         let mut events = self.log.read(chat, range, limit).await?;
-        events.retain(|event| event.seq <= head);
-        Ok(History { events, head })
+        events.retain(|event| event.seq <= row.head);
+        Ok(History { events, row })
     }
 
     /// Says something in a chat the caller takes part in. What the store makes of it is answered
     /// on `slot`.
     pub async fn send(
         &self,
-        chat: &Arc<Chat>,
-        role: Role,
+        membership: &Membership,
         slot: &Arc<Slot>,
         reference: Option<u32>,
         send: Send,
     ) -> Result<(), ChatError> {
-        let (id, base) = (send.id, send.base);
+        let Membership { chat, role, withheld, .. } = membership;
+        let (id, base, role, withheld) = (send.id, send.base, *role, *withheld);
         let kind = compose::kind(send)?;
         let at = self.clock.now();
         let refusal = if compose::stands_alone(&kind) {
@@ -270,7 +308,7 @@ impl Chats {
         };
         let digest = kind.digest();
         let (author, origin) = (role.into(), slot.id);
-        let command = Command { author, id, digest, base, kind, at, origin, refusal };
+        let command = Command { author, id, digest, base, kind, at, withheld, origin, refusal };
         self.hub.send(chat, slot, reference, command);
         Ok(())
     }
@@ -283,12 +321,41 @@ impl Chats {
         device: DeviceId,
         marks: Marks,
     ) -> Result<(), ChatError> {
-        self.membership(user, chat).await?;
+        let membership = self.membership(user, chat).await?;
         let head = self.log.head(chat).await?.ok_or(ChatError::NotFound)?.head;
         if marks.delivered > head {
             return Err(ChatError::SeqAhead { head });
         }
-        self.inbox.mark(user, chat, device, marks).await?;
+        let visibility = self.people.marks_shown(user, membership.other()).await?;
+        self.inbox.mark(user, chat, device, marks, visibility).await?;
+        Ok(())
+    }
+
+    /// Changes what is the caller's alone in a chat, in this order. The caller's devices hear of it
+    /// from the hub.
+    pub async fn change(
+        &self,
+        user: UserId,
+        chat: ChatId,
+        changes: Vec<PersonalChange>,
+    ) -> Result<(), ChatError> {
+        let row = self.row(user, chat).await?;
+        let mut hidden = row.personal.hidden.len();
+        for change in &changes {
+            match change {
+                PersonalChange::Hide(seq) | PersonalChange::HideThrough(seq) if *seq > row.head => {
+                    return Err(ChatError::SeqAhead { head: row.head });
+                }
+                PersonalChange::Hide(seq) if !row.personal.hides(*seq) => hidden += 1,
+                _ => {}
+            }
+        }
+        if hidden > HIDDEN_MAX {
+            return Err(ChatError::HiddenFull);
+        }
+        for change in changes {
+            self.inbox.change(user, chat, change).await?;
+        }
         Ok(())
     }
 }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use barterline_domain::chat::Role;
+use barterline_domain::clock::Timestamp;
 use barterline_domain::event::Seq;
 use barterline_domain::ids::{DeviceId, UserId};
-use barterline_domain::marks::Marks;
+use barterline_domain::marks::{Marks, Visibility};
+use barterline_domain::personal::{Personal, PersonalChange};
 
 use super::chat_log::Subject;
 use super::samples;
@@ -37,7 +39,7 @@ pub async fn unread_follows_the_read_mark(subject: &mut Subject, inbox: &dyn Inb
     let device = DeviceId::from_bytes([1; 16]);
     for (read, unread) in [(0, 3), (1, 3), (2, 2), (5, 1), (6, 0), (3, 0)] {
         let marks = Marks::new(Seq::ZERO, Seq(read));
-        inbox.mark(buyer, chat.id, device, marks).await.expect("a mark");
+        inbox.mark(buyer, chat.id, device, marks, Visibility::Both).await.expect("a mark");
         let row = inbox.row(buyer, chat.id).await.expect("a read").expect("a row");
         assert_eq!(row.unread, unread, "read up to {read}");
     }
@@ -76,7 +78,8 @@ pub async fn marks_merge_by_maximum(subject: &mut Subject, inbox: &dyn Inbox) {
         ),
     ];
     for (device, marks, expected) in steps {
-        let merged = inbox.mark(seller, chat.id, device, marks).await.expect("a mark");
+        let merged =
+            inbox.mark(seller, chat.id, device, marks, Visibility::Both).await.expect("a mark");
         assert_eq!(merged, Some(expected));
     }
     let buyer = chat.participants.buyer;
@@ -84,7 +87,8 @@ pub async fn marks_merge_by_maximum(subject: &mut Subject, inbox: &dyn Inbox) {
     assert_eq!(row.peer_marks, Marks { delivered: Seq(9), read: Seq(5) });
     assert_eq!(row.marks, Marks::default());
     let stranger = UserId::from_bytes([99; 16]);
-    let nothing = inbox.mark(stranger, chat.id, phone, Marks::new(Seq(1), Seq(1))).await;
+    let nothing =
+        inbox.mark(stranger, chat.id, phone, Marks::new(Seq(1), Seq(1)), Visibility::Both).await;
     assert_eq!(nothing.expect("a read"), None);
 }
 
@@ -104,7 +108,7 @@ pub async fn g5_changes_are_announced_after_a_position(subject: &mut Subject, in
     }
     let device = DeviceId::from_bytes([1; 16]);
     let marks = Marks::new(Seq(1), Seq(1));
-    inbox.mark(user, chats[4].id, device, marks).await.expect("a mark");
+    inbox.mark(user, chats[4].id, device, marks, Visibility::Both).await.expect("a mark");
     let mut seen = Vec::new();
     let mut after = position.position;
     loop {
@@ -120,4 +124,68 @@ pub async fn g5_changes_are_announced_after_a_position(subject: &mut Subject, in
     let now = inbox.position();
     assert!(now > position);
     assert!(inbox.changed_after(user, now.position, 9).await.expect("a page").rows.is_empty());
+}
+
+/// The other person is shown as much of a move as its visibility says.
+pub async fn marks_are_shown_as_far_as_they_may(subject: &mut Subject, inbox: &dyn Inbox) {
+    let chat = subject.chat(5).await;
+    subject.grow(&chat, 0, 9).await;
+    let (buyer, seller) = (chat.participants.buyer, chat.participants.seller);
+    let device = DeviceId::from_bytes([1; 16]);
+    let steps = [
+        (Visibility::Both, (2, 1), (2, 1)),
+        (Visibility::Delivered, (5, 4), (5, 1)),
+        (Visibility::Nothing, (7, 6), (5, 1)),
+        (Visibility::Both, (8, 8), (8, 8)),
+    ];
+    for (visibility, (delivered, read), shown) in steps {
+        let marks = Marks::new(Seq(delivered), Seq(read));
+        inbox.mark(seller, chat.id, device, marks, visibility).await.expect("a mark");
+        let own = inbox.row(seller, chat.id).await.expect("a read").expect("a row");
+        assert_eq!(own.marks, marks, "{visibility:?}");
+        let other = inbox.row(buyer, chat.id).await.expect("a read").expect("a row");
+        let shown = Marks::new(Seq(shown.0), Seq(shown.1));
+        assert_eq!(other.peer_marks, shown, "{visibility:?}");
+    }
+}
+
+/// What one person changes for themselves is theirs alone, all of it is kept, and reading on takes
+/// the flag "unread" away.
+pub async fn personal_changes_are_kept_and_nobody_elses(subject: &mut Subject, inbox: &dyn Inbox) {
+    let chat = subject.chat(6).await;
+    subject.grow(&chat, 0, 4).await;
+    let (buyer, seller) = (chat.participants.buyer, chat.participants.seller);
+    let before = inbox.position();
+    let until = Some(Timestamp::from_millis(77));
+    let changes = [
+        PersonalChange::Mute(until),
+        PersonalChange::Pin(true),
+        PersonalChange::Archive(true),
+        PersonalChange::Unread(true),
+        PersonalChange::Hide(Seq(3)),
+        PersonalChange::HideThrough(Seq(1)),
+        PersonalChange::Archive(false),
+    ];
+    let mut expected = Personal::default();
+    for change in changes {
+        expected.apply(change);
+        let found = inbox.change(buyer, chat.id, change).await.expect("a change");
+        assert_eq!(found.as_ref(), Some(&expected), "{change:?}");
+    }
+    let row = inbox.row(buyer, chat.id).await.expect("a read").expect("a row");
+    assert_eq!(row.personal, expected);
+    let row = inbox.row(seller, chat.id).await.expect("a read").expect("a row");
+    assert_eq!(row.personal, Personal::default());
+    let changed = inbox.changed_after(buyer, before.position, 9).await.expect("a page");
+    assert_eq!(changed.rows.len(), 1, "it is announced to other devices");
+    let changed = inbox.changed_after(seller, before.position, 9).await.expect("a page");
+    assert_eq!(changed.rows.len(), 0, "and shows nobody else, not even by a row");
+    let device = DeviceId::from_bytes([1; 16]);
+    let marks = Marks::new(Seq(2), Seq(2));
+    inbox.mark(buyer, chat.id, device, marks, Visibility::Both).await.expect("a mark");
+    let row = inbox.row(buyer, chat.id).await.expect("a read").expect("a row");
+    assert!(!row.personal.unread && row.personal.pinned);
+    let stranger = UserId::from_bytes([99; 16]);
+    let nothing = inbox.change(stranger, chat.id, PersonalChange::Pin(true)).await;
+    assert_eq!(nothing.expect("a read"), None);
 }

@@ -4,8 +4,11 @@ pub mod chat_log;
 pub mod inbox;
 
 pub mod accounts;
+pub mod blocks;
 pub mod credentials;
 pub mod listings;
+pub mod reports;
 pub mod sessions;
+pub mod user_state;
 
 pub mod samples;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use barterline_domain::chat::Chat;
 use barterline_domain::ids::{ChatId, DeviceId, UserId};
-use barterline_domain::marks::Marks;
+use barterline_domain::marks::{Marks, Visibility};
+use barterline_domain::personal::{Personal, PersonalChange};
 
 use super::chat_log::blocking;
 use super::log::Log;
@@ -61,8 +62,18 @@ impl Inbox for Log {
         chat: ChatId,
         device: DeviceId,
         marks: Marks,
+        visibility: Visibility,
     ) -> Result<Option<Marks>, StoreError> {
-        self.move_marks(user, chat, device, marks).await
+        self.move_marks(user, chat, device, marks, visibility).await
+    }
+
+    async fn change(
+        &self,
+        user: UserId,
+        chat: ChatId,
+        change: PersonalChange,
+    ) -> Result<Option<Personal>, StoreError> {
+        self.change_personal(user, chat, change).await
     }
 
     fn position(&self) -> Position {

@@ -8,11 +8,14 @@ pub mod inbox;
 pub mod log;
 
 pub mod accounts;
+pub mod blocks;
 pub mod credentials;
 pub mod engine;
 pub mod listings;
+pub mod reports;
 pub mod sessions;
 mod table;
+pub mod user_state;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -76,6 +79,9 @@ pub fn open(dir: &Path, segment_bytes: u64) -> Result<Embedded, StoreError> {
         credentials: Arc::new(credentials::EmbeddedCredentials(credentials)),
         accounts: Arc::new(accounts::EmbeddedAccounts(main.clone())),
         sessions: Arc::new(sessions::EmbeddedSessions(main.clone())),
+        blocks: Arc::new(blocks::EmbeddedBlocks(main.clone())),
+        reports: Arc::new(reports::EmbeddedReports(main.clone())),
+        user_states: Arc::new(user_state::EmbeddedUserStates(main.clone())),
         listings: Arc::new(listings::EmbeddedListings(main)),
         chat_log: Arc::new(log.clone()),
         inbox: Arc::new(log.clone()),

@@ -5,10 +5,13 @@
 //! kind.
 
 use barterline_domain::chat::{Chat, ListingSnapshot, Participants, Role};
+use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Event, Seq, SmallState};
 use barterline_domain::ids::{ChatId, ClientId, DeviceId, ListingId, UserId};
+use barterline_domain::marks::Visibility;
 use barterline_domain::message::RequestDigest;
 use barterline_domain::money::{Currency, Money};
+use barterline_domain::personal::PersonalChange;
 
 use super::bytes::{Get, Malformed, Put};
 use super::event_kind::{get_kind, put_kind};
@@ -25,6 +28,7 @@ pub const FAR: u64 = 4_096;
 const KIND_CHAT: u8 = 1;
 const KIND_EVENT: u8 = 2;
 const KIND_MARK: u8 = 3;
+const KIND_PERSONAL: u8 = 4;
 
 /// Positions of earlier events of the same chat, so that any number is found in few reads without
 /// an index. Zero: there is none.
@@ -53,6 +57,19 @@ pub struct Mark {
     pub read: Seq,
     /// Messages by the other person up to `read`.
     pub read_messages: u64,
+    /// How much of it the other person sees.
+    pub visibility: Visibility,
+}
+
+/// A change of what is one person's alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// In which chat.
+    pub chat: ChatId,
+    /// The side of the person.
+    pub role: Role,
+    /// What changed.
+    pub change: PersonalChange,
 }
 
 /// One record of the log.
@@ -71,6 +88,8 @@ pub enum Record {
     },
     /// Somebody's marks moved.
     Mark(Mark),
+    /// Somebody changed what is theirs alone.
+    Personal(Change),
 }
 
 /// Appends a record made by `fields` to `out`.
@@ -118,7 +137,52 @@ pub fn put_mark(out: &mut Vec<u8>, mark: &Mark) {
         out.put_u64(mark.delivered.0);
         out.put_u64(mark.read.0);
         out.put_u64(mark.read_messages);
+        out.put_u8(match mark.visibility {
+            Visibility::Both => 1,
+            Visibility::Delivered => 2,
+            Visibility::Nothing => 3,
+        });
     });
+}
+
+/// Appends a record of a personal change.
+pub fn put_personal(out: &mut Vec<u8>, change: &Change) {
+    let (code, value) = match change.change {
+        PersonalChange::Mute(None) => (1, 0),
+        PersonalChange::Mute(Some(until)) => (2, until.as_millis()),
+        PersonalChange::Archive(archived) => (3, archived.into()),
+        PersonalChange::Pin(pinned) => (4, pinned.into()),
+        PersonalChange::Unread(unread) => (5, unread.into()),
+        PersonalChange::Hide(seq) => (6, seq.0),
+        PersonalChange::HideThrough(seq) => (7, seq.0),
+    };
+    put_record(out, KIND_PERSONAL, |out| {
+        out.put_id(change.chat.as_bytes());
+        out.put_u8(role_code(change.role));
+        out.put_u8(code);
+        out.put_u64(value);
+    });
+}
+
+fn get_personal(get: &mut Get<'_>) -> Result<Change, Malformed> {
+    let (chat, role) = (ChatId::from_bytes(get.id()?), role(get.u8()?)?);
+    let (code, value) = (get.u8()?, get.u64()?);
+    let flag = || match value {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(Malformed),
+    };
+    let change = match code {
+        1 if value == 0 => PersonalChange::Mute(None),
+        2 => PersonalChange::Mute(Some(Timestamp::from_millis(value))),
+        3 => PersonalChange::Archive(flag()?),
+        4 => PersonalChange::Pin(flag()?),
+        5 => PersonalChange::Unread(flag()?),
+        6 => PersonalChange::Hide(Seq(value)),
+        7 => PersonalChange::HideThrough(Seq(value)),
+        _ => return Err(Malformed),
+    };
+    Ok(Change { chat, role, change })
 }
 
 /// Length of the record that starts `bytes`, header included; `None` if the header is cut off or
@@ -148,7 +212,14 @@ pub fn read_record(bytes: &[u8]) -> Result<Record, Malformed> {
             delivered: get.seq()?,
             read: get.seq()?,
             read_messages: get.u64()?,
+            visibility: match get.u8()? {
+                1 => Visibility::Both,
+                2 => Visibility::Delivered,
+                3 => Visibility::Nothing,
+                _ => return Err(Malformed),
+            },
         }),
+        KIND_PERSONAL => Record::Personal(get_personal(&mut get)?),
         _ => return Err(Malformed),
     };
     get.end()?;

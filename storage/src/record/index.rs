@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use barterline_domain::chat::{Chat, Role};
+use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Seq, SmallState};
 use barterline_domain::ids::{ChatId, DeviceId};
+use barterline_domain::marks::Marks;
 use barterline_domain::message::EventKind;
+use barterline_domain::personal::Personal;
 
 use super::bytes::{Get, Malformed, Put};
 use super::chat_log::{Back, FAR, NEAR, get_chat_fields, put_chat_fields};
@@ -58,6 +61,20 @@ pub struct Side {
     pub read: Seq,
     /// Messages by the other person up to `read`.
     pub read_messages: u64,
+    /// What the other person sees of the marks.
+    pub shown: Marks,
+    /// What is theirs alone.
+    pub personal: Personal,
+    /// Inbox position of the last change that is theirs to see and no event.
+    pub changed: u64,
+}
+
+impl Side {
+    /// The person's marks: the furthest of their devices.
+    pub fn marks(&self) -> Marks {
+        let delivered = self.delivered.iter().map(|(_, seq)| *seq).max().unwrap_or_default();
+        Marks::new(delivered, self.read)
+    }
 }
 
 /// A chat as the index keeps it.
@@ -71,7 +88,7 @@ pub struct IndexedChat {
     pub buyer: Side,
     /// The seller's side.
     pub seller: Side,
-    /// Inbox position of the last change.
+    /// Inbox position of the last event, or of the opening.
     pub changed: u64,
 }
 
@@ -93,6 +110,12 @@ impl IndexedChat {
             Role::Buyer => &self.buyer,
             Role::Seller => &self.seller,
         }
+    }
+
+    /// Inbox position of the last change that one side may see: what the other does for themselves
+    /// must not show, not even by a row that comes again.
+    pub fn changed_for(&self, role: Role) -> u64 {
+        self.changed.max(self.side(role).changed)
     }
 
     /// One side, to change.
@@ -124,6 +147,10 @@ pub fn indexed_chat_bytes(row: &IndexedChat) -> Vec<u8> {
         }
         out.put_u64(side.read.0);
         out.put_u64(side.read_messages);
+        out.put_u64(side.shown.delivered.0);
+        out.put_u64(side.shown.read.0);
+        put_personal(&mut out, &side.personal);
+        out.put_u64(side.changed);
     }
     out.put_u64(row.changed);
     out
@@ -156,7 +183,44 @@ fn get_side(get: &mut Get<'_>) -> Result<Side, Malformed> {
     for _ in 0..devices {
         delivered.push((DeviceId::from_bytes(get.id()?), get.seq()?));
     }
-    Ok(Side { delivered, read: get.seq()?, read_messages: get.u64()? })
+    let (read, read_messages) = (get.seq()?, get.u64()?);
+    let shown = Marks { delivered: get.seq()?, read: get.seq()? };
+    let (personal, changed) = (get_personal(get)?, get.u64()?);
+    Ok(Side { delivered, read, read_messages, shown, personal, changed })
+}
+
+fn put_personal(out: &mut Vec<u8>, personal: &Personal) {
+    let flags =
+        [personal.muted_until.is_some(), personal.archived, personal.pinned, personal.unread];
+    let flags = flags.iter().rev().fold(0, |bits, flag| bits << 1 | u8::from(*flag));
+    out.put_u8(flags);
+    out.put_u64(personal.muted_until.map_or(0, Timestamp::as_millis));
+    out.put_u64(personal.hidden_through.0);
+    out.put_u32(personal.hidden.len() as u32);
+    for seq in &personal.hidden {
+        out.put_u64(seq.0);
+    }
+}
+
+fn get_personal(get: &mut Get<'_>) -> Result<Personal, Malformed> {
+    let flags = get.u8()?;
+    let until = get.timestamp()?;
+    if flags > 0b1111 || (flags & 1 == 0 && until.as_millis() != 0) {
+        return Err(Malformed);
+    }
+    let hidden_through = get.seq()?;
+    let mut hidden = Vec::new();
+    for _ in 0..get.u32()? {
+        hidden.push(get.seq()?);
+    }
+    Ok(Personal {
+        muted_until: (flags & 1 != 0).then_some(until),
+        archived: flags & 2 != 0,
+        pinned: flags & 4 != 0,
+        unread: flags & 8 != 0,
+        hidden_through,
+        hidden,
+    })
 }
 
 /// What an event changes about an earlier message. For each message and each of these only the

@@ -2,7 +2,8 @@
 
 use barterline_domain::account::{AccountRole, DisplayName, Email};
 use barterline_domain::clock::Timestamp;
-use barterline_domain::ids::{ListingId, SessionId, UserId};
+use barterline_domain::event::{Author, Seq};
+use barterline_domain::ids::{ChatId, ListingId, ReportId, SessionId, UserId};
 use barterline_domain::listing::{Listing, ListingStatus, ListingText};
 use barterline_domain::money::Money;
 use serde::de::DeserializeOwned;
@@ -11,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use super::bytes::Malformed;
 use crate::accounts::Account;
 use crate::credentials::Credential;
+use crate::reports::{Report, ReportedMessage};
 use crate::sessions::Session;
+use crate::user_state::UserState;
 
 const VERSION: u8 = 1;
 
@@ -119,6 +122,69 @@ impl Row for Listing {
             version: row.version,
             created_at: row.created_at,
             changed_at: row.changed_at,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct UserStateV1(bool, bool, Option<Timestamp>);
+
+impl Row for UserState {
+    fn to_bytes(&self) -> Vec<u8> {
+        put(&UserStateV1(self.shows_read, self.shows_presence, self.last_seen))
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
+        let UserStateV1(shows_read, shows_presence, last_seen) = get(bytes)?;
+        Ok(Self { shows_read, shows_presence, last_seen })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct ReportV1 {
+    id: ReportId,
+    chat: ChatId,
+    reporter: UserId,
+    reported: UserId,
+    reason: String,
+    at: Timestamp,
+    messages: Vec<ReportedMessageV1>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ReportedMessageV1(Seq, Timestamp, Author, String, Option<String>);
+
+impl Row for Report {
+    fn to_bytes(&self) -> Vec<u8> {
+        let messages = self.messages.iter().cloned().map(|message| {
+            let ReportedMessage { seq, at, author, kind, text } = message;
+            ReportedMessageV1(seq, at, author, kind, text)
+        });
+        put(&ReportV1 {
+            id: self.id,
+            chat: self.chat,
+            reporter: self.reporter,
+            reported: self.reported,
+            reason: self.reason.clone(),
+            at: self.at,
+            messages: messages.collect(),
+        })
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
+        let row: ReportV1 = get(bytes)?;
+        let messages = row.messages.into_iter().map(|message| {
+            let ReportedMessageV1(seq, at, author, kind, text) = message;
+            ReportedMessage { seq, at, author, kind, text }
+        });
+        Ok(Self {
+            id: row.id,
+            chat: row.chat,
+            reporter: row.reporter,
+            reported: row.reported,
+            reason: row.reason,
+            at: row.at,
+            messages: messages.collect(),
         })
     }
 }

@@ -5,6 +5,7 @@ mod drain;
 mod flow;
 mod heartbeat;
 mod messages;
+mod people;
 mod resume;
 mod sending;
 mod talk;

@@ -9,6 +9,7 @@ use barterline_protocol::cursor::Cursor;
 use barterline_protocol::hello::Hello;
 use barterline_protocol::limits::ROWS_MAX;
 use barterline_protocol::request::{Mark, Ping, Pull};
+use barterline_protocol::response::Done;
 use barterline_protocol::{Encoding, Outgoing, Request};
 
 use crate::support::socket::{hello, text};
@@ -134,8 +135,10 @@ async fn g5_a_cursor_that_is_not_of_this_store_counts_as_none() {
             Cursor::new(epoch, u64::MAX),
         ] {
             let again = Hello { cursor: Some(cursor), ..hello(&bob.token) };
-            let (_, opening) = world.opening(again, encoding).await;
+            let (mut client, opening) = world.opening(again, encoding).await;
             assert_eq!(opening.rows[0].chat, chat);
+            let said = client.unasked().await;
+            assert!(said.contains(&Outgoing::Reset(Done {})), "what it has is worth nothing");
         }
     }
 }

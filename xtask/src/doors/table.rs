@@ -148,7 +148,8 @@ pub const STRANGERS: &[Stranger] = &[
     Stranger {
         part: "config",
         crates: &["barterline_storage", "barterline_protocol", "axum", "tokio_tungstenite"],
-        except: &[],
+        // Defaults that clients are told of stand in the protocol.
+        except: &["barterline_protocol::limits::"],
         because: "config looks at nobody",
     },
 ];

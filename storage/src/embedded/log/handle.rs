@@ -5,16 +5,16 @@ use std::sync::Arc;
 use barterline_domain::chat::{Chat, Role};
 use barterline_domain::event::{Event, Seq};
 use barterline_domain::ids::{ChatId, DeviceId, UserId};
-use barterline_domain::marks::Marks;
+use barterline_domain::marks::{Marks, Visibility};
+use barterline_domain::personal::{Personal, PersonalChange};
 use tokio::sync::oneshot;
 
-use super::reader::marks;
 use super::state::{Log, Op};
 use crate::chat_log::{Append, ChatHead, Range};
 use crate::embedded::chat_log::{blocking, lost};
 use crate::error::StoreError;
 use crate::inbox::{InboxPage, InboxRow, Position};
-use crate::record::chat_log::{Mark, put_chat, put_mark};
+use crate::record::chat_log::{Change, Mark, put_chat, put_mark, put_personal};
 use crate::record::index::IndexedChat;
 
 impl Log {
@@ -119,10 +119,11 @@ impl Log {
             head: tail.head,
             state: tail.state,
             last,
-            marks: marks(&row, role),
-            peer_marks: marks(&row, role.other()),
+            marks: row.side(role).marks(),
+            peer_marks: row.side(role.other()).shown,
+            personal: row.side(role).personal.clone(),
             unread: by_peer.saturating_sub(row.side(role).read_messages),
-            changed: row.changed,
+            changed: row.changed_for(role),
             chat: row.chat,
         }))
     }
@@ -137,19 +138,22 @@ impl Log {
     ) -> Result<InboxPage, StoreError> {
         let mut rows = Vec::new();
         for chat in self.shared.chats_of(user)? {
-            if let Some(row) = self.indexed(chat)?.filter(|row| wanted(row.changed)) {
-                rows.push(row);
+            let Some(row) = self.indexed(chat)? else { continue };
+            let Some(role) = row.chat.participants.role_of(user) else { continue };
+            let changed = row.changed_for(role);
+            if wanted(changed) {
+                rows.push((changed, row));
             }
         }
-        rows.sort_by_key(|row| row.changed);
+        rows.sort_by_key(|(changed, _)| *changed);
         if newest_first {
             rows.reverse();
         }
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let next = if more { rows.last().map(|row| row.changed) } else { None };
+        let next = if more { rows.last().map(|(changed, _)| *changed) } else { None };
         let mut page = InboxPage { rows: Vec::with_capacity(rows.len()), next };
-        for row in rows {
+        for (_, row) in rows {
             page.rows.extend(self.inbox_row_of(user, row)?);
         }
         Ok(page)
@@ -161,6 +165,7 @@ impl Log {
         chat: ChatId,
         device: DeviceId,
         wanted: Marks,
+        visibility: Visibility,
     ) -> Result<Option<Marks>, StoreError> {
         if !self.shared.is_member(user, chat)? {
             return Ok(None);
@@ -174,7 +179,7 @@ impl Log {
         let head = row.tail.head;
         let wanted = Marks::new(wanted.delivered.min(head), wanted.read.min(head));
         if !moves(&row, role, device, wanted) {
-            return Ok(Some(marks(&row, role)));
+            return Ok(Some(row.side(role).marks()));
         }
         let mark = Mark {
             chat,
@@ -183,6 +188,7 @@ impl Log {
             delivered: wanted.delivered,
             read: wanted.read,
             read_messages: self.messages_up_to(&row, role.other(), wanted.read).await?,
+            visibility,
         };
         let (reply, outcome) = oneshot::channel();
         {
@@ -198,7 +204,33 @@ impl Log {
             shared.ask_for_commit(&mut state);
         }
         outcome.await.map_err(lost("mark"))??;
-        Ok(self.indexed(chat)?.map(|row| marks(&row, role)))
+        Ok(self.indexed(chat)?.map(|row| row.side(role).marks()))
+    }
+
+    pub(crate) async fn change_personal(
+        &self,
+        user: UserId,
+        chat: ChatId,
+        change: PersonalChange,
+    ) -> Result<Option<Personal>, StoreError> {
+        let Some(row) = self.member_chat(user, chat)? else { return Ok(None) };
+        let Some(role) = row.participants.role_of(user) else { return Ok(None) };
+        let (reply, outcome) = oneshot::channel();
+        {
+            let shared = &self.shared;
+            let mut state = shared.state.lock();
+            if let Some(reason) = state.refusal() {
+                return Err(StoreError::unavailable("change a chat's settings", reason));
+            }
+            let change = Change { chat, role, change };
+            let group = state.open_group(shared.segment_bytes);
+            put_personal(&mut group.bytes, &change);
+            let end = group.start + group.bytes.len() as u64;
+            group.ops.push(Op::Personal { change, end, reply });
+            shared.ask_for_commit(&mut state);
+        }
+        outcome.await.map_err(lost("change a chat's settings"))??;
+        Ok(self.indexed(chat)?.map(|row| row.side(role).personal.clone()))
     }
 
     /// Messages by `role` up to `seq`.

@@ -304,7 +304,11 @@ impl<'a> Replay<'a> {
             }
             Record::Mark(mark) => {
                 self.load(mark.chat)?;
-                self.state.apply_mark(&mark, end);
+                let _ = self.state.apply_mark(&mark, end);
+            }
+            Record::Personal(change) => {
+                self.load(change.chat)?;
+                self.state.apply_change(&change, end);
             }
         }
         Ok(())

@@ -1,9 +1,7 @@
 //! Reading events back by their positions, each checked against its own checksum.
 
-use barterline_domain::chat::Role;
 use barterline_domain::event::{Event, Seq};
 use barterline_domain::ids::ChatId;
-use barterline_domain::marks::Marks;
 
 use super::state::Shared;
 use crate::chat_log::Range;
@@ -11,7 +9,7 @@ use crate::error::StoreError;
 use crate::record::chat_log::{
     Back, FAR, NEAR, RECORD_HEADER_BYTES, Record, read_record, record_len,
 };
-use crate::record::index::{IndexedChat, Tail};
+use crate::record::index::Tail;
 
 /// What is read at once for one record: most fit.
 const FIRST_READ_BYTES: usize = 512;
@@ -52,7 +50,7 @@ impl Shared {
             Record::Event { chat: found, event, back } if found == chat && event.seq == seq => {
                 Ok((event, back))
             }
-            Record::Event { .. } | Record::Chat(_) | Record::Mark(_) => {
+            Record::Event { .. } | Record::Chat(_) | Record::Mark(_) | Record::Personal(_) => {
                 let start = position - position % self.segment_bytes;
                 let place = format!("{}, offset {}", self.disk.place(start), position - start);
                 Err(StoreError::corrupt("read the chat log", place))
@@ -119,11 +117,4 @@ impl Shared {
         self.amend(chat, &mut events)?;
         Ok(events)
     }
-}
-
-/// A person's marks: the furthest of their devices.
-pub(super) fn marks(row: &IndexedChat, role: Role) -> Marks {
-    let side = row.side(role);
-    let delivered = side.delivered.iter().map(|(_, seq)| *seq).max().unwrap_or_default();
-    Marks::new(delivered, side.read)
 }

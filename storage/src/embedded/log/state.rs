@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use barterline_domain::chat::Chat;
 use barterline_domain::event::Seq;
 use barterline_domain::ids::{ChatId, UserId};
+use barterline_domain::marks::Marks;
 use parking_lot::{Condvar, Mutex, RwLock};
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -16,7 +17,7 @@ use super::group::Link;
 use super::index::{Amendments, Index};
 use crate::chat_log::{AppendError, AppendOutcome, Committed};
 use crate::error::StoreError;
-use crate::record::chat_log::Mark;
+use crate::record::chat_log::{Change, Mark};
 use crate::record::index::{Amendment, Aspect, IndexedChat, Tail};
 
 /// The embedded chat store. Cheap to clone; the last handle that goes closes it.
@@ -76,6 +77,8 @@ pub(super) enum Op {
     Create { chat: Arc<Chat>, end: u64, reply: oneshot::Sender<Result<Arc<Chat>, StoreError>> },
     /// Marks moved.
     Mark { mark: Mark, end: u64, reply: oneshot::Sender<Result<(), StoreError>> },
+    /// Something personal changed.
+    Personal { change: Change, end: u64, reply: oneshot::Sender<Result<(), StoreError>> },
 }
 
 /// Records that one sync will cover.
@@ -152,10 +155,10 @@ impl State {
         self.touch(id);
     }
 
-    /// Takes in marks that are durable since `end`.
-    pub fn apply_mark(&mut self, mark: &Mark, end: u64) {
+    /// Takes in marks that are durable since `end`; gives whether the other person sees any of it.
+    pub fn apply_mark(&mut self, mark: &Mark, end: u64) -> bool {
         let Some(entry) = self.chats.get_mut(&mark.chat) else {
-            return;
+            return false;
         };
         let side = entry.row.side_mut(mark.role);
         let known = side.delivered.iter_mut().find(|(device, _)| *device == mark.device);
@@ -168,9 +171,29 @@ impl State {
         if mark.read > side.read {
             side.read = mark.read;
             side.read_messages = mark.read_messages;
+            side.personal.unread = false;
         }
-        entry.row.changed = entry.row.changed.max(end);
+        let moved = Marks::new(mark.delivered, mark.read);
+        let shown = mark.visibility.show(side.shown, moved);
+        let shows = shown != side.shown;
+        side.shown = shown;
+        side.changed = end;
+        if shows {
+            entry.row.side_mut(mark.role.other()).changed = end;
+        }
         self.touch(mark.chat);
+        shows
+    }
+
+    /// Takes in a personal change that is durable since `end`.
+    pub fn apply_change(&mut self, change: &Change, end: u64) {
+        let Some(entry) = self.chats.get_mut(&change.chat) else {
+            return;
+        };
+        let side = entry.row.side_mut(change.role);
+        side.personal.apply(change.change);
+        side.changed = end;
+        self.touch(change.chat);
     }
 }
 

@@ -301,12 +301,24 @@ impl Shared {
                     let _ = reply.send(first.ok_or(StoreError::Unknown { operation: "create" }));
                 }
                 Op::Mark { mark, end, reply } => {
-                    state.apply_mark(&mark, end);
+                    let shows = state.apply_mark(&mark, end);
                     if let Some(entry) = state.chats.get(&mark.chat) {
                         committed.marks.push(crate::inbox::MarkMoved {
                             chat: Arc::clone(&entry.row.chat),
                             role: mark.role,
-                            marks: super::reader::marks(&entry.row, mark.role),
+                            marks: entry.row.side(mark.role).marks(),
+                            shown: shows.then(|| entry.row.side(mark.role).shown),
+                        });
+                    }
+                    let _ = reply.send(Ok(()));
+                }
+                Op::Personal { change, end, reply } => {
+                    state.apply_change(&change, end);
+                    if let Some(entry) = state.chats.get(&change.chat) {
+                        committed.personal.push(crate::inbox::PersonalMoved {
+                            chat: Arc::clone(&entry.row.chat),
+                            role: change.role,
+                            personal: entry.row.side(change.role).personal.clone(),
                         });
                     }
                     let _ = reply.send(Ok(()));
@@ -347,8 +359,8 @@ impl Shared {
                 Op::Create { reply, .. } => {
                     let _ = reply.send(Err(StoreError::unavailable("create chat", &reason)));
                 }
-                Op::Mark { reply, .. } => {
-                    let _ = reply.send(Err(StoreError::unavailable("mark", &reason)));
+                Op::Mark { reply, .. } | Op::Personal { reply, .. } => {
+                    let _ = reply.send(Err(StoreError::unavailable("write", &reason)));
                 }
             }
         }
