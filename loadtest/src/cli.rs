@@ -41,6 +41,9 @@ pub struct Replay {
     /// Where and how.
     #[command(flatten)]
     pub common: Common,
+    /// Who takes part.
+    #[command(flatten)]
+    pub crowd: Crowd,
     /// One negotiation a line; without it, negotiations of the same shape are made up.
     #[arg(long)]
     pub corpus: Option<PathBuf>,
@@ -58,6 +61,9 @@ pub struct Run {
     /// Where and how.
     #[command(flatten)]
     pub common: Common,
+    /// Who takes part.
+    #[command(flatten)]
+    pub crowd: Crowd,
     /// Rooms of two.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub rooms: u32,
@@ -93,6 +99,15 @@ pub struct Idle {
     /// How long to stay.
     #[arg(long, default_value = "30s", value_parser = duration)]
     pub duration: Duration,
+}
+
+/// Who takes part, and how well they behave.
+#[derive(Debug, Args)]
+pub struct Crowd {
+    /// Devices of each person, each with a connection of its own. What is said on one must reach all
+    /// others, those of the same person included.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub devices: u8,
 }
 
 /// Where and how.

@@ -1,8 +1,10 @@
 //! What a load message is called and what it says.
 //!
-//! The client id of every message is its place: run, room, side and running number. So an answer
-//! leads to its message without a table, and a stranger's id is recognised at sight. Only a hash of
-//! the text is kept; the text itself can be made again from the name.
+//! The client id of every message is its place: run, room, side, device and running number. So an
+//! answer leads to its message without a table, and a stranger's id is recognised at sight. Only a
+//! hash of the text is kept; the text itself can be made again from the name.
+
+use std::fmt;
 
 use barterline_domain::chat::Role;
 use barterline_domain::event::Author;
@@ -64,24 +66,59 @@ impl From<Role> for Side {
     }
 }
 
-/// Which message: the `counter`-th (from 1) of a side of a room.
+/// Most devices on one side of a room, those that only listen included.
+pub const DEVICES_MAX: usize = 32;
+
+/// A device on one side of a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// Index of the room.
+    pub room: u32,
+    /// Whose device.
+    pub side: Side,
+    /// 0, 1, 2 … below [`DEVICES_MAX`].
+    pub device: u8,
+}
+
+/// Which message: the `counter`-th (from 1) of a device on a side of a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Name {
     /// Index of the room.
     pub room: u32,
     /// Who says it.
     pub side: Side,
+    /// On which device.
+    pub device: u8,
     /// 1, 2, 3 …
     pub counter: u32,
 }
 
+impl Place {
+    /// The `counter`-th message that is composed here.
+    pub fn message(self, counter: u32) -> Name {
+        Name { room: self.room, side: self.side, device: self.device, counter }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:?} on device {}", self.side, self.device)
+    }
+}
+
 impl Name {
+    /// Where it was composed.
+    pub fn place(self) -> Place {
+        Place { room: self.room, side: self.side, device: self.device }
+    }
+
     /// The client id of this message in the run `nonce`.
     pub fn id(self, nonce: u32) -> ClientId {
         let mut bytes = [0; 16];
         bytes[0..4].copy_from_slice(&nonce.to_be_bytes());
         bytes[4..8].copy_from_slice(&self.room.to_be_bytes());
         bytes[8] = self.side.index() as u8;
+        bytes[9] = self.device;
         bytes[12..16].copy_from_slice(&self.counter.to_be_bytes());
         ClientId::from_bytes(bytes)
     }
@@ -92,10 +129,15 @@ impl Name {
         let word = |at: usize| {
             u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
         };
-        let strange = word(0) != nonce || bytes[8] > 1 || bytes[9..12] != [0; 3] || word(12) == 0;
+        let strange = word(0) != nonce
+            || bytes[8] > 1
+            || usize::from(bytes[9]) >= DEVICES_MAX
+            || bytes[10..12] != [0; 2]
+            || word(12) == 0;
         (!strange).then(|| Self {
             room: word(4),
             side: Side::of_index(usize::from(bytes[8])),
+            device: bytes[9],
             counter: word(12),
         })
     }
@@ -177,7 +219,7 @@ fn digits(out: &mut Vec<u8>, mut value: u64, width: usize) {
 mod tests {
     use super::*;
 
-    const NAME: Name = Name { room: 7, side: Side::Seller, counter: 42 };
+    const NAME: Name = Name { room: 7, side: Side::Seller, device: 3, counter: 42 };
 
     #[test]
     fn an_id_leads_back_to_its_message_and_a_strangers_does_not() {

@@ -1,7 +1,8 @@
 //! Every message of a chat, and which message each number stands for.
 
+use super::stream::Streams;
 use super::verdict::Verdict;
-use crate::message::{Name, Side};
+use crate::message::{DEVICES_MAX, Name, Place, Side};
 
 /// What happened to a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -10,9 +11,9 @@ pub struct Flags(u64);
 impl Flags {
     /// The sender got an acknowledgement.
     pub const ACKED: Self = Self(1 << 63);
-    /// The sender was shown it as an event.
+    /// The device that sent it was shown it as an event.
     pub const OWN_SEEN: Self = Self(1 << 62);
-    /// The other side was shown it.
+    /// A device of the other side was shown it.
     pub const PEER_SEEN: Self = Self(1 << 61);
     /// The read-back showed it.
     pub const STORED: Self = Self(1 << 60);
@@ -20,8 +21,10 @@ impl Flags {
     pub const RESENT: Self = Self(1 << 59);
     /// The server refused it for good.
     pub const REFUSED: Self = Self(1 << 58);
+    /// Another device of the sender was shown it.
+    pub const TWIN_SEEN: Self = Self(1 << 57);
 
-    const ALL: u64 = 0x3f << 58;
+    const ALL: u64 = 0x7f << 57;
 
     /// All of `other` are set.
     pub fn has(self, other: Self) -> bool {
@@ -32,7 +35,7 @@ impl Flags {
 #[derive(Debug)]
 struct Record {
     hash: u64,
-    /// Its number in the lower 58 bits (0: not known yet), flags above.
+    /// Its number in the lower 57 bits (0: not known yet), flags above.
     seq_and_flags: u64,
 }
 
@@ -47,23 +50,54 @@ impl Record {
 }
 
 /// The messages of one chat.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Ledger {
-    sent: [Vec<Record>; 2],
-    /// By number − 1: the side in the top bit, the counter below; 0 while nobody claimed it.
+    /// By side and device.
+    sent: Box<[Vec<Record>]>,
+    /// By number − 1: side, device and counter; 0 while nobody claimed it.
     by_seq: Vec<u32>,
 }
 
 /// Numbers beyond this are taken for nonsense, not for a place to reserve memory for.
 const SEQ_MAX: u64 = 1 << 28;
-const SELLER: u32 = 1 << 31;
+/// A claim: one bit of side, five of device, the counter below.
+const COUNTER_BITS: u32 = 26;
+const _: () = assert!(DEVICES_MAX <= 1 << (31 - COUNTER_BITS));
+
+fn claim_of(name: Name) -> u32 {
+    (name.side.index() as u32) << 31 | u32::from(name.device) << COUNTER_BITS | name.counter
+}
 
 impl Ledger {
-    /// The next message of a side.
+    /// For so many devices on each side.
+    pub fn new(devices: usize) -> Self {
+        Self { sent: (0..2 * devices).map(|_| Vec::new()).collect(), by_seq: Vec::new() }
+    }
+
+    /// Where the messages of a device stand; `None` for a device that is not there.
+    fn sender(&self, place: Place) -> Option<usize> {
+        let devices = self.sent.len() / 2;
+        let device = usize::from(place.device);
+        (device < devices).then(|| place.side.index() * devices + device)
+    }
+
+    /// The next message of a device.
     pub fn add(&mut self, name: Name, hash: u64) {
-        let sent = &mut self.sent[name.side.index()];
+        let sender = self.sender(name.place()).expect("only devices that are there speak");
+        let sent = &mut self.sent[sender];
         debug_assert_eq!(sent.len() + 1, name.counter as usize, "counters have no gap");
+        assert!(name.counter < 1 << COUNTER_BITS, "a device speaks less in any run");
         sent.push(Record { hash, seq_and_flags: 0 });
+    }
+
+    /// The highest number that anybody saw.
+    pub fn highest(&self) -> u64 {
+        self.by_seq.len() as u64
+    }
+
+    /// Somebody saw a message under this number.
+    pub fn is_claimed(&self, seq: u64) -> bool {
+        self.by_seq.get(seq as usize - 1).is_some_and(|claim| *claim != 0)
     }
 
     /// The hash of the text of a message that was sent.
@@ -78,8 +112,7 @@ impl Ledger {
 
     /// Sets a flag and gives those that were set before.
     pub fn raise(&mut self, name: Name, flag: Flags) -> Flags {
-        let index = name.counter as usize - 1;
-        match self.sent[name.side.index()].get_mut(index) {
+        match self.record_mut(name) {
             Some(record) => {
                 let before = record.flags();
                 record.seq_and_flags |= flag.0;
@@ -90,7 +123,12 @@ impl Ledger {
     }
 
     fn record(&self, name: Name) -> Option<&Record> {
-        self.sent[name.side.index()].get((name.counter as usize).checked_sub(1)?)
+        self.sent[self.sender(name.place())?].get((name.counter as usize).checked_sub(1)?)
+    }
+
+    fn record_mut(&mut self, name: Name) -> Option<&mut Record> {
+        let sender = self.sender(name.place())?;
+        self.sent[sender].get_mut((name.counter as usize).checked_sub(1)?)
     }
 
     /// Somebody saw `name` under `seq`: it must be so for everybody.
@@ -103,7 +141,7 @@ impl Ledger {
         if self.by_seq.len() <= index {
             self.by_seq.resize(index + 1, 0);
         }
-        let claim = name.counter | if name.side == Side::Seller { SELLER } else { 0 };
+        let claim = claim_of(name);
         let holder = self.by_seq[index];
         if holder == 0 {
             self.by_seq[index] = claim;
@@ -114,9 +152,7 @@ impl Ledger {
             );
             return;
         }
-        let Some(record) = self.sent[name.side.index()].get_mut(name.counter as usize - 1) else {
-            return;
-        };
+        let Some(record) = self.record_mut(name) else { return };
         match record.seq() {
             0 => record.seq_and_flags |= seq,
             known if known == seq => {}
@@ -128,13 +164,30 @@ impl Ledger {
     }
 
     /// Judges what is left when the run is over. `read_back`: whether the read-back came to its
-    /// end; `None` where nothing is stored.
-    pub fn settle(&self, room: u32, read_back: Option<bool>, verdict: &mut Verdict) {
-        for side in Side::BOTH {
-            for (index, record) in self.sent[side.index()].iter().enumerate() {
-                let name = Name { room, side, counter: index as u32 + 1 };
+    /// end; `None` where nothing is stored. `streams` are what the devices know.
+    pub fn settle(
+        &self,
+        room: u32,
+        read_back: Option<bool>,
+        streams: &Streams,
+        verdict: &mut Verdict,
+    ) {
+        let devices = self.sent.len() / 2;
+        for (sender, sent) in self.sent.iter().enumerate() {
+            let side = Side::of_index(sender / devices);
+            let place = Place { room, side, device: (sender % devices) as u8 };
+            for (index, record) in sent.iter().enumerate() {
+                let name = place.message(index as u32 + 1);
                 verdict.tally.sent += 1;
                 settle_one(name, record.flags(), read_back, verdict);
+                let promised = match read_back {
+                    None => continue,
+                    Some(true) => record.flags().has(Flags::STORED),
+                    Some(false) => record.flags().has(Flags::ACKED),
+                };
+                if promised {
+                    delivered_everywhere(name, record.seq(), streams, verdict);
+                }
             }
         }
     }
@@ -143,30 +196,37 @@ impl Ledger {
 fn settle_one(name: Name, flags: Flags, read_back: Option<bool>, verdict: &mut Verdict) {
     let room = name.room;
     let acked = flags.has(Flags::ACKED);
-    let answered = acked || flags.has(Flags::OWN_SEEN);
+    let own_seen = flags.has(Flags::OWN_SEEN);
     let delivered = flags.has(Flags::PEER_SEEN);
     let stored = flags.has(Flags::STORED);
-    if !answered && !flags.has(Flags::REFUSED) {
+    if !acked && !own_seen && !flags.has(Flags::REFUSED) {
         verdict.tally.unanswered += 1;
     }
     match read_back {
-        None if answered && !delivered => {
+        None if (acked || own_seen) && !delivered => {
             verdict.lost(room, format_args!("{name:?} acknowledged, never delivered"));
         }
-        Some(true) => {
-            if acked && !stored {
+        Some(true) if !stored => {
+            if acked {
                 verdict.lost(room, format_args!("{name:?} acknowledged, not stored"));
             }
-            if (delivered || flags.has(Flags::OWN_SEEN)) && !stored {
+            if delivered || own_seen || flags.has(Flags::TWIN_SEEN) {
                 verdict.phantom(room, format_args!("{name:?} shown, not stored"));
             }
-            if stored && !delivered {
-                verdict.lost(room, format_args!("{name:?} stored, never delivered"));
-            }
         }
-        Some(false) if acked && !delivered => {
-            verdict.lost(room, format_args!("{name:?} acknowledged, never delivered"));
+        None | Some(_) => {}
+    }
+}
+
+/// Every device but the one that sent it must have been shown it.
+fn delivered_everywhere(name: Name, seq: u64, streams: &Streams, verdict: &mut Verdict) {
+    if seq == 0 {
+        verdict.lost(name.room, format_args!("{name:?} under a number of another message"));
+        return;
+    }
+    for (place, stream) in streams.present(name.room) {
+        if place != name.place() && !stream.knows(seq) {
+            verdict.lost(name.room, format_args!("{name:?}, #{seq}, never delivered to {place}"));
         }
-        None | Some(false) => {}
     }
 }

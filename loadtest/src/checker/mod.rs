@@ -3,8 +3,8 @@
 //!
 //! What is held against the server:
 //!
-//! - **lost**: acknowledged and not stored; stored (or, where nothing is stored, acknowledged or
-//!   sent) and never delivered to the other side.
+//! - **lost**: acknowledged and not stored; stored and never delivered to one of the devices of
+//!   either side; where nothing is stored, acknowledged and never delivered to the other side.
 //! - **duplicated**: one message under two numbers; one number twice on the same connection; an
 //!   event at or below the `have` that the connection's `hello` gave; two answers to one send.
 //! - **reordered**: on one connection, an event below one that came before; in the store, messages
@@ -30,10 +30,10 @@ mod verdict;
 mod tests;
 
 use ledger::{Flags, Ledger};
-use stream::{Step, Stream};
+use stream::{Step, Streams};
 pub use verdict::{Verdict, Violations};
 
-use crate::message::{Name, Side};
+use crate::message::{Name, Place, Side};
 
 /// An event as a device or the store showed it.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +51,7 @@ pub struct Sighting {
 /// What an event means to the client that saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Heard {
-    /// The message, when this is the first time that this side hears of it.
+    /// The message, when this is the first time that this device hears of it.
     pub first: Option<Name>,
     /// Numbers that this connection jumped over and that are not yet filled.
     pub holes: usize,
@@ -65,27 +65,39 @@ pub struct Checker {
     verdict: Verdict,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Chat {
     ledger: Ledger,
-    /// One for each device; at present one device a side.
-    streams: [Stream; 2],
+    streams: Streams,
     /// The last number read back.
     stored: u64,
     /// The read-back came to its end.
     read_back: bool,
-    /// The newest message of each side in the read-back.
-    stored_counters: [u32; 2],
+    /// The newest message of each device in the read-back, by side and device.
+    stored_counters: Box<[u32]>,
 }
 
 impl Checker {
-    /// A checker for a server that numbers and stores messages, or for one that does neither.
-    pub fn new(numbered: bool, chats: usize) -> Self {
+    /// A checker for a server that numbers and stores messages, or for one that does neither, with
+    /// at most so many devices on each side of a chat.
+    pub fn new(numbered: bool, chats: usize, devices: usize) -> Self {
+        let chat = || Chat {
+            ledger: Ledger::new(devices),
+            streams: Streams::new(devices),
+            stored: 0,
+            read_back: false,
+            stored_counters: vec![0; 2 * devices].into(),
+        };
         Self {
             numbered,
-            chats: std::iter::repeat_with(Chat::default).take(chats).collect(),
+            chats: std::iter::repeat_with(chat).take(chats).collect(),
             verdict: Verdict::default(),
         }
+    }
+
+    /// There is a device at this place: it must get everything.
+    pub fn join(&mut self, place: Place) {
+        self.chats[place.room as usize].streams.join(place);
     }
 
     /// A message was composed. Counters of a side are given without a gap, from 1.
@@ -103,34 +115,44 @@ impl Checker {
         self.chats[name.room as usize].ledger.raise(name, Flags::REFUSED);
     }
 
-    /// The number up to which a side's device has every event: its `have`.
-    pub fn have(&self, room: u32, side: Side) -> u64 {
-        self.chats[room as usize].streams[side.index()].have()
+    /// The number up to which a device has every event: its `have`.
+    pub fn have(&self, place: Place) -> u64 {
+        self.chats[place.room as usize].streams.of(place).have()
     }
 
-    /// The device of a side says hello, giving its [`Checker::have`].
-    pub fn connected(&mut self, room: u32, side: Side) {
-        self.chats[room as usize].streams[side.index()].connected();
+    /// A device says hello, giving its [`Checker::have`].
+    pub fn connected(&mut self, place: Place) {
+        self.chats[place.room as usize].streams.of_mut(place).connected();
     }
 
-    /// The server told a connection that it will not push everything.
-    pub fn behind(&mut self, room: u32, side: Side) {
-        self.chats[room as usize].streams[side.index()].behind();
+    /// The server told a connection that it will not push everything up to `head`.
+    pub fn behind(&mut self, place: Place, head: u64) {
+        self.chats[place.room as usize].streams.of_mut(place).behind(head);
     }
 
-    /// A connection of `side` got an acknowledgement.
-    pub fn acked(&mut self, room: u32, side: Side, name: Option<Name>, seq: u64) {
+    /// Every device knows every number that anybody was shown.
+    pub fn is_complete(&self) -> bool {
+        self.chats.iter().all(|chat| {
+            let highest = chat.ledger.highest();
+            chat.streams.present(0).all(|(_, stream)| {
+                (stream.have() + 1..=highest)
+                    .all(|seq| stream.knows(seq) || !chat.ledger.is_claimed(seq))
+            })
+        })
+    }
+
+    /// A device got an acknowledgement. `name` is `None` for what this device did not send.
+    pub fn acked(&mut self, place: Place, name: Option<Name>, seq: u64) -> Heard {
+        let room = place.room;
         let chat = &mut self.chats[room as usize];
         let verdict = &mut self.verdict;
         let known = name.filter(|name| {
-            name.room == room && name.side == side && chat.ledger.hash(*name).is_some()
+            name.room == room && name.side == place.side && chat.ledger.hash(*name).is_some()
         });
         let Some(name) = known else {
-            verdict.phantom(
-                room,
-                format_args!("acknowledged to {side:?}: {name:?}, which it never sent"),
-            );
-            return;
+            let what = format_args!("acknowledged to {place}: {name:?}, which it never sent");
+            verdict.phantom(room, what);
+            return Heard::default();
         };
         let before = chat.ledger.raise(name, Flags::ACKED);
         if before.has(Flags::ACKED) && !before.has(Flags::RESENT) {
@@ -138,89 +160,75 @@ impl Checker {
         } else if !before.has(Flags::ACKED) {
             verdict.tally.acked += 1;
         }
-        if self.numbered {
-            chat.ledger.claim(name, seq, verdict);
-            chat.streams[side.index()].answered(seq);
+        if !self.numbered {
+            return Heard { first: Some(name), holes: 0 };
         }
+        chat.ledger.claim(name, seq, verdict);
+        let stream = chat.streams.of_mut(place);
+        let first = !stream.knows(seq);
+        stream.answered(seq);
+        Heard { first: first.then_some(name), holes: stream.holes() }
     }
 
-    /// A connection of `side` was pushed an event.
-    pub fn event(&mut self, room: u32, side: Side, seen: &Sighting) -> Heard {
+    /// A device was pushed an event.
+    pub fn event(&mut self, place: Place, seen: &Sighting) -> Heard {
+        let room = place.room;
         let chat = &mut self.chats[room as usize];
         let verdict = &mut self.verdict;
         let sound = chat.recognise(room, seen, verdict);
-        let own = sound.is_some_and(|name| name.side == side);
-        if self.numbered {
-            let step = chat.streams[side.index()].pushed(seen.seq);
-            // After a retry, the acknowledgement and the event may both come.
-            let excused =
-                own && sound.is_some_and(|name| chat.ledger.flags(name).has(Flags::RESENT));
-            let at = seen.seq;
-            match step {
-                // Whether a jump was a fault shows when the hole is filled.
-                Step::Next | Step::Jumped => {}
-                Step::BelowHave => verdict.duplicated(
-                    room,
-                    format_args!("#{at} pushed to {side:?} at or below its have"),
-                ),
-                Step::Late => {
-                    verdict.reordered(room, format_args!("#{at} pushed to {side:?} too late"));
-                }
-                Step::Again if excused => {}
-                Step::Again => {
-                    verdict.duplicated(
-                        room,
-                        format_args!("#{at} twice on one connection of {side:?}"),
-                    );
+        if !self.numbered {
+            let first = sound.filter(|name| chat.unnumbered_delivery(*name, place, verdict));
+            return Heard { first, holes: 0 };
+        }
+        let at = seen.seq;
+        let stream = chat.streams.of_mut(place);
+        let first = !stream.knows(at);
+        let step = stream.pushed(at);
+        let holes = stream.holes();
+        match step {
+            // Whether a jump was a fault shows when the hole is filled.
+            Step::Next | Step::Jumped => {}
+            Step::BelowHave => {
+                let what = format_args!("#{at} pushed to {place} at or below its have");
+                verdict.duplicated(room, what);
+            }
+            Step::Late => verdict.reordered(room, format_args!("#{at} pushed to {place} too late")),
+            Step::Again => {
+                // After a retry, the acknowledgement and the event may both come.
+                let excused = sound.is_some_and(|name| {
+                    name.side == place.side && chat.ledger.flags(name).has(Flags::RESENT)
+                });
+                if !excused {
+                    let what = format_args!("#{at} twice on one connection of {place}");
+                    verdict.duplicated(room, what);
                 }
             }
         }
-        let holes = chat.streams[side.index()].holes();
         let Some(name) = sound else {
             return Heard { first: None, holes };
         };
-        if self.numbered {
-            chat.ledger.claim(name, seen.seq, verdict);
-        }
-        let flag = if own { Flags::OWN_SEEN } else { Flags::PEER_SEEN };
-        let before = chat.ledger.raise(name, flag);
-        let mut first = !before.has(flag);
-        if own {
-            first &= !before.has(Flags::ACKED);
-        } else {
-            if first {
-                verdict.tally.delivered += 1;
-            }
-            if !self.numbered {
-                chat.unnumbered_delivery(name, before, verdict);
-            }
-        }
+        chat.shown(name, at, place, verdict);
         Heard { first: first.then_some(name), holes }
     }
 
     /// A device asked for a range and got this event.
-    pub fn pulled(&mut self, room: u32, side: Side, seen: &Sighting) -> Heard {
+    pub fn pulled(&mut self, place: Place, seen: &Sighting) -> Heard {
+        let room = place.room;
         let chat = &mut self.chats[room as usize];
         let verdict = &mut self.verdict;
         let sound = chat.recognise(room, seen, verdict);
-        let own = sound.is_some_and(|name| name.side == side);
-        if chat.streams[side.index()].pulled(seen.seq) && !own {
-            verdict
-                .gap(room, format_args!("#{} jumped over on a connection of {side:?}", seen.seq));
+        let stream = chat.streams.of_mut(place);
+        let first = !stream.knows(seen.seq);
+        let jumped = stream.pulled(seen.seq);
+        let holes = stream.holes();
+        if jumped && sound.is_none_or(|name| name.place() != place) {
+            let what = format_args!("#{} jumped over on a connection of {place}", seen.seq);
+            verdict.gap(room, what);
         }
-        let holes = chat.streams[side.index()].holes();
         let Some(name) = sound else {
             return Heard { first: None, holes };
         };
-        chat.ledger.claim(name, seen.seq, verdict);
-        let flag = if own { Flags::OWN_SEEN } else { Flags::PEER_SEEN };
-        let before = chat.ledger.raise(name, flag);
-        let mut first = !before.has(flag);
-        if own {
-            first &= !before.has(Flags::ACKED);
-        } else if first {
-            verdict.tally.delivered += 1;
-        }
+        chat.shown(name, seen.seq, place, verdict);
         Heard { first: first.then_some(name), holes }
     }
 
@@ -246,14 +254,10 @@ impl Checker {
             return; // The claim has told of it.
         }
         verdict.tally.stored += 1;
-        let newest = &mut chat.stored_counters[name.side.index()];
-        if name.counter < *newest {
-            verdict.reordered(
-                room,
-                format_args!("stored: {name:?} behind the sender's message {newest}"),
-            );
+        if let Some(newest) = chat.overtaken(name) {
+            let what = format_args!("stored: {name:?} behind the sender's message {newest}");
+            verdict.reordered(room, what);
         }
-        *newest = name.counter.max(*newest);
     }
 
     /// The read-back of a chat came to its end, at the newest number the server tells.
@@ -272,7 +276,7 @@ impl Checker {
             if read_back == Some(false) {
                 self.verdict.tally.not_read_back += 1;
             }
-            chat.ledger.settle(room as u32, read_back, &mut self.verdict);
+            chat.ledger.settle(room as u32, read_back, &chat.streams, &mut self.verdict);
         }
         self.verdict
     }
@@ -301,17 +305,53 @@ impl Chat {
         Some(name)
     }
 
-    /// Without numbers, the order of a sender's messages is all there is to go by.
-    fn unnumbered_delivery(&mut self, name: Name, before: Flags, verdict: &mut Verdict) {
-        let newest = &mut self.stored_counters[name.side.index()];
+    /// A device was shown a message.
+    fn shown(&mut self, name: Name, seq: u64, place: Place, verdict: &mut Verdict) {
+        self.ledger.claim(name, seq, verdict);
+        let flag = if name.place() == place {
+            Flags::OWN_SEEN
+        } else if name.side == place.side {
+            Flags::TWIN_SEEN
+        } else {
+            Flags::PEER_SEEN
+        };
+        let before = self.ledger.raise(name, flag);
+        if flag == Flags::PEER_SEEN && !before.has(flag) {
+            verdict.tally.delivered += 1;
+        }
+    }
+
+    /// The newer message of the same device that was noted before `name`, if any; notes `name`.
+    fn overtaken(&mut self, name: Name) -> Option<u32> {
+        let devices = self.stored_counters.len() / 2;
+        let sender = name.side.index() * devices + usize::from(name.device);
+        let newest = &mut self.stored_counters[sender];
+        let before = *newest;
+        *newest = name.counter.max(before);
+        (name.counter < before).then_some(before)
+    }
+
+    /// Without numbers, the order of a sender's messages is all there is to go by. True for the
+    /// first time.
+    fn unnumbered_delivery(&mut self, name: Name, place: Place, verdict: &mut Verdict) -> bool {
+        let own = name.side == place.side;
+        let flag = if own { Flags::OWN_SEEN } else { Flags::PEER_SEEN };
+        let before = self.ledger.raise(name, flag);
+        if own {
+            return !before.has(flag) && !before.has(Flags::ACKED);
+        }
+        let overtaken = self.overtaken(name);
         if before.has(Flags::PEER_SEEN) {
             verdict.duplicated(name.room, format_args!("{name:?} delivered twice"));
-        } else if name.counter < *newest {
+            return false;
+        }
+        verdict.tally.delivered += 1;
+        if let Some(newest) = overtaken {
             verdict.reordered(
                 name.room,
                 format_args!("{name:?} delivered after the sender's message {newest}"),
             );
         }
-        *newest = name.counter.max(*newest);
+        true
     }
 }

@@ -1,6 +1,9 @@
-//! One device's view of one chat's numbers, over all of its connections.
+//! One device's view of one chat's numbers, over all of its connections; and those of all devices
+//! of a chat.
 
 use std::collections::BTreeSet;
+
+use crate::message::{Place, Side};
 
 /// What a pushed number is to the connection it came on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +39,8 @@ struct Connection {
     last: u64,
     /// Numbers below `last` that were neither pushed nor known.
     holes: BTreeSet<u64>,
-    /// The server announced that it would leave some out.
-    behind: bool,
+    /// The server announced that it would leave numbers out, up to here.
+    announced: u64,
 }
 
 /// A jump over more than this is nonsense; only so many holes are kept.
@@ -60,13 +63,18 @@ impl Stream {
             have: self.contiguous,
             last: self.contiguous,
             holes: BTreeSet::new(),
-            behind: false,
+            announced: 0,
         };
     }
 
-    /// What is missing from now on has been announced.
-    pub fn behind(&mut self) {
-        self.connection.behind = true;
+    /// It was announced that numbers up to `head` may be missing.
+    pub fn behind(&mut self, head: u64) {
+        self.connection.announced = self.connection.announced.max(head);
+    }
+
+    /// The device was shown this number, or got it as an answer.
+    pub fn knows(&self, seq: u64) -> bool {
+        seq <= self.contiguous || self.ahead.contains(&seq)
     }
 
     /// An event came.
@@ -98,12 +106,12 @@ impl Stream {
         self.learn(seq);
     }
 
-    /// An event came because it was asked for: was it a hole that nobody announced?
+    /// An event came because it was asked for: was it a hole that nobody announced? It does not
+    /// count as pushed, because a server need not remember what it was asked for.
     pub fn pulled(&mut self, seq: u64) -> bool {
         let hole = self.connection.holes.remove(&seq);
-        self.connection.last = self.connection.last.max(seq);
         self.learn(seq);
-        hole && !self.connection.behind
+        hole && seq > self.connection.announced
     }
 
     fn learn(&mut self, seq: u64) {
@@ -115,6 +123,53 @@ impl Stream {
         } else if seq > self.contiguous {
             self.ahead.insert(seq);
         }
+    }
+}
+
+/// The streams of a chat's devices.
+#[derive(Debug)]
+pub struct Streams {
+    /// By side and device.
+    streams: Box<[Stream]>,
+    /// Which devices there are.
+    present: u64,
+}
+
+const _: () = assert!(2 * crate::message::DEVICES_MAX <= u64::BITS as usize);
+
+impl Streams {
+    /// For at most so many devices on each side.
+    pub fn new(devices: usize) -> Self {
+        Self { streams: (0..2 * devices).map(|_| Stream::default()).collect(), present: 0 }
+    }
+
+    fn index(&self, place: Place) -> usize {
+        place.side.index() * (self.streams.len() / 2) + usize::from(place.device)
+    }
+
+    /// There is a device at this place.
+    pub fn join(&mut self, place: Place) {
+        self.present |= 1 << self.index(place);
+    }
+
+    /// The stream of a device.
+    pub fn of(&self, place: Place) -> &Stream {
+        &self.streams[self.index(place)]
+    }
+
+    /// The stream of a device.
+    pub fn of_mut(&mut self, place: Place) -> &mut Stream {
+        &mut self.streams[self.index(place)]
+    }
+
+    /// The devices that there are.
+    pub fn present(&self, room: u32) -> impl Iterator<Item = (Place, &Stream)> {
+        let devices = self.streams.len() / 2;
+        let there = self.streams.iter().enumerate();
+        there.filter(|(index, _)| self.present >> index & 1 == 1).map(move |(index, stream)| {
+            let side = Side::of_index(index / devices);
+            (Place { room, side, device: (index % devices) as u8 }, stream)
+        })
     }
 }
 
@@ -153,9 +208,21 @@ mod tests {
         let mut stream = Stream::default();
         stream.pushed(2);
         assert!(stream.pulled(1));
-        stream.behind();
+        stream.behind(8);
         stream.pushed(9);
         assert!((3..9).all(|seq| !stream.pulled(seq)));
         assert_eq!(stream.have(), 9);
+        // The announcement ended at 8.
+        stream.pushed(11);
+        assert!(stream.pulled(10));
+    }
+
+    #[test]
+    fn what_was_pulled_may_still_be_pushed_once() {
+        let mut stream = Stream::default();
+        stream.behind(3);
+        assert!((1..=4).all(|seq| !stream.pulled(seq)));
+        assert_eq!(stream.pushed(4), Step::Next);
+        assert_eq!(stream.pushed(4), Step::Again);
     }
 }

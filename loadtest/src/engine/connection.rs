@@ -1,4 +1,4 @@
-//! One participant's connection: set up, read, lost, set up again, until the task is aborted.
+//! One device's connection: set up, read, lost, set up again, until the task is aborted.
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -20,7 +20,7 @@ const GREETING_TIMEOUT: Duration = Duration::from_secs(30);
 const BACKOFF_MS: u64 = 20;
 const BACKOFF_MS_MAX: u64 = 1_000;
 
-/// Keeps the participant at `index` connected.
+/// Keeps the device at `index` connected.
 pub async fn keep(shared: Rc<Shared>, index: usize) {
     let mut failures = 0;
     loop {
@@ -43,8 +43,8 @@ async fn run(shared: &Rc<Shared>, index: usize) -> (bool, anyhow::Error) {
         let permit = Rc::clone(shared).connects.clone().acquire_owned().await?;
         let (path, nonce) = {
             let state = &mut shared.state.borrow_mut();
-            let seat = &state.seats[index];
-            let path = shared.adapter.path(seat.room, seat.side);
+            let place = state.devices[index].place;
+            let path = shared.adapter.path(place.room, place.side);
             (path, state.rng.random())
         };
         let (stream, rest) = tokio::time::timeout(
@@ -65,7 +65,7 @@ async fn run(shared: &Rc<Shared>, index: usize) -> (bool, anyhow::Error) {
     if let Err(error) = reader.take_tail(shared, index) {
         return (false, error);
     }
-    let live = || shared.state.borrow().seats[index].link.is_live();
+    let live = || shared.state.borrow().devices[index].link.is_live();
     let greeted = std::future::poll_fn(|context| {
         let outcome = reader.turn(shared, index, context);
         match outcome {
@@ -103,7 +103,7 @@ impl Reader {
         index: usize,
         context: &mut Context<'_>,
     ) -> Poll<anyhow::Error> {
-        let flushed = shared.state.borrow_mut().seats[index].link.flush(context);
+        let flushed = shared.state.borrow_mut().devices[index].link.flush(context);
         if let Err(error) = flushed {
             return Poll::Ready(error.into());
         }

@@ -9,7 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::ws::frame;
 
-/// The sending end of a participant's present connection.
+/// The sending end of a device's present connection.
 #[derive(Debug, Default)]
 pub struct Link {
     writer: Option<OwnedWriteHalf>,
@@ -19,6 +19,8 @@ pub struct Link {
     /// Held until the connection is live, so that not all connect at once.
     permit: Option<OwnedSemaphorePermit>,
     live: bool,
+    /// Requests made on this connection.
+    requests: u32,
 }
 
 impl Link {
@@ -41,6 +43,12 @@ impl Link {
     /// The socket is gone. True if it was live.
     pub fn closed(&mut self) -> bool {
         std::mem::take(self).live
+    }
+
+    /// A number for a request: none is used twice on a connection.
+    pub fn reference(&mut self) -> u32 {
+        self.requests += 1;
+        self.requests
     }
 
     /// Sends one frame. `scratch` is overwritten. Errors show in the connection's task.

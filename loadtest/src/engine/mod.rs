@@ -1,4 +1,4 @@
-//! Plays participants: one connection each, all on one thread.
+//! Plays participants: one connection for each of their devices, all on one thread.
 //!
 //! Every connection is a task that reads into one shared buffer; a frame is handled where it is
 //! read, and what it sets free (the next message of a closed loop, a queued one) is written at once
@@ -13,6 +13,8 @@
 
 mod aim;
 mod connection;
+mod crowd;
+mod device;
 mod link;
 mod outbox;
 mod pace;
@@ -32,6 +34,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 pub use aim::{Aim, Target};
+pub use crowd::Crowd;
 pub use pace::{Pacer, RunClock};
 pub use seat::Seat;
 pub use state::State;
@@ -65,19 +68,19 @@ struct Shared {
 }
 
 impl Engine {
-    /// Participants in `rooms` rooms of the server at `server`. `seed` makes the run repeatable,
-    /// as far as two processes on one machine are.
+    /// A crowd of participants of the server at `server`. `seed` makes the run repeatable, as far
+    /// as two processes on one machine are.
     pub fn new(
         adapter: Adapter,
         server: SocketAddr,
-        rooms: usize,
+        crowd: Crowd,
         texts: Texts,
         seed: u64,
     ) -> Self {
         let clock = RunClock::start();
         Self {
             shared: Rc::new_cyclic(|shared| Shared {
-                state: RefCell::new(State::new(adapter, rooms, texts, seed, clock, shared.clone())),
+                state: RefCell::new(State::new(adapter, crowd, texts, seed, clock, shared.clone())),
                 read_buffer: RefCell::new(vec![0; READ_BYTES]),
                 clock,
                 adapter,
@@ -93,13 +96,14 @@ impl Engine {
         self.shared.clock
     }
 
-    /// Seats a participant and starts its connection. The first two of a room are its buyer and its
-    /// seller: seat numbers are `room * 2 + side`.
-    pub fn join(&self, seat: Seat) {
-        let index = self.with(|state| state.join(seat));
-        let task = connection::keep(Rc::clone(&self.shared), index);
-        let handle = tokio::task::spawn_local(task);
-        self.shared.tasks.borrow_mut().push(handle);
+    /// Seats a participant and starts the connections of their devices. Participants join in the
+    /// order of their numbers, which are `room * 2 + side`.
+    pub fn join(&self, seat: &Seat) {
+        for index in self.with(|state| state.join(seat)) {
+            let task = connection::keep(Rc::clone(&self.shared), index);
+            let handle = tokio::task::spawn_local(task);
+            self.shared.tasks.borrow_mut().push(handle);
+        }
     }
 
     /// Looks at, or changes, the shared state. Never across an await.
@@ -141,13 +145,13 @@ impl Engine {
         self.until(
             "all connections to be live",
             Duration::from_secs(30),
-            |state| state.live() == state.seats() && state.unopened() == 0,
+            |state| state.live() == state.devices() && state.unopened() == 0,
             |state| (state.live(), state.unopened()),
         )
         .await
     }
 
-    /// Waits until every message is acknowledged and delivered.
+    /// Waits until every message is acknowledged and delivered to every device.
     pub async fn drained(&self, patience: Duration) -> anyhow::Result<()> {
         self.until(
             "every message to be acknowledged and delivered",
@@ -156,6 +160,17 @@ impl Engine {
             |state| (state.acked(), state.delivered()),
         )
         .await
+    }
+
+    /// Waits until each device has got whatever was on its way to it, so that a duplicate that comes
+    /// late is caught. A server without the protocol's `ping` is not waited for.
+    pub async fn hushed(&self, patience: Duration) -> anyhow::Result<()> {
+        if !self.shared.adapter.numbers() {
+            return Ok(());
+        }
+        self.with(State::ask_for_pongs);
+        let all_came = |state: &State| state.awaiting_pongs() == 0;
+        self.until("every device's pong", patience, all_came, State::awaiting_pongs).await
     }
 
     /// Reads every chat back, over fresh connections, into the checker.

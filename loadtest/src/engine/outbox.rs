@@ -1,4 +1,4 @@
-//! What one participant has to say: in order, until it is acknowledged *and* delivered.
+//! What one device has to say: in order, until it is acknowledged *and* all others were shown it.
 //!
 //! What was in flight when a connection was lost is always sent again on the next one, even if the
 //! resumed stream has shown it meanwhile: a client that has only its outbox cannot know, and a
@@ -22,12 +22,15 @@ pub struct Entry {
     /// It was in flight when a connection was lost.
     again: bool,
     answered: bool,
+    /// A device of the other side was shown it.
     delivered: bool,
+    /// So many other devices have not been shown it.
+    missing: u8,
 }
 
 impl Entry {
     fn is_finished(&self) -> bool {
-        self.answered && self.delivered && !self.in_flight && !self.again
+        self.answered && self.missing == 0 && !self.in_flight && !self.again
     }
 }
 
@@ -53,12 +56,14 @@ pub struct Outbox {
     /// Index of the first entry that may have to be written on this connection.
     cursor: usize,
     in_flight: usize,
+    /// So many other devices must be shown each message.
+    listeners: u8,
 }
 
 impl Outbox {
-    /// An empty outbox.
-    pub fn new() -> Self {
-        Self { entries: VecDeque::new(), first: 1, cursor: 0, in_flight: 0 }
+    /// An empty outbox of a device to which `listeners` others listen.
+    pub fn new(listeners: u8) -> Self {
+        Self { entries: VecDeque::new(), first: 1, cursor: 0, in_flight: 0, listeners }
     }
 
     /// Takes a message and gives its counter.
@@ -71,6 +76,7 @@ impl Outbox {
             again: false,
             answered: false,
             delivered: false,
+            missing: self.listeners,
         });
         self.first + self.entries.len() as u32 - 1
     }
@@ -102,14 +108,46 @@ impl Outbox {
         Some((self.first + index as u32, entry))
     }
 
-    /// The sender learned that the message is durable (or refused for good). `None` if it knew.
+    /// The sender learned that the message is durable. `None` if it knew.
     pub fn answered(&mut self, counter: u32) -> Option<Change> {
-        self.change(counter, |entry| &mut entry.answered, true)
+        let index = self.index(counter)?;
+        let entry = &mut self.entries[index];
+        let was_in_flight = std::mem::take(&mut entry.in_flight);
+        self.in_flight -= usize::from(was_in_flight);
+        let known = std::mem::replace(&mut entry.answered, true);
+        let change = Change {
+            due_ns: entry.due_ns,
+            first: !known,
+            was_in_flight,
+            done: !known && entry.delivered,
+        };
+        self.forget_finished();
+        (!known || was_in_flight).then_some(change)
     }
 
-    /// The other side was shown the message. `None` if it was before.
-    pub fn delivered(&mut self, counter: u32) -> Option<Change> {
-        self.change(counter, |entry| &mut entry.delivered, false)
+    /// Another device was shown the message for the first time, one of the other side if `peer`.
+    pub fn delivered(&mut self, counter: u32, peer: bool) -> Option<Change> {
+        let index = self.index(counter)?;
+        let entry = &mut self.entries[index];
+        entry.missing = entry.missing.saturating_sub(1);
+        let first = peer && !std::mem::replace(&mut entry.delivered, true);
+        let change = Change {
+            due_ns: entry.due_ns,
+            first,
+            was_in_flight: false,
+            done: first && entry.answered,
+        };
+        self.forget_finished();
+        Some(change)
+    }
+
+    /// The server refused a message for good: nobody will be shown it.
+    pub fn refused_for_good(&mut self, counter: u32) -> Option<Change> {
+        let index = self.index(counter)?;
+        let entry = &mut self.entries[index];
+        entry.delivered = true;
+        entry.missing = 0;
+        self.answered(counter)
     }
 
     /// The server refused a message for now. True if it was in flight.
@@ -141,29 +179,12 @@ impl Outbox {
         (index < self.entries.len()).then_some(index)
     }
 
-    fn change(
-        &mut self,
-        counter: u32,
-        fact: impl Fn(&mut Entry) -> &mut bool,
-        answers: bool,
-    ) -> Option<Change> {
-        let index = self.index(counter)?;
-        let entry = &mut self.entries[index];
-        let was_in_flight = answers && std::mem::take(&mut entry.in_flight);
-        self.in_flight -= usize::from(was_in_flight);
-        let known = std::mem::replace(fact(entry), true);
-        let change = Change {
-            due_ns: entry.due_ns,
-            first: !known,
-            was_in_flight,
-            done: !known && entry.answered && entry.delivered,
-        };
+    fn forget_finished(&mut self) {
         while self.entries.front().is_some_and(Entry::is_finished) {
             self.entries.pop_front();
             self.first += 1;
             self.cursor = self.cursor.saturating_sub(1);
         }
-        (!known || was_in_flight).then_some(change)
     }
 }
 
@@ -173,25 +194,41 @@ mod tests {
 
     #[test]
     fn a_message_is_done_when_it_is_answered_and_delivered_in_whichever_order() {
-        let mut outbox = Outbox::new();
+        let mut outbox = Outbox::new(1);
         assert_eq!((outbox.push(5), outbox.push(6)), (1, 2));
         assert_eq!(outbox.next().map(|(counter, _)| counter), Some(1));
         assert_eq!(outbox.next().map(|(counter, _)| counter), Some(2));
         assert!(outbox.next().is_none());
-        assert_eq!(outbox.delivered(2).map(|change| change.done), Some(false));
+        assert_eq!(outbox.delivered(2, true).map(|change| change.done), Some(false));
         assert_eq!(outbox.answered(2).map(|change| change.done), Some(true));
         assert_eq!(outbox.in_flight(), 1);
         assert_eq!(outbox.answered(1).map(|change| change.done), Some(false));
         assert_eq!(outbox.answered(1), None);
-        assert_eq!(outbox.delivered(1).map(|change| change.done), Some(true));
+        assert_eq!(outbox.delivered(1, true).map(|change| change.done), Some(true));
         assert!(outbox.is_empty());
         assert_eq!(outbox.push(7), 3);
         assert_eq!(outbox.next().map(|(counter, _)| counter), Some(3));
     }
 
     #[test]
+    fn a_message_stays_until_every_other_device_was_shown_it() {
+        let mut outbox = Outbox::new(3);
+        outbox.push(5);
+        outbox.next();
+        let own = outbox.delivered(1, false).map(|change| (change.first, change.done));
+        assert_eq!(own, Some((false, false)));
+        assert_eq!(outbox.answered(1).map(|change| change.done), Some(false));
+        let peer = outbox.delivered(1, true).map(|change| (change.first, change.done));
+        assert_eq!(peer, Some((true, true)));
+        assert!(!outbox.is_empty());
+        let other = outbox.delivered(1, true).map(|change| (change.first, change.done));
+        assert_eq!(other, Some((false, false)));
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
     fn after_a_disconnect_what_is_not_answered_is_written_again_in_order() {
-        let mut outbox = Outbox::new();
+        let mut outbox = Outbox::new(1);
         for due in 0..4 {
             outbox.push(due);
         }
@@ -207,11 +244,11 @@ mod tests {
 
     #[test]
     fn what_was_in_flight_is_asked_again_even_if_an_event_has_answered_it() {
-        let mut outbox = Outbox::new();
+        let mut outbox = Outbox::new(1);
         outbox.push(0);
         outbox.next();
         outbox.disconnected();
-        assert_eq!(outbox.delivered(1).map(|change| change.done), Some(false));
+        assert_eq!(outbox.delivered(1, true).map(|change| change.done), Some(false));
         assert_eq!(outbox.answered(1).map(|change| change.done), Some(true));
         assert!(!outbox.is_empty());
         assert_eq!(outbox.next().map(|(counter, _)| counter), Some(1));
@@ -222,7 +259,7 @@ mod tests {
 
     #[test]
     fn what_is_refused_for_now_comes_again_after_a_rewind() {
-        let mut outbox = Outbox::new();
+        let mut outbox = Outbox::new(1);
         outbox.push(0);
         outbox.push(0);
         outbox.next();

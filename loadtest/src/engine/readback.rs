@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use barterline_domain::event::Seq;
 use barterline_domain::ids::{ChatId, DeviceId};
+use barterline_protocol::hello::{Hello, VERSION};
 use barterline_protocol::request::{Ping, Pull};
 use barterline_protocol::{Outgoing, Request};
 use rand::Rng as _;
@@ -14,7 +15,6 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::Shared;
-use super::seat::Seat;
 use super::socket::Socket;
 use crate::message::Side;
 
@@ -27,7 +27,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 pub async fn read_back(shared: &Rc<Shared>) -> anyhow::Result<()> {
     let readers = Arc::new(Semaphore::new(READERS_MAX));
     let mut rooms = JoinSet::new();
-    let count = shared.state.borrow().seats() / 2;
+    let count = shared.state.borrow().rooms();
     for room in 0..count {
         let permit = Arc::clone(&readers).acquire_owned().await?;
         let shared = Rc::clone(shared);
@@ -48,12 +48,19 @@ async fn read_room(shared: &Shared, room: usize) -> anyhow::Result<()> {
     let (chat, hello, nonce) = {
         let state = &mut shared.state.borrow_mut();
         let nonce: [u8; 16] = state.rng.random();
-        let Some((chat, seat)) = state.chat_and_token(room, side) else {
+        let Some((chat, device)) =
+            state.first_device(room, side).and_then(|device| Some((device.chat?, device)))
+        else {
             bail!("the chat was never opened");
         };
-        let fresh = Seat::new(seat.token.clone(), seat.room, side, nonce);
-        debug_assert_ne!(fresh.device, DeviceId::from_bytes([0; 16]));
-        (chat, fresh.hello(0), nonce)
+        let hello = Hello {
+            token: device.token.to_string(),
+            device: DeviceId::from_bytes(nonce),
+            versions: vec![VERSION],
+            cursor: None,
+            have: Vec::new(),
+        };
+        (chat, Request::Hello(hello), nonce)
     };
     let mut socket = Socket::open(shared.server.get(), nonce).await?;
     socket.send(&hello).await?;

@@ -1,14 +1,7 @@
-//! A participant: an account, its side of a room, and what its device remembers between
-//! connections.
+//! A participant about to join: an account and its side of a room.
 
-use barterline_domain::event::Seq;
-use barterline_domain::ids::{ChatId, DeviceId, ListingId};
-use barterline_protocol::Request;
-use barterline_protocol::cursor::Cursor;
-use barterline_protocol::hello::{Hello, VERSION};
+use barterline_domain::ids::{ChatId, ListingId};
 
-use super::link::Link;
-use super::outbox::Outbox;
 use crate::message::Side;
 
 /// One participant.
@@ -17,36 +10,16 @@ pub struct Seat {
     pub(super) token: String,
     pub(super) room: u32,
     pub(super) side: Side,
-    /// `None` for a connection that only listens.
+    /// `None` for somebody who only listens, or while the chat is not open.
     pub(super) chat: Option<ChatId>,
     /// The listing whose chat this side opens before it speaks.
     pub(super) opens: Option<ListingId>,
-    pub(super) device: DeviceId,
-    pub(super) cursor: Option<Cursor>,
-    pub(super) link: Link,
-    pub(super) outbox: Outbox,
-    /// A refusal said to wait.
-    pub(super) stalled: bool,
-    /// A `pull` is under way.
-    pub(super) pulling: bool,
 }
 
 impl Seat {
-    /// A side of a room. `device` tells its installation from all others.
-    pub fn new(token: String, room: u32, side: Side, device: [u8; 16]) -> Self {
-        Self {
-            token,
-            room,
-            side,
-            chat: None,
-            opens: None,
-            device: DeviceId::from_bytes(device),
-            cursor: None,
-            link: Link::default(),
-            outbox: Outbox::new(),
-            stalled: false,
-            pulling: false,
-        }
+    /// A side of a room.
+    pub fn new(token: String, room: u32, side: Side) -> Self {
+        Self { token, room, side, chat: None, opens: None }
     }
 
     /// The chat exists already.
@@ -56,21 +29,10 @@ impl Seat {
         self
     }
 
-    /// The chat is to be opened over this connection.
+    /// The chat is to be opened over this participant's first device.
     #[must_use]
     pub fn opening(mut self, listing: ListingId) -> Self {
         self.opens = Some(listing);
         self
-    }
-
-    /// The first frame of a connection, claiming every event up to `have`.
-    pub(super) fn hello(&self, have: u64) -> Request {
-        Request::Hello(Hello {
-            token: self.token.clone(),
-            device: self.device,
-            versions: vec![VERSION],
-            cursor: self.cursor.clone(),
-            have: self.chat.map(|chat| vec![(chat, Seq(have))]).unwrap_or_default(),
-        })
     }
 }

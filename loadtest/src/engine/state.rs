@@ -1,30 +1,29 @@
-//! What the connections share, and how messages leave; `hear` says what a frame means. Synchronous:
-//! whoever holds it finishes before anybody else runs.
+//! What the connections share. `connect`: they come and go; `speak`: how messages leave; `hear`:
+//! what a frame means; `catch_up`: asking for what was not pushed; `refusal`: what to do about one.
+//! Synchronous: whoever holds it finishes before anybody else runs.
 
+mod catch_up;
+mod connect;
 mod hear;
+mod refusal;
+mod speak;
 
 use std::rc::Weak;
 
-use barterline_domain::ids::ChatId;
-use barterline_protocol::Request;
-use barterline_protocol::limits::IN_FLIGHT_MAX;
-use barterline_protocol::request::Open;
 use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
-use tokio::net::tcp::OwnedWriteHalf;
-use tokio::sync::OwnedSemaphorePermit;
 
+use super::Crowd;
 use super::Shared;
 use super::aim::{Aim, Order};
+use super::device::Device;
 use super::pace::RunClock;
 use super::seat::Seat;
 use crate::checker::Checker;
 use crate::fault;
 use crate::latency::Waits;
-use crate::message::{Name, Side, Texts, hash_text};
-use crate::wire::barterline::write_request;
-use crate::wire::{self, Adapter};
-use crate::ws::frame;
+use crate::message::{Place, Side, Texts};
+use crate::wire::Adapter;
 
 /// What happened while the window was open.
 #[derive(Debug)]
@@ -57,7 +56,10 @@ pub struct State {
     shared: Weak<Shared>,
     /// For masks, and the waits before coming back.
     pub(super) rng: SmallRng,
-    pub(super) seats: Vec<Seat>,
+    pub(super) devices: Vec<Device>,
+    /// Devices of each participant that speak. They come first, in the order of rooms and sides.
+    speakers: usize,
+    rooms: usize,
     checker: Checker,
     window: Window,
     measuring: bool,
@@ -80,7 +82,7 @@ pub struct State {
 impl State {
     pub(super) fn new(
         adapter: Adapter,
-        rooms: usize,
+        crowd: Crowd,
         texts: Texts,
         seed: u64,
         clock: RunClock,
@@ -94,8 +96,10 @@ impl State {
             clock,
             shared,
             rng,
-            seats: Vec::new(),
-            checker: Checker::new(adapter.numbers(), rooms),
+            devices: Vec::new(),
+            speakers: crowd.devices,
+            rooms: crowd.rooms,
+            checker: Checker::new(adapter.numbers(), crowd.rooms, crowd.devices),
             window: Window {
                 ack: Waits::new(),
                 deliver: Waits::new(),
@@ -121,14 +125,27 @@ impl State {
         }
     }
 
-    pub(super) fn join(&mut self, seat: Seat) -> usize {
-        self.seats.push(seat);
-        self.seats.len() - 1
+    /// Seats a participant; gives the indices of the devices.
+    pub(super) fn join(&mut self, seat: &Seat) -> std::ops::Range<usize> {
+        let first = self.devices.len();
+        let listeners = 2 * self.speakers - 1;
+        for number in 0..self.speakers {
+            let place = Place { room: seat.room, side: seat.side, device: number as u8 };
+            self.checker.join(place);
+            let id = self.rng.random();
+            self.devices.push(Device::new(seat, place, id, listeners as u8));
+        }
+        first..self.devices.len()
     }
 
-    /// Participants that joined.
-    pub fn seats(&self) -> usize {
-        self.seats.len()
+    /// Devices that joined.
+    pub fn devices(&self) -> usize {
+        self.devices.len()
+    }
+
+    /// Rooms of this run.
+    pub fn rooms(&self) -> usize {
+        self.rooms
     }
 
     /// Live connections.
@@ -138,7 +155,7 @@ impl State {
 
     /// Chats that are still to be opened.
     pub fn unopened(&self) -> usize {
-        self.seats.iter().filter(|seat| seat.opens.is_some()).count()
+        self.devices.iter().filter(|device| device.opens.is_some()).count()
     }
 
     /// Messages acknowledged.
@@ -171,9 +188,14 @@ impl State {
         self.last_drop.as_deref()
     }
 
-    /// Nothing is under way.
+    /// Nothing is under way: all is answered, and every device was shown everything.
     pub fn drained(&self) -> bool {
-        self.seats.iter().all(|seat| seat.outbox.is_empty())
+        self.devices.iter().all(|device| device.outbox.is_empty()) && self.checker.is_complete()
+    }
+
+    /// Devices whose `pong` has not come.
+    pub fn awaiting_pongs(&self) -> usize {
+        self.devices.iter().filter(|device| device.awaits_pong).count()
     }
 
     /// Opens the measuring window.
@@ -201,7 +223,7 @@ impl State {
 
     /// The checker, to be asked for its verdict at the end.
     pub fn take_checker(&mut self) -> Checker {
-        std::mem::replace(&mut self.checker, Checker::new(false, 0))
+        std::mem::replace(&mut self.checker, Checker::new(false, 0, 1))
     }
 
     pub(super) fn checker(&mut self) -> &mut Checker {
@@ -233,158 +255,14 @@ impl State {
         self.aim
     }
 
-    /// A participant says the next thing, due at `due_ns`.
-    pub fn compose(&mut self, index: usize, due_ns: u64) {
-        let seat = &mut self.seats[index];
-        let name = Name { room: seat.room, side: seat.side, counter: seat.outbox.push(due_ns) };
-        self.text.clear();
-        self.texts.write(name, due_ns, &mut self.text);
-        self.checker.sent(name, hash_text(&self.text));
-        self.waiting += 1;
-        self.pump(index);
-        self.aim_step();
+    /// A device of a room's side, which knows the chat if anybody there does.
+    pub(super) fn first_device(&self, room: usize, side: Side) -> Option<&Device> {
+        self.devices.get((room * 2 + side.index()) * self.speakers)
     }
 
-    fn aim_step(&mut self) {
-        if self.aim.composed(self.waiting, self.in_flight) == Order::Release {
-            self.pump_all();
-        }
-    }
-
-    fn pump_all(&mut self) {
-        for index in 0..self.seats.len() {
-            self.pump(index);
-        }
-    }
-
-    /// Writes what a participant may write.
-    fn pump(&mut self, index: usize) {
-        while self.aim.gate_open() && self.may_write(index) {
-            let Some(chat) = self.chat_of(index) else {
-                return;
-            };
-            if !self.write_next(index, chat) {
-                return;
-            }
-        }
-    }
-
-    fn chat_of(&self, index: usize) -> Option<ChatId> {
-        if self.adapter.numbers() {
-            self.seats[index].chat
-        } else {
-            Some(ChatId::from_bytes([0; 16]))
-        }
-    }
-
-    fn may_write(&self, index: usize) -> bool {
-        let seat = &self.seats[index];
-        seat.link.is_live() && !seat.stalled && seat.outbox.in_flight() < IN_FLIGHT_MAX
-    }
-
-    /// Writes the next message that is due; false when there is none.
-    fn write_next(&mut self, index: usize, chat: ChatId) -> bool {
-        let seat = &mut self.seats[index];
-        let Some((counter, entry)) = seat.outbox.next() else {
-            return false;
-        };
-        let name = Name { room: seat.room, side: seat.side, counter };
-        if entry.written {
-            self.checker.resent(name);
-        } else {
-            entry.written = true;
-            entry.base = self.checker.have(name.room, name.side);
-            self.waiting -= 1;
-        }
-        self.text.clear();
-        self.texts.write(name, entry.due_ns, &mut self.text);
-        self.payload.clear();
-        let send = wire::Send {
-            reference: counter,
-            chat,
-            id: name.id(self.nonce),
-            base: entry.base,
-            text: &self.text,
-        };
-        send.write(self.adapter, &mut self.payload);
-        seat.link.send(frame::BINARY, &self.payload, &mut self.scratch);
-        self.in_flight += 1;
-        let order = self.aim.written(self.in_flight);
-        obey(order);
-        true
-    }
-
-    /// A socket was upgraded: the connection introduces itself.
-    pub(super) fn opened(
-        &mut self,
-        index: usize,
-        writer: OwnedWriteHalf,
-        permit: OwnedSemaphorePermit,
-    ) {
-        let mask = self.rng.random();
-        let seat = &mut self.seats[index];
-        seat.link.opened(writer, mask, permit);
-        if !self.adapter.numbers() {
-            self.went_live(index);
-            return;
-        }
-        let have = if seat.chat.is_some() {
-            self.checker.connected(seat.room, seat.side);
-            self.checker.have(seat.room, seat.side)
-        } else {
-            0
-        };
-        let hello = seat.hello(have);
-        self.request(index, None, &hello);
-    }
-
-    fn went_live(&mut self, index: usize) {
-        let seat = &mut self.seats[index];
-        if seat.link.is_live() {
-            return;
-        }
-        seat.link.set_live();
-        self.live += 1;
-        if let Some(listing) = seat.opens {
-            self.request(index, Some(0), &Request::Open(Open { listing }));
-        }
-        self.pump(index);
-    }
-
-    /// The connection is gone.
-    pub(super) fn closed(&mut self, index: usize, why: &str) {
-        let seat = &mut self.seats[index];
-        seat.pulling = false;
-        seat.stalled = false;
-        self.in_flight -= seat.outbox.disconnected();
-        if seat.link.closed() {
-            self.live -= 1;
-            self.drops += 1;
-        }
-        self.last_drop = Some(why.to_owned());
-    }
-
-    pub(super) fn say_goodbye(&mut self) {
-        for seat in &mut self.seats {
-            // 1000: normal closure (RFC 6455, section 7.4.1).
-            seat.link.send(frame::CLOSE, &1_000_u16.to_be_bytes(), &mut self.scratch);
-        }
-    }
-
-    fn request(&mut self, index: usize, reference: Option<u32>, request: &Request) {
-        self.payload.clear();
-        write_request(reference, request, &mut self.payload);
-        self.seats[index].link.send(frame::BINARY, &self.payload, &mut self.scratch);
-    }
-
-    pub(super) fn pong(&mut self, index: usize, payload: &[u8]) {
-        self.seats[index].link.send(frame::PONG, payload, &mut self.scratch);
-    }
-
-    /// The chat of a room and who sits on one of its sides, for the read-back.
-    pub(super) fn chat_and_token(&self, room: usize, side: Side) -> Option<(ChatId, &Seat)> {
-        let seat = self.seats.get(room * 2 + side.index())?;
-        Some((seat.chat?, seat))
+    /// The device at a place, if it is one that speaks.
+    fn index_of(&self, place: Place) -> usize {
+        (place.room as usize * 2 + place.side.index()) * self.speakers + usize::from(place.device)
     }
 }
 

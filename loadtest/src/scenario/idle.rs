@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use rand::rngs::SmallRng;
-use rand::{Rng as _, SeedableRng as _};
 
 use super::ground::{Ground, Stop};
 use super::talk::loadgen_use;
 use crate::checker::Violations;
 use crate::cli::Idle;
-use crate::engine::{Engine, Seat};
+use crate::engine::{Crowd, Engine, Seat};
 use crate::message::{Side, Texts};
 use crate::probe::{self, Reading, Used};
 use crate::progress::Progress;
@@ -26,7 +24,8 @@ pub async fn play(args: &Idle, stop: &Stop) -> anyhow::Result<Report> {
     let mut ground = Ground::prepare(&args.common).await?;
     let adapter = args.common.adapter;
     let rooms = args.connections.div_ceil(2) as usize;
-    let engine = Engine::new(adapter, ground.address, rooms, Texts::Sized(1), ground.seed);
+    let crowd = Crowd { rooms, devices: 1 };
+    let engine = Engine::new(adapter, ground.address, crowd, Texts::Sized(1), ground.seed);
     let shown = {
         let (engine, all) = (engine.clone(), f64::from(args.connections));
         Progress::follow(&engine.clone(), move || engine.with(|state| state.live()) as f64 / all)
@@ -64,7 +63,6 @@ async fn join(
     engine: &Engine,
     seats: std::ops::Range<u32>,
 ) -> anyhow::Result<()> {
-    let mut rng = SmallRng::seed_from_u64(ground.seed ^ u64::from(seats.start + 1));
     let mut tokens = match args.common.adapter {
         Adapter::Barterline => ground.admin.accounts(seats.len()).await?,
         Adapter::RawAck => Vec::new(),
@@ -72,7 +70,7 @@ async fn join(
     for index in seats {
         let token = tokens.pop().map(|account| account.token).unwrap_or_default();
         let side = Side::of_index(index as usize % 2);
-        engine.join(Seat::new(token, index / 2, side, rng.random()));
+        engine.join(&Seat::new(token, index / 2, side));
     }
     engine.all_live().await
 }

@@ -4,6 +4,7 @@ mod ground;
 mod idle;
 mod replay;
 mod run;
+mod seats;
 mod talk;
 
 pub use ground::Stop;

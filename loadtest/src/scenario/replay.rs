@@ -6,17 +6,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
-use rand::rngs::SmallRng;
-use rand::{Rng as _, SeedableRng as _};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::ground::{Ground, Stop};
+use super::seats::{self, Room};
 use super::talk::{Measuring, Talk};
 use crate::admin::{Account, create_listing};
 use crate::cli::Replay;
 use crate::corpus::{self, Negotiation};
-use crate::engine::{Engine, Pacer, Seat};
+use crate::engine::{Engine, Pacer};
 use crate::message::{Side, Texts};
 use crate::probe::{ProcessCpu, Used};
 use crate::report::Report;
@@ -33,15 +32,11 @@ pub async fn play(args: &Replay, stop: &Stop) -> anyhow::Result<Report> {
     ensure!(adapter == Adapter::Barterline, "only Barterline has listings to replay");
     let ground = Ground::prepare(&args.common).await?;
     let negotiations = negotiations(args, ground.seed)?;
-    let engine = Engine::new(
-        adapter,
-        ground.address,
-        negotiations.len(),
-        Texts::Script(negotiations.iter().map(script).collect()),
-        ground.seed,
-    );
-    seat(&negotiations, &ground, &engine).await?;
-    engine.all_live().await.context("setting the chats up")?;
+    let texts = Texts::Script(negotiations.iter().map(script).collect());
+    let rooms = rooms(&negotiations, &ground).await?;
+    let engine = seats::fill(&ground, adapter, &args.crowd, texts, rooms)
+        .await
+        .context("setting the chats up")?;
     let progress = Rc::new(Cell::new(0.0));
     let load = Load {
         turns: turns(&negotiations, args.speed),
@@ -96,23 +91,17 @@ fn turns(negotiations: &[Negotiation], speed: f64) -> Vec<(u64, usize)> {
     turns
 }
 
-async fn seat(
-    negotiations: &[Negotiation],
-    ground: &Ground,
-    engine: &Engine,
-) -> anyhow::Result<()> {
-    let mut rng = SmallRng::seed_from_u64(ground.seed ^ 1);
+async fn rooms(negotiations: &[Negotiation], ground: &Ground) -> anyhow::Result<Vec<Room>> {
     let accounts = ground.admin.accounts(negotiations.len() * 2).await?;
     let (pairs, _) = accounts.as_chunks::<2>();
     let listings = list(negotiations, pairs, ground).await?;
-    for (index, ([buyer, seller], listing)) in pairs.iter().zip(listings).enumerate() {
-        let room = index as u32;
-        let buyer = Seat::new(buyer.token.clone(), room, Side::Buyer, rng.random());
-        engine.join(buyer.opening(listing));
-        let seller = Seat::new(seller.token.clone(), room, Side::Seller, rng.random());
-        engine.join(seller);
-    }
-    Ok(())
+    let rooms = pairs.iter().zip(listings);
+    let filled = rooms.map(|([buyer, seller], listing)| Room {
+        tokens: [buyer.token.clone(), seller.token.clone()],
+        chat: None,
+        opens: Some(listing),
+    });
+    Ok(filled.collect())
 }
 
 /// Lists everything, in the order of the negotiations.

@@ -8,10 +8,11 @@ use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
 
 use super::ground::{Ground, Stop};
+use super::seats::{self, Room};
 use super::talk::{Measuring, Talk};
 use crate::cli::Run;
-use crate::engine::{Engine, Pacer, Seat};
-use crate::message::{Side, Texts};
+use crate::engine::{Engine, Pacer};
+use crate::message::Texts;
 use crate::probe::{ProcessCpu, Used};
 use crate::report::Report;
 use crate::wire::Adapter;
@@ -20,15 +21,9 @@ use crate::wire::Adapter;
 pub async fn play(args: &Run, stop: &Stop) -> anyhow::Result<Report> {
     let ground = Ground::prepare(&args.common).await?;
     let adapter = args.common.adapter;
-    let engine = Engine::new(
-        adapter,
-        ground.address,
-        args.rooms as usize,
-        Texts::Sized(args.body_bytes as usize),
-        ground.seed,
-    );
-    seat(args, &ground, &engine).await?;
-    engine.all_live().await?;
+    let texts = Texts::Sized(args.body_bytes as usize);
+    let rooms = rooms(args, &ground).await?;
+    let engine = seats::fill(&ground, adapter, &args.crowd, texts, rooms).await?;
     let progress = Rc::new(Cell::new(0.0));
     let load = Load {
         args,
@@ -50,27 +45,18 @@ pub async fn play(args: &Run, stop: &Stop) -> anyhow::Result<Report> {
     talk.play(load.play()).await
 }
 
-async fn seat(args: &Run, ground: &Ground, engine: &Engine) -> anyhow::Result<()> {
-    let mut rng = SmallRng::seed_from_u64(ground.seed ^ 1);
-    match args.common.adapter {
-        Adapter::Barterline => {
-            let rooms = ground.admin.rooms(args.rooms as usize).await?;
-            for (index, room) in (0..).zip(rooms) {
-                for (side, account) in [(Side::Buyer, room.buyer), (Side::Seller, room.seller)] {
-                    let seat = Seat::new(account.token, index, side, rng.random());
-                    engine.join(seat.in_chat(room.chat));
-                }
-            }
-        }
-        Adapter::RawAck => {
-            for index in 0..args.rooms {
-                for side in Side::BOTH {
-                    engine.join(Seat::new(String::new(), index, side, rng.random()));
-                }
-            }
-        }
+async fn rooms(args: &Run, ground: &Ground) -> anyhow::Result<Vec<Room>> {
+    let count = args.rooms as usize;
+    if args.common.adapter == Adapter::RawAck {
+        return Ok(std::iter::repeat_with(Room::default).take(count).collect());
     }
-    Ok(())
+    let rooms = ground.admin.rooms(count).await?.into_iter();
+    let filled = rooms.map(|room| Room {
+        tokens: [room.buyer.token, room.seller.token],
+        chat: Some(room.chat),
+        opens: None,
+    });
+    Ok(filled.collect())
 }
 
 /// Speaks, warms up, measures.
@@ -98,13 +84,13 @@ impl Load<'_> {
 
     /// Puts every slot of every room to use; each is used again as soon as it is free.
     fn fill_closed_loop(&self) {
-        let seats = self.args.rooms as usize * 2;
+        let people = self.args.rooms as usize * 2;
         let now = self.engine.clock().now();
         self.engine.with(|state| {
             state.close_loop(true);
             for slot in 0..self.args.in_flight as usize {
                 // Half from each side; of an odd number, the buyer has one more.
-                for room in 0..seats / 2 {
+                for room in 0..people / 2 {
                     state.compose(room * 2 + slot % 2, now);
                 }
             }
@@ -125,7 +111,7 @@ impl Load<'_> {
     async fn pace(&self, rate: f64) -> anyhow::Result<()> {
         let mut rng = SmallRng::seed_from_u64(self.seed ^ 2);
         let pacer = Pacer::new(self.engine.clock())?;
-        let seats = self.args.rooms as usize * 2;
+        let people = self.args.rooms as usize * 2;
         let start = self.engine.clock().now();
         let end = start + (self.args.warmup + self.args.duration).as_nanos() as u64;
         for tick in 0_u64.. {
@@ -137,7 +123,7 @@ impl Load<'_> {
             if tick % 16 == 0 || self.engine.clock().now() < due {
                 pacer.until(due).await?;
             }
-            let who = rng.random_range(0..seats);
+            let who = rng.random_range(0..people);
             self.engine.with(|state| state.compose(who, due));
         }
         Ok(())

@@ -14,9 +14,6 @@ use crate::progress::Progress;
 use crate::report::{Latency, LoadgenUse, Report, ServerUse};
 use crate::wire::Adapter;
 
-/// After the last message: duplicates that come late are caught.
-const LINGER: Duration = Duration::from_millis(200);
-
 /// A talk about to begin.
 pub struct Talk<'a> {
     /// `run` or `replay`.
@@ -74,7 +71,8 @@ impl Talk<'_> {
         trouble.extend(injured.err().map(|error| format!("killing: {error:#}")));
         let drained = self.engine.drained(self.patience).await;
         trouble.extend(drained.err().map(|error| format!("{error:#}")));
-        tokio::time::sleep(LINGER).await;
+        let hushed = self.engine.hushed(self.patience).await;
+        trouble.extend(hushed.err().map(|error| format!("{error:#}")));
         drop(shown);
         if self.adapter.numbers() {
             let read = self.engine.read_back().await;

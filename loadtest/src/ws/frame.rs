@@ -15,6 +15,9 @@ pub const PING: u8 = 9;
 /// Answers a ping.
 pub const PONG: u8 = 10;
 
+/// The payload of a close frame that says so: code 1000 (section 7.4.1).
+pub const NORMAL_CLOSURE: [u8; 2] = 1_000_u16.to_be_bytes();
+
 /// Largest payload that is read. The largest answer of the protocol, a page of 100 events of 16 KiB
 /// each, stays far below.
 pub const PAYLOAD_BYTES_MAX: usize = 16 << 20;

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use barterline_domain::chat::Role;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Seq};
-use barterline_domain::ids::{ChatId, ListingId, SessionId, UserId};
+use barterline_domain::ids::{ChatId, ClientId, ListingId, SessionId, UserId};
 use barterline_domain::marks::Marks;
 use barterline_domain::money::{Currency, Money};
 use barterline_loadtest::ws::frame;
@@ -18,7 +18,7 @@ use barterline_protocol::cursor::Cursor;
 use barterline_protocol::hello::Welcome;
 use barterline_protocol::limits::{Limits, PAGE_EVENTS_MAX};
 use barterline_protocol::push::{Event, Live, Row, Rows};
-use barterline_protocol::request::Send;
+use barterline_protocol::request::{Ping, Send};
 use barterline_protocol::response::{Ack, ErrorBody, Page};
 use barterline_protocol::{Encoding, Outgoing, Request};
 use serde_json::{Value, json};
@@ -39,6 +39,8 @@ pub struct Faults {
     pub double: Option<u64>,
     /// Does not deliver.
     pub swallow: Option<u64>,
+    /// Does not deliver to the connection that was opened last.
+    pub skip_one: Option<u64>,
     /// Delivers another text.
     pub garble: Option<u64>,
     /// Stores a message again under the next number.
@@ -62,9 +64,9 @@ struct World {
     tokens: HashMap<String, UserId>,
     listings: HashMap<ListingId, UserId>,
     chats: HashMap<ChatId, Chat>,
-    connections: HashMap<UserId, Wire>,
-    /// Users that were refused and must try again first.
-    refused: HashMap<UserId, barterline_domain::ids::ClientId>,
+    connections: HashMap<UserId, Vec<Wire>>,
+    /// Connections that were refused and must send this again first.
+    refused: HashMap<u64, ClientId>,
     next_connection: u64,
 }
 
@@ -223,11 +225,10 @@ async fn socket(stream: TcpStream, world: Rc<RefCell<World>>) -> Option<()> {
         }
     }
     let world = &mut world.borrow_mut();
-    if let Some(user) = user
-        && world.connections.get(&user).is_some_and(|live| live.number == wire.number)
-    {
-        world.connections.remove(&user);
+    if let Some(wires) = user.and_then(|user| world.connections.get_mut(&user)) {
+        wires.retain(|live| live.number != wire.number);
     }
+    world.refused.remove(&wire.number);
     writing.abort();
     Some(())
 }
@@ -243,7 +244,6 @@ fn handle(
         Request::Hello(hello) => {
             let who = *world.tokens.get(&hello.token)?;
             *user = Some(who);
-            world.refused.remove(&who);
             wire.push(&Outgoing::Welcome(Welcome {
                 version: 1,
                 user: who,
@@ -260,8 +260,8 @@ fn handle(
                 above.for_each(|event| wire.push(&Outgoing::Event(event.clone())));
             }
             wire.push(&Outgoing::Live(Live { cursor: Cursor::new(1, 1) }));
-            wire.push(&Outgoing::Ping(barterline_protocol::request::Ping::default()));
-            world.connections.insert(who, wire.clone());
+            wire.push(&Outgoing::Ping(Ping::default()));
+            world.connections.entry(who).or_default().push(wire.clone());
         }
         Request::Send(send) => return world.send(wire, user.expect("hello first"), &send),
         Request::Pull(pull) => {
@@ -279,7 +279,8 @@ fn handle(
             let chat = world.open(open.listing, buyer);
             wire.push(&Outgoing::Chat(row(chat, open.listing, world.chats[&chat].users[1])));
         }
-        Request::Pong(_) | Request::Ping(_) | Request::Mark(_) | Request::Auth(_) => {}
+        Request::Ping(_) => wire.push(&Outgoing::Pong(Ping::default())),
+        Request::Pong(_) | Request::Mark(_) | Request::Auth(_) => {}
     }
     Some(())
 }
@@ -292,7 +293,7 @@ impl World {
         if before {
             return None;
         }
-        if self.refuses(wire, user, send) {
+        if self.refuses(wire, send) {
             return Some(());
         }
         let known = self.chats[&send.chat]
@@ -307,20 +308,20 @@ impl World {
         if !after {
             wire.push(&ack(&event, false));
         }
-        self.deliver(user, event);
+        self.deliver(wire, event);
         (!after).then_some(())
     }
 
-    fn refuses(&mut self, wire: &Wire, user: UserId, send: &Send) -> bool {
-        let first = self.refused.get(&user).copied();
+    fn refuses(&mut self, wire: &Wire, send: &Send) -> bool {
+        let first = self.refused.get(&wire.number).copied();
         let code = match first {
             Some(first) if first != send.id => "send.after_refused",
             Some(_) => {
-                self.refused.remove(&user);
+                self.refused.remove(&wire.number);
                 return false;
             }
             None if self.strikes(self.faults.busy) => {
-                self.refused.insert(user, send.id);
+                self.refused.insert(wire.number, send.id);
                 "server.busy"
             }
             None => return false,
@@ -355,7 +356,8 @@ impl World {
         event
     }
 
-    fn deliver(&self, from: UserId, mut event: Event) {
+    /// To every device of both, but the one that sent it.
+    fn deliver(&self, from: &Wire, mut event: Event) {
         if self.strikes(self.faults.swallow) {
             return;
         }
@@ -363,11 +365,13 @@ impl World {
             event.text = Some("something else".to_owned());
         }
         let users = self.chats[&event.chat].users;
-        let other = users[usize::from(from == users[0])];
+        let wires = users.iter().filter_map(|user| self.connections.get(user)).flatten();
+        let others: Vec<&Wire> = wires.filter(|wire| wire.number != from.number).collect();
+        let skipped = self.strikes(self.faults.skip_one).then(|| others.len().saturating_sub(1));
         let times = if self.strikes(self.faults.double) { 2 } else { 1 };
-        for _ in 0..times {
-            if let Some(wire) = self.connections.get(&other) {
-                wire.push(&Outgoing::Event(event.clone()));
+        for (index, wire) in others.into_iter().enumerate() {
+            if skipped != Some(index) {
+                (0..times).for_each(|_| wire.push(&Outgoing::Event(event.clone())));
             }
         }
     }

@@ -66,6 +66,24 @@ async fn a_sound_server_passes_a_replay() {
 }
 
 #[tokio::test]
+async fn every_device_gets_everything() {
+    for scenario in [CLOSED, "replay --negotiations 12 --speed 2000"] {
+        let report = played(Faults::default(), &format!("{scenario} --devices 3")).await;
+        assert_kept(&report);
+        assert_eq!((report.drops, report.pulls), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_is_left_out_is_caught() {
+    let faults = Faults { skip_one: Some(40), ..Faults::default() };
+    let report = played(faults, &format!("{CLOSED} --devices 2")).await;
+    assert_eq!(report.outcome(), Outcome::Broken);
+    // A later event shows the hole; without one, the event never comes.
+    assert!(report.violations.gap + report.violations.lost > 0, "{}", report.summary());
+}
+
+#[tokio::test]
 async fn idle_connections_are_counted() {
     let report = played(Faults::default(), "idle --connections 7 --duration 1ms").await;
     assert_eq!(report.outcome(), Outcome::Kept, "{}", report.summary());

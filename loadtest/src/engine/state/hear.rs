@@ -1,16 +1,12 @@
 //! What a frame means.
 
-use std::time::Duration;
-
-use barterline_domain::event::Seq;
-use barterline_protocol::error_code::{Advice, ErrorCode};
 use barterline_protocol::push::Row;
-use barterline_protocol::request::{Ping, Pull};
-use barterline_protocol::response::{ErrorBody, Page};
-use barterline_protocol::{Outgoing, Request, push};
+use barterline_protocol::request::Ping;
+use barterline_protocol::{Outgoing, push};
 
 use super::{State, obey};
 use crate::checker::{Heard, Sighting};
+use crate::engine::outbox::Change;
 use crate::message::{Name, Side, Texts, hash_text};
 use crate::wire::{self, Ack, Event, Incoming};
 
@@ -41,21 +37,30 @@ impl State {
     }
 
     fn on_ack(&mut self, index: usize, ack: &Ack, now: u64) {
-        let (room, side) = (self.seats[index].room, self.seats[index].side);
-        let strange = ack.chat.is_some() && ack.chat != self.seats[index].chat;
-        let name = Name::of_id(&ack.id, self.nonce).filter(|_| !strange);
-        self.checker.acked(room, side, name, ack.seq);
-        if let Some(name) = name.filter(|name| name.room == room && name.side == side) {
+        let device = &self.devices[index];
+        let place = device.place;
+        let strange = ack.chat.is_some() && ack.chat != device.chat;
+        let name =
+            Name::of_id(&ack.id, self.nonce).filter(|name| !strange && name.place() == place);
+        let heard = self.checker.acked(place, name, ack.seq);
+        if let Some(name) = name {
             self.answered(index, name.counter, now);
         }
         self.pump(index);
+        if heard.holes > 0 {
+            self.catch_up(index, heard.holes);
+        }
+    }
+
+    /// The sender learned that its message is durable.
+    fn answered(&mut self, index: usize, counter: u32, now: u64) {
+        let change = self.devices[index].outbox.answered(counter);
+        self.settled(index, change, now);
     }
 
     /// The sender learned what became of its message.
-    fn answered(&mut self, index: usize, counter: u32, now: u64) {
-        let Some(change) = self.seats[index].outbox.answered(counter) else {
-            return;
-        };
+    pub(super) fn settled(&mut self, index: usize, change: Option<Change>, now: u64) {
+        let Some(change) = change else { return };
         if change.was_in_flight {
             let order = self.aim.answered(self.in_flight);
             self.in_flight -= 1;
@@ -72,11 +77,11 @@ impl State {
 
     fn next_of_loop(&mut self, index: usize, done: bool, now: u64) {
         if done && self.closed_loop {
-            self.compose(index, now);
+            self.compose(index / self.speakers, now);
         }
     }
 
-    fn sighting(&self, event: &Event<'_>) -> Sighting {
+    pub(super) fn sighting(&self, event: &Event<'_>) -> Sighting {
         Sighting {
             seq: event.seq,
             name: Name::of_id(&event.id, self.nonce),
@@ -86,70 +91,44 @@ impl State {
     }
 
     fn on_event(&mut self, index: usize, event: &Event<'_>, now: u64) {
-        let (room, side) = (self.seats[index].room, self.seats[index].side);
+        let place = self.devices[index].place;
         let mut seen = self.sighting(event);
-        if event.chat.is_some() && event.chat != self.seats[index].chat {
-            if self.seats[index].chat.is_none() {
+        if event.chat.is_some() && event.chat != self.devices[index].chat {
+            if self.devices[index].chat.is_none() {
                 // The seller learns of the chat by its first event.
-                self.seats[index].chat = event.chat;
+                self.devices[index].chat = event.chat;
             } else {
                 seen.name = None;
             }
         }
-        let heard = self.checker.event(room, side, &seen);
+        let heard = self.checker.event(place, &seen);
         self.heard(index, heard, now);
-        if heard.holes > self.seats[index].outbox.in_flight() {
-            self.pull(index);
+        if heard.holes > 0 {
+            self.catch_up(index, heard.holes);
         }
     }
 
-    fn heard(&mut self, index: usize, heard: Heard, now: u64) {
+    pub(super) fn heard(&mut self, index: usize, heard: Heard, now: u64) {
         let Some(name) = heard.first else { return };
-        if name.side == self.seats[index].side {
+        let place = self.devices[index].place;
+        if name.place() == place {
             self.answered(index, name.counter, now);
             self.pump(index);
             return;
         }
-        self.delivered += 1;
-        if self.measuring {
-            self.window.delivered += 1;
-        }
-        let sender = name.room as usize * 2 + name.side.index();
-        let Some(change) = self.seats[sender].outbox.delivered(name.counter) else {
+        let peer = name.side != place.side;
+        let sender = self.index_of(name.place());
+        let Some(change) = self.devices[sender].outbox.delivered(name.counter, peer) else {
             return;
         };
+        if change.first {
+            self.delivered += 1;
+            self.window.delivered += u64::from(self.measuring);
+        }
         if self.window.covers(change.due_ns) {
             self.window.deliver.record(now.saturating_sub(change.due_ns));
         }
         self.next_of_loop(sender, change.done, now);
-    }
-
-    fn pull(&mut self, index: usize) {
-        let seat = &mut self.seats[index];
-        let (Some(chat), false) = (seat.chat, seat.pulling) else {
-            return;
-        };
-        seat.pulling = true;
-        self.pulls += 1;
-        let after = self.checker.have(seat.room, seat.side);
-        let pull = Pull { chat, after: Some(Seq(after)), before: None, limit: None };
-        self.request(index, Some(0), &Request::Pull(pull));
-    }
-
-    fn on_page(&mut self, index: usize, page: &Page, now: u64) {
-        let (room, side) = (self.seats[index].room, self.seats[index].side);
-        self.seats[index].pulling = false;
-        let mut holes = 0;
-        for event in &page.events {
-            let seen = self.sighting(&event_of(event));
-            let heard = self.checker.pulled(room, side, &seen);
-            holes = heard.holes;
-            self.heard(index, heard, now);
-        }
-        let more = self.checker.have(room, side) < page.head.0 && holes > 0;
-        if more && !page.events.is_empty() {
-            self.pull(index);
-        }
     }
 
     fn on_other(&mut self, index: usize, frame: Outgoing, now: u64) {
@@ -161,22 +140,20 @@ impl State {
             }
             Outgoing::Event(event) => self.on_event(index, &event_of(&event), now),
             Outgoing::Live(live) => {
-                self.seats[index].cursor = Some(live.cursor);
+                self.devices[index].cursor = Some(live.cursor);
                 self.went_live(index);
             }
             Outgoing::Ping(ping) => {
-                if ping.cursor.is_some() {
-                    self.seats[index].cursor = ping.cursor;
-                }
-                self.request(index, None, &Request::Pong(Ping::default()));
+                self.keep_cursor(index, ping);
+                self.show_life(index);
+            }
+            Outgoing::Pong(pong) => {
+                self.keep_cursor(index, pong);
+                self.devices[index].awaits_pong = false;
             }
             Outgoing::Chat(row) => self.on_chat(index, &row),
             Outgoing::Page(page) => self.on_page(index, &page, now),
-            Outgoing::Behind(_) => {
-                let (room, side) = (self.seats[index].room, self.seats[index].side);
-                self.checker.behind(room, side);
-                self.pull(index);
-            }
+            Outgoing::Behind(behind) => self.on_behind(index, &behind),
             Outgoing::Error(error) => self.on_error(index, &error, now),
             Outgoing::Bye(bye) => {
                 self.last_drop = Some(format!("bye: {} {}", bye.code, bye.reason));
@@ -185,62 +162,30 @@ impl State {
             | Outgoing::Rows(_)
             | Outgoing::Ok(_)
             | Outgoing::Authed(_)
-            | Outgoing::Marks(_)
-            | Outgoing::Pong(_) => {}
+            | Outgoing::Marks(_) => {}
+        }
+    }
+
+    fn keep_cursor(&mut self, index: usize, ping: Ping) {
+        if ping.cursor.is_some() {
+            self.devices[index].cursor = ping.cursor;
         }
     }
 
     fn on_chat(&mut self, index: usize, row: &Row) {
-        self.seats[index].opens = None;
-        self.seats[index].chat = Some(row.chat);
-        // Both sides must know: the seller resumes it after a restart, too.
-        if let Some(other) = self.seats.get_mut(index ^ 1) {
-            other.chat = Some(row.chat);
+        let room = self.devices[index].place.room;
+        self.devices[index].opens = None;
+        // All devices of both sides must know: they resume it after a disconnection, too.
+        for other in 0..self.devices.len() {
+            if self.devices[other].place.room == room {
+                self.devices[other].chat = Some(row.chat);
+                self.pump(other);
+            }
         }
-        self.pump(index);
-        self.pump(index ^ 1);
-    }
-
-    fn on_error(&mut self, index: usize, error: &ErrorBody, now: u64) {
-        let code = ErrorCode::ALL.iter().find(|code| code.name() == error.code);
-        let advice = code.map_or(Advice::GiveUp, |code| code.advice());
-        let Some(name) = error.id.and_then(|id| Name::of_id(&id, self.nonce)) else {
-            tracing::warn!(code = error.code, message = error.message, "a request was refused");
-            self.last_drop = Some(format!("{}: {}", error.code, error.message));
-            return;
-        };
-        if advice == Advice::GiveUp {
-            tracing::warn!(?name, code = error.code, message = error.message, "refused for good");
-            self.refused += 1;
-            self.checker.refused(name);
-            self.answered(index, name.counter, now);
-            self.seats[index].outbox.delivered(name.counter);
-            return;
-        }
-        if self.seats[index].outbox.refused_for_now(name.counter) {
-            self.in_flight -= 1;
-        }
-        if !std::mem::replace(&mut self.seats[index].stalled, true) {
-            let wait = Duration::from_millis(error.retry_after_ms.unwrap_or(50).clamp(1, 10_000));
-            let shared = self.shared.clone();
-            tokio::task::spawn_local(async move {
-                tokio::time::sleep(wait).await;
-                if let Some(shared) = shared.upgrade() {
-                    shared.state.borrow_mut().try_again(index);
-                }
-            });
-        }
-    }
-
-    fn try_again(&mut self, index: usize) {
-        let seat = &mut self.seats[index];
-        seat.stalled = false;
-        seat.outbox.rewind();
-        self.pump(index);
     }
 }
 
-fn event_of(event: &push::Event) -> Event<'_> {
+pub(super) fn event_of(event: &push::Event) -> Event<'_> {
     Event {
         chat: Some(event.chat),
         seq: event.seq.0,

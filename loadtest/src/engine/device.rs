@@ -1,0 +1,68 @@
+//! One device of a participant: its connection, what it has to say, and what it remembers between
+//! connections.
+
+use std::rc::Rc;
+
+use barterline_domain::event::Seq;
+use barterline_domain::ids::{ChatId, DeviceId, ListingId};
+use barterline_protocol::Request;
+use barterline_protocol::cursor::Cursor;
+use barterline_protocol::hello::{Hello, VERSION};
+
+use super::link::Link;
+use super::outbox::Outbox;
+use super::seat::Seat;
+use crate::message::Place;
+
+/// One installation of a client program.
+#[derive(Debug)]
+pub struct Device {
+    pub(super) place: Place,
+    pub(super) token: Rc<str>,
+    pub(super) chat: Option<ChatId>,
+    /// The listing whose chat is opened over this device.
+    pub(super) opens: Option<ListingId>,
+    id: DeviceId,
+    pub(super) cursor: Option<Cursor>,
+    pub(super) link: Link,
+    pub(super) outbox: Outbox,
+    /// A refusal said to wait.
+    pub(super) stalled: bool,
+    /// The request number of a `pull` that is under way.
+    pub(super) pulling: Option<u32>,
+    /// Numbers up to here were announced and are not pushed: they have to be asked for.
+    pub(super) announced: u64,
+    /// A `pong` must come, on this connection or a later one.
+    pub(super) awaits_pong: bool,
+}
+
+impl Device {
+    /// A device of `seat` under `id`. `listeners` other devices must be shown what it says.
+    pub(super) fn new(seat: &Seat, place: Place, id: [u8; 16], listeners: u8) -> Self {
+        Self {
+            place,
+            token: seat.token.as_str().into(),
+            chat: seat.chat,
+            opens: seat.opens.filter(|_| place.device == 0),
+            id: DeviceId::from_bytes(id),
+            cursor: None,
+            link: Link::default(),
+            outbox: Outbox::new(listeners),
+            stalled: false,
+            pulling: None,
+            announced: 0,
+            awaits_pong: false,
+        }
+    }
+
+    /// The first frame of a connection, claiming every event up to `have`.
+    pub(super) fn hello(&self, have: u64) -> Request {
+        Request::Hello(Hello {
+            token: self.token.to_string(),
+            device: self.id,
+            versions: vec![VERSION],
+            cursor: self.cursor.clone(),
+            have: self.chat.map(|chat| vec![(chat, Seq(have))]).unwrap_or_default(),
+        })
+    }
+}

@@ -1,0 +1,51 @@
+//! Rooms are made, and everybody takes a seat.
+
+use anyhow::ensure;
+use barterline_domain::ids::{ChatId, ListingId};
+
+use super::ground::Ground;
+use crate::cli;
+use crate::engine::{Crowd, Engine, Seat};
+use crate::message::{Side, Texts};
+use crate::wire::Adapter;
+
+/// A room about to be filled.
+#[derive(Debug, Default)]
+pub struct Room {
+    /// The tokens of buyer and seller.
+    pub tokens: [String; 2],
+    /// The chat, where it exists already.
+    pub chat: Option<ChatId>,
+    /// The listing about which the buyer opens it, where it does not.
+    pub opens: Option<ListingId>,
+}
+
+/// An engine in which everybody has a seat and is live.
+pub async fn fill(
+    ground: &Ground,
+    adapter: Adapter,
+    crowd: &cli::Crowd,
+    texts: Texts,
+    rooms: Vec<Room>,
+) -> anyhow::Result<Engine> {
+    let crowd = Crowd { rooms: rooms.len(), devices: usize::from(crowd.devices) };
+    ensure!(
+        adapter.numbers() || crowd.devices == 1,
+        "only Barterline knows several devices of one person"
+    );
+    let engine = Engine::new(adapter, ground.address, crowd, texts, ground.seed);
+    for (index, room) in (0..).zip(rooms) {
+        for (side, token) in Side::BOTH.into_iter().zip(room.tokens) {
+            let mut seat = Seat::new(token, index, side);
+            if let Some(chat) = room.chat {
+                seat = seat.in_chat(chat);
+            }
+            if let Some(listing) = room.opens.filter(|_| side == Side::Buyer) {
+                seat = seat.opening(listing);
+            }
+            engine.join(&seat);
+        }
+    }
+    engine.all_live().await?;
+    Ok(engine)
+}
