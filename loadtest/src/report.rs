@@ -45,8 +45,11 @@ pub struct Report {
     pub kills: Vec<Kill>,
     /// Live connections that were lost.
     pub drops: u64,
-    /// Ranges that were asked for because of holes.
+    /// Ranges that were asked for, because of holes or of what was announced.
     pub pulls: u64,
+    /// Messages that took a newer base, because the chat had gone too far on.
+    #[serde(default)]
+    pub rebased: u64,
     /// Messages whose sender never learned what became of them.
     pub unanswered: u64,
     /// Only for `idle` with a baseline.
@@ -225,8 +228,8 @@ impl Report {
         }
         writeln!(
             out,
-            "  streams     {} connections lost on the way, {} pulls for holes",
-            self.drops, self.pulls
+            "  streams     {} connections lost on the way, {} pulls, {} newer bases",
+            self.drops, self.pulls, self.rebased
         )
     }
 }
@@ -255,6 +258,7 @@ pub(crate) mod tests {
             kills: Vec::new(),
             drops: 0,
             pulls: 0,
+            rebased: 0,
             unanswered: 0,
             idle: None,
             seed: 1,

@@ -23,8 +23,10 @@ impl Flags {
     pub const REFUSED: Self = Self(1 << 58);
     /// Another device of the sender was shown it.
     pub const TWIN_SEEN: Self = Self(1 << 57);
+    /// Later messages of its sender may stand before it.
+    pub const PASSED: Self = Self(1 << 56);
 
-    const ALL: u64 = 0x7f << 57;
+    const ALL: u64 = 0xff << 56;
 
     /// All of `other` are set.
     pub fn has(self, other: Self) -> bool {
@@ -35,7 +37,7 @@ impl Flags {
 #[derive(Debug)]
 struct Record {
     hash: u64,
-    /// Its number in the lower 57 bits (0: not known yet), flags above.
+    /// Its number in the lower 56 bits (0: not known yet), flags above.
     seq_and_flags: u64,
 }
 

@@ -110,6 +110,12 @@ impl Checker {
         self.chats[name.room as usize].ledger.raise(name, Flags::RESENT);
     }
 
+    /// A message was refused in a way that holds nothing back: what its sender said later may stand
+    /// before it.
+    pub fn may_stand_behind(&mut self, name: Name) {
+        self.chats[name.room as usize].ledger.raise(name, Flags::PASSED);
+    }
+
     /// The server refused a message for good.
     pub fn refused(&mut self, name: Name) {
         self.chats[name.room as usize].ledger.raise(name, Flags::REFUSED);
@@ -254,7 +260,7 @@ impl Checker {
             return; // The claim has told of it.
         }
         verdict.tally.stored += 1;
-        if let Some(newest) = chat.overtaken(name) {
+        if let Some(newest) = chat.overtaken(name).filter(|_| !before.has(Flags::PASSED)) {
             let what = format_args!("stored: {name:?} behind the sender's message {newest}");
             verdict.reordered(room, what);
         }

@@ -9,6 +9,7 @@ use barterline_protocol::Request;
 use barterline_protocol::cursor::Cursor;
 use barterline_protocol::hello::{Hello, VERSION};
 
+use super::hold::Hold;
 use super::link::Link;
 use super::outbox::Outbox;
 use super::seat::Seat;
@@ -27,7 +28,7 @@ pub struct Device {
     pub(super) link: Link,
     pub(super) outbox: Outbox,
     /// A refusal said to wait.
-    pub(super) stalled: bool,
+    pub(super) hold: Option<Hold>,
     /// The request number of a `pull` that is under way.
     pub(super) pulling: Option<u32>,
     /// Numbers up to here were announced and are not pushed: they have to be asked for.
@@ -48,7 +49,7 @@ impl Device {
             cursor: None,
             link: Link::default(),
             outbox: Outbox::new(listeners),
-            stalled: false,
+            hold: None,
             pulling: None,
             announced: 0,
             awaits_pong: false,

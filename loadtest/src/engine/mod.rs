@@ -6,7 +6,7 @@
 //! message: the harness must cost less a message than the fastest server it measures.
 //!
 //! - `state`: everything the tasks share, and in `hear` what frames mean; synchronous.
-//! - `outbox`: what a participant has to say, and how far it came; pure.
+//! - `outbox`: what a device has to say, and how far it came; `hold`: when it must wait; pure.
 //! - `aim`: when a SIGKILL hits; pure.
 //! - `link`, `connection`: sockets, and coming back after they are lost.
 //! - `pace`: time. `readback`: what is stored, asked for over fresh connections.
@@ -15,6 +15,7 @@ mod aim;
 mod connection;
 mod crowd;
 mod device;
+mod hold;
 mod link;
 mod outbox;
 mod pace;

@@ -19,8 +19,11 @@ pub struct Entry {
     /// It was written at least once.
     pub written: bool,
     in_flight: bool,
-    /// It was in flight when a connection was lost.
+    /// It was in flight when a connection was lost, or was refused for now: it has to be sent again,
+    /// known as durable or not.
     again: bool,
+    /// It takes a newer base when it is sent again.
+    pub rebase: bool,
     answered: bool,
     /// A device of the other side was shown it.
     delivered: bool,
@@ -74,6 +77,7 @@ impl Outbox {
             written: false,
             in_flight: false,
             again: false,
+            rebase: false,
             answered: false,
             delivered: false,
             missing: self.listeners,
@@ -156,8 +160,16 @@ impl Outbox {
             return false;
         };
         let was = std::mem::take(&mut entry.in_flight);
+        entry.again = true;
         self.in_flight -= usize::from(was);
         was
+    }
+
+    /// A message is to take a newer base before it is sent again.
+    pub fn rebase(&mut self, counter: u32) {
+        if let Some(index) = self.index(counter) {
+            self.entries[index].rebase = true;
+        }
     }
 
     /// Looks at every message again when the next one is asked for.

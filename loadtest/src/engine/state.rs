@@ -9,6 +9,7 @@ mod refusal;
 mod speak;
 
 use std::rc::Weak;
+use std::time::Duration;
 
 use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -71,6 +72,7 @@ pub struct State {
     acked: u64,
     delivered: u64,
     refused: u64,
+    rebased: u64,
     drops: u64,
     pulls: u64,
     last_drop: Option<String>,
@@ -116,6 +118,7 @@ impl State {
             acked: 0,
             delivered: 0,
             refused: 0,
+            rebased: 0,
             drops: 0,
             pulls: 0,
             last_drop: None,
@@ -171,6 +174,11 @@ impl State {
     /// Messages the server refused for good.
     pub fn refused(&self) -> u64 {
         self.refused
+    }
+
+    /// Messages that took a newer base, because the server had come too far.
+    pub fn rebased(&self) -> u64 {
+        self.rebased
     }
 
     /// Live connections that were lost.
@@ -243,6 +251,17 @@ impl State {
         if self.aim.gate_open() {
             self.pump_all();
         }
+    }
+
+    /// Does something after a while, unless the run is over by then.
+    fn later(&self, wait: Duration, what: impl FnOnce(&mut Self) + 'static) {
+        let shared = self.shared.clone();
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(wait).await;
+            if let Some(shared) = shared.upgrade() {
+                what(&mut shared.state.borrow_mut());
+            }
+        });
     }
 
     /// A number from the run's seed.

@@ -111,6 +111,7 @@ fn report(
         kills: Vec::new(),
         drops,
         pulls: 0,
+        rebased: 0,
         unanswered: 0,
         idle,
         seed: ground.seed,

@@ -133,6 +133,7 @@ impl Talk<'_> {
                 kills,
                 drops: state.drops(),
                 pulls: state.pulls(),
+                rebased: state.rebased(),
                 unanswered: verdict.tally.unanswered,
                 idle: None,
                 seed: ground.seed,

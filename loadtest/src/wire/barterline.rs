@@ -63,7 +63,7 @@ pub fn read(payload: &[u8]) -> anyhow::Result<Incoming<'_>> {
     }
     let frame =
         Encoding::MsgPack.decode::<Outgoing>(payload).context("reading a frame of the server")?;
-    Ok(Incoming::Other(Box::new(frame.message)))
+    Ok(Incoming::Other(Box::new(frame)))
 }
 
 /// An `ack` or an `event` with exactly the fields of version 1, in any order.
@@ -287,7 +287,7 @@ mod tests {
         assert!(read_lean(&bytes).is_none());
         assert!(matches!(
             read(&bytes),
-            Ok(Incoming::Other(other)) if matches!(*other, Outgoing::Event(_))
+            Ok(Incoming::Other(other)) if matches!(other.message, Outgoing::Event(_))
         ));
         assert!(read(b"\x93\xa3ack").is_err());
     }

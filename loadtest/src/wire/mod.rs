@@ -8,6 +8,7 @@ pub mod raw_ack;
 use barterline_domain::event::Author;
 use barterline_domain::ids::{ChatId, ClientId};
 use barterline_protocol::Outgoing;
+use barterline_protocol::frame::Frame;
 
 use crate::message::Side;
 
@@ -84,7 +85,7 @@ pub enum Incoming<'a> {
     /// A message arrived.
     Event(Event<'a>),
     /// Anything else.
-    Other(Box<Outgoing>),
+    Other(Box<Frame<Outgoing>>),
 }
 
 /// An acknowledgement.

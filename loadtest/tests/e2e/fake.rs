@@ -17,7 +17,7 @@ use barterline_loadtest::ws::upgrade::{accept, header};
 use barterline_protocol::cursor::Cursor;
 use barterline_protocol::hello::Welcome;
 use barterline_protocol::limits::{Limits, PAGE_EVENTS_MAX};
-use barterline_protocol::push::{Event, Live, Row, Rows};
+use barterline_protocol::push::{Behind, Event, Live, Row, Rows};
 use barterline_protocol::request::{Ping, Send};
 use barterline_protocol::response::{Ack, ErrorBody, Page};
 use barterline_protocol::{Encoding, Outgoing, Request};
@@ -33,6 +33,12 @@ pub struct Faults {
     pub drop_connection: Option<u64>,
     /// Refuses with `server.busy`, and what follows with `send.after_refused`.
     pub busy: Option<u64>,
+    /// Refuses with a code that no client knows, and with how long to wait; what follows as above.
+    pub limited: Option<u64>,
+    /// Not at every so many sends: refuses a base that lies so far below the head.
+    pub base_distance: Option<u64>,
+    /// Not at every so many sends: pushes no more than so many events when a connection resumes.
+    pub push_at_most: Option<usize>,
     /// Acknowledges and delivers, but does not store.
     pub forget: Option<u64>,
     /// Delivers twice.
@@ -256,8 +262,7 @@ fn handle(
             }));
             wire.push(&Outgoing::Rows(Rows { rows: Vec::new() }));
             for (chat, have) in hello.have {
-                let above = world.chats[&chat].events.iter().filter(|event| event.seq > have);
-                above.for_each(|event| wire.push(&Outgoing::Event(event.clone())));
+                world.resume(wire, chat, have);
             }
             wire.push(&Outgoing::Live(Live { cursor: Cursor::new(1, 1) }));
             wire.push(&Outgoing::Ping(Ping::default()));
@@ -286,6 +291,18 @@ fn handle(
 }
 
 impl World {
+    /// Pushes what a device lacks, or says that there is too much of it.
+    fn resume(&self, wire: &Wire, chat: ChatId, have: Seq) {
+        let events = &self.chats[&chat].events;
+        let above: Vec<&Event> = events.iter().filter(|event| event.seq > have).collect();
+        let pushed = self.faults.push_at_most.unwrap_or(usize::MAX).min(above.len());
+        above[..pushed].iter().for_each(|event| wire.push(&Outgoing::Event((*event).clone())));
+        if let Some(last) = above[pushed..].last() {
+            let after = above[..pushed].last().map_or(have, |event| event.seq);
+            wire.push(&Outgoing::Behind(Behind { chat, after, head: last.seq }));
+        }
+    }
+
     fn send(&mut self, wire: &Wire, user: UserId, send: &Send) -> Option<()> {
         self.sends += 1;
         let before = self.strikes(self.faults.drop_connection.map(|every| every * 2));
@@ -324,7 +341,11 @@ impl World {
                 self.refused.insert(wire.number, send.id);
                 "server.busy"
             }
-            None => return false,
+            None if self.strikes(self.faults.limited) => {
+                self.refused.insert(wire.number, send.id);
+                "limit.of_a_later_version"
+            }
+            None => return self.finds_base_old(wire, send),
         };
         wire.push(&Outgoing::Error(ErrorBody {
             code: code.to_owned(),
@@ -334,6 +355,21 @@ impl World {
             ..ErrorBody::default()
         }));
         true
+    }
+
+    fn finds_base_old(&self, wire: &Wire, send: &Send) -> bool {
+        let head = self.chats[&send.chat].head;
+        let old = self.faults.base_distance.is_some_and(|far| head > send.base.0 + far);
+        if old {
+            wire.push(&Outgoing::Error(ErrorBody {
+                code: "base.old".to_owned(),
+                chat: Some(send.chat),
+                id: Some(send.id),
+                head: Some(Seq(head)),
+                ..ErrorBody::default()
+            }));
+        }
+        old
     }
 
     fn append(&mut self, user: UserId, send: &Send) -> Event {

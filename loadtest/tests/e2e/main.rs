@@ -114,6 +114,29 @@ async fn refusals_are_tried_again_in_order() {
 }
 
 #[tokio::test]
+async fn a_code_that_nobody_knows_is_waited_for() {
+    let faults = Faults { limited: Some(31), ..Faults::default() };
+    let report = played(faults, &format!("{CLOSED} --devices 2")).await;
+    assert_kept(&report);
+}
+
+#[tokio::test]
+async fn an_old_base_is_mended() {
+    let faults = Faults { base_distance: Some(5), drop_connection: Some(101), ..Faults::default() };
+    let report = played(faults, &format!("{CLOSED} --devices 2")).await;
+    assert_kept(&report);
+    assert!(report.rebased > 0, "{}", report.summary());
+}
+
+#[tokio::test]
+async fn what_is_announced_is_paged() {
+    let faults = Faults { push_at_most: Some(1), drop_connection: Some(101), ..Faults::default() };
+    let report = played(faults, &format!("{CLOSED} --devices 2")).await;
+    assert_kept(&report);
+    assert!(report.pulls > 0, "{}", report.summary());
+}
+
+#[tokio::test]
 async fn acknowledged_and_not_stored_is_caught() {
     let faults = Faults { forget: Some(40), ..Faults::default() };
     let report = played(faults, CLOSED).await;

@@ -53,5 +53,6 @@ impl State {
         if !page.events.is_empty() {
             self.catch_up(index, holes);
         }
+        self.go_on(index);
     }
 }

@@ -56,7 +56,7 @@ impl State {
         let device = &mut self.devices[index];
         device.pulling = None;
         device.announced = 0;
-        device.stalled = false;
+        device.hold = None;
         self.in_flight -= device.outbox.disconnected();
         if device.link.closed() {
             self.live -= 1;

@@ -1,5 +1,6 @@
 //! What a frame means.
 
+use barterline_protocol::frame::Frame;
 use barterline_protocol::push::Row;
 use barterline_protocol::request::Ping;
 use barterline_protocol::{Outgoing, push};
@@ -65,6 +66,7 @@ impl State {
             let order = self.aim.answered(self.in_flight);
             self.in_flight -= 1;
             obey(order);
+            self.go_on(index);
         }
         if change.first {
             self.acked += 1;
@@ -131,8 +133,9 @@ impl State {
         self.next_of_loop(sender, change.done, now);
     }
 
-    fn on_other(&mut self, index: usize, frame: Outgoing, now: u64) {
-        match frame {
+    fn on_other(&mut self, index: usize, frame: Frame<Outgoing>, now: u64) {
+        let reference = frame.reference;
+        match frame.message {
             Outgoing::Ack(ack) => {
                 let ack =
                     Ack { chat: Some(ack.chat), id: ack.id, seq: ack.seq.0, repeat: ack.repeat };
@@ -154,7 +157,7 @@ impl State {
             Outgoing::Chat(row) => self.on_chat(index, &row),
             Outgoing::Page(page) => self.on_page(index, &page, now),
             Outgoing::Behind(behind) => self.on_behind(index, &behind),
-            Outgoing::Error(error) => self.on_error(index, &error, now),
+            Outgoing::Error(error) => self.on_error(index, reference, &error, now),
             Outgoing::Bye(bye) => {
                 self.last_drop = Some(format!("bye: {} {}", bye.code, bye.reason));
             }

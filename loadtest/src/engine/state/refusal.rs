@@ -4,20 +4,55 @@ use std::time::Duration;
 
 use barterline_protocol::error_code::{Advice, ErrorCode};
 use barterline_protocol::response::ErrorBody;
+use rand::Rng as _;
 
 use super::State;
+use crate::engine::hold::Hold;
 use crate::message::Name;
 
+/// When a refusal does not say how long.
+const WAIT_MS: u64 = 50;
+/// Longest wait, whatever a refusal says: a harness has only so much time.
+const WAIT_MS_MAX: u64 = 10_000;
+
+/// What a sender does about a refused message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Remedy {
+    /// Send it again, and what stands behind it.
+    Again,
+    /// The same, but first learn everything up to the head, and name that as its base.
+    Rebase,
+    /// It can never succeed.
+    GiveUp,
+}
+
+fn remedy(error: &ErrorBody) -> Remedy {
+    let Some(code) = ErrorCode::ALL.iter().find(|code| code.name() == error.code) else {
+        // So the protocol says of codes that a client does not know.
+        return if error.retry_after_ms.is_some() { Remedy::Again } else { Remedy::GiveUp };
+    };
+    match (code, code.advice()) {
+        (ErrorCode::BaseOld, _) => Remedy::Rebase,
+        // Only a server that has lost events says so to this client: the read-back will tell.
+        (ErrorCode::SeqAhead, _) | (_, Advice::GiveUp) => Remedy::GiveUp,
+        (_, Advice::Retry | Advice::Mend) => Remedy::Again,
+    }
+}
+
 impl State {
-    pub(super) fn on_error(&mut self, index: usize, error: &ErrorBody, now: u64) {
-        let code = ErrorCode::ALL.iter().find(|code| code.name() == error.code);
-        let advice = code.map_or(Advice::GiveUp, |code| code.advice());
+    pub(super) fn on_error(
+        &mut self,
+        index: usize,
+        reference: Option<u32>,
+        error: &ErrorBody,
+        now: u64,
+    ) {
         let Some(name) = error.id.and_then(|id| Name::of_id(&id, self.nonce)) else {
-            tracing::warn!(code = error.code, message = error.message, "a request was refused");
-            self.last_drop = Some(format!("{}: {}", error.code, error.message));
+            self.on_other_refused(index, reference, error);
             return;
         };
-        if advice == Advice::GiveUp {
+        let remedy = remedy(error);
+        if remedy == Remedy::GiveUp {
             tracing::warn!(?name, code = error.code, message = error.message, "refused for good");
             self.refused += 1;
             self.checker.refused(name);
@@ -25,25 +60,57 @@ impl State {
             self.settled(index, change, now);
             return;
         }
-        if self.devices[index].outbox.refused_for_now(name.counter) {
+        let device = &mut self.devices[index];
+        if device.outbox.refused_for_now(name.counter) {
             self.in_flight -= 1;
         }
-        if !std::mem::replace(&mut self.devices[index].stalled, true) {
-            let wait = Duration::from_millis(error.retry_after_ms.unwrap_or(50).clamp(1, 10_000));
-            let shared = self.shared.clone();
-            tokio::task::spawn_local(async move {
-                tokio::time::sleep(wait).await;
-                if let Some(shared) = shared.upgrade() {
-                    shared.state.borrow_mut().try_again(index);
-                }
-            });
+        let mut wait_ms = 0;
+        if remedy == Remedy::Rebase {
+            device.outbox.rebase(name.counter);
+            let head = error.head.map_or(0, |head| head.0);
+            device.announced = device.announced.max(head);
+            Hold::extend(&mut device.hold, now, head);
+            self.rebased += 1;
+            // What it said later may have been taken meanwhile: this refusal holds nothing back.
+            self.checker.may_stand_behind(name);
+            self.catch_up(index, 0);
+        } else if device.hold.is_none() || error.retry_after_ms.is_some() {
+            wait_ms = error.retry_after_ms.unwrap_or(WAIT_MS).clamp(1, WAIT_MS_MAX);
+        }
+        self.hold(index, now, wait_ms);
+    }
+
+    /// Nothing is sent for so long.
+    fn hold(&mut self, index: usize, now: u64, wait_ms: u64) {
+        // Jitter, so that not all come back at once.
+        let wait = Duration::from_millis(wait_ms).mul_f64(self.rng.random_range(1.0..1.5));
+        let until = now + wait.as_nanos() as u64;
+        if Hold::extend(&mut self.devices[index].hold, until, 0) {
+            self.later(wait, move |state| state.go_on(index));
+        }
+        self.go_on(index);
+    }
+
+    /// Sends again from the refused message on, if nothing stands against it any more.
+    pub(super) fn go_on(&mut self, index: usize) {
+        let device = &mut self.devices[index];
+        let Some(hold) = device.hold else { return };
+        let have = self.checker.have(device.place);
+        if hold.is_over(self.clock.now(), have, device.outbox.in_flight()) {
+            device.hold = None;
+            device.outbox.rewind();
+            self.pump(index);
         }
     }
 
-    fn try_again(&mut self, index: usize) {
-        let device = &mut self.devices[index];
-        device.stalled = false;
-        device.outbox.rewind();
-        self.pump(index);
+    /// A `pull`, a `mark` or the like.
+    fn on_other_refused(&mut self, index: usize, reference: Option<u32>, error: &ErrorBody) {
+        tracing::warn!(code = error.code, message = error.message, "a request was refused");
+        self.last_drop = Some(format!("{}: {}", error.code, error.message));
+        if reference.is_some() && reference == self.devices[index].pulling {
+            self.devices[index].pulling = None;
+            let wait = error.retry_after_ms.unwrap_or(WAIT_MS).clamp(1, WAIT_MS_MAX);
+            self.later(Duration::from_millis(wait), move |state| state.pull(index));
+        }
     }
 }

@@ -67,7 +67,7 @@ impl State {
 
     fn may_write(&self, index: usize) -> bool {
         let device = &self.devices[index];
-        device.link.is_live() && !device.stalled && device.outbox.in_flight() < IN_FLIGHT_MAX
+        device.link.is_live() && device.hold.is_none() && device.outbox.in_flight() < IN_FLIGHT_MAX
     }
 
     /// Writes the next message that is due; false when there is none.
@@ -79,6 +79,9 @@ impl State {
         let name = device.place.message(counter);
         if entry.written {
             self.checker.resent(name);
+            if std::mem::take(&mut entry.rebase) {
+                entry.base = self.checker.have(device.place);
+            }
         } else {
             entry.written = true;
             entry.base = self.checker.have(device.place);
