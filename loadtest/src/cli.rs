@@ -108,6 +108,10 @@ pub struct Crowd {
     /// others, those of the same person included.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
     pub devices: u8,
+    /// Disconnects each device at random, on average once in so many seconds, with a close frame or
+    /// in the middle of a frame. It comes back at once and resumes.
+    #[arg(long, value_name = "SECONDS", value_parser = some_time)]
+    pub flap: Option<Duration>,
 }
 
 /// Where and how.
@@ -174,6 +178,11 @@ fn duration(text: &str) -> Result<Duration, String> {
     };
     let number: f64 = digits.parse().map_err(|_| "must look like 20s".to_owned())?;
     Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())
+}
+
+fn some_time(text: &str) -> Result<Duration, String> {
+    duration(text)
+        .and_then(|time| if time.is_zero() { Err("must be above 0".to_owned()) } else { Ok(time) })
 }
 
 #[cfg(test)]

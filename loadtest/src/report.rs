@@ -45,6 +45,9 @@ pub struct Report {
     pub kills: Vec<Kill>,
     /// Live connections that were lost.
     pub drops: u64,
+    /// Connections that the devices ended themselves, as `--flap` asks for.
+    #[serde(default)]
+    pub disconnections: u64,
     /// Ranges that were asked for, because of holes or of what was announced.
     pub pulls: u64,
     /// Messages that took a newer base, because the chat had gone too far on.
@@ -228,8 +231,8 @@ impl Report {
         }
         writeln!(
             out,
-            "  streams     {} connections lost on the way, {} pulls, {} newer bases",
-            self.drops, self.pulls, self.rebased
+            "  streams     {} connections lost on the way, {} left; {} pulls, {} newer bases",
+            self.drops, self.disconnections, self.pulls, self.rebased
         )
     }
 }
@@ -257,6 +260,7 @@ pub(crate) mod tests {
             loadgen: LoadgenUse::default(),
             kills: Vec::new(),
             drops: 0,
+            disconnections: 0,
             pulls: 0,
             rebased: 0,
             unanswered: 0,

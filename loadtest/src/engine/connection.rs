@@ -16,55 +16,85 @@ use crate::ws::frame;
 
 /// From the connect to the end of the server's greeting.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(30);
+/// From our close frame to the end of the socket.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// The first wait before coming back; it doubles with each failure, and half of it is random.
 const BACKOFF_MS: u64 = 20;
 const BACKOFF_MS_MAX: u64 = 1_000;
+
+/// What ended a connection.
+enum End {
+    /// The device did.
+    Left,
+    /// Anything else; it was live before or not.
+    Lost { was_live: bool, why: anyhow::Error },
+}
 
 /// Keeps the device at `index` connected.
 pub async fn keep(shared: Rc<Shared>, index: usize) {
     let mut failures = 0;
     loop {
-        let (was_live, error) = run(&shared, index).await;
-        failures = if was_live { 0 } else { failures + 1 };
+        let end = run(&shared, index).await;
         let wait = {
             let state = &mut shared.state.borrow_mut();
-            state.closed(index, &format!("{error:#}"));
+            match end {
+                End::Left => state.closed(index, None),
+                End::Lost { was_live, why } => {
+                    failures = if was_live { 0 } else { failures + 1 };
+                    tracing::debug!(index, failures, "connection lost: {why:#}");
+                    state.closed(index, Some(&format!("{why:#}")));
+                }
+            }
             let ceiling = (BACKOFF_MS << failures.min(10)).min(BACKOFF_MS_MAX);
             state.rng.random_range(ceiling / 2..=ceiling)
         };
-        tracing::debug!(index, failures, "connection lost: {error:#}");
         tokio::time::sleep(Duration::from_millis(wait)).await;
     }
 }
 
-/// One connection. Gives whether it was live, and what ended it.
-async fn run(shared: &Rc<Shared>, index: usize) -> (bool, anyhow::Error) {
-    let greeting = async {
-        let permit = Rc::clone(shared).connects.clone().acquire_owned().await?;
-        let (path, nonce) = {
-            let state = &mut shared.state.borrow_mut();
-            let place = state.devices[index].place;
-            let path = shared.adapter.path(place.room, place.side);
-            (path, state.rng.random())
-        };
-        let (stream, rest) = tokio::time::timeout(
-            GREETING_TIMEOUT,
-            socket::connect(shared.server.get(), shared.adapter, path, nonce),
-        )
-        .await
-        .context("no answer to the upgrade")??;
-        let (reader, writer) = stream.into_split();
-        shared.state.borrow_mut().opened(index, writer, permit);
-        anyhow::Ok(Reader { half: reader, tail: rest, fragments: Vec::new() })
-    };
-    let mut reader = match greeting.await {
+/// One connection.
+async fn run(shared: &Rc<Shared>, index: usize) -> End {
+    let mut reader = match greeted(shared, index).await {
         Ok(reader) => reader,
-        Err(error) => return (false, error),
+        Err(why) => return End::Lost { was_live: false, why },
     };
-    // What came right behind the upgrade.
-    if let Err(error) = reader.take_tail(shared, index) {
-        return (false, error);
+    let Some(mean) = shared.flap else {
+        return reader.until_closed(shared, index).await;
+    };
+    let stay = {
+        let sure: f64 = shared.state.borrow_mut().rng.random();
+        // Departures are independent of each other and of the past: the stay is exponential.
+        mean.mul_f64(-(1.0 - sure).ln())
+    };
+    match tokio::time::timeout(stay, reader.until_closed(shared, index)).await {
+        Ok(end) => end,
+        Err(_) if shared.state.borrow().calm => reader.until_closed(shared, index).await,
+        Err(_) => {
+            leave(shared, index, &mut reader).await;
+            End::Left
+        }
     }
+}
+
+/// Sets the connection up, to the end of the server's greeting.
+async fn greeted(shared: &Rc<Shared>, index: usize) -> anyhow::Result<Reader> {
+    let permit = Rc::clone(shared).connects.clone().acquire_owned().await?;
+    let (path, nonce) = {
+        let state = &mut shared.state.borrow_mut();
+        let place = state.devices[index].place;
+        (shared.adapter.path(place.room, place.side), state.rng.random())
+    };
+    let (stream, rest) = tokio::time::timeout(
+        GREETING_TIMEOUT,
+        socket::connect(shared.server.get(), shared.adapter, path, nonce),
+    )
+    .await
+    .context("no answer to the upgrade")??;
+    let (half, writer) = stream.into_split();
+    shared.state.borrow_mut().opened(index, writer, permit);
+    let mut reader = Reader { half, tail: rest, fragments: Vec::new() };
+    // What came right behind the upgrade.
+    reader.take_tail(shared, index)?;
     let live = || shared.state.borrow().devices[index].link.is_live();
     let greeted = std::future::poll_fn(|context| {
         let outcome = reader.turn(shared, index, context);
@@ -74,13 +104,24 @@ async fn run(shared: &Rc<Shared>, index: usize) -> (bool, anyhow::Error) {
             Poll::Pending => Poll::Pending,
         }
     });
-    match tokio::time::timeout(GREETING_TIMEOUT, greeted).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => return (live(), error),
-        Err(_) => return (false, anyhow::anyhow!("the server's greeting did not end")),
+    tokio::time::timeout(GREETING_TIMEOUT, greeted)
+        .await
+        .context("the server's greeting did not end")??;
+    Ok(reader)
+}
+
+/// Ends the connection, in one of two ways: with a close frame, or in the middle of a frame.
+async fn leave(shared: &Rc<Shared>, index: usize, reader: &mut Reader) {
+    let polite = shared.state.borrow_mut().rng.random();
+    if polite {
+        shared.state.borrow_mut().leave(index);
+        let closed = reader.until_closed(shared, index);
+        if tokio::time::timeout(CLOSE_TIMEOUT, closed).await.is_err() {
+            tracing::debug!(index, "a close frame was not answered");
+        }
+    } else {
+        shared.state.borrow_mut().break_off(index);
     }
-    let error = std::future::poll_fn(|context| reader.turn(shared, index, context)).await;
-    (true, error)
 }
 
 /// The receiving end.
@@ -93,6 +134,12 @@ struct Reader {
 }
 
 impl Reader {
+    /// Reads until the connection ends.
+    async fn until_closed(&mut self, shared: &Shared, index: usize) -> End {
+        let why = std::future::poll_fn(|context| self.turn(shared, index, context)).await;
+        End::Lost { was_live: true, why }
+    }
+
     /// Sends what waits and reads until there is no more. Ready only when the connection ends.
     ///
     /// A read that does not fill the buffer clears tokio's readiness, so a quiet socket costs one

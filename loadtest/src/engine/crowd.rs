@@ -1,5 +1,7 @@
 //! Who takes part, and on how many devices.
 
+use std::time::Duration;
+
 /// Rooms of two, and the devices of each participant.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Crowd {
@@ -7,4 +9,6 @@ pub struct Crowd {
     pub rooms: usize,
     /// Devices of each participant.
     pub devices: usize,
+    /// Each device leaves so often on average, and comes back.
+    pub flap: Option<Duration>,
 }

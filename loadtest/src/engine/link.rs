@@ -73,6 +73,23 @@ impl Link {
         }
     }
 
+    /// Sends one half of a frame, unless the other half of another one still waits here: whoever
+    /// closes the socket now leaves the server in the middle of a frame.
+    pub fn send_half(&mut self, opcode: u8, payload: &[u8], scratch: &mut Vec<u8>) {
+        let Some(writer) = self.writer.as_ref().filter(|_| self.unsent.is_empty()) else { return };
+        scratch.clear();
+        frame::write(scratch, opcode, payload, Some(self.mask));
+        // If the socket takes nothing, it is closed between two frames: that happens, too.
+        let _ = writer.try_write(&scratch[..scratch.len() / 2]);
+    }
+
+    /// Lets the socket be reset when it is closed: what is on its way is lost.
+    pub fn reset_on_close(&self) {
+        if let Some(Err(error)) = self.writer.as_ref().map(|half| half.as_ref().set_zero_linger()) {
+            tracing::debug!("asking for a reset: {error}");
+        }
+    }
+
     /// Sends what waits, as far as the socket takes it. Called by the connection's task, which is
     /// woken when more can be taken.
     pub fn flush(&mut self, context: &mut Context<'_>) -> io::Result<()> {

@@ -63,6 +63,7 @@ struct Shared {
     read_buffer: RefCell<Vec<u8>>,
     clock: RunClock,
     adapter: Adapter,
+    flap: Option<Duration>,
     server: Cell<SocketAddr>,
     connects: Arc<Semaphore>,
     tasks: RefCell<Vec<JoinHandle<()>>>,
@@ -85,6 +86,7 @@ impl Engine {
                 read_buffer: RefCell::new(vec![0; READ_BYTES]),
                 clock,
                 adapter,
+                flap: crowd.flap,
                 server: Cell::new(server),
                 connects: Arc::new(Semaphore::new(CONNECTS_MAX)),
                 tasks: RefCell::default(),
@@ -150,6 +152,21 @@ impl Engine {
             |state| (state.live(), state.unopened()),
         )
         .await
+    }
+
+    /// Waits until all are live, or where devices come and go: nine in ten.
+    pub async fn crowd_live(&self) -> anyhow::Result<()> {
+        if self.shared.flap.is_none() {
+            return self.all_live().await;
+        }
+        let most = |state: &State| state.live() * 10 >= state.devices() * 9;
+        let patience = Duration::from_secs(30);
+        self.until("most connections to be live", patience, most, State::live).await
+    }
+
+    /// The devices stay connected from now on.
+    pub fn calm_down(&self) {
+        self.with(|state| state.calm = true);
     }
 
     /// Waits until every message is acknowledged and delivered to every device.

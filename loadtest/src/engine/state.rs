@@ -74,6 +74,9 @@ pub struct State {
     refused: u64,
     rebased: u64,
     drops: u64,
+    disconnections: u64,
+    /// The devices stay connected from now on.
+    pub(super) calm: bool,
     pulls: u64,
     last_drop: Option<String>,
     text: Vec<u8>,
@@ -120,6 +123,8 @@ impl State {
             refused: 0,
             rebased: 0,
             drops: 0,
+            disconnections: 0,
+            calm: false,
             pulls: 0,
             last_drop: None,
             text: Vec::new(),
@@ -184,6 +189,11 @@ impl State {
     /// Live connections that were lost.
     pub fn drops(&self) -> u64 {
         self.drops
+    }
+
+    /// Connections that the devices ended themselves.
+    pub fn disconnections(&self) -> u64 {
+        self.disconnections
     }
 
     /// Ranges that were asked for because of holes.

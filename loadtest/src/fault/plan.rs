@@ -49,8 +49,8 @@ impl KillPlan {
             while progress().is_some_and(|share| share < due) {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
-            // A crowd needs everybody to be back from the last time.
-            engine.all_live().await?;
+            // A crowd needs people to be back from the last time.
+            engine.crowd_live().await?;
             let pid = server.pid().context("the server ended by itself")?;
             let after_answers = self.after_answers(engine, nth);
             cpu.about_to_end();

@@ -28,7 +28,7 @@ pub async fn fill(
     texts: Texts,
     rooms: Vec<Room>,
 ) -> anyhow::Result<Engine> {
-    let crowd = Crowd { rooms: rooms.len(), devices: usize::from(crowd.devices) };
+    let crowd = Crowd { rooms: rooms.len(), devices: usize::from(crowd.devices), flap: crowd.flap };
     ensure!(
         adapter.numbers() || crowd.devices == 1,
         "only Barterline knows several devices of one person"

@@ -69,6 +69,7 @@ impl Talk<'_> {
         let used = used?;
         let mut trouble = Vec::new();
         trouble.extend(injured.err().map(|error| format!("killing: {error:#}")));
+        self.engine.calm_down();
         let drained = self.engine.drained(self.patience).await;
         trouble.extend(drained.err().map(|error| format!("{error:#}")));
         let hushed = self.engine.hushed(self.patience).await;
@@ -132,6 +133,7 @@ impl Talk<'_> {
                 loadgen: loadgen_use(used),
                 kills,
                 drops: state.drops(),
+                disconnections: state.disconnections(),
                 pulls: state.pulls(),
                 rebased: state.rebased(),
                 unanswered: verdict.tally.unanswered,

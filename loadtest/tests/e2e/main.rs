@@ -99,6 +99,14 @@ async fn lost_connections_are_taken_up_again() {
 }
 
 #[tokio::test]
+async fn devices_may_come_and_go() {
+    let report = played(Faults::default(), &format!("{CLOSED} --devices 2 --flap 50ms")).await;
+    assert_kept(&report);
+    assert!(report.disconnections > 0);
+    assert_eq!(report.drops, 0, "{}", report.summary());
+}
+
+#[tokio::test]
 async fn lost_connections_show_a_server_that_does_not_know_its_messages_again() {
     let faults = Faults { drop_connection: Some(53), no_dedupe: true, ..Faults::default() };
     let report = played(faults, CLOSED).await;

@@ -1,5 +1,6 @@
 //! Connections come and go.
 
+use barterline_domain::ids::{ChatId, ClientId};
 use barterline_protocol::Request;
 use barterline_protocol::request::{Open, Ping};
 use rand::Rng as _;
@@ -7,6 +8,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::State;
+use crate::wire;
 use crate::wire::barterline::write_request;
 use crate::ws::frame;
 
@@ -51,8 +53,33 @@ impl State {
         self.pump(index);
     }
 
-    /// The connection is gone.
-    pub(in crate::engine) fn closed(&mut self, index: usize, why: &str) {
+    /// The device takes leave, as RFC 6455 wants it.
+    pub(in crate::engine) fn leave(&mut self, index: usize) {
+        let link = &mut self.devices[index].link;
+        link.send(frame::CLOSE, &frame::NORMAL_CLOSURE, &mut self.scratch);
+    }
+
+    /// The device is about to vanish, in the middle of a message that nobody may ever be shown.
+    pub(in crate::engine) fn break_off(&mut self, index: usize) {
+        let resets = self.rng.random();
+        let device = &mut self.devices[index];
+        self.payload.clear();
+        let send = wire::Send {
+            reference: device.link.reference(),
+            chat: device.chat.unwrap_or(ChatId::from_bytes([0; 16])),
+            id: ClientId::from_bytes([0xff; 16]),
+            base: self.checker.have(device.place),
+            text: b"the connection ends in the middle of this",
+        };
+        send.write(self.adapter, &mut self.payload);
+        device.link.send_half(frame::BINARY, &self.payload, &mut self.scratch);
+        if resets {
+            device.link.reset_on_close();
+        }
+    }
+
+    /// The connection is gone; `lost` says why, unless the device ended it.
+    pub(in crate::engine) fn closed(&mut self, index: usize, lost: Option<&str>) {
         let device = &mut self.devices[index];
         device.pulling = None;
         device.announced = 0;
@@ -60,9 +87,14 @@ impl State {
         self.in_flight -= device.outbox.disconnected();
         if device.link.closed() {
             self.live -= 1;
-            self.drops += 1;
+            match lost {
+                Some(_) => self.drops += 1,
+                None => self.disconnections += 1,
+            }
         }
-        self.last_drop = Some(why.to_owned());
+        if let Some(why) = lost {
+            self.last_drop = Some(why.to_owned());
+        }
     }
 
     /// Asks every device for a `pong`: what was sent to it before has come when the answer comes.
