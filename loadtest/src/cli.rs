@@ -112,6 +112,10 @@ pub struct Crowd {
     /// in the middle of a frame. It comes back at once and resumes.
     #[arg(long, value_name = "SECONDS", value_parser = some_time)]
     pub flap: Option<Duration>,
+    /// Sends this share of messages twice, at once or later, also over another device of the same
+    /// person.
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = percent)]
+    pub duplicate: f64,
 }
 
 /// Where and how.
@@ -178,6 +182,13 @@ fn duration(text: &str) -> Result<Duration, String> {
     };
     let number: f64 = digits.parse().map_err(|_| "must look like 20s".to_owned())?;
     Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if (0.0..=100.0).contains(&number) => Ok(number),
+        _ => Err("must be a number from 0 to 100".to_owned()),
+    }
 }
 
 fn some_time(text: &str) -> Result<Duration, String> {

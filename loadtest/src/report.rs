@@ -48,6 +48,9 @@ pub struct Report {
     /// Connections that the devices ended themselves, as `--flap` asks for.
     #[serde(default)]
     pub disconnections: u64,
+    /// Messages that were sent twice on purpose, as `--duplicate` asks for.
+    #[serde(default)]
+    pub repeats: u64,
     /// Ranges that were asked for, because of holes or of what was announced.
     pub pulls: u64,
     /// Messages that took a newer base, because the chat had gone too far on.
@@ -231,8 +234,9 @@ impl Report {
         }
         writeln!(
             out,
-            "  streams     {} connections lost on the way, {} left; {} pulls, {} newer bases",
-            self.drops, self.disconnections, self.pulls, self.rebased
+            "  streams     {} connections lost on the way, {} left; {} pulls, {} newer bases, \
+             {} repeats",
+            self.drops, self.disconnections, self.pulls, self.rebased, self.repeats
         )
     }
 }
@@ -261,6 +265,7 @@ pub(crate) mod tests {
             kills: Vec::new(),
             drops: 0,
             disconnections: 0,
+            repeats: 0,
             pulls: 0,
             rebased: 0,
             unanswered: 0,

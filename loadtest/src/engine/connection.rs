@@ -61,17 +61,20 @@ async fn run(shared: &Rc<Shared>, index: usize) -> End {
     let Some(mean) = shared.flap else {
         return reader.until_closed(shared, index).await;
     };
-    let stay = {
-        let sure: f64 = shared.state.borrow_mut().rng.random();
-        // Departures are independent of each other and of the past: the stay is exponential.
-        mean.mul_f64(-(1.0 - sure).ln())
-    };
-    match tokio::time::timeout(stay, reader.until_closed(shared, index)).await {
-        Ok(end) => end,
-        Err(_) if shared.state.borrow().calm => reader.until_closed(shared, index).await,
-        Err(_) => {
-            leave(shared, index, &mut reader).await;
-            End::Left
+    loop {
+        let (stay, calm) = {
+            let state = &mut shared.state.borrow_mut();
+            let sure: f64 = state.rng.random();
+            // Departures are independent of each other and of the past: the stay is exponential.
+            (mean.mul_f64(-(1.0 - sure).ln()), state.calm)
+        };
+        match tokio::time::timeout(stay, reader.until_closed(shared, index)).await {
+            Ok(end) => return end,
+            Err(_) if calm || shared.state.borrow().calm => {}
+            Err(_) => {
+                leave(shared, index, &mut reader).await;
+                return End::Left;
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Rooms of two, and the devices of each participant.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Crowd {
     /// Rooms.
     pub rooms: usize,
@@ -11,4 +11,6 @@ pub struct Crowd {
     pub devices: usize,
     /// Each device leaves so often on average, and comes back.
     pub flap: Option<Duration>,
+    /// This share of messages is sent twice.
+    pub duplicate: f64,
 }

@@ -9,6 +9,7 @@ use barterline_protocol::Request;
 use barterline_protocol::cursor::Cursor;
 use barterline_protocol::hello::{Hello, VERSION};
 
+use super::copies::Copies;
 use super::hold::Hold;
 use super::link::Link;
 use super::outbox::Outbox;
@@ -27,6 +28,7 @@ pub struct Device {
     pub(super) cursor: Option<Cursor>,
     pub(super) link: Link,
     pub(super) outbox: Outbox,
+    pub(super) copies: Copies,
     /// A refusal said to wait.
     pub(super) hold: Option<Hold>,
     /// The request number of a `pull` that is under way.
@@ -49,11 +51,17 @@ impl Device {
             cursor: None,
             link: Link::default(),
             outbox: Outbox::new(listeners),
+            copies: Copies::default(),
             hold: None,
             pulling: None,
             announced: 0,
             awaits_pong: false,
         }
+    }
+
+    /// Sends of this connection that wait for their answer.
+    pub(super) fn in_flight(&self) -> usize {
+        self.outbox.in_flight() + self.copies.in_flight()
     }
 
     /// The first frame of a connection, claiming every event up to `have`.

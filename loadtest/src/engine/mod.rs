@@ -6,13 +6,15 @@
 //! message: the harness must cost less a message than the fastest server it measures.
 //!
 //! - `state`: everything the tasks share, and in `hear` what frames mean; synchronous.
-//! - `outbox`: what a device has to say, and how far it came; `hold`: when it must wait; pure.
+//! - `outbox`: what a device has to say, and how far it came; `hold`: when it must wait;
+//!   `copies`: what it sends twice; pure.
 //! - `aim`: when a SIGKILL hits; pure.
 //! - `link`, `connection`: sockets, and coming back after they are lost.
 //! - `pace`: time. `readback`: what is stored, asked for over fresh connections.
 
 mod aim;
 mod connection;
+mod copies;
 mod crowd;
 mod device;
 mod hold;
@@ -164,9 +166,9 @@ impl Engine {
         self.until("most connections to be live", patience, most, State::live).await
     }
 
-    /// The devices stay connected from now on.
-    pub fn calm_down(&self) {
-        self.with(|state| state.calm = true);
+    /// From now on devices come and go, if they do at all; or they stay again. At first they stay.
+    pub fn stay(&self, calm: bool) {
+        self.with(|state| state.calm = calm);
     }
 
     /// Waits until every message is acknowledged and delivered to every device.

@@ -129,6 +129,34 @@ impl Outbox {
         (!known || was_in_flight).then_some(change)
     }
 
+    /// The sender was shown the message as an event. `None` if it knew. What is in flight is answered
+    /// all the same.
+    pub fn shown(&mut self, counter: u32) -> Option<Change> {
+        let index = self.index(counter)?;
+        let entry = &mut self.entries[index];
+        let first = !std::mem::replace(&mut entry.answered, true);
+        let done = first && entry.delivered;
+        let change = Change { due_ns: entry.due_ns, first, was_in_flight: false, done };
+        self.forget_finished();
+        first.then_some(change)
+    }
+
+    /// The sender knows that the message is durable, or that it is refused for good.
+    pub fn is_answered(&self, counter: u32) -> bool {
+        self.index(counter).is_none_or(|index| self.entries[index].answered)
+    }
+
+    /// Whether so it is with every message before this one.
+    pub fn all_answered_before(&self, counter: u32) -> bool {
+        let before = self.index(counter).unwrap_or(0);
+        self.entries.range(..before).all(|entry| entry.answered)
+    }
+
+    /// This message is in flight.
+    pub fn has_in_flight(&self, counter: u32) -> bool {
+        self.index(counter).is_some_and(|index| self.entries[index].in_flight)
+    }
+
     /// Another device was shown the message for the first time, one of the other side if `peer`.
     pub fn delivered(&mut self, counter: u32, peer: bool) -> Option<Change> {
         let index = self.index(counter)?;
@@ -261,9 +289,12 @@ mod tests {
         outbox.next();
         outbox.disconnected();
         assert_eq!(outbox.delivered(1, true).map(|change| change.done), Some(false));
-        assert_eq!(outbox.answered(1).map(|change| change.done), Some(true));
-        assert!(!outbox.is_empty());
+        assert!(!outbox.is_answered(1));
+        assert_eq!(outbox.shown(1).map(|change| change.done), Some(true));
+        assert!(outbox.is_answered(1) && !outbox.is_empty());
         assert_eq!(outbox.next().map(|(counter, _)| counter), Some(1));
+        assert_eq!(outbox.shown(1), None);
+        assert!(outbox.has_in_flight(1), "the answer is still to come");
         let repeat = outbox.answered(1).map(|change| (change.first, change.done));
         assert_eq!(repeat, Some((false, false)));
         assert!(outbox.is_empty());

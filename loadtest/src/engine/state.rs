@@ -1,11 +1,13 @@
 //! What the connections share. `connect`: they come and go; `speak`: how messages leave; `hear`:
-//! what a frame means; `catch_up`: asking for what was not pushed; `refusal`: what to do about one.
+//! what a frame means; `catch_up`: asking for what was not pushed; `refusal`: what to do about one;
+//! `repeat`: sending twice.
 //! Synchronous: whoever holds it finishes before anybody else runs.
 
 mod catch_up;
 mod connect;
 mod hear;
 mod refusal;
+mod repeat;
 mod speak;
 
 use std::rc::Weak;
@@ -75,7 +77,13 @@ pub struct State {
     rebased: u64,
     drops: u64,
     disconnections: u64,
-    /// The devices stay connected from now on.
+    /// The share of messages that are sent twice.
+    duplicate: f64,
+    /// Sent twice so far.
+    repeats: u64,
+    /// To be sent a second time later.
+    repeats_due: usize,
+    /// The devices stay connected for now.
     pub(super) calm: bool,
     pulls: u64,
     last_drop: Option<String>,
@@ -124,7 +132,10 @@ impl State {
             rebased: 0,
             drops: 0,
             disconnections: 0,
-            calm: false,
+            duplicate: crowd.duplicate,
+            repeats: 0,
+            repeats_due: 0,
+            calm: true,
             pulls: 0,
             last_drop: None,
             text: Vec::new(),
@@ -196,6 +207,11 @@ impl State {
         self.disconnections
     }
 
+    /// Messages that were sent twice on purpose.
+    pub fn repeats(&self) -> u64 {
+        self.repeats
+    }
+
     /// Ranges that were asked for because of holes.
     pub fn pulls(&self) -> u64 {
         self.pulls
@@ -208,7 +224,8 @@ impl State {
 
     /// Nothing is under way: all is answered, and every device was shown everything.
     pub fn drained(&self) -> bool {
-        self.devices.iter().all(|device| device.outbox.is_empty()) && self.checker.is_complete()
+        let idle = |device: &Device| device.outbox.is_empty() && device.copies.is_empty();
+        self.repeats_due == 0 && self.devices.iter().all(idle) && self.checker.is_complete()
     }
 
     /// Devices whose `pong` has not come.

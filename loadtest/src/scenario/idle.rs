@@ -24,7 +24,7 @@ pub async fn play(args: &Idle, stop: &Stop) -> anyhow::Result<Report> {
     let mut ground = Ground::prepare(&args.common).await?;
     let adapter = args.common.adapter;
     let rooms = args.connections.div_ceil(2) as usize;
-    let crowd = Crowd { rooms, devices: 1, flap: None };
+    let crowd = Crowd { rooms, devices: 1, ..Crowd::default() };
     let engine = Engine::new(adapter, ground.address, crowd, Texts::Sized(1), ground.seed);
     let shown = {
         let (engine, all) = (engine.clone(), f64::from(args.connections));
@@ -111,6 +111,7 @@ fn report(
         kills: Vec::new(),
         drops,
         disconnections: 0,
+        repeats: 0,
         pulls: 0,
         rebased: 0,
         unanswered: 0,

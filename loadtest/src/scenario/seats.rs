@@ -28,10 +28,15 @@ pub async fn fill(
     texts: Texts,
     rooms: Vec<Room>,
 ) -> anyhow::Result<Engine> {
-    let crowd = Crowd { rooms: rooms.len(), devices: usize::from(crowd.devices), flap: crowd.flap };
+    let crowd = Crowd {
+        rooms: rooms.len(),
+        devices: usize::from(crowd.devices),
+        flap: crowd.flap,
+        duplicate: crowd.duplicate / 100.0,
+    };
     ensure!(
-        adapter.numbers() || crowd.devices == 1,
-        "only Barterline knows several devices of one person"
+        adapter.numbers() || (crowd.devices == 1 && crowd.duplicate == 0.0),
+        "only Barterline knows several devices of one person, and messages that come twice"
     );
     let engine = Engine::new(adapter, ground.address, crowd, texts, ground.seed);
     for (index, room) in (0..).zip(rooms) {

@@ -44,6 +44,7 @@ impl Talk<'_> {
             let progress = self.progress.clone();
             Progress::follow(&self.engine, move || progress.get())
         };
+        self.engine.stay(false);
         let kills = RefCell::new(Vec::new());
         let over = Cell::new(false);
         let (used, injured) = {
@@ -69,7 +70,7 @@ impl Talk<'_> {
         let used = used?;
         let mut trouble = Vec::new();
         trouble.extend(injured.err().map(|error| format!("killing: {error:#}")));
-        self.engine.calm_down();
+        self.engine.stay(true);
         let drained = self.engine.drained(self.patience).await;
         trouble.extend(drained.err().map(|error| format!("{error:#}")));
         let hushed = self.engine.hushed(self.patience).await;
@@ -134,6 +135,7 @@ impl Talk<'_> {
                 kills,
                 drops: state.drops(),
                 disconnections: state.disconnections(),
+                repeats: state.repeats(),
                 pulls: state.pulls(),
                 rebased: state.rebased(),
                 unanswered: verdict.tally.unanswered,

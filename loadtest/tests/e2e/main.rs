@@ -107,6 +107,30 @@ async fn devices_may_come_and_go() {
 }
 
 #[tokio::test]
+async fn messages_sent_twice_appear_once() {
+    for crowd in ["", "--devices 2", "--devices 2 --flap 50ms"] {
+        let report = played(Faults::default(), &format!("{CLOSED} --duplicate 30 {crowd}")).await;
+        assert_kept(&report);
+        assert!(report.repeats > 0 && report.repeats < report.sent, "{}", report.summary());
+    }
+}
+
+#[tokio::test]
+async fn refusals_of_messages_sent_twice_keep_the_order() {
+    let faults = Faults { busy: Some(13), ..Faults::default() };
+    let report = played(faults, &format!("{CLOSED} --duplicate 30 --devices 2")).await;
+    assert_kept(&report);
+}
+
+#[tokio::test]
+async fn a_duplicate_that_is_not_known_again_is_caught() {
+    let faults = Faults { no_dedupe: true, ..Faults::default() };
+    let report = played(faults, &format!("{CLOSED} --duplicate 5 --devices 2")).await;
+    assert_eq!(report.outcome(), Outcome::Broken);
+    assert!(report.violations.duplicated > 0, "{}", report.summary());
+}
+
+#[tokio::test]
 async fn lost_connections_show_a_server_that_does_not_know_its_messages_again() {
     let faults = Faults { drop_connection: Some(53), no_dedupe: true, ..Faults::default() };
     let report = played(faults, CLOSED).await;

@@ -22,7 +22,7 @@ impl State {
     /// be its own messages as are under way.
     pub(super) fn catch_up(&mut self, index: usize, holes: usize) {
         let device = &self.devices[index];
-        if holes > device.outbox.in_flight() || self.checker.have(device.place) < device.announced {
+        if holes > device.in_flight() || self.checker.have(device.place) < device.announced {
             self.pull(index);
         }
     }

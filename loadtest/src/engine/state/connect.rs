@@ -84,6 +84,7 @@ impl State {
         device.pulling = None;
         device.announced = 0;
         device.hold = None;
+        device.copies.disconnected();
         self.in_flight -= device.outbox.disconnected();
         if device.link.closed() {
             self.live -= 1;

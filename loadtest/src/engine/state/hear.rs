@@ -41,11 +41,17 @@ impl State {
         let device = &self.devices[index];
         let place = device.place;
         let strange = ack.chat.is_some() && ack.chat != device.chat;
-        let name =
-            Name::of_id(&ack.id, self.nonce).filter(|name| !strange && name.place() == place);
+        let name = Name::of_id(&ack.id, self.nonce)
+            .filter(|name| !strange && (name.place() == place || device.copies.has(*name)));
         let heard = self.checker.acked(place, name, ack.seq);
-        if let Some(name) = name {
-            self.answered(index, name.counter, now);
+        match name {
+            Some(name) if name.place() == place => self.own_acked(index, name, now),
+            Some(name) => {
+                self.devices[index].copies.answered(name);
+                self.heard(index, heard, now);
+                self.go_on(index);
+            }
+            None => {}
         }
         self.pump(index);
         if heard.holes > 0 {
@@ -53,9 +59,14 @@ impl State {
         }
     }
 
-    /// The sender learned that its message is durable.
-    fn answered(&mut self, index: usize, counter: u32, now: u64) {
-        let change = self.devices[index].outbox.answered(counter);
+    /// The device that composed a message got an answer to it, or to its second copy.
+    fn own_acked(&mut self, index: usize, name: Name, now: u64) {
+        let device = &mut self.devices[index];
+        let change = device.outbox.answered(name.counter);
+        if !change.is_some_and(|change| change.was_in_flight) && !device.copies.is_empty() {
+            device.copies.answered(name);
+            self.go_on(index);
+        }
         self.settled(index, change, now);
     }
 
@@ -114,8 +125,9 @@ impl State {
         let Some(name) = heard.first else { return };
         let place = self.devices[index].place;
         if name.place() == place {
-            self.answered(index, name.counter, now);
-            self.pump(index);
+            // The answer to what may be in flight is still to come.
+            let change = self.devices[index].outbox.shown(name.counter);
+            self.settled(index, change, now);
             return;
         }
         let peer = name.side != place.side;

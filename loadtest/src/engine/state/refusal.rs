@@ -51,39 +51,78 @@ impl State {
             self.on_other_refused(index, reference, error);
             return;
         };
-        let remedy = remedy(error);
-        if remedy == Remedy::GiveUp {
-            tracing::warn!(?name, code = error.code, message = error.message, "refused for good");
-            self.refused += 1;
-            self.checker.refused(name);
-            let change = self.devices[index].outbox.refused_for_good(name.counter);
-            self.settled(index, change, now);
+        let device = &self.devices[index];
+        let own = name.place() == device.place;
+        if device.copies.has(name) && !(own && device.outbox.has_in_flight(name.counter)) {
+            self.on_copy_refused(index, name, error, now);
             return;
         }
-        let device = &mut self.devices[index];
-        if device.outbox.refused_for_now(name.counter) {
-            self.in_flight -= 1;
+        if !own {
+            self.last_drop = Some(format!("refused, and never sent here: {name:?}"));
+            return;
         }
-        let mut wait_ms = 0;
-        if remedy == Remedy::Rebase {
-            device.outbox.rebase(name.counter);
-            let head = error.head.map_or(0, |head| head.0);
-            device.announced = device.announced.max(head);
-            Hold::extend(&mut device.hold, now, head);
-            self.rebased += 1;
-            // What it said later may have been taken meanwhile: this refusal holds nothing back.
-            self.checker.may_stand_behind(name);
-            self.catch_up(index, 0);
-        } else if device.hold.is_none() || error.retry_after_ms.is_some() {
-            wait_ms = error.retry_after_ms.unwrap_or(WAIT_MS).clamp(1, WAIT_MS_MAX);
+        match remedy(error) {
+            Remedy::GiveUp => {
+                tracing::warn!(?name, code = error.code, message = error.message, "refused");
+                self.refused += 1;
+                self.checker.refused(name);
+                let change = self.devices[index].outbox.refused_for_good(name.counter);
+                self.settled(index, change, now);
+            }
+            Remedy::Rebase => {
+                self.refused_for_now(index, name);
+                let head = error.head.map_or(0, |head| head.0);
+                let device = &mut self.devices[index];
+                device.outbox.rebase(name.counter);
+                device.announced = device.announced.max(head);
+                Hold::extend(&mut device.hold, now, head);
+                self.rebased += 1;
+                // What it said later may have been taken meanwhile: this holds nothing back.
+                self.checker.may_stand_behind(name);
+                self.catch_up(index, 0);
+                self.go_on(index);
+            }
+            Remedy::Again => {
+                self.refused_for_now(index, name);
+                self.hold(index, error, now);
+            }
         }
-        self.hold(index, now, wait_ms);
     }
 
-    /// Nothing is sent for so long.
-    fn hold(&mut self, index: usize, now: u64, wait_ms: u64) {
+    fn refused_for_now(&mut self, index: usize, name: Name) {
+        if self.devices[index].outbox.refused_for_now(name.counter) {
+            self.in_flight -= 1;
+        }
+    }
+
+    /// A second copy was refused: the first one is what counts, but the server may wait for this.
+    fn on_copy_refused(&mut self, index: usize, name: Name, error: &ErrorBody, now: u64) {
+        let copies = &mut self.devices[index].copies;
+        match remedy(error) {
+            Remedy::Again => {
+                copies.refused_for_now(name);
+                self.hold(index, error, now);
+            }
+            Remedy::Rebase => {
+                copies.answered(name);
+                self.go_on(index);
+            }
+            Remedy::GiveUp => {
+                tracing::warn!(?name, code = error.code, message = error.message, "copy refused");
+                self.refused += 1;
+                copies.answered(name);
+                self.go_on(index);
+            }
+        }
+    }
+
+    /// Nothing is sent for as long as the refusal says.
+    fn hold(&mut self, index: usize, error: &ErrorBody, now: u64) {
+        // What stands behind a refused message is refused without a time of its own.
+        let default = if self.devices[index].hold.is_some() { 0 } else { WAIT_MS };
+        let wait = error.retry_after_ms.unwrap_or(default).min(WAIT_MS_MAX);
         // Jitter, so that not all come back at once.
-        let wait = Duration::from_millis(wait_ms).mul_f64(self.rng.random_range(1.0..1.5));
+        let wait = Duration::from_millis(wait).mul_f64(self.rng.random_range(1.0..1.5));
         let until = now + wait.as_nanos() as u64;
         if Hold::extend(&mut self.devices[index].hold, until, 0) {
             self.later(wait, move |state| state.go_on(index));
@@ -96,7 +135,7 @@ impl State {
         let device = &mut self.devices[index];
         let Some(hold) = device.hold else { return };
         let have = self.checker.have(device.place);
-        if hold.is_over(self.clock.now(), have, device.outbox.in_flight()) {
+        if hold.is_over(self.clock.now(), have, device.in_flight()) {
             device.hold = None;
             device.outbox.rewind();
             self.pump(index);

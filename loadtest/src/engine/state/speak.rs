@@ -6,6 +6,7 @@ use rand::Rng as _;
 
 use super::{State, obey};
 use crate::engine::aim::Order;
+use crate::engine::copies::Copy;
 use crate::message::{Texts, hash_text};
 use crate::wire;
 use crate::ws::frame;
@@ -51,7 +52,7 @@ impl State {
             let Some(chat) = self.chat_of(index) else {
                 return;
             };
-            if !self.write_next(index, chat) {
+            if !self.write_copy(index, chat) && !self.write_next(index, chat) {
                 return;
             }
         }
@@ -67,7 +68,7 @@ impl State {
 
     fn may_write(&self, index: usize) -> bool {
         let device = &self.devices[index];
-        device.link.is_live() && device.hold.is_none() && device.outbox.in_flight() < IN_FLIGHT_MAX
+        device.link.is_live() && device.hold.is_none() && device.in_flight() < IN_FLIGHT_MAX
     }
 
     /// Writes the next message that is due; false when there is none.
@@ -77,7 +78,8 @@ impl State {
             return false;
         };
         let name = device.place.message(counter);
-        if entry.written {
+        let again = entry.written;
+        if again {
             self.checker.resent(name);
             if std::mem::take(&mut entry.rebase) {
                 entry.base = self.checker.have(device.place);
@@ -98,10 +100,14 @@ impl State {
             text: &self.text,
         };
         send.write(self.adapter, &mut self.payload);
+        let copy = Copy { name, due_ns: entry.due_ns, base: entry.base };
         device.link.send(frame::BINARY, &self.payload, &mut self.scratch);
         self.in_flight += 1;
         let order = self.aim.written(self.in_flight);
         obey(order);
+        if self.duplicate > 0.0 && !again {
+            self.perhaps_repeat(index, copy);
+        }
         true
     }
 }
