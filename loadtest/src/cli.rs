@@ -116,6 +116,10 @@ pub struct Crowd {
     /// person.
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = percent)]
     pub duplicate: f64,
+    /// So many further devices, spread over all people, do not read while the others talk. When they
+    /// read again, they must get everything.
+    #[arg(long, value_name = "CONNECTIONS", default_value_t = 0)]
+    pub stall: u32,
 }
 
 /// Where and how.

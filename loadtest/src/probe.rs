@@ -1,11 +1,13 @@
 //! What processes cost: CPU clocks and resident memory, read from the kernel.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::time::Duration;
 
 use nix::sys::time::TimeValLike as _;
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
+use tokio::task::JoinHandle;
 
 /// CPU time of a process: all its threads, also those that have ended, to the nanosecond. `None`
 /// when there is no such process.
@@ -94,6 +96,49 @@ impl ProcessCpu {
     /// Resident memory of the present process.
     pub fn rss_bytes(&self) -> Option<u64> {
         self.pid.get().and_then(rss_bytes)
+    }
+}
+
+/// Follows the resident memory of a server over its restarts, until it is dropped.
+#[derive(Debug)]
+pub struct MemoryWatch {
+    start: Option<u64>,
+    max: Rc<Cell<Option<u64>>>,
+    task: JoinHandle<()>,
+}
+
+/// How often memory is read: a peak that matters lasts longer.
+const MEMORY_EVERY: Duration = Duration::from_millis(100);
+
+impl MemoryWatch {
+    /// Starts now. Must run within a `LocalSet`.
+    pub fn start(server: &Rc<ProcessCpu>) -> Self {
+        let start = server.rss_bytes();
+        let max = Rc::new(Cell::new(start));
+        let (server, highest) = (Rc::clone(server), Rc::clone(&max));
+        let task = tokio::task::spawn_local(async move {
+            loop {
+                tokio::time::sleep(MEMORY_EVERY).await;
+                highest.set(highest.get().max(server.rss_bytes()));
+            }
+        });
+        Self { start, max, task }
+    }
+
+    /// At the start.
+    pub fn start_bytes(&self) -> Option<u64> {
+        self.start
+    }
+
+    /// The most so far.
+    pub fn max_bytes(&self) -> Option<u64> {
+        self.max.get()
+    }
+}
+
+impl Drop for MemoryWatch {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 

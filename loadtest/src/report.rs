@@ -58,6 +58,9 @@ pub struct Report {
     pub rebased: u64,
     /// Messages whose sender never learned what became of them.
     pub unanswered: u64,
+    /// Only with `--stall`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stalled: Option<Stalled>,
     /// Only for `idle` with a baseline.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub idle: Option<Idle>,
@@ -87,8 +90,14 @@ pub struct ServerUse {
     pub cpu_us_per_message: Option<f64>,
     /// CPU time in percent of one core, within the window.
     pub cpu_percent: Option<f64>,
-    /// Resident memory at the end of the window.
+    /// Resident memory at the end of the run.
     pub rss_bytes: Option<u64>,
+    /// Resident memory when everybody was live and nobody had spoken.
+    #[serde(default)]
+    pub rss_start_bytes: Option<u64>,
+    /// The most in between.
+    #[serde(default)]
+    pub rss_max_bytes: Option<u64>,
 }
 
 /// What the harness used.
@@ -98,6 +107,17 @@ pub struct LoadgenUse {
     pub cpu_percent: f64,
     /// What anything else on the machine used, in percent of one core.
     pub other_cpu_percent: Option<f64>,
+}
+
+/// Devices that did not read while the others talked; `latency_us` is without them.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Stalled {
+    /// How many.
+    pub connections: usize,
+    /// Deliveries that they lacked when they read again.
+    pub lacked: u64,
+    /// Until the last of them had everything.
+    pub catch_up_ms: u64,
 }
 
 /// What connections weigh.
@@ -179,7 +199,11 @@ impl Report {
             let each = self.server.cpu_us_per_message;
             let each = each.map_or_else(String::new, |us| format!("{us:.1} µs a message, "));
             let rss = self.server.rss_bytes.unwrap_or(0) / 1_024;
-            writeln!(out, "  server      {each}{cpu:.0} % of a core, {rss} KiB resident")?;
+            write!(out, "  server      {each}{cpu:.0} % of a core, {rss} KiB resident")?;
+            if let Some((start, max)) = self.server.rss_start_bytes.zip(self.server.rss_max_bytes) {
+                write!(out, " ({} at the start, {} at most)", start / 1_024, max / 1_024)?;
+            }
+            writeln!(out)?;
         }
         writeln!(
             out,
@@ -232,6 +256,13 @@ impl Report {
                 wait.p50, wait.p90, wait.p99, wait.p999, wait.max
             )?;
         }
+        if let Some(stalled) = &self.stalled {
+            writeln!(
+                out,
+                "  stalled     {} connections, which lacked {} deliveries and got them in {} ms",
+                stalled.connections, stalled.lacked, stalled.catch_up_ms
+            )?;
+        }
         writeln!(
             out,
             "  streams     {} connections lost on the way, {} left; {} pulls, {} newer bases, \
@@ -269,6 +300,7 @@ pub(crate) mod tests {
             pulls: 0,
             rebased: 0,
             unanswered: 0,
+            stalled: None,
             idle: None,
             seed: 1,
             valid: true,

@@ -11,11 +11,16 @@ use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 
 use super::Shared;
+use super::device::Device;
 use super::socket;
 use crate::ws::frame;
 
 /// From the connect to the end of the server's greeting.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often somebody who stalls shows life: three times in a heartbeat of the protocol.
+const LIFE_EVERY: Duration = Duration::from_secs(10);
+/// What a socket that stalls takes in without being read: as little as the kernel allows.
+const STALLED_BUFFER_BYTES: u32 = 4_096;
 /// From our close frame to the end of the socket.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// The first wait before coming back; it doubles with each failure, and half of it is random.
@@ -58,6 +63,10 @@ async fn run(shared: &Rc<Shared>, index: usize) -> End {
         Ok(reader) => reader,
         Err(why) => return End::Lost { was_live: false, why },
     };
+    if shared.state.borrow().devices[index].stalls {
+        stall(shared, index).await;
+        return reader.until_closed(shared, index).await;
+    }
     let Some(mean) = shared.flap else {
         return reader.until_closed(shared, index).await;
     };
@@ -82,14 +91,15 @@ async fn run(shared: &Rc<Shared>, index: usize) -> End {
 /// Sets the connection up, to the end of the server's greeting.
 async fn greeted(shared: &Rc<Shared>, index: usize) -> anyhow::Result<Reader> {
     let permit = Rc::clone(shared).connects.clone().acquire_owned().await?;
-    let (path, nonce) = {
+    let (path, nonce, buffer_bytes) = {
         let state = &mut shared.state.borrow_mut();
-        let place = state.devices[index].place;
-        (shared.adapter.path(place.room, place.side), state.rng.random())
+        let Device { place, stalls, .. } = &state.devices[index];
+        let buffer_bytes = stalls.then_some(STALLED_BUFFER_BYTES);
+        (shared.adapter.path(place.room, place.side), state.rng.random(), buffer_bytes)
     };
     let (stream, rest) = tokio::time::timeout(
         GREETING_TIMEOUT,
-        socket::connect(shared.server.get(), shared.adapter, path, nonce),
+        socket::connect(shared.server.get(), shared.adapter, path, nonce, buffer_bytes),
     )
     .await
     .context("no answer to the upgrade")??;
@@ -111,6 +121,15 @@ async fn greeted(shared: &Rc<Shared>, index: usize) -> anyhow::Result<Reader> {
         .await
         .context("the server's greeting did not end")??;
     Ok(reader)
+}
+
+/// Reads nothing until those that stall are told to. It shows the server that it lives: what is
+/// measured is a slow reader, not a dead one.
+async fn stall(shared: &Rc<Shared>, index: usize) {
+    let mut reading = shared.reading.subscribe();
+    while tokio::time::timeout(LIFE_EVERY, reading.wait_for(|reads| *reads)).await.is_err() {
+        shared.state.borrow_mut().show_life(index);
+    }
 }
 
 /// Ends the connection, in one of two ways: with a close frame, or in the middle of a frame.

@@ -13,4 +13,13 @@ pub struct Crowd {
     pub flap: Option<Duration>,
     /// This share of messages is sent twice.
     pub duplicate: f64,
+    /// Further devices, spread over all participants, that do not read during the run.
+    pub stalled: usize,
+}
+
+impl Crowd {
+    /// Devices of one participant at most, the stalled ones included.
+    pub fn devices_max(&self) -> usize {
+        self.devices + self.stalled.div_ceil((self.rooms * 2).max(1))
+    }
 }

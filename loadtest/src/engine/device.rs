@@ -27,6 +27,8 @@ pub struct Device {
     id: DeviceId,
     pub(super) cursor: Option<Cursor>,
     pub(super) link: Link,
+    /// It does not read while the others talk.
+    pub(super) stalls: bool,
     pub(super) outbox: Outbox,
     pub(super) copies: Copies,
     /// A refusal said to wait.
@@ -50,6 +52,7 @@ impl Device {
             id: DeviceId::from_bytes(id),
             cursor: None,
             link: Link::default(),
+            stalls: false,
             outbox: Outbox::new(listeners),
             copies: Copies::default(),
             hold: None,
@@ -57,6 +60,14 @@ impl Device {
             announced: 0,
             awaits_pong: false,
         }
+    }
+
+    /// One more device of the same participant, which only listens, and that late.
+    pub(super) fn stalled(&self, number: u8, id: [u8; 16]) -> Self {
+        let mut seat = Seat::new(self.token.to_string(), self.place.room, self.place.side);
+        seat.chat = self.chat;
+        let place = Place { device: number, ..self.place };
+        Self { stalls: true, ..Self::new(&seat, place, id, 0) }
     }
 
     /// Sends of this connection that wait for their answer.

@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 pub use aim::{Aim, Target};
@@ -66,6 +66,8 @@ struct Shared {
     clock: RunClock,
     adapter: Adapter,
     flap: Option<Duration>,
+    /// Those that stall read from now on.
+    reading: watch::Sender<bool>,
     server: Cell<SocketAddr>,
     connects: Arc<Semaphore>,
     tasks: RefCell<Vec<JoinHandle<()>>>,
@@ -89,6 +91,7 @@ impl Engine {
                 clock,
                 adapter,
                 flap: crowd.flap,
+                reading: watch::Sender::new(false),
                 server: Cell::new(server),
                 connects: Arc::new(Semaphore::new(CONNECTS_MAX)),
                 tasks: RefCell::default(),
@@ -104,11 +107,26 @@ impl Engine {
     /// Seats a participant and starts the connections of their devices. Participants join in the
     /// order of their numbers, which are `room * 2 + side`.
     pub fn join(&self, seat: &Seat) {
-        for index in self.with(|state| state.join(seat)) {
-            let task = connection::keep(Rc::clone(&self.shared), index);
-            let handle = tokio::task::spawn_local(task);
-            self.shared.tasks.borrow_mut().push(handle);
+        self.with(|state| state.join(seat)).for_each(|index| self.connect(index));
+    }
+
+    /// Gives so many participants a device more each, or all of them several, that stalls. Nobody
+    /// may join after that.
+    pub fn join_stalled(&self, count: usize) {
+        for nth in 0..count {
+            self.connect(self.with(|state| state.join_stalled(nth)));
         }
+    }
+
+    fn connect(&self, index: usize) {
+        let task = connection::keep(Rc::clone(&self.shared), index);
+        let handle = tokio::task::spawn_local(task);
+        self.shared.tasks.borrow_mut().push(handle);
+    }
+
+    /// Those that stalled read from now on.
+    pub fn read_again(&self) {
+        self.shared.reading.send_replace(true);
     }
 
     /// Looks at, or changes, the shared state. Never across an await.
@@ -177,9 +195,15 @@ impl Engine {
             "every message to be acknowledged and delivered",
             patience,
             State::drained,
-            |state| (state.acked(), state.delivered()),
+            |state| (state.acked(), state.deliveries()),
         )
         .await
+    }
+
+    /// Waits until all that was said is acknowledged, and delivered to those who read.
+    pub async fn talked_out(&self, patience: Duration) -> anyhow::Result<()> {
+        let moving = |state: &State| (state.acked(), state.deliveries());
+        self.until("the last answers", patience, State::talked_out, moving).await
     }
 
     /// Waits until each device has got whatever was on its way to it, so that a duplicate that comes

@@ -6,21 +6,28 @@ use std::net::SocketAddr;
 use anyhow::{Context as _, bail};
 use barterline_protocol::{Encoding, Outgoing, Request};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::wire::Adapter;
 use crate::wire::barterline::write_request;
 use crate::ws::frame;
 use crate::ws::upgrade::Upgrade;
 
-/// Connects and upgrades. Gives the stream and what came behind the server's answer.
+/// Connects and upgrades; `buffer_bytes` is what the kernel may hold of what comes, its own choice
+/// if `None`. Gives the stream and what came behind the server's answer.
 pub async fn connect(
     server: SocketAddr,
     adapter: Adapter,
     path: String,
     nonce: [u8; 16],
+    buffer_bytes: Option<u32>,
 ) -> anyhow::Result<(TcpStream, Vec<u8>)> {
-    let mut stream = TcpStream::connect(server).await.context("connecting")?;
+    let socket = if server.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if let Some(bytes) = buffer_bytes {
+        // Before the connect: the window that is offered follows from it.
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    let mut stream = socket.connect(server).await.context("connecting")?;
     stream.set_nodelay(true)?;
     let upgrade =
         Upgrade { host: server.to_string(), path, subprotocol: adapter.subprotocol(), nonce };
@@ -59,7 +66,7 @@ impl Socket {
     /// Connects to a server that speaks protocol v1.
     pub async fn open(server: SocketAddr, nonce: [u8; 16]) -> anyhow::Result<Self> {
         let path = "/v1/socket".to_owned();
-        let (stream, buffer) = connect(server, Adapter::Barterline, path, nonce).await?;
+        let (stream, buffer) = connect(server, Adapter::Barterline, path, nonce, None).await?;
         let mask = [nonce[0], nonce[1], nonce[2], nonce[3]];
         Ok(Self { stream, buffer, mask })
     }

@@ -73,6 +73,7 @@ pub struct State {
     in_flight: usize,
     acked: u64,
     delivered: u64,
+    deliveries: u64,
     refused: u64,
     rebased: u64,
     drops: u64,
@@ -112,7 +113,7 @@ impl State {
             devices: Vec::new(),
             speakers: crowd.devices,
             rooms: crowd.rooms,
-            checker: Checker::new(adapter.numbers(), crowd.rooms, crowd.devices),
+            checker: Checker::new(adapter.numbers(), crowd.rooms, crowd.devices_max()),
             window: Window {
                 ack: Waits::new(),
                 deliver: Waits::new(),
@@ -128,6 +129,7 @@ impl State {
             in_flight: 0,
             acked: 0,
             delivered: 0,
+            deliveries: 0,
             refused: 0,
             rebased: 0,
             drops: 0,
@@ -155,6 +157,17 @@ impl State {
             self.devices.push(Device::new(seat, place, id, listeners as u8));
         }
         first..self.devices.len()
+    }
+
+    /// Seats the `nth` device that stalls, beside those of a participant who has a seat.
+    pub(super) fn join_stalled(&mut self, nth: usize) -> usize {
+        let people = self.rooms * 2;
+        let number = (self.speakers + nth / people) as u8;
+        let id = self.rng.random();
+        let device = self.devices[nth % people * self.speakers].stalled(number, id);
+        self.checker.join(device.place);
+        self.devices.push(device);
+        self.devices.len() - 1
     }
 
     /// Devices that joined.
@@ -185,6 +198,11 @@ impl State {
     /// Messages delivered.
     pub fn delivered(&self) -> u64 {
         self.delivered
+    }
+
+    /// Times that a device was shown a message for the first time.
+    pub fn deliveries(&self) -> u64 {
+        self.deliveries
     }
 
     /// Messages the server refused for good.
@@ -222,10 +240,15 @@ impl State {
         self.last_drop.as_deref()
     }
 
+    /// Nothing that anybody said is under way to those who read.
+    pub fn talked_out(&self) -> bool {
+        let idle = |device: &Device| device.outbox.is_empty() && device.copies.is_empty();
+        self.repeats_due == 0 && self.devices.iter().all(idle)
+    }
+
     /// Nothing is under way: all is answered, and every device was shown everything.
     pub fn drained(&self) -> bool {
-        let idle = |device: &Device| device.outbox.is_empty() && device.copies.is_empty();
-        self.repeats_due == 0 && self.devices.iter().all(idle) && self.checker.is_complete()
+        self.talked_out() && self.checker.is_complete()
     }
 
     /// Devices whose `pong` has not come.

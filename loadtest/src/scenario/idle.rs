@@ -106,6 +106,7 @@ fn report(
             cpu_us_per_message: None,
             cpu_percent: used.server_ns.map(|ns| ns as f64 / 1e7 / seconds),
             rss_bytes: ground.cpu.rss_bytes(),
+            ..ServerUse::default()
         },
         loadgen: loadgen_use(used),
         kills: Vec::new(),
@@ -115,6 +116,7 @@ fn report(
         pulls: 0,
         rebased: 0,
         unanswered: 0,
+        stalled: None,
         idle,
         seed: ground.seed,
         valid: true,

@@ -50,6 +50,7 @@ pub async fn play(args: &Replay, stop: &Stop) -> anyhow::Result<Report> {
         ground,
         engine,
         adapter,
+        stalled: args.crowd.stall as usize,
         patience: args.common.patience,
         stop,
         progress,

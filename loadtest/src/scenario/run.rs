@@ -38,6 +38,7 @@ pub async fn play(args: &Run, stop: &Stop) -> anyhow::Result<Report> {
         ground,
         engine,
         adapter,
+        stalled: args.crowd.stall as usize,
         patience: args.common.patience,
         stop,
         progress,

@@ -6,7 +6,7 @@ use barterline_domain::ids::{ChatId, ListingId};
 use super::ground::Ground;
 use crate::cli;
 use crate::engine::{Crowd, Engine, Seat};
-use crate::message::{Side, Texts};
+use crate::message::{DEVICES_MAX, Side, Texts};
 use crate::wire::Adapter;
 
 /// A room about to be filled.
@@ -33,10 +33,15 @@ pub async fn fill(
         devices: usize::from(crowd.devices),
         flap: crowd.flap,
         duplicate: crowd.duplicate / 100.0,
+        stalled: crowd.stall as usize,
     };
     ensure!(
-        adapter.numbers() || (crowd.devices == 1 && crowd.duplicate == 0.0),
+        adapter.numbers() || (crowd.devices_max() == 1 && crowd.duplicate == 0.0),
         "only Barterline knows several devices of one person, and messages that come twice"
+    );
+    ensure!(
+        crowd.devices_max() <= DEVICES_MAX,
+        "more than {DEVICES_MAX} devices of one person: take more rooms, or let fewer stall"
     );
     let engine = Engine::new(adapter, ground.address, crowd, texts, ground.seed);
     for (index, room) in (0..).zip(rooms) {
@@ -51,6 +56,7 @@ pub async fn fill(
             engine.join(&seat);
         }
     }
+    engine.join_stalled(crowd.stalled);
     engine.all_live().await?;
     Ok(engine)
 }

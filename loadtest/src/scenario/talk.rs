@@ -9,9 +9,9 @@ use super::ground::{Ground, Stop};
 use crate::checker::Verdict;
 use crate::engine::{Engine, State};
 use crate::fault::Kill;
-use crate::probe::{ProcessCpu, Reading, Used};
+use crate::probe::{MemoryWatch, ProcessCpu, Reading, Used};
 use crate::progress::Progress;
-use crate::report::{Latency, LoadgenUse, Report, ServerUse};
+use crate::report::{Latency, LoadgenUse, Report, ServerUse, Stalled};
 use crate::wire::Adapter;
 
 /// A talk about to begin.
@@ -24,6 +24,8 @@ pub struct Talk<'a> {
     pub engine: Engine,
     /// Whose protocol.
     pub adapter: Adapter,
+    /// Devices that do not read until the talk is over.
+    pub stalled: usize,
     /// Longest wait for anything to move at the end.
     pub patience: Duration,
     /// Raised by a signal.
@@ -44,6 +46,7 @@ impl Talk<'_> {
             let progress = self.progress.clone();
             Progress::follow(&self.engine, move || progress.get())
         };
+        let memory = MemoryWatch::start(&self.ground.cpu);
         self.engine.stay(false);
         let kills = RefCell::new(Vec::new());
         let over = Cell::new(false);
@@ -71,8 +74,10 @@ impl Talk<'_> {
         let mut trouble = Vec::new();
         trouble.extend(injured.err().map(|error| format!("killing: {error:#}")));
         self.engine.stay(true);
-        let drained = self.engine.drained(self.patience).await;
-        trouble.extend(drained.err().map(|error| format!("{error:#}")));
+        let talked_out = self.engine.talked_out(self.patience).await;
+        trouble.extend(talked_out.err().map(|error| format!("{error:#}")));
+        let (stalled, caught_up) = self.catch_up().await;
+        trouble.extend(caught_up.err().map(|error| format!("{error:#}")));
         let hushed = self.engine.hushed(self.patience).await;
         trouble.extend(hushed.err().map(|error| format!("{error:#}")));
         drop(shown);
@@ -80,10 +85,15 @@ impl Talk<'_> {
             let read = self.engine.read_back().await;
             trouble.extend(read.err().map(|error| format!("{error:#}")));
         }
-        let rss_bytes = self.ground.cpu.rss_bytes();
+        let memory = Memory {
+            start: memory.start_bytes(),
+            max: memory.max_bytes(),
+            end: self.ground.cpu.rss_bytes(),
+        };
         self.engine.close().await;
         let verdict = self.engine.with(State::take_checker).finish();
-        let mut report = self.report(connections, &used, rss_bytes, verdict, kills.into_inner());
+        let mut report = self.report(connections, &used, memory, verdict, kills.into_inner());
+        report.stalled = stalled;
         for why in trouble {
             report.invalidate(why);
         }
@@ -96,11 +106,25 @@ impl Talk<'_> {
         Ok(report)
     }
 
+    /// Lets those that stalled read again, and waits until everybody has everything.
+    async fn catch_up(&self) -> (Option<Stalled>, anyhow::Result<()>) {
+        let before = self.engine.with(|state| state.deliveries());
+        let start = std::time::Instant::now();
+        self.engine.read_again();
+        let outcome = self.engine.drained(self.patience).await;
+        let stalled = (self.stalled > 0).then(|| Stalled {
+            connections: self.stalled,
+            lacked: self.engine.with(|state| state.deliveries()) - before,
+            catch_up_ms: start.elapsed().as_millis() as u64,
+        });
+        (stalled, outcome)
+    }
+
     fn report(
         &self,
         connections: usize,
         used: &Used,
-        rss_bytes: Option<u64>,
+        memory: Memory,
         verdict: Verdict,
         kills: Vec<Kill>,
     ) -> Report {
@@ -129,7 +153,9 @@ impl Talk<'_> {
                 server: ServerUse {
                     cpu_us_per_message: cpu_us.map(|us| us / delivered.max(1) as f64),
                     cpu_percent: cpu_us.map(|us| us / seconds / 10_000.0),
-                    rss_bytes,
+                    rss_bytes: memory.end,
+                    rss_start_bytes: memory.start,
+                    rss_max_bytes: memory.max,
                 },
                 loadgen: loadgen_use(used),
                 kills,
@@ -139,6 +165,7 @@ impl Talk<'_> {
                 pulls: state.pulls(),
                 rebased: state.rebased(),
                 unanswered: verdict.tally.unanswered,
+                stalled: None,
                 idle: None,
                 seed: ground.seed,
                 valid: true,
@@ -162,6 +189,14 @@ impl Talk<'_> {
         }
         report
     }
+}
+
+/// Resident memory of the server.
+#[derive(Clone, Copy)]
+struct Memory {
+    start: Option<u64>,
+    max: Option<u64>,
+    end: Option<u64>,
 }
 
 /// What the harness used.

@@ -116,6 +116,30 @@ async fn messages_sent_twice_appear_once() {
 }
 
 #[tokio::test]
+async fn those_who_do_not_read_get_everything_in_the_end() {
+    let crowd = "--devices 2 --stall 30 --flap 100ms --duplicate 10 --body-bytes 2000";
+    let scenario = "run --rooms 10 --in-flight 4 --warmup 50ms --duration 300ms";
+    let report = played(Faults::default(), &format!("{scenario} {crowd}")).await;
+    assert_kept(&report);
+    assert_eq!(report.connections, 70);
+    let stalled = report.stalled.expect("somebody stalled");
+    assert_eq!(stalled.connections, 30);
+    // Each room has two of them at least.
+    assert!(stalled.lacked > report.sent, "{}", report.summary());
+}
+
+#[tokio::test]
+async fn memory_is_read_at_the_start_at_the_end_and_between() {
+    let own = std::process::id();
+    let report = played(Faults::default(), &format!("{CLOSED} --server-pid {own}")).await;
+    assert_kept(&report);
+    let [start, end, max] =
+        [report.server.rss_start_bytes, report.server.rss_bytes, report.server.rss_max_bytes]
+            .map(|bytes| bytes.expect("a reading"));
+    assert!(start > 0 && end > 0 && max >= start, "{}", report.summary());
+}
+
+#[tokio::test]
 async fn refusals_of_messages_sent_twice_keep_the_order() {
     let faults = Faults { busy: Some(13), ..Faults::default() };
     let report = played(faults, &format!("{CLOSED} --duplicate 30 --devices 2")).await;

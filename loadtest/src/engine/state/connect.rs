@@ -121,8 +121,8 @@ impl State {
         reference
     }
 
-    /// Answers the server's `ping`.
-    pub(super) fn show_life(&mut self, index: usize) {
+    /// Answers the server's `ping`, or shows without being asked that somebody is there.
+    pub(in crate::engine) fn show_life(&mut self, index: usize) {
         self.write(index, None, &Request::Pong(Ping::default()));
     }
 

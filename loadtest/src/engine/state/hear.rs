@@ -130,6 +130,10 @@ impl State {
             self.settled(index, change, now);
             return;
         }
+        self.deliveries += 1;
+        if self.devices[index].stalls {
+            return;
+        }
         let peer = name.side != place.side;
         let sender = self.index_of(name.place());
         let Some(change) = self.devices[sender].outbox.delivered(name.counter, peer) else {
