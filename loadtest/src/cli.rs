@@ -116,6 +116,9 @@ pub struct Crowd {
     /// person.
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = percent)]
     pub duplicate: f64,
+    /// Devices mark what they got as delivered a few times a second, and at times as read.
+    #[arg(long)]
+    pub marks: bool,
     /// So many further devices, spread over all people, do not read while the others talk. When they
     /// read again, they must get everything.
     #[arg(long, value_name = "CONNECTIONS", default_value_t = 0)]

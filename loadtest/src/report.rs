@@ -51,6 +51,9 @@ pub struct Report {
     /// Messages that were sent twice on purpose, as `--duplicate` asks for.
     #[serde(default)]
     pub repeats: u64,
+    /// Marks sent, as `--marks` asks for.
+    #[serde(default)]
+    pub marks: u64,
     /// Ranges that were asked for, because of holes or of what was announced.
     pub pulls: u64,
     /// Messages that took a newer base, because the chat had gone too far on.
@@ -266,8 +269,8 @@ impl Report {
         writeln!(
             out,
             "  streams     {} connections lost on the way, {} left; {} pulls, {} newer bases, \
-             {} repeats",
-            self.drops, self.disconnections, self.pulls, self.rebased, self.repeats
+             {} repeats, {} marks",
+            self.drops, self.disconnections, self.pulls, self.rebased, self.repeats, self.marks
         )
     }
 }
@@ -297,6 +300,7 @@ pub(crate) mod tests {
             drops: 0,
             disconnections: 0,
             repeats: 0,
+            marks: 0,
             pulls: 0,
             rebased: 0,
             unanswered: 0,

@@ -37,6 +37,8 @@ pub struct Device {
     pub(super) pulling: Option<u32>,
     /// Numbers up to here were announced and are not pushed: they have to be asked for.
     pub(super) announced: u64,
+    /// Marked as delivered up to here, as far as this connection knows.
+    pub(super) marked: u64,
     /// A `pong` must come, on this connection or a later one.
     pub(super) awaits_pong: bool,
 }
@@ -58,6 +60,7 @@ impl Device {
             hold: None,
             pulling: None,
             announced: 0,
+            marked: 0,
             awaits_pong: false,
         }
     }

@@ -49,6 +49,10 @@ use crate::wire::Adapter;
 const CONNECTS_MAX: usize = 64;
 /// One read of any socket.
 const READ_BYTES: usize = 64 * 1024;
+/// Between two marks of one device.
+const MARK_EVERY: Duration = Duration::from_millis(400);
+/// Devices mark in so many groups, one after the other: people do not act in step.
+const MARK_SLICES: usize = 20;
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
@@ -121,6 +125,18 @@ impl Engine {
     fn connect(&self, index: usize) {
         let task = connection::keep(Rc::clone(&self.shared), index);
         let handle = tokio::task::spawn_local(task);
+        self.shared.tasks.borrow_mut().push(handle);
+    }
+
+    /// From now on devices mark what they got, each at most every [`MARK_EVERY`].
+    pub fn start_marking(&self) {
+        let shared = Rc::clone(&self.shared);
+        let handle = tokio::task::spawn_local(async move {
+            for nth in (0..MARK_SLICES).cycle() {
+                tokio::time::sleep(MARK_EVERY / MARK_SLICES as u32).await;
+                shared.state.borrow_mut().mark_some(nth, MARK_SLICES);
+            }
+        });
         self.shared.tasks.borrow_mut().push(handle);
     }
 

@@ -1,11 +1,13 @@
 //! What the connections share. `connect`: they come and go; `speak`: how messages leave; `hear`:
 //! what a frame means; `catch_up`: asking for what was not pushed; `refusal`: what to do about one;
-//! `repeat`: sending twice.
+//! `repeat`: sending twice;
+//! `mark`: how far devices and people have come.
 //! Synchronous: whoever holds it finishes before anybody else runs.
 
 mod catch_up;
 mod connect;
 mod hear;
+mod mark;
 mod refusal;
 mod repeat;
 mod speak;
@@ -78,6 +80,8 @@ pub struct State {
     rebased: u64,
     drops: u64,
     disconnections: u64,
+    /// Marks sent.
+    marks: u64,
     /// The share of messages that are sent twice.
     duplicate: f64,
     /// Sent twice so far.
@@ -134,6 +138,7 @@ impl State {
             rebased: 0,
             drops: 0,
             disconnections: 0,
+            marks: 0,
             duplicate: crowd.duplicate,
             repeats: 0,
             repeats_due: 0,
@@ -228,6 +233,11 @@ impl State {
     /// Messages that were sent twice on purpose.
     pub fn repeats(&self) -> u64 {
         self.repeats
+    }
+
+    /// Marks sent.
+    pub fn marks(&self) -> u64 {
+        self.marks
     }
 
     /// Ranges that were asked for because of holes.

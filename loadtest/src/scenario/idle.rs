@@ -113,6 +113,7 @@ fn report(
         drops,
         disconnections: 0,
         repeats: 0,
+        marks: 0,
         pulls: 0,
         rebased: 0,
         unanswered: 0,

@@ -28,6 +28,7 @@ pub async fn fill(
     texts: Texts,
     rooms: Vec<Room>,
 ) -> anyhow::Result<Engine> {
+    let marks = crowd.marks;
     let crowd = Crowd {
         rooms: rooms.len(),
         devices: usize::from(crowd.devices),
@@ -36,8 +37,8 @@ pub async fn fill(
         stalled: crowd.stall as usize,
     };
     ensure!(
-        adapter.numbers() || (crowd.devices_max() == 1 && crowd.duplicate == 0.0),
-        "only Barterline knows several devices of one person, and messages that come twice"
+        adapter.numbers() || (crowd.devices_max() == 1 && crowd.duplicate == 0.0 && !marks),
+        "only Barterline knows several devices of one person, messages that come twice, and marks"
     );
     ensure!(
         crowd.devices_max() <= DEVICES_MAX,
@@ -58,5 +59,8 @@ pub async fn fill(
     }
     engine.join_stalled(crowd.stalled);
     engine.all_live().await?;
+    if marks {
+        engine.start_marking();
+    }
     Ok(engine)
 }

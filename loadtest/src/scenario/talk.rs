@@ -162,6 +162,7 @@ impl Talk<'_> {
                 drops: state.drops(),
                 disconnections: state.disconnections(),
                 repeats: state.repeats(),
+                marks: state.marks(),
                 pulls: state.pulls(),
                 rebased: state.rebased(),
                 unanswered: verdict.tally.unanswered,

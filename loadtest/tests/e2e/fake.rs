@@ -19,7 +19,7 @@ use barterline_protocol::hello::Welcome;
 use barterline_protocol::limits::{Limits, PAGE_EVENTS_MAX};
 use barterline_protocol::push::{Behind, Event, Live, Row, Rows};
 use barterline_protocol::request::{Ping, Send};
-use barterline_protocol::response::{Ack, ErrorBody, Page};
+use barterline_protocol::response::{Ack, Done, ErrorBody, Page};
 use barterline_protocol::{Encoding, Outgoing, Request};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -285,7 +285,13 @@ fn handle(
             wire.push(&Outgoing::Chat(row(chat, open.listing, world.chats[&chat].users[1])));
         }
         Request::Ping(_) => wire.push(&Outgoing::Pong(Ping::default())),
-        Request::Pong(_) | Request::Mark(_) | Request::Auth(_) => {}
+        Request::Mark(mark) => {
+            let head = Seq(world.chats[&mark.chat].head);
+            assert!(mark.delivered.is_some_and(|seq| seq > Seq::ZERO && seq <= head));
+            assert!(mark.read.is_none_or(|seq| Some(seq) == mark.delivered));
+            wire.push(&Outgoing::Ok(Done {}));
+        }
+        Request::Pong(_) | Request::Auth(_) => {}
     }
     Some(())
 }

@@ -129,6 +129,16 @@ async fn those_who_do_not_read_get_everything_in_the_end() {
 }
 
 #[tokio::test]
+async fn devices_mark_what_they_got() {
+    let crowd = "--devices 2 --marks --flap 200ms";
+    let scenario = "run --rooms 10 --in-flight 4 --warmup 500ms --duration 500ms";
+    let report = played(Faults::default(), &format!("{scenario} {crowd}")).await;
+    assert_kept(&report);
+    // 40 devices for a second and a little, each at most every 400 ms or after a disconnection.
+    assert!((20..=600).contains(&report.marks), "{}", report.summary());
+}
+
+#[tokio::test]
 async fn memory_is_read_at_the_start_at_the_end_and_between() {
     let own = std::process::id();
     let report = played(Faults::default(), &format!("{CLOSED} --server-pid {own}")).await;

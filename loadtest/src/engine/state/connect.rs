@@ -83,6 +83,7 @@ impl State {
         let device = &mut self.devices[index];
         device.pulling = None;
         device.announced = 0;
+        device.marked = 0;
         device.hold = None;
         device.copies.disconnected();
         self.in_flight -= device.outbox.disconnected();
