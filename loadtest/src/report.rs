@@ -119,7 +119,8 @@ pub struct Stalled {
     pub connections: usize,
     /// Deliveries that they lacked when they read again.
     pub lacked: u64,
-    /// Until the last of them had everything.
+    /// Until the last of them had everything. Their sockets are kept small, so this is more than a
+    /// device with a usual one would need.
     pub catch_up_ms: u64,
 }
 

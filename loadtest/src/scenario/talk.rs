@@ -85,11 +85,8 @@ impl Talk<'_> {
             let read = self.engine.read_back().await;
             trouble.extend(read.err().map(|error| format!("{error:#}")));
         }
-        let memory = Memory {
-            start: memory.start_bytes(),
-            max: memory.max_bytes(),
-            end: self.ground.cpu.rss_bytes(),
-        };
+        let end = self.ground.cpu.rss_bytes();
+        let memory = Memory { start: memory.start_bytes(), max: memory.max_bytes().max(end), end };
         self.engine.close().await;
         let verdict = self.engine.with(State::take_checker).finish();
         let mut report = self.report(connections, &used, memory, verdict, kills.into_inner());
