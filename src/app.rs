@@ -16,11 +16,12 @@ use crate::admin::{Admin, load_test};
 use crate::auth::keyring::{Keyring, KeyringError};
 use crate::auth::token::Tokens;
 use crate::clock::SystemClock;
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use crate::data_dir::DataDir;
 use crate::gateway::{self, Gateway};
 use crate::hub::Hub;
 use crate::ids::{Ids, SystemIds};
+use crate::limits::{self, Rate, Rates};
 use crate::rest::{Limits, Rest, router};
 use crate::services::accounts::{Accounts, Parts, PasswordHashing};
 use crate::services::chats::media::NoMedia;
@@ -96,12 +97,14 @@ impl App {
             Hub::new(Arc::clone(&stores.chat_log), Arc::clone(&clock), position, metrics.clone());
         let users = Arc::new(accounts.clone());
         let people = People::new(users, stores.user_states, stores.blocks);
+        let limits = Arc::new(limits_of(&settings.limits, for_load_test));
         let chats = Chats::new(chats::Parts {
             log: stores.chat_log,
             inbox: stores.inbox,
             listings: Arc::new(listings.clone()),
             media: Arc::new(NoMedia),
             people: people.clone(),
+            limits: Arc::clone(&limits),
             hub: hub.clone(),
             clock: Arc::clone(&clock),
             rules: Rules {
@@ -115,16 +118,17 @@ impl App {
             heartbeat: Duration::from_millis(settings.socket.heartbeat_ms),
             token_grace: Duration::from_millis(settings.socket.token_grace_ms),
         };
-        let gateway = Gateway::new(
-            chats.clone(),
-            accounts.clone(),
+        let gateway = Gateway::new(gateway::Parts {
+            chats: chats.clone(),
+            accounts: accounts.clone(),
             people,
+            limits,
             clock,
-            times,
+            settings: times,
             metrics,
             stop,
             tasks,
-        );
+        });
         let limits = Limits {
             body_bytes_max: settings.server.body_bytes_max,
             timeout: Duration::from_millis(settings.server.request_timeout_ms),
@@ -144,4 +148,18 @@ impl App {
             outcomes: store.outcomes,
         })
     }
+}
+
+fn limits_of(settings: &config::Limits, for_load_test: bool) -> limits::Limits {
+    if for_load_test || !settings.enabled {
+        return limits::Limits::none();
+    }
+    let (minute, hour) = (Duration::from_mins(1), Duration::from_hours(1));
+    limits::Limits::new(Rates {
+        connection: Rate::new(settings.connection_per_minute, minute, settings.connection_burst),
+        user: Rate::new(settings.user_per_minute, minute, settings.user_burst),
+        chat: Rate::new(settings.chat_per_minute, minute, settings.chat_burst),
+        new_chats: Rate::new(settings.new_chats_per_hour, hour, settings.new_chats_burst),
+        address: Rate::new(settings.address_per_minute, minute, settings.address_burst),
+    })
 }

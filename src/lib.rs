@@ -18,6 +18,7 @@ pub mod services;
 
 pub mod auth;
 pub mod hub;
+pub mod limits;
 
 pub mod clock;
 pub mod ids;

@@ -52,6 +52,8 @@ codes! {
     Internal = 4101, "internal";
     /// The account has as many connections as it may have.
     TooManyConnections = 4102, "too_many_connections";
+    /// Again and again over a limit.
+    TooManyRequests = 4103, "too_many_requests";
     /// The token expired and no new one came in-band.
     TokenExpired = 4200, "token_expired";
     /// The token is not one of this server.

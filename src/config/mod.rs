@@ -12,6 +12,7 @@ mod storage;
 
 mod accounts;
 mod chat;
+mod limits;
 mod log;
 mod socket;
 
@@ -23,6 +24,7 @@ use toml::Value;
 
 pub use self::accounts::Accounts;
 pub use self::chat::Chat;
+pub use self::limits::Limits;
 pub use self::log::Log;
 use self::section::{Entry, Refusal, Section};
 pub use self::server::Server;
@@ -41,6 +43,8 @@ pub struct Settings {
     pub socket: Socket,
     /// What people may do in chats.
     pub chat: Chat,
+    /// How much anybody may do.
+    pub limits: Limits,
     /// What passwords cost.
     pub accounts: Accounts,
     /// What the server writes about itself.
@@ -110,6 +114,7 @@ impl Settings {
             Storage::NAME => &mut self.storage,
             Socket::NAME => &mut self.socket,
             Chat::NAME => &mut self.chat,
+            Limits::NAME => &mut self.limits,
             Accounts::NAME => &mut self.accounts,
             Log::NAME => &mut self.log,
             _ => return None,
@@ -125,6 +130,7 @@ impl Settings {
             shown(&self.storage),
             shown(&self.socket),
             shown(&self.chat),
+            shown(&self.limits),
             shown(&self.accounts),
             shown(&self.log),
         ]

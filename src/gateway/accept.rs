@@ -1,6 +1,8 @@
 //! The upgrade (RFC 6455, section 4.2): an HTTP request becomes a socket of ours.
 
-use axum::extract::{Request, State};
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{
     CONNECTION, HeaderMap, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -20,6 +22,12 @@ use crate::rest::problem::{Code, Problem};
 pub async fn upgrade(State(gateway): State<Gateway>, request: Request) -> Response {
     match check(&request) {
         Ok((key, encoding)) => {
+            let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+            let now = gateway.0.clock.now();
+            let taken = peer.map_or(Ok(()), |peer| gateway.0.limits.connection(peer.0.ip(), now));
+            if let Err(exceeded) = taken {
+                return Problem::limited(exceeded).into_response();
+            }
             // Counted as a connection for as long as it lives.
             let place = request.extensions().get::<Place>().cloned();
             let on_upgrade = hyper::upgrade::on(request);

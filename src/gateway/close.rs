@@ -6,6 +6,7 @@ use barterline_protocol::error_code::{Advice, ErrorCode};
 use barterline_protocol::response::ErrorBody;
 use barterline_storage::error::StoreError;
 
+use crate::limits::Exceeded;
 use crate::services::chats::ChatError;
 use crate::wire;
 
@@ -19,6 +20,17 @@ pub fn error(code: ErrorCode) -> ErrorBody {
         message: wire::explain(code).to_owned(),
         retry_after_ms: (code.advice() == Advice::Retry).then_some(RETRY_AFTER_MS),
         ..ErrorBody::default()
+    }
+}
+
+/// An error frame that says how long to wait, and why.
+pub fn limited(exceeded: Exceeded) -> ErrorBody {
+    let Exceeded { scope, wait } = exceeded;
+    ErrorBody {
+        scope: Some(scope.name().to_owned()),
+        // Rounded up: whoever comes then is within the limit.
+        retry_after_ms: u64::try_from(wait.as_micros().div_ceil(1_000)).ok(),
+        ..error(ErrorCode::RateLimited)
     }
 }
 
@@ -36,6 +48,7 @@ pub fn refused(refusal: &ChatError, chat: Option<ChatId>, id: Option<ClientId>) 
         ChatError::Incomplete(_) => (ErrorCode::InvalidRequest, None),
         ChatError::DataTooLong => (ErrorCode::DataTooLong, None),
         ChatError::HiddenFull => (ErrorCode::HiddenFull, None),
+        ChatError::Limited(_) => (ErrorCode::RateLimited, None),
         ChatError::SeqAhead { head } => (ErrorCode::SeqAhead, Some(*head)),
         ChatError::Store(StoreError::Corrupt { .. }) => (ErrorCode::Damaged, None),
         ChatError::Store(StoreError::Unavailable { .. } | StoreError::Unknown { .. }) => {
@@ -46,6 +59,9 @@ pub fn refused(refusal: &ChatError, chat: Option<ChatId>, id: Option<ClientId>) 
         tracing::warn!(error = %cause, "a request failed in the store");
     }
     let mut body = ErrorBody { chat, id, head, ..error(code) };
+    if let ChatError::Limited(exceeded) = refusal {
+        body = ErrorBody { chat, id, ..limited(*exceeded) };
+    }
     if let ChatError::Incomplete(what) = refusal {
         (*what).clone_into(&mut body.message);
     }

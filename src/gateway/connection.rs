@@ -12,7 +12,7 @@ use barterline_protocol::cursor::Cursor;
 use barterline_protocol::limits::ROWS_MAX;
 use barterline_protocol::push::{Live, Rows, StateMoved};
 use barterline_protocol::response::Done;
-use barterline_protocol::{Encoding, Outgoing};
+use barterline_protocol::{Encoding, Outgoing, Request};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::WebSocketStream;
@@ -24,6 +24,7 @@ use super::drain::retry_after_ms;
 use super::socket::{Socket, SocketIo, WriteHalf as _};
 use super::{Gateway, dispatch};
 use crate::hub::slot::{Dirty, Slot, Todo};
+use crate::limits::{Exceeded, Meter, Rate};
 use crate::services::chats::{ChatError, Membership};
 use crate::wire;
 
@@ -31,6 +32,10 @@ use crate::wire;
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a client may take to answer a close frame.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Requests over a limit before a connection is closed: as many as are on their way when a client is
+/// told to wait, and then one for each wait that was too short.
+const OFFENCES_AT_ONCE: u64 = 256;
+const OFFENCES_PER_MINUTE: u64 = 60;
 /// Between two signs that somebody types, in one chat.
 const TYPING_PAUSE: Duration = Duration::from_secs(3);
 /// Chats whose membership a connection remembers: what one person has open at a time.
@@ -46,6 +51,9 @@ pub struct Connection<S: Socket> {
     memberships: Vec<Membership>,
     /// When the client last typed, by chat.
     typed: Vec<(ChatId, Timestamp)>,
+    /// Requests, and those of them that were over a limit.
+    requests: Meter,
+    offences: Meter,
 }
 
 /// How far the client has come.
@@ -80,6 +88,8 @@ impl<S: Socket> Connection<S> {
             resume: Some(resume),
             memberships: Vec::new(),
             typed: Vec::new(),
+            requests: Meter::default(),
+            offences: Meter::default(),
         }
     }
 
@@ -319,6 +329,21 @@ impl<S: Socket> Connection<S> {
         }
         self.memberships.push(found.clone());
         Ok(found)
+    }
+
+    /// Takes a request of the client's. Signs of life are free.
+    pub(super) fn take_request(&mut self, request: &Request) -> Result<(), Exceeded> {
+        if matches!(request, Request::Ping(_) | Request::Pong(_)) {
+            return Ok(());
+        }
+        self.gateway.0.limits.request(&mut self.requests, self.gateway.0.clock.now())
+    }
+
+    /// Notes a request over a limit. `Err` when that has gone on for too long.
+    pub(super) fn offend(&mut self) -> Result<(), CloseCode> {
+        let rate = Rate::new(OFFENCES_PER_MINUTE, Duration::from_mins(1), OFFENCES_AT_ONCE);
+        let offended = self.offences.take(rate, self.gateway.0.clock.now());
+        offended.map_err(|_| CloseCode::TooManyRequests)
     }
 
     /// Whether the client typed in this chat a moment ago; if not, it did now.

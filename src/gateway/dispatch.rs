@@ -17,9 +17,10 @@ use barterline_protocol::{DecodeError, Frame, Outgoing, Request};
 use barterline_storage::chat_log::Range;
 use barterline_storage::user_state::UserChange;
 
-use super::close::{error, refused};
+use super::close::{error, limited, refused};
 use super::connection::Connection;
 use super::socket::Socket;
+use crate::limits::Exceeded;
 use crate::services::accounts::AuthError;
 use crate::services::chats;
 use crate::services::people::PeopleError;
@@ -44,6 +45,9 @@ pub async fn dispatch<S: Socket>(
             return Ok(());
         }
     };
+    if let Err(exceeded) = connection.take_request(&message) {
+        return over_limit(connection, reference, &message, exceeded);
+    }
     match message {
         // The hot path: everything it needs is at hand but for the first message to a chat.
         Request::Send(request) => send(connection, reference, request).await,
@@ -60,6 +64,27 @@ pub async fn dispatch<S: Socket>(
         Request::Open(request) => Box::pin(open(connection, reference, request)).await,
         Request::Auth(request) => Box::pin(auth(connection, reference, request)).await,
     }
+    Ok(())
+}
+
+/// Says how long to wait; ephemerals vanish without a word. Who goes on and on is closed.
+fn over_limit<S: Socket>(
+    connection: &mut Connection<S>,
+    reference: Option<u32>,
+    message: &Request,
+    exceeded: Exceeded,
+) -> Result<(), CloseCode> {
+    connection.offend()?;
+    let mut answer = limited(exceeded);
+    match message {
+        Request::Typing(_) => return Ok(()),
+        Request::Send(send) => {
+            connection.slot.hold_back(send.chat, send.id);
+            (answer.chat, answer.id) = (Some(send.chat), Some(send.id));
+        }
+        _ => {}
+    }
+    connection.slot.answer(reference, &Outgoing::Error(answer));
     Ok(())
 }
 

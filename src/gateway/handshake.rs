@@ -182,7 +182,7 @@ fn welcome(gateway: &Gateway, principal: &Principal, now: Timestamp) -> Welcome 
         now,
         token_expires_at: principal.expires_at,
         heartbeat_ms: u64::try_from(heartbeat).unwrap_or(u64::MAX),
-        limits: gateway.0.limits.clone(),
+        limits: gateway.0.told.clone(),
         features: Vec::new(),
     }
 }

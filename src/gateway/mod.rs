@@ -11,13 +11,14 @@ pub mod heartbeat;
 mod presence;
 pub mod socket;
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use barterline_domain::clock::Clock;
 use barterline_protocol::Encoding;
-use barterline_protocol::limits::Limits;
+use barterline_protocol::limits::Limits as Told;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,6 +26,7 @@ use tokio_util::task::TaskTracker;
 use self::handshake::Handshake;
 use self::presence::Leaving;
 use self::socket::Socket;
+use crate::limits::Limits;
 use crate::services::accounts::Accounts;
 use crate::services::chats::{Chats, Rules};
 use crate::services::people::People;
@@ -35,17 +37,41 @@ use crate::telemetry::metrics::HubMetrics;
 pub struct Gateway(Arc<Inner>);
 
 struct Inner {
-    chats: Chats,
-    accounts: Accounts,
-    people: People,
+    parts: Parts,
     leaving: Leaving,
-    clock: Arc<dyn Clock>,
-    settings: Settings,
-    limits: Limits,
-    metrics: HubMetrics,
+    /// What clients are told of the rules.
+    told: Told,
     next_slot: AtomicU64,
-    stop: CancellationToken,
-    tasks: TaskTracker,
+}
+
+impl Deref for Inner {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}
+
+/// What the edge stands on.
+pub struct Parts {
+    /// The rules of chats.
+    pub chats: Chats,
+    /// Who somebody is.
+    pub accounts: Accounts,
+    /// Who shows what to whom.
+    pub people: People,
+    /// How much anybody may do.
+    pub limits: Arc<Limits>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Times that clients are held to.
+    pub settings: Settings,
+    /// What is counted.
+    pub metrics: HubMetrics,
+    /// Connections end when it is cancelled.
+    pub stop: CancellationToken,
+    /// Counts connections.
+    pub tasks: TaskTracker,
 }
 
 /// Times that clients are held to.
@@ -60,32 +86,11 @@ pub struct Settings {
 }
 
 impl Gateway {
-    /// The edge over these services. Connections end when `stop` is cancelled; `tasks` counts them.
-    pub fn new(
-        chats: Chats,
-        accounts: Accounts,
-        people: People,
-        clock: Arc<dyn Clock>,
-        settings: Settings,
-        metrics: HubMetrics,
-        stop: CancellationToken,
-        tasks: TaskTracker,
-    ) -> Self {
-        let next_slot = AtomicU64::new(1);
-        let limits = limits(chats.rules());
-        Self(Arc::new(Inner {
-            chats,
-            accounts,
-            people,
-            leaving: Leaving::default(),
-            clock,
-            settings,
-            limits,
-            metrics,
-            next_slot,
-            stop,
-            tasks,
-        }))
+    /// The edge over these services.
+    pub fn new(parts: Parts) -> Self {
+        let told = told(parts.chats.rules());
+        let (leaving, next_slot) = (Leaving::default(), AtomicU64::new(1));
+        Self(Arc::new(Inner { parts, leaving, told, next_slot }))
     }
 
     /// Serves a socket that was just upgraded until either side ends it; `early` came with the
@@ -107,7 +112,7 @@ impl Gateway {
 }
 
 /// What clients are told of the rules.
-fn limits(rules: &Rules) -> Limits {
+fn told(rules: &Rules) -> Told {
     let ms = |window: Duration| u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
-    Limits::new(ms(rules.edit_window), ms(rules.delete_window), rules.reactions.clone())
+    Told::new(ms(rules.edit_window), ms(rules.delete_window), rules.reactions.clone())
 }

@@ -15,6 +15,7 @@ use barterline_storage::error::StoreError;
 use serde::Serialize;
 
 use crate::auth::token::TokenError;
+use crate::limits::Exceeded;
 use crate::services::accounts::{AuthError, LogInError, RefreshError, RegisterError};
 use crate::services::chats::ChatError;
 use crate::services::listings::ListingError;
@@ -153,6 +154,7 @@ pub struct Problem {
     detail: Option<String>,
     head: Option<Seq>,
     version: Option<u64>,
+    limited: Option<Exceeded>,
 }
 
 #[derive(Serialize)]
@@ -166,6 +168,8 @@ struct ProblemBody<'a> {
     head: Option<Seq>,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'static str>,
 }
 
 impl Problem {
@@ -173,6 +177,11 @@ impl Problem {
     /// be a secret.
     pub fn new(code: impl Into<Code>, detail: impl Into<String>) -> Self {
         Self { detail: Some(detail.into()), ..Self::from(code.into()) }
+    }
+
+    /// Too much at once.
+    pub fn limited(exceeded: Exceeded) -> Self {
+        Self { limited: Some(exceeded), ..Self::from(ErrorCode::RateLimited) }
     }
 
     /// A request that is not sound.
@@ -189,7 +198,7 @@ impl From<ErrorCode> for Code {
 
 impl From<Code> for Problem {
     fn from(code: Code) -> Self {
-        Self { code, detail: None, head: None, version: None }
+        Self { code, detail: None, head: None, version: None, limited: None }
     }
 }
 
@@ -210,6 +219,7 @@ impl IntoResponse for Problem {
             detail: self.detail.as_deref().unwrap_or(self.code.meaning()),
             head: self.head,
             version: self.version,
+            scope: self.limited.map(|exceeded| exceeded.scope.name()),
         };
         let body = serde_json::to_vec(&body).expect("a problem is plain values");
         let content_type = [(CONTENT_TYPE, "application/problem+json")];
@@ -217,7 +227,9 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         // What was refused now may be granted next time.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if let Some(exceeded) = self.limited {
+            headers.insert(RETRY_AFTER, exceeded.wait.as_secs().saturating_add(1).into());
+        } else if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, RETRY_AFTER_DEFAULT.as_secs().into());
         }
         if let Some(challenge) = challenge(self.code) {
@@ -341,6 +353,7 @@ impl From<ChatError> for Problem {
             ChatError::Incomplete(what) => return Self::invalid(what),
             ChatError::DataTooLong => ErrorCode::DataTooLong,
             ChatError::HiddenFull => ErrorCode::HiddenFull,
+            ChatError::Limited(exceeded) => return Self::limited(exceeded),
             ChatError::SeqAhead { head } => {
                 return Self { head: Some(head), ..Self::from(ErrorCode::SeqAhead) };
             }

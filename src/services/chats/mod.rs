@@ -26,6 +26,7 @@ use super::people::People;
 use crate::hub::Hub;
 use crate::hub::room::{Command, Refusal};
 use crate::hub::slot::Slot;
+use crate::limits::{Exceeded, Limits};
 use media::MediaDirectory;
 
 /// The rules of chats.
@@ -36,6 +37,7 @@ pub struct Chats {
     listings: Arc<dyn ListingReader>,
     media: Arc<dyn MediaDirectory>,
     people: People,
+    limits: Arc<Limits>,
     hub: Hub,
     clock: Arc<dyn Clock>,
     rules: Arc<Rules>,
@@ -64,6 +66,8 @@ pub struct Parts {
     pub media: Arc<dyn MediaDirectory>,
     /// Who blocks whom, and shows what.
     pub people: People,
+    /// How much anybody may do.
+    pub limits: Arc<Limits>,
     /// The live end of chats.
     pub hub: Hub,
     /// The time.
@@ -166,6 +170,9 @@ pub enum ChatError {
     /// More data than a message may carry.
     #[error("the data is too long")]
     DataTooLong,
+    /// Too much at once.
+    #[error("too much at once")]
+    Limited(Exceeded),
     /// No more messages can be hidden one by one.
     #[error("too many messages are hidden one by one")]
     HiddenFull,
@@ -186,8 +193,8 @@ const HISTORY_MAX: usize = barterline_protocol::limits::PAGE_EVENTS_MAX;
 impl Chats {
     /// The rules over these stores.
     pub fn new(parts: Parts) -> Self {
-        let Parts { log, inbox, listings, media, people, hub, clock, rules } = parts;
-        Self { log, inbox, listings, media, people, hub, clock, rules: Arc::new(rules) }
+        let Parts { log, inbox, listings, media, people, limits, hub, clock, rules } = parts;
+        Self { log, inbox, listings, media, people, limits, hub, clock, rules: Arc::new(rules) }
     }
 
     /// What the operator chose.
@@ -214,6 +221,7 @@ impl Chats {
             ListingStatus::Active | ListingStatus::Reserved => {}
             ListingStatus::Sold | ListingStatus::Withdrawn => return Err(ChatError::ListingClosed),
         }
+        self.limits.new_chat(buyer, self.clock.now()).map_err(ChatError::Limited)?;
         let chat = Chat {
             id,
             listing: listing.id,
@@ -301,6 +309,7 @@ impl Chats {
         let (id, base, role, withheld) = (send.id, send.base, *role, *withheld);
         let kind = compose::kind(send)?;
         let at = self.clock.now();
+        self.limits.message(membership.user(), chat.id, at).map_err(ChatError::Limited)?;
         let refusal = if compose::stands_alone(&kind) {
             None
         } else {

@@ -4,6 +4,7 @@ mod bad_input;
 mod drain;
 mod flow;
 mod heartbeat;
+mod limits;
 mod messages;
 mod people;
 mod resume;

@@ -78,6 +78,8 @@ impl World {
         command.stderr(Stdio::null());
         // There are no balancers to be told.
         command.env("BARTERLINE_SERVER__DRAIN_NOTICE_MS", "0");
+        // Tests are in a hurry; those of the limits switch them on.
+        command.env("BARTERLINE_LIMITS__ENABLED", "false");
         change(&mut command);
         let mut server = command.spawn().expect("the binary starts");
         let mut stdout = BufReader::new(server.stdout.take().expect("a pipe"));

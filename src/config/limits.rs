@@ -1,0 +1,32 @@
+//! How much anybody may do.
+
+use super::section::{Any, section};
+
+section! {
+    /// How much anybody may do. Whoever is over a limit is told how long to wait.
+    pub struct Limits = "limits" {
+        /// Whether there are any. Load tests have none.
+        enabled: bool = true, Any("true or false");
+        /// Requests of one connection in a minute.
+        connection_per_minute: u64 = 1_200, 1..=10_000_000;
+        /// Of these, so many at once.
+        connection_burst: u64 = 200, 1..=10_000_000;
+        /// Messages of one person in a minute, over all devices and chats.
+        user_per_minute: u64 = 600, 1..=10_000_000;
+        /// Of these, so many at once.
+        user_burst: u64 = 150, 1..=10_000_000;
+        /// Messages of one person in one chat in a minute.
+        chat_per_minute: u64 = 300, 1..=10_000_000;
+        /// Of these, so many at once.
+        chat_burst: u64 = 100, 1..=10_000_000;
+        /// Chats that one person opens in an hour.
+        new_chats_per_hour: u64 = 60, 1..=10_000_000;
+        /// Of these, so many at once.
+        new_chats_burst: u64 = 30, 1..=10_000_000;
+        /// Sockets opened from one address (with IPv6, one network of 64 bits) in a minute. Many
+        /// people may stand behind one.
+        address_per_minute: u64 = 600, 1..=10_000_000;
+        /// Of these, so many at once.
+        address_burst: u64 = 300, 1..=10_000_000;
+    }
+}

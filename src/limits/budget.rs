@@ -1,0 +1,110 @@
+//! The generic cell rate algorithm (ITU-T I.371, annex A.1): one number for each who is metered, the
+//! time at which all that was taken would have been due at the steady rate.
+
+use std::hash::Hash;
+use std::time::Duration;
+
+use barterline_domain::clock::Timestamp;
+use dashmap::DashMap;
+
+/// So much in so much time, and so much at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Between two, at the steady rate, in microseconds.
+    period_us: u64,
+    /// How far ahead of the steady rate one may be, in microseconds.
+    ahead_us: u64,
+}
+
+impl Rate {
+    /// `count` in each `window`, of which `burst` may come at once.
+    pub fn new(count: u64, window: Duration, burst: u64) -> Self {
+        let window_us = u64::try_from(window.as_micros()).unwrap_or(u64::MAX);
+        let period_us = (window_us / count.max(1)).max(1);
+        Self { period_us, ahead_us: period_us.saturating_mul(burst.saturating_sub(1)) }
+    }
+}
+
+/// What one has taken.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Meter {
+    /// When the next would be due at the steady rate, in microseconds since the epoch.
+    due_us: u64,
+}
+
+impl Meter {
+    /// Takes one, or says how long to wait for it.
+    pub fn take(&mut self, rate: Rate, now: Timestamp) -> Result<(), Duration> {
+        let now_us = now.as_millis().saturating_mul(1_000);
+        let due_us = self.due_us.max(now_us);
+        let early_us = due_us - now_us;
+        if early_us > rate.ahead_us {
+            return Err(Duration::from_micros(early_us - rate.ahead_us));
+        }
+        self.due_us = due_us.saturating_add(rate.period_us);
+        Ok(())
+    }
+}
+
+/// A meter for each of many.
+pub struct Budget<K> {
+    rate: Rate,
+    meters: DashMap<K, Meter>,
+}
+
+impl<K: Eq + Hash> Budget<K> {
+    pub fn new(rate: Rate) -> Self {
+        Self { rate, meters: DashMap::new() }
+    }
+
+    pub fn take(&self, key: K, now: Timestamp) -> Result<(), Duration> {
+        self.meters.entry(key).or_default().take(self.rate, now)
+    }
+
+    /// Forgets meters that stand as if nothing had been taken: what is kept is bounded by what the
+    /// rate lets happen.
+    pub fn sweep(&self, now: Timestamp) {
+        let now_us = now.as_millis().saturating_mul(1_000);
+        self.meters.retain(|_, meter| meter.due_us > now_us);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_burst_is_taken_and_then_the_steady_rate() {
+        let rate = Rate::new(10, Duration::from_secs(1), 3);
+        let mut meter = Meter::default();
+        let at = Timestamp::from_millis;
+        for _ in 0..3 {
+            assert_eq!(meter.take(rate, at(1_000)), Ok(()));
+        }
+        assert_eq!(meter.take(rate, at(1_000)), Err(Duration::from_millis(100)));
+        assert_eq!(meter.take(rate, at(1_040)), Err(Duration::from_millis(60)));
+        assert_eq!(meter.take(rate, at(1_100)), Ok(()));
+        assert_eq!(meter.take(rate, at(1_100)), Err(Duration::from_millis(100)));
+    }
+
+    proptest! {
+        #[test]
+        fn who_waits_as_told_is_taken_and_nobody_gets_more(
+            steps in proptest::collection::vec(0_u64..400, 1..200),
+        ) {
+            let rate = Rate::new(10, Duration::from_secs(1), 5);
+            let (mut meter, mut now, mut taken) = (Meter::default(), 10_000, 0_u64);
+            for step in steps {
+                now += step;
+                if let Err(wait) = meter.take(rate, Timestamp::from_millis(now)) {
+                    now += u64::try_from(wait.as_micros().div_ceil(1_000)).expect("a short wait");
+                    prop_assert_eq!(meter.take(rate, Timestamp::from_millis(now)), Ok(()));
+                }
+                taken += 1;
+                prop_assert!(taken <= 5 + (now - 10_000) / 100);
+            }
+        }
+    }
+}
