@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barterline_domain::chat::Role;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::Seq;
 use barterline_domain::ids::ChatId;
@@ -13,6 +12,7 @@ use barterline_protocol::limits::ROWS_MAX;
 use barterline_protocol::push::{Live, Rows, StateMoved};
 use barterline_protocol::response::Done;
 use barterline_protocol::{Encoding, Outgoing, Request};
+use barterline_storage::inbox::Position;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::WebSocketStream;
@@ -200,11 +200,9 @@ impl<S: Socket> Connection<S> {
 
     /// Announces what changed since the client's cursor, then goes live.
     async fn resume(&mut self, resume: Resume) -> Result<(), Ending> {
-        let position = self.gateway.0.chats.position();
-        // A cursor of another epoch, of another server or from the future counts as none.
-        let since = resume.cursor.as_ref().and_then(|cursor| cursor.parts().ok());
-        let since =
-            since.filter(|(epoch, at)| *epoch == position.epoch && *at <= position.position);
+        let cursor = resume.cursor.as_ref().and_then(|cursor| cursor.parts().ok());
+        let since = cursor
+            .and_then(|(epoch, position)| self.gateway.0.chats.known(Position { epoch, position }));
         for (chat, seq) in resume.have {
             if let Err(refusal) = self.note_have(chat, seq).await {
                 self.slot.answer(None, &refused(&refusal, Some(chat), None));
@@ -214,7 +212,7 @@ impl<S: Socket> Connection<S> {
             // Its numbers are of another history: after a restored backup they mean other events.
             self.slot.answer(None, &Outgoing::Reset(Done {}));
         }
-        self.announce(since.map_or(0, |(_, at)| at)).await
+        self.announce(since.unwrap_or(0)).await
     }
 
     async fn note_have(&mut self, chat: ChatId, seq: Seq) -> Result<(), ChatError> {
@@ -241,10 +239,7 @@ impl<S: Socket> Connection<S> {
                     return Err(Ending::Close(CloseCode::Overloaded));
                 }
             };
-            // A seller hears of a chat with its first message.
-            let shown =
-                page.rows.iter().filter(|row| row.role == Role::Buyer || row.head > Seq::ZERO);
-            let rows: Vec<_> = shown.map(wire::row).collect();
+            let rows: Vec<_> = page.rows.iter().map(wire::row).collect();
             if !rows.is_empty() {
                 self.slot.answer(None, &Outgoing::Rows(Rows { rows }));
             }

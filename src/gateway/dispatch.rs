@@ -92,6 +92,7 @@ async fn send<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>,
     let Send { chat, id, base, kind, text, reply, target, reaction, media, data } = request;
     let sent = match connection.membership(chat).await {
         Ok(membership) => {
+            let base = Some(base);
             let message =
                 chats::Send { id, base, kind, text, reply, target, reaction, media, data };
             let slot = &connection.slot;

@@ -6,8 +6,14 @@
 //! socket that got something. What a socket does not take is pulled later by the connection's own
 //! task, from the ring or the store: the same way a client catches up after an absence.
 //!
-//! Lock order: shard, then registry, then slot. Nothing waits while it holds one.
+//! Who has no connection waits for the outcome of a send, or for any change, in two small tables
+//! that deliveries look at only while somebody is in them.
+//!
+//! Lock order: shard, then registry, then slot; answers and polls are last. Nothing waits while it
+//! holds one.
 
+pub mod answers;
+pub mod polls;
 pub mod registry;
 pub mod ring;
 pub mod room;
@@ -24,7 +30,7 @@ use std::time::Duration;
 use barterline_domain::chat::{Chat, Participants, Role};
 use barterline_domain::clock::Clock;
 use barterline_domain::event::{Author, Event, Seq};
-use barterline_domain::ids::{ChatId, ClientId};
+use barterline_domain::ids::{ChatId, ClientId, UserId};
 use barterline_protocol::Outgoing;
 use barterline_protocol::error_code::ErrorCode;
 use barterline_protocol::limits::PUSH_EVENTS_MAX;
@@ -38,11 +44,11 @@ use parking_lot::Mutex;
 
 use crate::telemetry::metrics::HubMetrics;
 use crate::wire;
+use answers::{Answers, Sent};
+use polls::{Poll, Polls, TooManyPolls};
 use registry::Registry;
 use ring::{Entry, RING_EVENTS_MAX};
-use room::{
-    Command, Effect, Effects, Forbidden, Found, Input, Numbered, Refusal, Room, Searched, Snapshot,
-};
+use room::{Command, Effect, Effects, Found, Input, Numbered, Refusal, Room, Searched, Snapshot};
 use slot::Slot;
 use turn::Turn;
 use watch::Watches;
@@ -53,6 +59,8 @@ const SHARDS: usize = 64;
 const ROOM_IDLE: Duration = Duration::from_mins(1);
 /// Events read from the store in one step of a pull.
 const PULL_EVENTS: usize = 100;
+/// How long a sender without a connection waits for the store.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The hub's handle.
 #[derive(Clone)]
@@ -63,6 +71,8 @@ struct Inner {
     hasher: std::hash::RandomState,
     registry: Registry,
     watches: Watches,
+    answers: Answers,
+    polls: Polls,
     log: Arc<dyn ChatLog>,
     clock: Arc<dyn Clock>,
     /// Inbox position up to which every change has been delivered or noted.
@@ -83,6 +93,8 @@ impl Hub {
             hasher: std::hash::RandomState::new(),
             registry: Registry::default(),
             watches: Watches::default(),
+            answers: Answers::default(),
+            polls: Polls::new(metrics.polls.clone()),
             log,
             clock,
             delivered: AtomicU64::new(position),
@@ -124,6 +136,35 @@ impl Hub {
         self.step(chat, Input::Send(command));
     }
 
+    /// Says something in a chat, for somebody without a connection, and waits for what becomes of
+    /// it. Given up before that, it may still happen: the same command again gets its number.
+    pub async fn send_and_wait(
+        &self,
+        chat: &Arc<Chat>,
+        mut command: Command,
+    ) -> Result<Sent, Refusal> {
+        let Command { author, id, digest, .. } = command;
+        let Some(mut place) = self.0.answers.wait_for((chat.id, author, id), digest) else {
+            self.0.metrics.refused.inc();
+            return Err(Refusal::Busy);
+        };
+        command.origin = place.origin;
+        self.step(chat, Input::Send(command));
+        let answer = tokio::time::timeout(ANSWER_TIMEOUT, place.answer()).await;
+        answer.unwrap_or(Err(Refusal::Unavailable))
+    }
+
+    /// Waits, without a connection, for anything of `user` to change.
+    pub fn poll(&self, user: UserId) -> Result<Poll<'_>, TooManyPolls> {
+        self.0.polls.begin(user)
+    }
+
+    /// Wakes whoever waits for something of `user` to change, after a change of the inbox that no
+    /// outcome tells of.
+    pub fn wake(&self, user: UserId) {
+        self.0.polls.wake(user);
+    }
+
     /// Runs one turn of a room and carries out what follows from it.
     fn step(&self, chat: &Arc<Chat>, input: Input) {
         let mut effects = Effects::default();
@@ -156,8 +197,12 @@ impl Hub {
     fn carry_out(&self, chat: &Arc<Chat>, effects: Effects) {
         for effect in effects.others {
             match effect {
-                Effect::Repeat { author, id, seq, at } => {
+                Effect::Repeat { author, id, digest, seq, at } => {
                     self.0.metrics.repeats.inc();
+                    if !self.0.answers.is_empty() {
+                        let sent = Sent { seq, at, repeat: true };
+                        self.0.answers.settle((chat.id, author, id), digest, sent);
+                    }
                     self.each_author_slot(&chat.participants, author, |slot| {
                         if slot.repeat(chat.id, id, seq, at) {
                             slot.flush();
@@ -194,23 +239,22 @@ impl Hub {
         refusal: Refusal,
     ) {
         self.0.metrics.refused.inc();
-        let (code, head) = match refusal {
-            Refusal::Forbidden(rule) => (forbidden(rule), None),
-            Refusal::SeqAhead { head } => (ErrorCode::SeqAhead, Some(head)),
-            Refusal::BaseOld { head } => (ErrorCode::BaseOld, Some(head)),
-            Refusal::IdConflict => (ErrorCode::IdConflict, None),
-            Refusal::Busy => (ErrorCode::Busy, None),
-            Refusal::Unavailable => (ErrorCode::Unavailable, None),
-            Refusal::Damaged => (ErrorCode::Damaged, None),
-        };
+        if !self.0.answers.is_empty() {
+            self.0.answers.refuse((chat.id, author, id), origin, refusal);
+        }
         let retryable = refusal.is_retryable();
-        let error = wire::refusal(code, chat.id, id, head);
+        let error = wire::refusal(refusal.code(), chat.id, id, refusal.head());
         self.each_author_slot(&chat.participants, author, |slot| {
             let waits = origin.is_none_or(|origin| origin == slot.id);
             if waits && slot.refuse(chat.id, id, &error, retryable) {
                 slot.flush();
             }
         });
+    }
+
+    fn wake_both(&self, participants: &Participants) {
+        self.0.polls.wake(participants.buyer);
+        self.0.polls.wake(participants.seller);
     }
 
     fn each_author_slot(
@@ -317,6 +361,7 @@ impl Hub {
                     slot.deliver_frame(moved.chat.id, &frame, turn);
                 });
             }
+            self.wake_both(&moved.chat.participants);
         }
         for moved in committed.personal {
             let PersonalMoved { chat, role, personal } = moved;
@@ -325,6 +370,7 @@ impl Hub {
             self.0.registry.each_of(chat.participants.user(role), |slot| {
                 slot.deliver_frame(chat.id, &frame, turn);
             });
+            self.0.polls.wake(chat.participants.user(role));
         }
         self.0.delivered.store(committed.position, Ordering::Release);
         turn.flush();
@@ -354,12 +400,19 @@ impl Hub {
                             slot.deliver(chat.id, role, entry, turn);
                         });
                     }
+                    if !self.0.answers.is_empty() {
+                        let Entry { seq, at, author, id, digest, .. } = *entry;
+                        let sent = Sent { seq, at, repeat: false };
+                        self.0.answers.settle((chat.id, author, id), digest, sent);
+                    }
                 }
             }
             let room = shard.entry(chat.id).or_insert_with(|| self.room());
             room.step(input, &mut effects);
             self.hand_over(&chat, &mut effects);
         }
+        // After failures, too: what the store is not sure of may be there.
+        self.wake_both(&chat.participants);
         self.carry_out(&chat, effects);
     }
 
@@ -449,15 +502,4 @@ impl Hub {
 /// Encodes an event once, for everybody.
 fn encode(chat: ChatId, event: &Event) -> Entry {
     Turn::default().encode(chat, event)
-}
-
-fn forbidden(rule: Forbidden) -> ErrorCode {
-    match rule {
-        Forbidden::TargetNotFound => ErrorCode::TargetNotFound,
-        Forbidden::TargetNotYours => ErrorCode::TargetNotYours,
-        Forbidden::TargetGone => ErrorCode::TargetGone,
-        Forbidden::TargetTooOld => ErrorCode::TargetTooOld,
-        Forbidden::ReactionUnsupported => ErrorCode::ReactionUnsupported,
-        Forbidden::MediaNotFound => ErrorCode::MediaNotFound,
-    }
 }

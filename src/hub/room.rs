@@ -10,6 +10,7 @@ use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Event, Seq, SmallState};
 use barterline_domain::ids::ClientId;
 use barterline_domain::message::{EventKind, RequestDigest};
+use barterline_protocol::error_code::ErrorCode;
 use barterline_protocol::limits::BASE_DISTANCE_MAX;
 use barterline_storage::chat_log::{APPEND_BYTES_MAX, event_bytes};
 
@@ -29,8 +30,9 @@ pub struct Command {
     pub id: ClientId,
     /// Digest of the request.
     pub digest: RequestDigest,
-    /// An earlier success of this command lies above.
-    pub base: Seq,
+    /// An earlier success of this command lies above. Without one the log is searched as far back
+    /// as it is searched at all.
+    pub base: Option<Seq>,
     /// What.
     pub kind: EventKind,
     /// When it came.
@@ -73,6 +75,36 @@ impl Refusal {
     /// Whether the same command may succeed later.
     pub fn is_retryable(self) -> bool {
         matches!(self, Self::Busy | Self::Unavailable)
+    }
+
+    /// The name that clients know it by, at every door.
+    pub fn code(self) -> ErrorCode {
+        match self {
+            Self::Forbidden(Forbidden::TargetNotFound) => ErrorCode::TargetNotFound,
+            Self::Forbidden(Forbidden::TargetNotYours) => ErrorCode::TargetNotYours,
+            Self::Forbidden(Forbidden::TargetGone) => ErrorCode::TargetGone,
+            Self::Forbidden(Forbidden::TargetTooOld) => ErrorCode::TargetTooOld,
+            Self::Forbidden(Forbidden::ReactionUnsupported) => ErrorCode::ReactionUnsupported,
+            Self::Forbidden(Forbidden::MediaNotFound) => ErrorCode::MediaNotFound,
+            Self::SeqAhead { .. } => ErrorCode::SeqAhead,
+            Self::BaseOld { .. } => ErrorCode::BaseOld,
+            Self::IdConflict => ErrorCode::IdConflict,
+            Self::Busy => ErrorCode::Busy,
+            Self::Unavailable => ErrorCode::Unavailable,
+            Self::Damaged => ErrorCode::Damaged,
+        }
+    }
+
+    /// The chat's newest number, where the refusal depends on it.
+    pub fn head(self) -> Option<Seq> {
+        match self {
+            Self::SeqAhead { head } | Self::BaseOld { head } => Some(head),
+            Self::Forbidden(_)
+            | Self::IdConflict
+            | Self::Busy
+            | Self::Unavailable
+            | Self::Damaged => None,
+        }
     }
 }
 
@@ -121,6 +153,8 @@ pub enum Effect {
         author: Author,
         /// The name.
         id: ClientId,
+        /// Digest of the request.
+        digest: RequestDigest,
         /// The number it was given.
         seq: Seq,
         /// When it was taken.
@@ -230,7 +264,7 @@ struct Pending {
     author: Author,
     id: ClientId,
     digest: RequestDigest,
-    base: Seq,
+    base: Option<Seq>,
     origin: u64,
 }
 
@@ -364,9 +398,11 @@ impl Room {
     }
 
     /// Decides one command against everything durable and on its way (the law of the head).
-    fn decide(&mut self, command: Command, effects: &mut Effects) {
-        let Command { author, id, base, digest, .. } = command;
-        if let Some(known) = self.known(&command) {
+    fn decide(&mut self, mut command: Command, effects: &mut Effects) {
+        let Command { author, id, digest, .. } = command;
+        let furthest = Seq(self.head.0.saturating_sub(BASE_DISTANCE_MAX));
+        let base = *command.base.get_or_insert(furthest);
+        if let Some(known) = self.known(base, &command) {
             match known {
                 Known::OnItsWay(same) | Known::Durable(Found { digest: same, .. })
                     if same != digest =>
@@ -374,7 +410,7 @@ impl Room {
                     effects.others.push(refuse(&command, Refusal::IdConflict));
                 }
                 Known::Durable(Found { seq, at, .. }) => {
-                    effects.others.push(Effect::Repeat { author, id, seq, at });
+                    effects.others.push(Effect::Repeat { author, id, digest, seq, at });
                 }
                 // Its author hears when the first is durable.
                 Known::OnItsWay(_) => {}
@@ -407,12 +443,12 @@ impl Room {
         effects.others.push(Effect::Search { number, after, before, author, id });
     }
 
-    /// An earlier success of the command, in memory.
-    fn known(&self, command: &Command) -> Option<Known> {
+    /// An earlier success of the command above `base`, in memory.
+    fn known(&self, base: Seq, command: &Command) -> Option<Known> {
         if DEDUPE_IS_OFF {
             return None;
         }
-        let Command { author, id, base, .. } = *command;
+        let Command { author, id, .. } = *command;
         let mut pending = self.pending.iter();
         if let Some(same) = pending.find(|pending| pending.id == id && pending.author == author) {
             return Some(Known::OnItsWay(same.digest));
@@ -480,11 +516,12 @@ impl Room {
                 }
             }
             Ok(Searched::Found(found)) if found.digest == command.digest => {
-                effects.others.push(Effect::Repeat { author, id, seq: found.seq, at: found.at });
+                let Found { seq, at, digest } = found;
+                effects.others.push(Effect::Repeat { author, id, digest, seq, at });
             }
             Ok(Searched::Found(_)) => effects.others.push(refuse(&command, Refusal::IdConflict)),
             // A name that was in the ring is not in the log: nothing can be told of this chat.
-            Ok(Searched::Absent(_)) if after != command.base => {
+            Ok(Searched::Absent(_)) if command.base != Some(after) => {
                 effects.others.push(refuse(&command, Refusal::Damaged));
             }
             Ok(Searched::Absent(names)) => {
@@ -492,7 +529,7 @@ impl Room {
                     self.ring.learn_names(names);
                 }
                 // Nothing below `before` is it; what came since is looked at like anything else.
-                command.base = Seq(before.0 - 1);
+                command.base = Some(Seq(before.0 - 1));
                 self.decide(command, effects);
             }
         }

@@ -23,6 +23,8 @@ pub struct HubMetrics {
     pub rooms: Gauge,
     /// Live connections.
     pub connections: Gauge,
+    /// Requests that wait for something to change.
+    pub polls: Gauge,
 }
 
 impl HubMetrics {
@@ -36,6 +38,7 @@ impl HubMetrics {
         hub.register("refused", "Sends refused", self.refused.clone());
         hub.register("rooms", "Rooms in memory", self.rooms.clone());
         hub.register("connections", "Live connections", self.connections.clone());
+        hub.register("polls", "Requests that wait for a change", self.polls.clone());
     }
 }
 

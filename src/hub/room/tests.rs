@@ -17,7 +17,7 @@ fn text_command(n: u8, base: u64, text: &str) -> Command {
         author: if n.is_multiple_of(2) { Author::Buyer } else { Author::Seller },
         id: ClientId::from_bytes([n; 16]),
         digest: kind.digest(),
-        base: Seq(base),
+        base: Some(Seq(base)),
         kind,
         at: Timestamp::from_millis(1),
         withheld: false,
@@ -312,4 +312,39 @@ fn too_much_at_once_is_refused_as_busy() {
         world.step(Input::Send(command));
     }
     assert!(matches!(world.refused.as_slice(), [(_, Refusal::Busy)]));
+}
+
+#[test]
+fn g2_without_a_base_the_log_is_searched_as_far_back_as_ever() {
+    let mut world = loaded(100);
+    // It has forgotten the names: the store has to be asked.
+    world.room = Room::new(true, Timestamp::from_millis(0));
+    world.step(Input::Send(Command { base: None, ..command(5, 0) }));
+    world.load();
+    assert_eq!(world.searches.front().map(|search| search.1), Some(Seq::ZERO));
+    world.run_dry();
+    assert_eq!((world.head(), world.told[&command(5, 0).id]), (100, Seq(6)));
+    world.step(Input::Send(Command { base: None, ..command(101, 0) }));
+    world.run_dry();
+    assert_eq!((world.head(), world.told[&command(101, 0).id]), (101, Seq(101)));
+    assert_eq!(world.refused, []);
+}
+
+#[test]
+fn without_a_base_no_chat_is_too_long() {
+    let mut world = World::new(true);
+    let distance = BASE_DISTANCE_MAX as usize;
+    for n in 0..=distance {
+        let kind = EventKind::text("x");
+        let id = ClientId::from_bytes((n as u128 + 1_000).to_be_bytes());
+        let command = Command { id, digest: kind.digest(), kind, ..command(2, n as u64) };
+        world.step(Input::Send(command));
+        world.run_dry();
+    }
+    world.step(Input::Send(command(3, 0)));
+    let head = Seq(BASE_DISTANCE_MAX + 1);
+    assert_eq!(world.refused, [(command(3, 0).id, Refusal::BaseOld { head })]);
+    world.step(Input::Send(Command { base: None, ..command(3, 0) }));
+    world.run_dry();
+    assert_eq!(world.told[&command(3, 0).id], head.next());
 }

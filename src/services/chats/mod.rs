@@ -5,6 +5,7 @@
 
 mod compose;
 pub mod media;
+mod sync;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,10 +25,12 @@ use barterline_storage::inbox::{Inbox, InboxPage, InboxRow, Position};
 use super::listings::ListingReader;
 use super::people::People;
 use crate::hub::Hub;
+use crate::hub::answers::Sent;
 use crate::hub::room::{Command, Refusal};
 use crate::hub::slot::Slot;
 use crate::limits::{Exceeded, Limits};
 use media::MediaDirectory;
+pub use sync::{Changes, SyncError};
 
 /// The rules of chats.
 #[derive(Clone)]
@@ -125,8 +128,8 @@ impl Membership {
 pub struct Send {
     /// The sender's name for it.
     pub id: ClientId,
-    /// The newest number the sender knew when it made the name.
-    pub base: Seq,
+    /// The newest number the sender knew when it made the name, if they know any.
+    pub base: Option<Seq>,
     /// Its kind, by the name that clients know.
     pub kind: String,
     /// The text, caption or fallback.
@@ -187,6 +190,17 @@ pub enum ChatError {
     Store(#[from] StoreError),
 }
 
+/// Why nothing was said, for somebody who waited.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// By what was asked for.
+    #[error(transparent)]
+    Chat(#[from] ChatError),
+    /// By where the chat stands.
+    #[error("refused: {0:?}")]
+    Refused(Refusal),
+}
+
 /// Events in one answer at most.
 const HISTORY_MAX: usize = barterline_protocol::limits::PAGE_EVENTS_MAX;
 
@@ -230,6 +244,7 @@ impl Chats {
             opened_at: self.clock.now(),
         };
         self.log.create(chat).await?;
+        self.hub.wake(buyer);
         let row = self.inbox.row(buyer, id).await?.ok_or(ChatError::NotFound)?;
         Ok(Opened { row, created: true })
     }
@@ -249,14 +264,17 @@ impl Chats {
         Ok(self.inbox.list(user, before, limit).await?)
     }
 
-    /// The caller's chats that changed after an inbox position, in the order of the change.
+    /// The caller's chats that changed after an inbox position, in the order of the change. A seller
+    /// hears of a chat with its first message.
     pub async fn changed_after(
         &self,
         user: UserId,
         position: u64,
         limit: usize,
     ) -> Result<InboxPage, ChatError> {
-        Ok(self.inbox.changed_after(user, position, limit).await?)
+        let mut page = self.inbox.changed_after(user, position, limit).await?;
+        page.rows.retain(|row| row.role == Role::Buyer || row.head > Seq::ZERO);
+        Ok(page)
     }
 
     /// Where the inboxes stand.
@@ -305,6 +323,31 @@ impl Chats {
         reference: Option<u32>,
         send: Send,
     ) -> Result<(), ChatError> {
+        let command = self.command(membership, slot.id, send).await?;
+        self.hub.send(&membership.chat, slot, reference, command);
+        Ok(())
+    }
+
+    /// The same for somebody without a connection, who waits for what the store makes of it.
+    pub async fn send_and_wait(
+        &self,
+        user: UserId,
+        chat: ChatId,
+        send: Send,
+    ) -> Result<Sent, SendError> {
+        let membership = self.membership(user, chat).await?;
+        // Who waits is the hub's to say.
+        let command = self.command(&membership, 0, send).await?;
+        self.hub.send_and_wait(&membership.chat, command).await.map_err(SendError::Refused)
+    }
+
+    /// What a request comes to, and what the rules have against it.
+    async fn command(
+        &self,
+        membership: &Membership,
+        origin: u64,
+        send: Send,
+    ) -> Result<Command, ChatError> {
         let Membership { chat, role, withheld, .. } = membership;
         let (id, base, role, withheld) = (send.id, send.base, *role, *withheld);
         let kind = compose::kind(send)?;
@@ -315,11 +358,8 @@ impl Chats {
         } else {
             Box::pin(self.forbidden(chat, role, &kind, at)).await?.map(Refusal::Forbidden)
         };
-        let digest = kind.digest();
-        let (author, origin) = (role.into(), slot.id);
-        let command = Command { author, id, digest, base, kind, at, withheld, origin, refusal };
-        self.hub.send(chat, slot, reference, command);
-        Ok(())
+        let (author, digest) = (role.into(), kind.digest());
+        Ok(Command { author, id, digest, base, kind, at, withheld, origin, refusal })
     }
 
     /// Moves the caller's marks. Everybody concerned hears of it from the hub.

@@ -1,0 +1,116 @@
+//! What changed in somebody's inbox since they last asked, for clients without a socket: under the
+//! cursor that sockets use, with a wait in the place of a stream.
+
+use std::pin::pin;
+
+use barterline_domain::ids::UserId;
+use barterline_protocol::limits::ROWS_MAX;
+use barterline_storage::inbox::{InboxRow, Position};
+
+use super::{ChatError, Chats};
+use crate::hub::polls::{Poll, TooManyPolls};
+
+/// What changed.
+#[derive(Debug)]
+pub struct Changes {
+    /// The rows, whole, in the order of their last change.
+    pub rows: Vec<InboxRow>,
+    /// Everything that changed up to here is in `rows`, or was before.
+    pub cursor: Position,
+    /// Not everything that changed fits: ask again from the cursor.
+    pub more: bool,
+    /// They are what changed since the caller's cursor; otherwise they are all there is.
+    pub resumed: bool,
+}
+
+/// Why nobody waited.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// The caller waits too often at once.
+    #[error("too many of the caller's requests wait already")]
+    TooMany,
+    /// Too many people wait.
+    #[error("too many requests wait already")]
+    Busy,
+    /// The rows cannot be read.
+    #[error(transparent)]
+    Chat(#[from] ChatError),
+}
+
+impl Chats {
+    /// The inbox position of a cursor. One of another epoch, of another server or from the future
+    /// counts as none.
+    pub fn known(&self, cursor: Position) -> Option<u64> {
+        let Position { epoch, position } = self.position();
+        (cursor.epoch == epoch && cursor.position <= position).then_some(cursor.position)
+    }
+
+    /// What changed since `cursor`, everything without one. If nothing did, waits for it until
+    /// `enough` has.
+    pub async fn sync(
+        &self,
+        user: UserId,
+        cursor: Option<Position>,
+        enough: impl Future<Output = ()>,
+    ) -> Result<Changes, SyncError> {
+        let since = cursor.and_then(|cursor| self.known(cursor));
+        let mut enough = pin!(enough);
+        let mut poll: Option<Poll<'_>> = None;
+        loop {
+            let changes = self.changes(user, since).await?;
+            if since.is_none() || !changes.rows.is_empty() {
+                return Ok(changes);
+            }
+            let woken = async {
+                if let Some(poll) = &poll {
+                    poll.woken().await;
+                }
+            };
+            tokio::select! {
+                // In this order: who does not want to wait takes no place among those who do.
+                biased;
+                () = &mut enough => return Ok(changes),
+                () = woken => {}
+            }
+            if poll.is_none() {
+                // The rows are read once more: something may have changed before it began.
+                poll = Some(self.hub.poll(user)?);
+            }
+        }
+    }
+
+    /// A page of what changed since an inbox position.
+    async fn changes(&self, user: UserId, since: Option<u64>) -> Result<Changes, ChatError> {
+        // Read before the rows: what changes while they are read is announced again.
+        let Position { epoch, position } = self.position();
+        let mut after = since.unwrap_or(0);
+        loop {
+            let page = self.changed_after(user, after, ROWS_MAX).await?;
+            let position = match page.next {
+                // Nothing of this page is shown.
+                Some(next) if page.rows.is_empty() => {
+                    after = next;
+                    continue;
+                }
+                Some(next) => next.min(position),
+                None => position,
+            };
+            let (rows, cursor) = (page.rows, Position { epoch, position });
+            return Ok(Changes {
+                rows,
+                cursor,
+                more: page.next.is_some(),
+                resumed: since.is_some(),
+            });
+        }
+    }
+}
+
+impl From<TooManyPolls> for SyncError {
+    fn from(error: TooManyPolls) -> Self {
+        match error {
+            TooManyPolls::OfUser => Self::TooMany,
+            TooManyPolls::InAll => Self::Busy,
+        }
+    }
+}
