@@ -126,14 +126,14 @@ impl App {
             clock,
             settings: times,
             metrics,
-            stop,
+            stop: stop.clone(),
             tasks,
         });
         let limits = Limits {
             body_bytes_max: settings.server.body_bytes_max,
             timeout: Duration::from_millis(settings.server.request_timeout_ms),
         };
-        let rest = Rest { accounts, listings, chats, limits };
+        let rest = Rest { accounts, listings, chats, limits, stop };
         let socket = Router::new()
             .route("/v1/socket", any(gateway::accept::upgrade))
             .with_state(gateway.clone());

@@ -10,8 +10,11 @@ mod accounts;
 mod chats;
 mod listings;
 mod sessions;
+mod sync;
 
 use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
 
 use crate::services::accounts::Accounts;
 use crate::services::chats::Chats;
@@ -28,6 +31,8 @@ pub struct Rest {
     pub chats: Chats,
     /// What a request may take.
     pub limits: Limits,
+    /// The server goes away: what only waits is answered at once.
+    pub stop: CancellationToken,
 }
 
 /// What a request may take.

@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::auth::token::TokenError;
 use crate::limits::Exceeded;
 use crate::services::accounts::{AuthError, LogInError, RefreshError, RegisterError};
-use crate::services::chats::ChatError;
+use crate::services::chats::{ChatError, SendError, SyncError};
 use crate::services::listings::ListingError;
 use crate::wire;
 
@@ -76,6 +76,11 @@ codes! {
     TooLarge = PAYLOAD_TOO_LARGE, "request.too_large", "the body is too large";
     /// The body did not come in time.
     Timeout = REQUEST_TIMEOUT, "request.timeout", "the body did not come in time";
+    /// No name for the message.
+    IdempotencyKey = BAD_REQUEST, "request.idempotency_key",
+        "`Idempotency-Key` must be a UUID in lower case with hyphens, one for each message";
+    /// So many of the caller's requests wait for changes already.
+    SyncTooMany = TOO_MANY_REQUESTS, "sync.too_many", "too many of your requests wait already";
     /// Not of the form `name@domain`.
     Email = UNPROCESSABLE_ENTITY, "account.email_invalid", "the e-mail address is none";
     /// Too short.
@@ -360,6 +365,27 @@ impl From<ChatError> for Problem {
             ChatError::Store(error) => return error.into(),
         };
         code.into()
+    }
+}
+
+impl From<SendError> for Problem {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Chat(error) => error.into(),
+            SendError::Refused(refusal) => {
+                Self { head: refusal.head(), ..Self::from(refusal.code()) }
+            }
+        }
+    }
+}
+
+impl From<SyncError> for Problem {
+    fn from(error: SyncError) -> Self {
+        match error {
+            SyncError::TooMany => Code::SyncTooMany.into(),
+            SyncError::Busy => ErrorCode::Busy.into(),
+            SyncError::Chat(error) => error.into(),
+        }
     }
 }
 

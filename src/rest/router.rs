@@ -2,10 +2,10 @@
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 
 use super::problem::{Code, Problem};
-use super::{Rest, accounts, chats, layers, listings, sessions};
+use super::{Rest, accounts, chats, layers, listings, sessions, sync};
 use crate::telemetry::metrics::HttpMetrics;
 
 /// All routes of the public port but the socket.
@@ -22,7 +22,9 @@ pub fn routes(rest: Rest, metrics: HttpMetrics) -> Router {
         .route("/v1/listings/{id}", get(listings::read::handle).patch(listings::edit::handle))
         .route("/v1/chats", get(chats::list::handle).post(chats::open::handle))
         .route("/v1/chats/{id}", get(chats::read::handle))
-        .route("/v1/chats/{id}/events", get(chats::events::handle))
+        .route("/v1/chats/{id}/events", get(chats::events::handle).post(chats::send::handle))
+        .route("/v1/chats/{id}/marks", put(chats::mark::handle))
+        .route("/v1/sync", get(sync::poll::handle))
         .fallback(async || Problem::from(Code::RouteNotFound))
         .method_not_allowed_fallback(async || Problem::from(Code::RouteMethod))
         .layer(from_fn_with_state(rest.limits.timeout, layers::limit_time))

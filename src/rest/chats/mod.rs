@@ -2,5 +2,7 @@
 
 pub mod events;
 pub mod list;
+pub mod mark;
 pub mod open;
 pub mod read;
+pub mod send;

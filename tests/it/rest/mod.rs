@@ -5,3 +5,4 @@ mod bodies;
 mod chats;
 mod listings;
 mod sessions;
+mod sync;

@@ -4,8 +4,10 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use barterline_domain::ids::ChatId;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -130,6 +132,15 @@ impl World {
         }
     }
 
+    /// Waits until so many requests wait for a change.
+    pub fn until_polls(&self, count: usize) {
+        let patience = Instant::now() + Duration::from_secs(20);
+        let line = format!("barterline_hub_polls {count}\n");
+        while !Call::new("GET", "/metrics").send(self.admin).expect(200).body.contains(&line) {
+            assert!(Instant::now() < patience, "not {count} polls");
+        }
+    }
+
     /// Asks the server to stop, and waits for it.
     pub fn stop(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
@@ -169,6 +180,17 @@ impl World {
         call.send(self.listening)
     }
 
+    /// What a socket's `send` does, over HTTP.
+    pub fn send(&self, person: &Person, chat: ChatId, key: &str, body: &Value) -> Answer {
+        self.call(person.send(chat, key, body))
+    }
+
+    /// Makes a request on a thread of its own: the answer may be long in coming.
+    pub fn begin(&self, call: Call) -> JoinHandle<Answer> {
+        let listening = self.listening;
+        thread::spawn(move || call.send(listening))
+    }
+
     pub fn get(&self, path: &str) -> Answer {
         self.call(Call::new("GET", path))
     }
@@ -205,6 +227,14 @@ impl World {
         let call = Call::new("POST", "/v1/listings").token(&seller.token).json(&body);
         let listing = self.call(call).expect(201).json();
         listing["id"].as_str().expect("an id").to_owned()
+    }
+}
+
+impl Person {
+    /// A message over HTTP.
+    pub fn send(&self, chat: ChatId, key: &str, body: &Value) -> Call {
+        let call = Call::new("POST", &format!("/v1/chats/{chat}/events")).token(&self.token);
+        call.header("idempotency-key", key).json(body)
     }
 }
 

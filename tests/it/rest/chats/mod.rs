@@ -1,5 +1,8 @@
 //! /v1/chats
 
+mod mark;
+mod send;
+
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Call, Person, World};

@@ -1,0 +1,33 @@
+//! `PUT /v1/chats/{id}/marks`: moves the caller's marks. They only grow, so it may be repeated.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use barterline_domain::event::Seq;
+use barterline_domain::ids::{ChatId, DeviceId};
+use barterline_domain::marks::Marks;
+use serde::Deserialize;
+
+use crate::rest::Rest;
+use crate::rest::extract::{Body, Caller, Path};
+use crate::rest::problem::Problem;
+
+/// The request: a socket's `mark`, with the device that its `hello` names.
+#[derive(Deserialize)]
+pub struct Request {
+    device: DeviceId,
+    delivered: Option<Seq>,
+    read: Option<Seq>,
+}
+
+/// Answers when it is durable.
+pub async fn handle(
+    State(rest): State<Rest>,
+    Caller(caller): Caller,
+    Path(chat): Path<ChatId>,
+    Body(request): Body<Request>,
+) -> Result<StatusCode, Problem> {
+    let Request { device, delivered, read } = request;
+    let marks = Marks::new(delivered.unwrap_or(Seq::ZERO), read.unwrap_or(Seq::ZERO));
+    rest.chats.mark(caller.user, chat, device, marks).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

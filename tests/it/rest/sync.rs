@@ -1,0 +1,274 @@
+//! /v1/sync
+
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use barterline_domain::event::Seq;
+use barterline_domain::ids::ChatId;
+use barterline_protocol::Encoding;
+use barterline_protocol::cursor::Cursor;
+use barterline_protocol::limits::ROWS_MAX;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::support::socket::{fresh_id, hello};
+use crate::support::{Answer, Call, Person, World};
+
+impl Person {
+    fn sync(&self, query: &str) -> Call {
+        Call::new("GET", &format!("/v1/sync?{query}")).token(&self.token)
+    }
+}
+
+/// The answer to somebody who does not wait.
+fn at_once(world: &World, person: &Person, cursor: &Value) -> Value {
+    let cursor = cursor.as_str().expect("a cursor");
+    let query = format!("wait_ms=0&cursor={cursor}");
+    world.call(person.sync(&query)).expect(200).json()
+}
+
+/// Where somebody stands.
+fn cursor(world: &World, person: &Person) -> Value {
+    world.call(person.sync("")).expect(200).json()["cursor"].clone()
+}
+
+/// Begins a poll that nothing has to be told yet.
+fn waiting(world: &World, person: &Person) -> std::thread::JoinHandle<Answer> {
+    let cursor = cursor(world, person);
+    let query = format!("wait_ms=30000&cursor={}", cursor.as_str().expect("a cursor"));
+    let poll = world.begin(person.sync(&query));
+    world.until_polls(1);
+    poll
+}
+
+fn chats(answer: &Value) -> Vec<ChatId> {
+    let rows = answer["rows"].as_array().expect("rows").iter();
+    rows.map(|row| serde_json::from_value(row["chat"].clone()).expect("an id")).collect()
+}
+
+fn says(world: &World, person: &Person, chat: ChatId) {
+    let body = json!({ "kind": "text", "text": "hello" });
+    world.send(person, chat, &fresh_id().to_string(), &body).expect(201);
+}
+
+#[tokio::test]
+async fn g5_exactly_what_changed_is_told() {
+    let world = World::new();
+    let (ana, bob, chat) = world.chat().await;
+    // A seller hears of a chat with its first message; who has nothing is told so at once.
+    let nothing = world.call(bob.sync("")).expect(200);
+    assert_eq!(nothing.headers["cache-control"], "no-store");
+    let nothing = nothing.json();
+    assert_eq!(nothing, json!({ "rows": [], "cursor": nothing["cursor"] }));
+    says(&world, &ana, chat);
+    let first = at_once(&world, &bob, &nothing["cursor"]);
+    assert_eq!((chats(&first), &first["rows"][0]["head"]), (vec![chat], &json!(1)));
+    assert_eq!(first["rows"][0]["last"]["text"], "hello");
+    let same = at_once(&world, &bob, &first["cursor"]);
+    assert_eq!(same, json!({ "rows": [], "cursor": same["cursor"] }));
+    // Another chat: the first is not told again.
+    let listing = world.listing(&bob);
+    let open = Call::new("POST", "/v1/chats").token(&ana.token);
+    let opened = world.call(open.json(&json!({ "listing": listing }))).expect(201).json();
+    let other: ChatId = serde_json::from_value(opened["chat"].clone()).expect("an id");
+    says(&world, &ana, other);
+    let second = at_once(&world, &bob, &same["cursor"]);
+    assert_eq!(chats(&second), [other]);
+    // A mark is a change for both.
+    let before = cursor(&world, &ana);
+    let mark = Call::new("PUT", &format!("/v1/chats/{chat}/marks")).token(&bob.token);
+    let device = fresh_id().to_string();
+    world.call(mark.json(&json!({ "device": device, "read": 1 }))).expect(204);
+    for (person, since) in [(&ana, &before), (&bob, &second["cursor"])] {
+        assert_eq!(chats(&at_once(&world, person, since)), [chat]);
+    }
+    assert_eq!(chats(&world.call(bob.sync("")).expect(200).json()), [other, chat]);
+}
+
+#[tokio::test]
+async fn g5_a_message_on_a_socket_wakes_who_waits_within_a_second() {
+    let world = World::new();
+    let (ana, bob, chat) = world.chat().await;
+    let mut buyer = world.device(&ana, Encoding::MsgPack).await;
+    for seq in 1..=3 {
+        let poll = waiting(&world, &bob);
+        let said = Instant::now();
+        buyer.tells(chat, "wake up").await;
+        let heard = poll.join().expect("an answer").expect(200).json();
+        assert!(said.elapsed() < Duration::from_secs(1), "{:?}", said.elapsed());
+        assert_eq!((chats(&heard), &heard["rows"][0]["head"]), (vec![chat], &json!(seq)));
+        world.until_polls(0);
+    }
+    let poll = waiting(&world, &bob);
+    buyer.moves_marks(chat, 3, 3).await;
+    let heard = poll.join().expect("an answer").expect(200).json();
+    assert_eq!(heard["rows"][0]["peer_marks"], json!({ "delivered": 3, "read": 3 }));
+    // A chat that is opened is news for its buyer's other devices.
+    let poll = waiting(&world, &ana);
+    let opened = buyer.opens(&world.listing(&bob)).await.chat;
+    assert_eq!(chats(&poll.join().expect("an answer").expect(200).json()), [opened]);
+}
+
+#[tokio::test]
+async fn g6_nobody_is_woken_by_the_chats_of_others() {
+    let world = World::new();
+    let (ana, bob, chat) = world.chat().await;
+    let eve = world.person("eve");
+    let mut buyer = world.device(&ana, Encoding::MsgPack).await;
+    let poll = waiting(&world, &eve);
+    buyer.tells(chat, "not for eve").await;
+    // Whoever it is for hears of it while she waits.
+    assert_eq!(chats(&world.call(bob.sync("")).expect(200).json()), [chat]);
+    world.until_polls(1);
+    let said = world.listing(&bob);
+    let own = world.device(&eve, Encoding::MsgPack).await.opens(&said).await.chat;
+    let heard = poll.join().expect("an answer").expect(200).json();
+    assert_eq!(chats(&heard), [own], "her own chat, and nothing else");
+}
+
+#[tokio::test]
+async fn g5_a_cursor_goes_on_at_the_other_door() {
+    let world = World::new();
+    let (ana, bob, chat) = world.chat().await;
+    let mut buyer = world.device(&ana, Encoding::MsgPack).await;
+    buyer.tells(chat, "known").await;
+    let http: Cursor = serde_json::from_value(cursor(&world, &bob)).expect("a cursor");
+    for encoding in Encoding::ALL {
+        let mut again = hello(&bob.token);
+        again.cursor = Some(http.clone());
+        let (_, opening) = world.opening(again, encoding).await;
+        assert_eq!(opening.rows, [], "nothing is new");
+    }
+    buyer.tells(chat, "missed").await;
+    let mut again = hello(&bob.token);
+    again.cursor = Some(http.clone());
+    let (_, opening) = world.opening(again, Encoding::Json).await;
+    assert_eq!(opening.rows[0].head, Seq(2));
+    // And back.
+    let socket = serde_json::to_value(&opening.cursor).expect("a cursor");
+    let same = at_once(&world, &bob, &socket);
+    assert_eq!((&same["rows"], &same["reset"]), (&json!([]), &Value::Null));
+    buyer.tells(chat, "more").await;
+    let more = at_once(&world, &bob, &socket);
+    assert_eq!((chats(&more), &more["rows"][0]["head"]), (vec![chat], &json!(3)));
+}
+
+#[tokio::test]
+async fn g5_a_cursor_that_is_not_of_this_store_counts_as_none_and_says_so() {
+    let world = World::new();
+    let (ana, bob, chat) = world.chat().await;
+    says(&world, &ana, chat);
+    let known: Cursor = serde_json::from_value(cursor(&world, &bob)).expect("a cursor");
+    let (epoch, position) = known.parts().expect("ours");
+    let others = [
+        Cursor::new(epoch + 1, position),
+        Cursor::new(epoch.wrapping_sub(1), position),
+        Cursor::new(epoch, position + 1_000),
+        Cursor::new(epoch, u64::MAX),
+    ];
+    let others = others.iter().map(|other| serde_json::to_value(other).expect("a cursor"));
+    let nonsense = ["", "x", "AQ", "%00", "nonsense-that-is-long"].map(|text| json!(text));
+    for other in others.chain(nonsense) {
+        let all = at_once(&world, &bob, &other);
+        assert_eq!((chats(&all), &all["reset"]), (vec![chat], &json!(true)), "{other}");
+        let next = at_once(&world, &bob, &all["cursor"]);
+        assert_eq!((&next["rows"], &next["reset"]), (&json!([]), &Value::Null), "{other}");
+    }
+}
+
+#[test]
+fn g5_what_does_not_fit_comes_in_pages() {
+    let world = World::new();
+    let (ana, bob) = (world.person("ana"), world.person("bob"));
+    let mut opened: Vec<ChatId> = Vec::new();
+    for _ in 0..=ROWS_MAX {
+        let open = Call::new("POST", "/v1/chats").token(&ana.token);
+        let row = world.call(open.json(&json!({ "listing": world.listing(&bob) })));
+        opened.push(serde_json::from_value(row.expect(201).json()["chat"].clone()).expect("an id"));
+    }
+    let first = world.call(ana.sync("")).expect(200).json();
+    assert_eq!((chats(&first).as_slice(), &first["more"]), (&opened[..ROWS_MAX], &json!(true)));
+    // What changes between two pages is told on a later one.
+    says(&world, &ana, opened[0]);
+    let second = at_once(&world, &ana, &first["cursor"]);
+    assert_eq!(chats(&second), [opened[ROWS_MAX], opened[0]]);
+    assert_eq!(second["more"], Value::Null);
+    assert_eq!(at_once(&world, &ana, &second["cursor"])["rows"], json!([]));
+    // Of all these chats the seller has heard of one.
+    let theirs = world.call(bob.sync("")).expect(200).json();
+    assert_eq!((chats(&theirs), &theirs["more"]), (vec![opened[0]], &Value::Null));
+}
+
+#[test]
+fn a_wait_has_an_end() {
+    let world = World::new();
+    let ana = world.person("ana");
+    let since = cursor(&world, &ana);
+    let query = format!("wait_ms=50&cursor={}", since.as_str().expect("a cursor"));
+    let asked = Instant::now();
+    let nothing = world.call(ana.sync(&query)).expect(200).json();
+    assert!(asked.elapsed() >= Duration::from_millis(50));
+    assert_eq!(nothing, json!({ "rows": [], "cursor": nothing["cursor"] }));
+    for wrong in ["wait_ms=30001", "wait_ms=-1", "wait_ms=x", "wait_ms=1&wait_ms=2"] {
+        world.call(ana.sync(wrong)).problem(400, "request.invalid");
+    }
+    world.get("/v1/sync").problem(401, "token.invalid");
+    world
+        .call(Call::new("POST", "/v1/sync").token(&ana.token))
+        .problem(405, "route.method_not_allowed");
+}
+
+#[test]
+fn no_wait_is_longer_than_a_request_may_take() {
+    // Longer than a password takes to be hashed.
+    let world = World::with_setting("BARTERLINE_SERVER__REQUEST_TIMEOUT_MS", "1000");
+    let ana = world.person("ana");
+    let since = cursor(&world, &ana);
+    let query = format!("wait_ms=30000&cursor={}", since.as_str().expect("a cursor"));
+    assert_eq!(world.call(ana.sync(&query)).expect(200).json()["rows"], json!([]));
+}
+
+#[test]
+fn g7_few_requests_of_one_user_wait_and_those_that_go_make_room() {
+    let world = World::new();
+    let (ana, bob) = (world.person("ana"), world.person("bob"));
+    let since = cursor(&world, &ana);
+    let since = since.as_str().expect("a cursor");
+    let request = format!(
+        "GET /v1/sync?wait_ms=30000&cursor={since} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\
+         \r\n\r\n",
+        ana.token
+    );
+    let connections: Vec<_> = (0..8)
+        .map(|_| {
+            let mut connection = TcpStream::connect(world.listening).expect("a connection");
+            connection.write_all(request.as_bytes()).expect("a request");
+            connection
+        })
+        .collect();
+    world.until_polls(8);
+    let query = format!("wait_ms=30000&cursor={since}");
+    world.call(ana.sync(&query)).problem(429, "sync.too_many");
+    // Who does not wait is answered, and so is everybody else.
+    world.call(ana.sync(&format!("wait_ms=0&cursor={since}"))).expect(200);
+    world.call(ana.sync("")).expect(200);
+    let theirs = cursor(&world, &bob);
+    let theirs = format!("wait_ms=1&cursor={}", theirs.as_str().expect("a cursor"));
+    world.call(bob.sync(&theirs)).expect(200);
+    drop(connections);
+    world.until_polls(0);
+}
+
+#[test]
+fn g9_a_server_that_stops_answers_who_waits_at_once() {
+    let mut world = World::new();
+    let ana = world.person("ana");
+    let poll = waiting(&world, &ana);
+    let told = Instant::now();
+    world.signal(Signal::TERM);
+    let answer = poll.join().expect("an answer").expect(200).json();
+    assert_eq!(answer, json!({ "rows": [], "cursor": answer["cursor"] }));
+    assert!(world.ended().success());
+    assert!(told.elapsed() < Duration::from_secs(5), "{:?}", told.elapsed());
+}
