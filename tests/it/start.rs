@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 
 use rustix::process::{Resource, Rlimit, Signal, prlimit};
+use serde_json::Value;
 
 use crate::support::world::{barterline, run, serve};
 use crate::support::{Call, World};
@@ -158,10 +159,42 @@ fn load_tests_stay_on_loopback() {
     }
 }
 
+/// What Bea sees of the demo: her chats and what is said in the first, without what a start changes.
+fn seen(world: &World, password: &str) -> (Vec<Value>, Vec<Value>) {
+    let bea = world.log_in_with("bea@demo.example", password);
+    let get = |path: &str| world.call(Call::new("GET", path).token(&bea.token)).expect(200).json();
+    let rows = get("/v1/chats")["rows"].as_array().expect("rows").clone();
+    let chat = rows[0]["chat"].as_str().expect("an id");
+    let events = get(&format!("/v1/chats/{chat}/events"))["events"].clone();
+    (rows, events.as_array().expect("events").clone())
+}
+
 #[test]
-fn the_demo_is_seeded_once() {
-    let world = World::with(&["--demo"]);
-    assert!(world.data().join("demo-seeded").exists());
-    let world = world.restart();
-    world.get("/v1/accounts/me").problem(401, "token.invalid");
+fn the_demo_is_a_conversation_and_seeded_once() {
+    let world = World::demo();
+    let password = world.demo_password("bea@demo.example").expect("a password");
+    let (rows, events) = seen(&world, &password);
+    assert_eq!(rows.len(), 1);
+    assert!(events.len() >= 4, "{events:?}");
+    assert!(events.iter().any(|event| event["from"] == "seller"), "{events:?}");
+    let world = world.restart_demo();
+    assert_eq!(world.demo_password("bea@demo.example"), None, "nothing was seeded");
+    assert_eq!(seen(&world, &password), (rows, events));
+}
+
+#[test]
+fn a_demo_that_was_cut_short_is_gone_on_with() {
+    let world = World::demo();
+    let password = world.demo_password("bea@demo.example").expect("a password");
+    let seeded = seen(&world, &password);
+    // The last thing that a seeding does did not happen.
+    let done = world.data().join("demo-seeded");
+    fs::remove_file(&done).expect("it was there");
+    let world = world.restart_demo();
+    assert_eq!(world.demo_password("bea@demo.example"), Some(password.clone()));
+    assert_eq!(seen(&world, &password), seeded, "nothing stands there twice");
+    let seller = seeded.0[0]["peer"].as_str().expect("an id");
+    let listings = world.get(&format!("/v1/accounts/{seller}/listings")).expect(200).json();
+    assert_eq!(listings["listings"].as_array().map(Vec::len), Some(3), "{listings}");
+    assert!(done.exists());
 }

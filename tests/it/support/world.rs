@@ -1,5 +1,6 @@
 //! A server of its own, and people on it.
 
+use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -72,6 +73,32 @@ impl World {
         Self::on(TempDir::new().expect("a directory"), |command| {
             command.envs(variables.iter().copied());
         })
+    }
+
+    /// A server that seeds the demo; what it says to the person at the terminal is kept.
+    pub fn demo() -> Self {
+        Self::demo_on(TempDir::new().expect("a directory"))
+    }
+
+    /// Stops the server and starts one that seeds the demo on the same data.
+    pub fn restart_demo(mut self) -> Self {
+        assert!(self.stop().success());
+        let dir = std::mem::replace(&mut self.dir, TempDir::new().expect("a directory"));
+        Self::demo_on(dir)
+    }
+
+    fn demo_on(dir: TempDir) -> Self {
+        let terminal = File::create(dir.path().join("terminal")).expect("a file");
+        Self::on(dir, |command| {
+            command.arg("--demo").stderr(terminal);
+        })
+    }
+
+    /// The password of a demo account, as it was printed.
+    pub fn demo_password(&self, email: &str) -> Option<String> {
+        let printed = fs::read_to_string(self.dir.path().join("terminal")).expect("a file");
+        let line = printed.lines().find(|line| line.contains(email))?;
+        Some(line.split_once("password ")?.1.to_owned())
     }
 
     fn on(dir: TempDir, change: impl FnOnce(&mut Command)) -> Self {
@@ -213,8 +240,11 @@ impl World {
     }
 
     pub fn log_in(&self, name: &str) -> Person {
-        let email = format!("{name}@example.org");
-        let body = json!({ "email": email, "password": "correct horse" });
+        self.log_in_with(&format!("{name}@example.org"), "correct horse")
+    }
+
+    pub fn log_in_with(&self, email: &str, password: &str) -> Person {
+        let body = json!({ "email": email, "password": password });
         let session = self.post("/v1/sessions", &body).expect(201).json();
         let text = |key: &str| session[key].as_str().expect("a string").to_owned();
         let (token, refresh_token) = (text("access_token"), text("refresh_token"));
