@@ -128,6 +128,16 @@ async fn g6_nobody_is_woken_by_the_chats_of_others() {
 }
 
 #[tokio::test]
+async fn g6_a_session_that_ends_while_it_waits_is_told_nothing() {
+    let world = World::new();
+    let (ana, bob, chat) = world.chat().await;
+    let poll = waiting(&world, &bob);
+    world.call(Call::new("DELETE", "/v1/sessions/current").token(&bob.token)).expect(204);
+    world.device(&ana, Encoding::MsgPack).await.tells(chat, "too late").await;
+    poll.join().expect("an answer").problem(401, "token.invalid");
+}
+
+#[tokio::test]
 async fn g5_a_cursor_goes_on_at_the_other_door() {
     let world = World::new();
     let (ana, bob, chat) = world.chat().await;
