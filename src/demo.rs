@@ -121,13 +121,13 @@ async fn listings(rest: &Rest, seller: UserId) -> anyhow::Result<ListingId> {
     let made = made.unwrap_or_default();
     let mut first = None;
     for (title, description, minor) in LISTINGS {
-        let listing = match made.iter().find(|made| made.text.title() == *title) {
-            Some(made) => made.id,
-            None => {
-                let text = ListingText::parse(title, (*description).to_owned())?;
-                let price = Money { minor: *minor, currency: Currency::parse("EUR")? };
-                rest.listings.create(seller, text, price).await?.id
-            }
+        let known = made.iter().find(|made| made.text.title() == *title);
+        let listing = if let Some(known) = known {
+            known.id
+        } else {
+            let text = ListingText::parse(title, (*description).to_owned())?;
+            let price = Money { minor: *minor, currency: Currency::parse("EUR")? };
+            rest.listings.create(seller, text, price).await?.id
         };
         first.get_or_insert(listing);
     }

@@ -28,7 +28,7 @@ frames! {
         /// Answers `pull`.
         "page" => Page(Page),
         /// Answers `open`.
-        "chat" => Chat(Row),
+        "chat" => Chat(Box<Row>),
         /// Answers `auth`.
         "authed" => Authed(Authed),
         /// A numbered fact of a chat.

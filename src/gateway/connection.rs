@@ -280,15 +280,15 @@ impl<S: Socket> Connection<S> {
     async fn pull(&mut self, dirty: Dirty) {
         let gateway = self.gateway.clone();
         let chats = &gateway.0.chats;
-        if self.slot.take_marks(dirty.chat) {
-            if let Ok(row) = chats.row(self.slot.user, dirty.chat).await {
-                for (role, marks) in [(row.role, row.marks), (row.role.other(), row.peer_marks)] {
-                    let moved = crate::hub::slot::marks_moved(dirty.chat, role, marks);
-                    self.slot.answer(None, &Outgoing::Marks(moved));
-                }
-                let state = wire::state(&row.personal);
-                self.slot.answer(None, &Outgoing::State(StateMoved { chat: dirty.chat, state }));
+        if self.slot.take_marks(dirty.chat)
+            && let Ok(row) = chats.row(self.slot.user, dirty.chat).await
+        {
+            for (role, marks) in [(row.role, row.marks), (row.role.other(), row.peer_marks)] {
+                let moved = crate::hub::slot::marks_moved(dirty.chat, role, marks);
+                self.slot.answer(None, &Outgoing::Marks(moved));
             }
+            let state = wire::state(&row.personal);
+            self.slot.answer(None, &Outgoing::State(StateMoved { chat: dirty.chat, state }));
         }
         if self.slot.noted_from(dirty.chat) == Some(Seq(1))
             && let Ok(row) = chats.row(self.slot.user, dirty.chat).await

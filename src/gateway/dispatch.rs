@@ -283,7 +283,7 @@ async fn block<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>
 async fn open<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>, request: Open) {
     let slot = &connection.slot;
     let answer = match connection.gateway.0.chats.open(slot.user, request.listing).await {
-        Ok(opened) => Outgoing::Chat(wire::row(&opened.row)),
+        Ok(opened) => Outgoing::Chat(Box::new(wire::row(&opened.row))),
         Err(refusal) => refused(&refusal, None, None),
     };
     slot.answer(reference, &answer);

@@ -5,6 +5,7 @@
 //! `BARTERLINE_GOLDEN=new cargo test -p barterline-storage --test golden` adds lines for new names.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use barterline_domain::account::{AccountRole, DisplayName, Email};
@@ -34,10 +35,12 @@ use barterline_storage::user_state::UserState;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/records.txt");
 
+type Judge = Box<dyn Fn(&[u8]) -> bool>;
+
 /// A kind of stored bytes: what today's code writes for a sample, and whether bytes mean the sample.
 struct Sample {
     bytes: Vec<u8>,
-    means_the_same: Box<dyn Fn(&[u8]) -> bool>,
+    means_the_same: Judge,
 }
 
 fn record(record: Record) -> Sample {
@@ -161,7 +164,10 @@ fn samples() -> BTreeMap<&'static str, Sample> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn unhex(text: &str) -> Vec<u8> {
@@ -178,7 +184,7 @@ fn g12_stored_bytes_keep_their_meaning() {
     if std::env::var_os("BARTERLINE_GOLDEN").is_some() {
         for (name, sample) in &samples {
             if !known(&text, name) {
-                text.push_str(&format!("{name} {}\n", hex(&sample.bytes)));
+                let _ = writeln!(text, "{name} {}", hex(&sample.bytes));
             }
         }
         std::fs::write(FILE, &text).expect("the golden file is written");

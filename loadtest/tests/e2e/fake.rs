@@ -17,7 +17,7 @@ use barterline_loadtest::ws::upgrade::{accept, header};
 use barterline_protocol::cursor::Cursor;
 use barterline_protocol::hello::Welcome;
 use barterline_protocol::limits::{Limits, PAGE_EVENTS_MAX};
-use barterline_protocol::push::{Behind, Event, Live, Row, Rows};
+use barterline_protocol::push::{Behind, ChatState, Event, Live, Row, Rows};
 use barterline_protocol::request::{Ping, Send};
 use barterline_protocol::response::{Ack, Done, ErrorBody, Page};
 use barterline_protocol::{Encoding, Outgoing, Request};
@@ -282,7 +282,8 @@ fn handle(
         Request::Open(open) => {
             let buyer = user.expect("hello first");
             let chat = world.open(open.listing, buyer);
-            wire.push(&Outgoing::Chat(row(chat, open.listing, world.chats[&chat].users[1])));
+            let row = row(chat, open.listing, world.chats[&chat].users[1]);
+            wire.push(&Outgoing::Chat(Box::new(row)));
         }
         Request::Ping(_) => wire.push(&Outgoing::Pong(Ping::default())),
         Request::Mark(mark) => {
@@ -291,7 +292,13 @@ fn handle(
             assert!(mark.read.is_none_or(|seq| Some(seq) == mark.delivered));
             wire.push(&Outgoing::Ok(Done {}));
         }
-        Request::Pong(_) | Request::Auth(_) => {}
+        Request::Pong(_)
+        | Request::Auth(_)
+        | Request::State(_)
+        | Request::Watch(_)
+        | Request::Typing(_)
+        | Request::Settings(_)
+        | Request::Block(_) => {}
     }
     Some(())
 }
@@ -439,5 +446,6 @@ fn row(chat: ChatId, listing: ListingId, peer: UserId) -> Row {
         marks: Marks::default(),
         peer_marks: Marks::default(),
         unread: 0,
+        state: ChatState::default(),
     }
 }

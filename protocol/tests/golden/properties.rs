@@ -248,7 +248,7 @@ fn outgoing() -> impl Strategy<Value = Outgoing> {
         ack.prop_map(Outgoing::Ack),
         Just(Outgoing::Ok(Done {})),
         page.prop_map(Outgoing::Page),
-        row().prop_map(Outgoing::Chat),
+        row().prop_map(|row| Outgoing::Chat(Box::new(row))),
         time().prop_map(|at| Outgoing::Authed(Authed { token_expires_at: at })),
         event().prop_map(Outgoing::Event),
         moved.prop_map(Outgoing::Marks),

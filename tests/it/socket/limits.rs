@@ -18,6 +18,7 @@ async fn whoever_says_too_much_waits_as_told_and_loses_nothing() {
     let world = limited(&[
         ("BARTERLINE_LIMITS__CHAT_PER_MINUTE", "600"),
         ("BARTERLINE_LIMITS__CHAT_BURST", "5"),
+        ("BARTERLINE_LIMITS__CONNECTION_BURST", "1000000"),
     ]);
     let (ana, bob, chat) = world.chat().await;
     for (round, encoding) in (0..).zip(Encoding::ALL) {

@@ -252,7 +252,7 @@ impl Client {
         let listing: ListingId = listing.parse().expect("an id");
         let asked = self.ask(Request::Open(Open { listing })).await;
         match self.answer(asked).await {
-            Outgoing::Chat(row) => row,
+            Outgoing::Chat(row) => *row,
             other => panic!("{other:?}"),
         }
     }

@@ -181,7 +181,14 @@ impl State {
             | Outgoing::Rows(_)
             | Outgoing::Ok(_)
             | Outgoing::Authed(_)
-            | Outgoing::Marks(_) => {}
+            | Outgoing::Marks(_)
+            | Outgoing::State(_)
+            | Outgoing::Typing(_)
+            | Outgoing::Presence(_)
+            | Outgoing::Settings(_)
+            | Outgoing::Block(_)
+            | Outgoing::Renew(_)
+            | Outgoing::Reset(_) => {}
         }
     }
 

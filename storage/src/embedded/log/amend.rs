@@ -31,12 +31,11 @@ impl Shared {
                 }
                 EventKind::Edit { target, body } => {
                     let target = *target;
-                    let gone = match found.get(&target) {
-                        Some(known) => is_gone(known),
-                        None => {
-                            let known = self.amendments(chat, target, target)?;
-                            known.get(&target).is_some_and(|known| is_gone(known))
-                        }
+                    let gone = if let Some(known) = found.get(&target) {
+                        is_gone(known)
+                    } else {
+                        let known = self.amendments(chat, target, target)?;
+                        known.get(&target).is_some_and(|known| is_gone(known))
                     };
                     if gone {
                         *body = None;
