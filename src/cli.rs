@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::admin;
 use crate::config::{Assignment, Mistakes, Settings, Sources};
 use crate::lifecycle::{self, Mode};
 use crate::telemetry;
@@ -32,6 +33,8 @@ struct Cli {
 enum Command {
     /// Start the server.
     Serve(Serve),
+    /// Print what the server of a data directory is doing, as JSON.
+    Status(Flags),
     /// Print the effective settings as TOML, without secrets.
     Config(Show),
     /// Print the version.
@@ -84,6 +87,16 @@ pub fn run() -> ExitCode {
         Command::Config(show) if show.reference => print(&Settings::reference()),
         Command::Config(show) => match show.flags.load() {
             Ok(settings) => print(&settings.to_toml()),
+            Err(mistakes) => wrong(&mistakes.to_string()),
+        },
+        Command::Status(flags) => match flags.load() {
+            Ok(settings) => match admin::client::get(&settings.storage.data, "/status") {
+                Ok(status) => print(&format!("{status}\n")),
+                Err(error) => {
+                    say(&format!("{error:#}"));
+                    ExitCode::FAILURE
+                }
+            },
             Err(mistakes) => wrong(&mistakes.to_string()),
         },
         Command::Version => print(concat!("barterline ", env!("CARGO_PKG_VERSION"), "\n")),

@@ -2,14 +2,16 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Held while a server runs; holds its process id for the one who comes second.
 const LOCK_FILE: &str = "lock";
 /// What a command must show to a running server.
-const ADMIN_TOKEN_FILE: &str = "admin-token";
-const ADMIN_TOKEN_TEMPORARY: &str = "admin-token.new";
+pub const ADMIN_TOKEN_FILE: &str = "admin-token";
+/// Where the admin listener of the running server is.
+pub const ADMIN_ADDRESS_FILE: &str = "admin-address";
 
 /// Why a directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +90,16 @@ impl DataDir {
 
     /// Puts a new admin token into its file, for this user's eyes alone.
     pub fn write_admin_token(&self, token: &str) -> Result<(), DataDirError> {
-        let temporary = self.path.join(ADMIN_TOKEN_TEMPORARY);
+        self.write_private(ADMIN_TOKEN_FILE, token)
+    }
+
+    /// Says where the admin listener is, for commands.
+    pub fn write_admin_address(&self, address: SocketAddr) -> Result<(), DataDirError> {
+        self.write_private(ADMIN_ADDRESS_FILE, &address.to_string())
+    }
+
+    fn write_private(&self, name: &str, text: &str) -> Result<(), DataDirError> {
+        let temporary = self.path.join(format!("{name}.new"));
         let write = || -> io::Result<()> {
             match fs::remove_file(&temporary) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -97,8 +108,8 @@ impl DataDir {
             }
             let mut file =
                 OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-            file.write_all(token.as_bytes())?;
-            fs::rename(&temporary, self.path.join(ADMIN_TOKEN_FILE))
+            file.write_all(text.as_bytes())?;
+            fs::rename(&temporary, self.path.join(name))
         };
         write().map_err(|source| DataDirError::NotWritable {
             dir: self.path.display().to_string(),

@@ -55,6 +55,7 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
 
     // Operators look from before the store is open until the very end.
     let admin = Admin::new(Token::issue(&data, &SystemIds)?);
+    data.write_admin_address(admin_listening)?;
     let (watched, watching) = (CancellationToken::new(), TaskTracker::new());
     let limits = limits(&settings, OPERATORS_MAX);
     tokio::spawn(listener::serve(

@@ -4,6 +4,7 @@
 //! Health and metrics are open to whoever reaches the port; everything else asks for the token in
 //! the data directory. The port answers before the store is open.
 
+pub mod client;
 mod health;
 pub mod load_test;
 mod metrics;

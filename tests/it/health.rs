@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
+use crate::support::world::{barterline, run};
 use crate::support::{Call, World};
 
 #[test]
@@ -82,5 +83,24 @@ fn load_tests_get_accounts_and_rooms() {
 
     for count in [0, 1_001] {
         ask_for("/load-test/rooms", json!({ "count": count })).problem(400, "request.invalid");
+    }
+}
+
+#[test]
+fn a_command_asks_the_running_server() {
+    let mut world = World::new();
+    let mut status = barterline();
+    status.args(["status", "--data"]).arg(world.data());
+    let (code, out, err) = run(status);
+    assert_eq!((code, &*err), (0, ""));
+    let answer: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((&answer["ready"], &answer["pid"]), (&true.into(), &world.pid().into()));
+    assert!(world.stop().success());
+    for data in [world.data(), "/nowhere".into()] {
+        let mut status = barterline();
+        status.args(["status", "--data"]).arg(&data);
+        let (code, out, err) = run(status);
+        assert_eq!((code, &*out), (1, ""));
+        assert!(err.contains(&data.display().to_string()), "{err}");
     }
 }

@@ -14,7 +14,10 @@ pub const PARTS: &[Part] = &[
     Part { name: "main", may_use: EVERYTHING },
     Part { name: "app", may_use: EVERYTHING },
     Part { name: "lifecycle", may_use: EVERYTHING },
-    Part { name: "cli", may_use: &["app", "config", "data_dir", "lifecycle", "telemetry"] },
+    Part {
+        name: "cli",
+        may_use: &["admin", "app", "config", "data_dir", "lifecycle", "telemetry"],
+    },
     Part {
         name: "load_test",
         may_use: &["auth", "config", "hub", "readiness", "services", "telemetry"],
