@@ -1,4 +1,4 @@
-# run · test · test-real · check · bench. Logic beyond a line lives in xtask/.
+# run · test · test-real · model · check · bench. Logic beyond a line lives in xtask/.
 CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Outlives a fresh clone: cargo-deny takes 105 s of processor time to build (250 s when optimised).
@@ -6,13 +6,17 @@ TOOLS  ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/barterline-tools
 CI     := --workspace --locked --profile ci
 ARGS   ?=
 
-.PHONY: help run test test-real planted check bench rust node
+# make test runs as many schedules as the model test says.
+SCHEDULES ?= 100000
+
+.PHONY: help run test test-real planted model check bench rust node
 
 help:
 	@echo "make run [ARGS='--demo']   build and start the server"
 	@echo "make test                  every test of the workspace"
 	@echo "make test-real             an outsider's client against the real binary"
-	@echo "make planted               plants faults, and wants the harness to catch them"
+	@echo "make planted               plants faults, and wants harness and model test to catch them"
+	@echo "make model SCHEDULES=n     the model test for longer, on n random schedules"
 	@echo "make check                 format, lints, documents, doors, licences"
 	@echo "make bench                 the server under load, on this machine"
 
@@ -27,6 +31,9 @@ test: rust # One build for server, harness and tests: tests start both binaries.
 
 planted: rust # Each fault breaks one promise on purpose.
 	$(CARGO) xtask planted
+
+model: rust
+	SCHEDULES=$(SCHEDULES) $(CARGO) test $(CI) --test sim
 
 test-real: rust node
 	$(CARGO) build $(CI) --bins

@@ -21,5 +21,6 @@ pub mod hub;
 pub mod limits;
 
 pub mod clock;
+pub mod fault;
 pub mod ids;
 pub mod telemetry;

@@ -1,5 +1,6 @@
 //! One connection after `hello`: frames in, noted chats out. One task, one loop, no queue.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,9 @@ use barterline_protocol::response::Done;
 use barterline_protocol::{Encoding, Outgoing, Request};
 use barterline_storage::inbox::Position;
 use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::future::OptionFuture;
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use tokio::time::Sleep;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
@@ -23,6 +26,7 @@ use super::close::refused;
 use super::drain::retry_after_ms;
 use super::socket::{Socket, SocketIo, WriteHalf as _};
 use super::{Gateway, dispatch};
+use crate::fault::{Fault, planted};
 use crate::hub::slot::{Dirty, Slot, Todo};
 use crate::limits::{Exceeded, Meter, Rate};
 use crate::services::chats::{ChatError, Membership};
@@ -38,6 +42,8 @@ const OFFENCES_AT_ONCE: u64 = 256;
 const OFFENCES_PER_MINUTE: u64 = 60;
 /// Between two signs that somebody types, in one chat.
 const TYPING_PAUSE: Duration = Duration::from_secs(3);
+/// Between two tries to read what a connection lacks, while the store cannot be read.
+const PULL_PAUSE: Duration = Duration::from_secs(1);
 /// Chats whose membership a connection remembers: what one person has open at a time.
 const MEMBERSHIPS_MAX: usize = 8;
 
@@ -121,10 +127,14 @@ impl<S: Socket> Connection<S> {
         {
             return ending;
         }
+        // Boxed, and there only while the store fails: a connection has no timer of its own.
+        let mut pause: Option<Pin<Box<Sleep>>> = None;
         loop {
             self.slot.flush();
             let todo = self.slot.todo();
             let blocked = match todo {
+                // Its requests are answered meanwhile, and its cursor stays where it is.
+                Todo::Pull(_) if pause.is_some() => false,
                 Todo::Close(code) => return Ending::Close(code),
                 Todo::Broken => return Ending::Gone,
                 Todo::Announce(since) => {
@@ -134,7 +144,9 @@ impl<S: Socket> Connection<S> {
                     continue;
                 }
                 Todo::Pull(dirty) => {
-                    Box::pin(self.pull(dirty)).await;
+                    if !Box::pin(self.pull(dirty)).await {
+                        pause = Some(Box::pin(tokio::time::sleep(PULL_PAUSE)));
+                    }
                     continue;
                 }
                 Todo::WaitForSocket => true,
@@ -145,6 +157,9 @@ impl<S: Socket> Connection<S> {
             tokio::select! {
                 biased;
                 () = self.slot.woken() => {}
+                () = OptionFuture::from(pause.as_mut()).map(drop), if pause.is_some() => {
+                    pause = None;
+                }
                 writable = self.write.writable(), if blocked => {
                     if writable.is_err() {
                         return Ending::Gone;
@@ -212,7 +227,8 @@ impl<S: Socket> Connection<S> {
             // Its numbers are of another history: after a restored backup they mean other events.
             self.slot.answer(None, &Outgoing::Reset(Done {}));
         }
-        self.announce(since.unwrap_or(0)).await
+        let skipped = u64::from(planted(Fault::RowsFromNext));
+        self.announce(since.map_or(0, |at| at + skipped)).await
     }
 
     async fn note_have(&mut self, chat: ChatId, seq: Seq) -> Result<(), ChatError> {
@@ -221,7 +237,8 @@ impl<S: Socket> Connection<S> {
             return Err(ChatError::SeqAhead { head: row.head });
         }
         if seq < row.head {
-            self.slot.note(chat, seq.next(), self.gateway.0.chats.hub().delivered());
+            let next = if planted(Fault::HaveFromNext) { seq.next().next() } else { seq.next() };
+            self.slot.note(chat, next, self.gateway.0.chats.hub().delivered());
         }
         Ok(())
     }
@@ -249,7 +266,12 @@ impl<S: Socket> Connection<S> {
                 None => break,
             }
         }
-        let cursor = Cursor::new(chats.position().epoch, delivered);
+        let now = chats.position().position;
+        let reached = if planted(Fault::CursorIsNow) { now } else { delivered };
+        let cursor = Cursor::new(chats.position().epoch, reached);
+        if planted(Fault::RegisteredLate) {
+            chats.hub().registry().add(Arc::clone(&self.slot));
+        }
         self.slot.answer(None, &Outgoing::Live(Live { cursor }));
         self.slot.go_live();
         Ok(())
@@ -276,13 +298,24 @@ impl<S: Socket> Connection<S> {
         }
     }
 
-    /// Sends what a chat has and this connection lacks.
-    async fn pull(&mut self, dirty: Dirty) {
+    /// Sends what a chat has and this connection lacks; `false` when the store cannot say now.
+    async fn pull(&mut self, dirty: Dirty) -> bool {
+        let Err(error) = self.try_pull(dirty).await else { return true };
+        tracing::warn!(%error, chat = %dirty.chat, "cannot push a chat");
+        if error.is_retryable() && !planted(Fault::PullGivesUp) {
+            return false;
+        }
+        // Damaged: the client sees a gap and asks by itself; it is answered with the cause.
+        self.gateway.0.chats.hub().leave_to_client(&self.slot, dirty.chat, Seq::ZERO);
+        true
+    }
+
+    async fn try_pull(&mut self, dirty: Dirty) -> Result<(), ChatError> {
         let gateway = self.gateway.clone();
         let chats = &gateway.0.chats;
-        if self.slot.take_marks(dirty.chat)
-            && let Ok(row) = chats.row(self.slot.user, dirty.chat).await
-        {
+        if self.slot.take_marks(dirty.chat) {
+            let row = chats.row(self.slot.user, dirty.chat).await;
+            let row = row.inspect_err(|_| self.slot.put_marks_back(dirty.chat))?;
             for (role, marks) in [(row.role, row.marks), (row.role.other(), row.peer_marks)] {
                 let moved = crate::hub::slot::marks_moved(dirty.chat, role, marks);
                 self.slot.answer(None, &Outgoing::Marks(moved));
@@ -296,17 +329,8 @@ impl<S: Socket> Connection<S> {
             // A chat that is new to the client: what it is about, then what is said.
             self.slot.answer(None, &Outgoing::Rows(Rows { rows: vec![wire::row(&row)] }));
         }
-        let pulled = match self.membership(dirty.chat).await {
-            Ok(membership) => {
-                chats.hub().pull(&self.slot, &membership.chat).await.map_err(Into::into)
-            }
-            Err(error) => Err(error),
-        };
-        if let Err(error) = pulled {
-            // The client asks by itself, and is answered with the cause.
-            tracing::warn!(%error, chat = %dirty.chat, "cannot push a chat");
-            chats.hub().leave_to_client(&self.slot, dirty.chat, Seq::ZERO);
-        }
+        let membership = self.membership(dirty.chat).await?;
+        Ok(chats.hub().pull(&self.slot, &membership.chat).await?)
     }
 
     /// The part of the connection's user in a chat, remembered for the chats in use.

@@ -78,9 +78,10 @@ fn over_limit<S: Socket>(
     let mut answer = limited(exceeded);
     match message {
         Request::Typing(_) => return Ok(()),
-        Request::Send(send) => {
-            connection.slot.hold_back(send.chat, send.id);
-            (answer.chat, answer.id) = (Some(send.chat), Some(send.id));
+        Request::Send(Send { chat, id, .. }) => {
+            (answer.chat, answer.id) = (Some(*chat), Some(*id));
+            connection.slot.refuse_unsent(*chat, *id, reference, &Outgoing::Error(answer));
+            return Ok(());
         }
         _ => {}
     }
@@ -101,11 +102,12 @@ async fn send<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>,
         Err(error) => Err(error),
     };
     if let Err(refusal) = sent {
-        let answer = refused(&refusal, Some(chat), Some(id));
-        if matches!(&answer, Outgoing::Error(error) if error.retry_after_ms.is_some()) {
-            connection.slot.hold_back(chat, id);
+        let error = refused(&refusal, Some(chat), Some(id));
+        if refusal.is_retryable() {
+            connection.slot.refuse_unsent(chat, id, reference, &error);
+        } else {
+            connection.slot.refuse_for_good(chat, id, reference, &error);
         }
-        connection.slot.answer(reference, &answer);
     }
 }
 
@@ -158,7 +160,10 @@ async fn pull<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>,
     let limit = limit.map_or(PAGE_EVENTS_MAX, |limit| limit as usize);
     let history = connection.gateway.0.chats.history(slot.user, chat, range, limit).await;
     let answer = match history {
-        Ok(history) => Outgoing::Page(wire::page(&history.row, &history.events)),
+        Ok(history) => {
+            slot.shown(chat, history.events.iter().map(|event| event.id));
+            Outgoing::Page(wire::page(&history.row, &history.events))
+        }
         Err(refusal) => refused(&refusal, Some(chat), None),
     };
     slot.answer(reference, &answer);

@@ -42,6 +42,7 @@ use barterline_storage::error::StoreError;
 use barterline_storage::inbox::PersonalMoved;
 use parking_lot::Mutex;
 
+use crate::fault::{Fault, planted};
 use crate::telemetry::metrics::HubMetrics;
 use crate::wire;
 use answers::{Answers, Sent};
@@ -133,6 +134,10 @@ impl Hub {
             return;
         }
         debug_assert_eq!(command.origin, slot.id);
+        if planted(Fault::AckBeforePersist) {
+            slot.repeat(chat.id, id, command.base.unwrap_or_default().next(), command.at);
+            slot.flush();
+        }
         self.step(chat, Input::Send(command));
     }
 
@@ -198,6 +203,7 @@ impl Hub {
         for effect in effects.others {
             match effect {
                 Effect::Repeat { author, id, digest, seq, at } => {
+                    let seq = if planted(Fault::RepeatTellsNext) { seq.next() } else { seq };
                     self.0.metrics.repeats.inc();
                     if !self.0.answers.is_empty() {
                         let sent = Sent { seq, at, repeat: true };
@@ -212,11 +218,11 @@ impl Hub {
                 Effect::Refuse { origin, author, id, refusal } => {
                     self.refuse(chat, origin, author, id, refusal);
                 }
-                Effect::Load => {
+                Effect::Load { setbacks } => {
                     let (hub, chat) = (self.clone(), Arc::clone(chat));
                     tokio::spawn(async move {
                         let snapshot = hub.snapshot(&chat).await;
-                        hub.step(&chat, Input::Loaded(snapshot));
+                        hub.step(&chat, Input::Loaded { setbacks, snapshot });
                     });
                 }
                 Effect::Search { number, after, before, author, id } => {
@@ -352,7 +358,8 @@ impl Hub {
         for outcome in committed.appends {
             self.deliver_append(outcome, turn);
         }
-        for moved in committed.marks {
+        let moves = if planted(Fault::MarksNotTold) { Vec::new() } else { committed.marks };
+        for moved in moves {
             for role in [Role::Buyer, Role::Seller] {
                 let marks = if role == moved.role { Some(moved.marks) } else { moved.shown };
                 let Some(marks) = marks else { continue };
@@ -378,6 +385,10 @@ impl Hub {
 
     fn deliver_append(&self, outcome: AppendOutcome, turn: &mut Turn) {
         let AppendOutcome { chat, events, result } = outcome;
+        let unknown = result == Err(AppendError::Unknown);
+        let as_written = planted(Fault::AckRefusedAppend) && !unknown
+            || planted(Fault::AckUnknownOutcome) && unknown;
+        let result = if as_written { Ok(()) } else { result };
         let input = match result {
             Ok(()) => {
                 self.0.metrics.events.inc_by(events.len() as u64);
@@ -395,6 +406,9 @@ impl Hub {
             if let Input::Appended(entries) = &input {
                 for entry in entries {
                     for role in [Role::Buyer, Role::Seller] {
+                        if planted(Fault::PeerNotTold) && entry.author != role.into() {
+                            continue;
+                        }
                         self.0.registry.each_of(chat.participants.user(role), |slot| {
                             self.0.metrics.deliveries.inc();
                             slot.deliver(chat.id, role, entry, turn);
@@ -408,6 +422,17 @@ impl Hub {
                 }
             }
             let room = shard.entry(chat.id).or_insert_with(|| self.room());
+            if matches!(input, Input::Overtaken(_)) && !planted(Fault::RivalUnnoticed) {
+                // Whoever was faster told nobody here, and what is written although its outcome was
+                // unknown is told by no outcome. The connections look for themselves, and hold
+                // their cursors back until they have.
+                let from = room.head().next();
+                for role in [Role::Buyer, Role::Seller] {
+                    self.0.registry.each_of(chat.participants.user(role), |slot| {
+                        slot.note(chat.id, from, turn.position_before);
+                    });
+                }
+            }
             room.step(input, &mut effects);
             self.hand_over(&chat, &mut effects);
         }
@@ -419,8 +444,11 @@ impl Hub {
     /// Sends a connection what it lacks of a chat, as far as its socket takes it: one step; the
     /// caller comes again while the chat is noted.
     pub async fn pull(&self, slot: &Slot, chat: &Arc<Chat>) -> Result<(), StoreError> {
-        let Some(from) = slot.noted_from(chat.id) else { return Ok(()) };
-        let after = Seq(from.0.saturating_sub(1));
+        let Some(from) = slot.noted_from(chat.id) else {
+            slot.settle_marks(chat.id);
+            return Ok(());
+        };
+        let after = Seq(from.0.saturating_sub(u64::from(!planted(Fault::PullFromNext))));
         if self.put_from_ring(slot, chat, after) {
             return Ok(());
         }
@@ -431,16 +459,16 @@ impl Hub {
             return Ok(());
         }
         let events = self.0.log.read(chat.id, Range::After(after), PULL_EVENTS).await?;
-        if events.is_empty() {
-            self.load_room(chat).await?;
-        }
+        self.load_room(chat).await?;
         let entries: Vec<_> = events.iter().map(|event| encode(chat.id, event)).collect();
-        let last = entries.last().map_or(after, |entry| entry.seq);
-        slot.put_entries(chat, entries.iter(), false);
-        if last >= head.head {
-            // The end is decided with the room at hand, so that nothing falls between.
-            self.load_room(chat).await?;
-        }
+        // No further than the room, which knows what was delivered: what is durable already and
+        // not delivered yet would come twice. The end is decided with the ring at hand.
+        let shard = self.shard(chat.id).lock();
+        let delivered = shard.get(&chat.id).map(Room::head).unwrap_or_default();
+        let entries = entries
+            .iter()
+            .take_while(|entry| entry.seq <= delivered || planted(Fault::PullBeyondRoom));
+        slot.put_entries(chat, entries, planted(Fault::PullEndsWithoutRoom));
         Ok(())
     }
 
@@ -465,6 +493,11 @@ impl Hub {
 
     /// Makes sure that a room knows its head.
     async fn load_room(&self, chat: &Arc<Chat>) -> Result<(), StoreError> {
+        let setbacks = match self.shard(chat.id).lock().get(&chat.id) {
+            Some(room) if room.events_above(room.head()).is_some() => return Ok(()),
+            Some(room) => room.setbacks(),
+            None => 0,
+        };
         let Some(snapshot) = self.snapshot(chat).await else {
             return Err(StoreError::unavailable("load a room", "its newest events cannot be read"));
         };
@@ -473,8 +506,12 @@ impl Hub {
             let mut shard = self.shard(chat.id).lock();
             let room = shard.entry(chat.id).or_insert_with(|| self.room());
             if room.knows_nothing() {
-                room.step(Input::Loaded(Some(snapshot)), &mut effects);
+                let snapshot = Some(snapshot);
+                room.step(Input::Loaded { setbacks, snapshot }, &mut effects);
                 self.hand_over(chat, &mut effects);
+            } else if room.events_above(room.head()).is_none() {
+                // Set back, with appends under way that will fail: it is loaded after the last.
+                return Err(StoreError::unavailable("load a room", "its appends are under way"));
             }
         }
         self.carry_out(chat, effects);

@@ -15,6 +15,7 @@ use barterline_protocol::limits::BASE_DISTANCE_MAX;
 use barterline_storage::chat_log::{APPEND_BYTES_MAX, event_bytes};
 
 use super::ring::{Entry, Name, Ring};
+use crate::fault::{Fault, planted};
 
 /// Commands that wait for a load or a search before a room refuses more.
 const QUEUE_MAX: usize = 256;
@@ -172,7 +173,10 @@ pub enum Effect {
         refusal: Refusal,
     },
     /// Read head, state and newest events, and come back with [`Input::Loaded`].
-    Load,
+    Load {
+        /// To be given back: [`Room::setbacks`].
+        setbacks: u64,
+    },
     /// Look for an event above `after` and below `before`; come back with [`Input::Searched`].
     Search {
         /// To be given back.
@@ -193,8 +197,13 @@ pub enum Effect {
 pub enum Input {
     /// Somebody speaks.
     Send(Command),
-    /// The store was read; `None` when it could not be.
-    Loaded(Option<Snapshot>),
+    /// The store was read.
+    Loaded {
+        /// [`Room::setbacks`] before it was read.
+        setbacks: u64,
+        /// `None` when it could not be read.
+        snapshot: Option<Snapshot>,
+    },
     /// The log was searched; `Err` when it could not be.
     Searched {
         /// Which search it was.
@@ -286,8 +295,12 @@ pub struct Room {
     queue: VecDeque<Command>,
     /// Whether an append may be started before the outcome of the last is known.
     pipelines: bool,
+    /// The last command for which the store was asked whether the log has gone on.
+    looked_ahead_for: Option<ClientId>,
     /// Searches asked for so far.
     searches: u64,
+    /// Times that the room had to start again from the store.
+    setbacks: u64,
     last_active: Timestamp,
 }
 
@@ -304,9 +317,22 @@ impl Room {
             waiting: Vec::new(),
             queue: VecDeque::new(),
             pipelines,
+            looked_ahead_for: None,
             searches: 0,
+            setbacks: 0,
             last_active: now,
         }
+    }
+
+    /// Times that the room had to start again from the store: what was read before the last of
+    /// them is too old.
+    pub fn setbacks(&self) -> u64 {
+        self.setbacks
+    }
+
+    /// The newest number that is known to be durable.
+    pub fn head(&self) -> Seq {
+        self.head
     }
 
     /// The newest durable events above `seq`, or `None` when they are not all at hand.
@@ -323,7 +349,7 @@ impl Room {
     /// Whether nothing happened since `before` and nothing is on its way.
     pub fn is_idle_since(&self, before: Timestamp) -> bool {
         self.last_active < before
-            && self.pending.is_empty()
+            && (self.pending.is_empty() || planted(Fault::BusyRoomForgotten))
             && self.queue.is_empty()
             && matches!(self.phase, Phase::Ready | Phase::Unknown)
     }
@@ -332,7 +358,7 @@ impl Room {
     pub fn step(&mut self, input: Input, effects: &mut Effects) {
         match input {
             Input::Send(command) => self.send(command, effects),
-            Input::Loaded(snapshot) => self.loaded(snapshot, effects),
+            Input::Loaded { setbacks, snapshot } => self.loaded(setbacks, snapshot, effects),
             Input::Searched { number, result } => self.searched(number, result, effects),
             Input::Appended(entries) => self.appended(entries, effects),
             Input::Overtaken(events) => self.overtaken(events, effects),
@@ -358,21 +384,20 @@ impl Room {
     fn ask_to_load(&mut self, effects: &mut Effects) {
         if self.phase == Phase::Unknown && self.pending.is_empty() {
             self.phase = Phase::Loading;
-            effects.others.push(Effect::Load);
+            effects.others.push(Effect::Load { setbacks: self.setbacks });
         }
     }
 
-    fn loaded(&mut self, snapshot: Option<Snapshot>, effects: &mut Effects) {
-        if !self.knows_nothing() {
-            // Another load was faster.
+    fn loaded(&mut self, setbacks: u64, snapshot: Option<Snapshot>, effects: &mut Effects) {
+        if !self.knows_nothing() || setbacks != self.setbacks {
+            // Another load was faster, or this one is from before the room was set back: its head
+            // is not the one that sent it back.
             return;
         }
         let Some(snapshot) = snapshot else {
             // The next command asks again.
             self.phase = Phase::Unknown;
-            for command in std::mem::take(&mut self.queue) {
-                effects.others.push(refuse(&command, Refusal::Unavailable));
-            }
+            self.refuse_queue(effects);
             return;
         };
         self.phase = Phase::Ready;
@@ -416,7 +441,7 @@ impl Room {
                 Known::OnItsWay(_) => {}
             }
         } else if base > self.taken {
-            effects.others.push(refuse(&command, Refusal::SeqAhead { head: self.head }));
+            self.look_ahead(command, effects);
         } else if self.head.0.saturating_sub(base.0) > BASE_DISTANCE_MAX {
             effects.others.push(refuse(&command, Refusal::BaseOld { head: self.head }));
         } else if DEDUPE_IS_OFF {
@@ -428,7 +453,24 @@ impl Room {
             self.number(command, effects);
         } else {
             let before = self.ring.oldest_name().unwrap_or(self.head.next());
-            self.search(command, base, before, effects);
+            let after = if planted(Fault::LogSearchedFromNext) { base.next() } else { base };
+            self.search(command, after, before, effects);
+        }
+    }
+
+    /// Decides a command whose base lies above the newest number given out. Where others append
+    /// too, only the store can tell whether that is a mistake.
+    fn look_ahead(&mut self, command: Command, effects: &mut Effects) {
+        if self.pipelines || self.looked_ahead_for == Some(command.id) {
+            effects.others.push(refuse(&command, Refusal::SeqAhead { head: self.head }));
+        } else if self.pending.is_empty() {
+            self.looked_ahead_for = Some(command.id);
+            self.queue.push_front(command);
+            self.set_back();
+            self.ask_to_load(effects);
+        } else {
+            effects.others.push(refuse(&command, Refusal::Unavailable));
+            self.refuse_queue(effects);
         }
     }
 
@@ -449,11 +491,12 @@ impl Room {
             return None;
         }
         let Command { author, id, .. } = *command;
-        let mut pending = self.pending.iter();
+        let mut pending = self.pending.iter().filter(|_| !planted(Fault::PendingUnknown));
         if let Some(same) = pending.find(|pending| pending.id == id && pending.author == author) {
             return Some(Known::OnItsWay(same.digest));
         }
-        let Entry { seq, at, digest, .. } = *self.ring.find(base, author, id)?;
+        let from = if planted(Fault::RingSearchedFromNext) { base.next() } else { base };
+        let Entry { seq, at, digest, .. } = *self.ring.find(from, author, id)?;
         Some(Known::Durable(Found { seq, at, digest }))
     }
 
@@ -538,6 +581,9 @@ impl Room {
 
     /// Refuses what its author sent behind a command that may come again: the order is theirs.
     fn refuse_behind(&mut self, refused: &Command, effects: &mut Effects) {
+        if planted(Fault::QueueOvertakesRefused) {
+            return;
+        }
         self.queue.retain(|command| {
             let stays = command.author != refused.author;
             if !stays {
@@ -569,12 +615,19 @@ impl Room {
         for (event, pending) in events.into_iter().zip(pending).rev() {
             let Event { at, author, id, digest, kind, withheld, .. } = event;
             let Pending { base, origin, .. } = pending;
+            let unsearched = planted(Fault::RenumberWithoutSearch);
+            let base = if unsearched { Some(pending.seq) } else { base };
             let refusal = None;
             let command = Command { author, id, digest, base, kind, at, withheld, origin, refusal };
             self.queue.push_front(command);
         }
-        self.phase = Phase::Unknown;
+        self.set_back();
         self.ask_to_load(effects);
+    }
+
+    fn set_back(&mut self) {
+        self.phase = Phase::Unknown;
+        self.setbacks += 1;
     }
 
     /// Refuses what the store refused. The head is read anew before anything else is numbered.
@@ -585,9 +638,18 @@ impl Room {
             effects.others.push(Effect::Refuse { origin, author, id, refusal });
             self.pending.retain(|pending| pending.seq != event.seq);
         }
-        self.phase = Phase::Unknown;
-        if !self.queue.is_empty() {
-            self.ask_to_load(effects);
+        self.refuse_queue(effects);
+        self.set_back();
+    }
+
+    /// Refuses what waits behind a command that was refused as retryable: carried out, it would
+    /// stand before what its author said first.
+    fn refuse_queue(&mut self, effects: &mut Effects) {
+        if planted(Fault::QueueOvertakesRefused) {
+            return;
+        }
+        for command in std::mem::take(&mut self.queue) {
+            effects.others.push(refuse(&command, Refusal::Unavailable));
         }
     }
 }

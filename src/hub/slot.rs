@@ -24,14 +24,16 @@ use tokio::sync::Notify;
 
 use super::ring::Entry;
 use super::turn::Turn;
+use crate::fault::{Fault, planted};
 use crate::wire::{self, outgoing};
 
 /// Bytes that may wait for one socket before deliveries to it are only noted.
 pub const WAITING_BYTES_MAX: usize = 16 * 1024;
 /// Chats noted one by one before the inbox is asked instead.
 const DIRTY_MAX: usize = 256;
-/// Sends refused as retryable that are remembered.
-const REFUSED_MAX: usize = 64;
+/// Sends refused as retryable that are remembered: everything under way, and as much that was
+/// refused before.
+const REFUSED_MAX: usize = 2 * IN_FLIGHT_MAX;
 
 /// The way to a socket. Knows nothing of frames.
 pub trait Outlet: Send + Sync {
@@ -82,8 +84,11 @@ struct Out {
     overflow: Option<u64>,
     /// Sends that wait for their answer.
     in_flight: Vec<InFlight>,
-    /// Sends refused as retryable: what follows in their chats is refused until they come again.
-    refused: Vec<(ChatId, ClientId)>,
+    /// Sends refused as retryable and not decided since, in the order in which they were sent: what
+    /// follows in their chats is refused until they have come again.
+    refused: Vec<Refused>,
+    /// Sends so far: their order.
+    sends: u32,
     /// Reading stopped because too many sends wait for their answer.
     reader_waits: bool,
     closing: Option<CloseCode>,
@@ -106,6 +111,18 @@ struct InFlight {
     chat: ChatId,
     id: ClientId,
     reference: Option<u32>,
+    /// Its place among the connection's sends.
+    order: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Refused {
+    chat: ChatId,
+    id: ClientId,
+    /// Its place among the connection's sends, when it came first.
+    order: u32,
+    /// It has come again, and may be refused again.
+    again: bool,
 }
 
 /// What the connection's task has to do next.
@@ -255,9 +272,24 @@ impl Slot {
         !self.out.lock().bytes.is_empty()
     }
 
+    /// Bytes held for the socket, those included that have left but are not given back yet.
+    pub fn held_bytes(&self) -> usize {
+        self.out.lock().bytes.len()
+    }
+
     /// Appends bytes that the WebSocket layer wants to send: pongs and the echo of a close.
     pub fn put_raw(&self, bytes: &[u8]) {
         self.out.lock().bytes.extend_from_slice(bytes);
+    }
+
+    /// Notes that the client is shown these messages of a chat: those among them that were refused
+    /// hold nothing back any more.
+    pub fn shown(&self, chat: ChatId, ids: impl Iterator<Item = ClientId>) {
+        let mut out = self.out.lock();
+        // Nearly always nothing is remembered.
+        if !out.refused.is_empty() {
+            ids.for_each(|id| out.forget_refused(chat, id));
+        }
     }
 
     /// Appends `bye` and the close frame.
@@ -278,6 +310,11 @@ impl Slot {
                     if !out.blocked {
                         out.blocked = true;
                         self.wake.notify_one();
+                    }
+                    out.give_back();
+                    if planted(Fault::RestOfWriteLost) {
+                        out.bytes.clear();
+                        out.sent = 0;
                     }
                     return Vec::new();
                 }
@@ -300,7 +337,7 @@ impl Slot {
     pub fn may_read(&self) -> bool {
         let mut out = self.out.lock();
         out.reader_waits = out.in_flight.len() >= IN_FLIGHT_MAX;
-        out.bytes.len() - out.sent < WAITING_BYTES_MAX && !out.reader_waits
+        out.waiting() < WAITING_BYTES_MAX && !out.reader_waits
     }
 
     /// Whether every send has its answer. If not, the next answer wakes the connection's task.
@@ -319,7 +356,7 @@ impl Slot {
         if let Some(code) = out.closing {
             return Todo::Close(code);
         }
-        if out.bytes.len() - out.sent >= WAITING_BYTES_MAX || out.blocked {
+        if out.waiting() >= WAITING_BYTES_MAX || out.blocked {
             return Todo::WaitForSocket;
         }
         if !out.live {
@@ -336,7 +373,11 @@ impl Slot {
 
     /// The announcement is over: from here on deliveries are sent.
     pub fn go_live(&self) {
-        self.out.lock().live = true;
+        let mut out = self.out.lock();
+        out.live = true;
+        if planted(Fault::LiveForgetsNoted) {
+            out.dirty.clear();
+        }
         self.wake.notify_one();
     }
 
@@ -354,7 +395,7 @@ impl Slot {
         let mut next = None;
         let mut all = true;
         for entry in entries {
-            if out.bytes.len() - out.sent >= WAITING_BYTES_MAX {
+            if out.waiting() >= WAITING_BYTES_MAX {
                 all = false;
                 break;
             }
@@ -364,11 +405,9 @@ impl Slot {
         let Some(at) = out.dirty.iter().position(|dirty| dirty.chat == chat.id) else {
             return;
         };
-        if all && complete {
+        if (all || planted(Fault::PartialPullIsWhole)) && complete {
             out.dirty[at].from = None;
-            if !out.dirty[at].marks {
-                out.dirty.swap_remove(at);
-            }
+            out.settle_dirty(at);
         } else if let (Some(next), Some(from)) = (next, &mut out.dirty[at].from) {
             *from = next.max(*from);
         }
@@ -378,6 +417,22 @@ impl Slot {
     pub fn noted_from(&self, chat: ChatId) -> Option<Seq> {
         let out = self.out.lock();
         out.dirty.iter().find(|dirty| dirty.chat == chat)?.from
+    }
+
+    /// Forgets a chat of which only marks were noted, unless more has been noted since.
+    pub fn settle_marks(&self, chat: ChatId) {
+        let mut out = self.out.lock();
+        if let Some(at) = out.dirty.iter().position(|dirty| dirty.chat == chat) {
+            out.settle_dirty(at);
+        }
+    }
+
+    /// Notes once more that marks of a chat moved: they could not be read.
+    pub fn put_marks_back(&self, chat: ChatId) {
+        let mut out = self.out.lock();
+        if let Some(dirty) = out.dirty.iter_mut().find(|dirty| dirty.chat == chat) {
+            dirty.marks = true;
+        }
     }
 
     /// Forgets which events of a chat were noted: the client has been told to pull them by itself.
@@ -398,26 +453,24 @@ impl Slot {
     /// Takes the note that marks of a chat moved; what moves from here on is noted anew.
     pub fn take_marks(&self, chat: ChatId) -> bool {
         let mut out = self.out.lock();
-        let Some(at) = out.dirty.iter().position(|dirty| dirty.chat == chat) else {
-            return false;
-        };
-        let moved = std::mem::take(&mut out.dirty[at].marks);
-        if out.dirty[at].from.is_none() {
-            out.dirty.swap_remove(at);
-        }
-        moved
+        let noted = out.dirty.iter_mut().find(|dirty| dirty.chat == chat);
+        noted.is_some_and(|dirty| std::mem::take(&mut dirty.marks))
     }
 
     /// Notes that a chat is to be pulled from `from` on.
     pub fn note(&self, chat: ChatId, from: Seq, position_before: u64) {
-        self.out.lock().note(chat, Some(from), position_before);
+        let mut out = self.out.lock();
+        out.note(chat, Some(from), position_before);
+        out.wake_if_live(&self.wake);
     }
 
     /// Whether everything delivered so far has been written or stands in the bytes to be written:
     /// only then may a cursor be sent.
     pub fn is_clean(&self) -> bool {
         let out = self.out.lock();
-        out.live && out.dirty.is_empty() && out.overflow.is_none()
+        out.live
+            && (out.dirty.is_empty() || planted(Fault::CursorWhileDirty))
+            && out.overflow.is_none()
     }
 
     /// Notes a send that waits for its answer. `Err` names the send that has to come again first.
@@ -428,24 +481,20 @@ impl Slot {
         reference: Option<u32>,
     ) -> Result<(), ClientId> {
         let mut out = self.out.lock();
-        if let Some(at) = out.refused.iter().position(|(refused, _)| *refused == chat) {
-            if out.refused[at].1 != id {
-                return Err(out.refused[at].1);
-            }
-            out.refused.swap_remove(at);
+        let order = out.next_send();
+        if let Some(first) = out.refused_before(chat, id) {
+            // It holds back what follows as well: the first may get its number without coming again.
+            out.remember_refused(chat, id, order);
+            return Err(first);
         }
-        out.in_flight.push(InFlight { chat, id, reference });
+        out.in_flight.push(InFlight { chat, id, reference, order });
         Ok(())
-    }
-
-    /// Notes a send that was refused as retryable before it was begun.
-    pub fn hold_back(&self, chat: ChatId, id: ClientId) {
-        self.out.lock().hold_back(chat, id);
     }
 
     /// Answers a send that has an earlier success.
     pub fn repeat(&self, chat: ChatId, id: ClientId, seq: Seq, at: Timestamp) -> bool {
         let mut out = self.out.lock();
+        out.forget_refused(chat, id);
         let Some(InFlight { reference, .. }) = out.settle(chat, id) else {
             return false;
         };
@@ -459,19 +508,48 @@ impl Slot {
     /// connection did not send it.
     pub fn refuse(&self, chat: ChatId, id: ClientId, error: &Outgoing, retryable: bool) -> bool {
         let mut out = self.out.lock();
-        let mut sent_here = false;
-        while let Some(InFlight { reference, .. }) = out.settle(chat, id) {
+        let mut first = None;
+        while let Some(InFlight { reference, order, .. }) = out.settle(chat, id) {
             outgoing::put(&mut out.bytes, self.encoding, reference, error);
-            sent_here = true;
+            first.get_or_insert(order);
         }
-        if !sent_here {
+        let Some(order) = first else {
             return false;
-        }
+        };
         out.wake_reader(&self.wake);
         if retryable {
-            out.hold_back(chat, id);
+            out.remember_refused(chat, id, order);
+        } else {
+            out.forget_refused(chat, id);
         }
         true
+    }
+
+    /// Refuses a send for good; it holds nothing back any more.
+    pub fn refuse_for_good(
+        &self,
+        chat: ChatId,
+        id: ClientId,
+        reference: Option<u32>,
+        error: &Outgoing,
+    ) {
+        let mut out = self.out.lock();
+        outgoing::put(&mut out.bytes, self.encoding, reference, error);
+        out.forget_refused(chat, id);
+    }
+
+    /// Refuses, as retryable, a send that has not come as far as a room.
+    pub fn refuse_unsent(
+        &self,
+        chat: ChatId,
+        id: ClientId,
+        reference: Option<u32>,
+        error: &Outgoing,
+    ) {
+        let mut out = self.out.lock();
+        outgoing::put(&mut out.bytes, self.encoding, reference, error);
+        let order = out.next_send();
+        out.remember_refused(chat, id, order);
     }
 }
 
@@ -488,12 +566,33 @@ impl Out {
         takes
     }
 
+    fn waiting(&self) -> usize {
+        self.bytes.len() - self.sent
+    }
+
+    /// Gives back what has left. A socket that never takes everything must not make the buffer
+    /// longer and longer (G7); once for so many bytes, so that each is moved once on average.
+    fn give_back(&mut self) {
+        if self.sent >= WAITING_BYTES_MAX && !planted(Fault::SentBytesKept) {
+            self.bytes.drain(..self.sent);
+            self.sent = 0;
+        }
+    }
+
+    /// Forgets a chat of which nothing is lacking any more.
+    fn settle_dirty(&mut self, at: usize) {
+        let marks = self.dirty[at].marks && !planted(Fault::PullForgetsMarks);
+        if self.dirty[at].from.is_none() && !marks {
+            self.dirty.swap_remove(at);
+        }
+    }
+
     fn takes_more(&self) -> bool {
         self.live
-            && self.dirty.is_empty()
+            && (self.dirty.is_empty() || planted(Fault::EventOvertakesPull))
             && self.overflow.is_none()
             && !self.broken
-            && self.bytes.len() - self.sent < WAITING_BYTES_MAX
+            && (self.waiting() < WAITING_BYTES_MAX || planted(Fault::SlowReaderUnbounded))
     }
 
     /// Appends an event, or the acknowledgement if this connection sent it.
@@ -509,26 +608,60 @@ impl Out {
         if !repeat {
             outgoing::put_encoded(&mut self.bytes, encoding, entry.message_for(role));
         }
+        self.forget_refused(chat, id);
     }
 
-    /// What follows in `chat` waits for `id` to come again.
-    fn hold_back(&mut self, chat: ChatId, id: ClientId) {
-        if self.refused.iter().any(|(refused, _)| *refused == chat) {
-            return;
+    /// The first send to the chat that was refused before `id` and has not come again. If there is
+    /// none, `id` has come again.
+    fn refused_before(&mut self, chat: ChatId, id: ClientId) -> Option<ClientId> {
+        for refused in self.refused.iter_mut().filter(|refused| refused.chat == chat) {
+            if refused.id == id {
+                refused.again = true;
+                break;
+            }
+            if !refused.again && !planted(Fault::RefusedHoldsNothing) {
+                return Some(refused.id);
+            }
         }
-        if self.refused.len() == REFUSED_MAX {
-            self.refused.remove(0);
+        None
+    }
+
+    /// What follows in the chat waits until the send comes again, so that it does not stand before
+    /// it.
+    fn remember_refused(&mut self, chat: ChatId, id: ClientId, mut order: u32) {
+        let same = |refused: &Refused| refused.chat == chat && refused.id == id;
+        if let Some(at) = self.refused.iter().position(same) {
+            order = order.min(self.refused.remove(at).order);
         }
-        self.refused.push((chat, id));
+        // They are not always refused in the order in which they were sent: some waited for the
+        // store, and others behind them in the room.
+        let at = self.refused.partition_point(|earlier| earlier.order < order);
+        self.refused.insert(at, Refused { chat, id, order, again: false });
+        // The first hold back those that follow, remembered or not.
+        self.refused.truncate(REFUSED_MAX);
+    }
+
+    fn next_send(&mut self) -> u32 {
+        self.sends = self.sends.wrapping_add(1);
+        self.sends
+    }
+
+    /// The client hears what became of the send.
+    fn forget_refused(&mut self, chat: ChatId, id: ClientId) {
+        self.refused.retain(|refused| refused.chat != chat || refused.id != id);
     }
 
     /// Lets the sends that `concerned` names come again.
     fn give_up(&mut self, encoding: Encoding, concerned: impl Fn(&InFlight) -> bool) {
         for waiting in std::mem::take(&mut self.in_flight) {
             if concerned(&waiting) {
-                let InFlight { chat, id, reference } = waiting;
+                let InFlight { chat, id, reference, order } = waiting;
+                if planted(Fault::BehindForgetsSends) {
+                    continue;
+                }
                 let busy = wire::refusal(ErrorCode::Busy, chat, id, None);
                 outgoing::put(&mut self.bytes, encoding, reference, &busy);
+                self.remember_refused(chat, id, order);
             } else {
                 self.in_flight.push(waiting);
             }
@@ -587,5 +720,6 @@ impl Out {
 
 /// A participant's marks as they go out.
 pub fn marks_moved(chat: ChatId, role: Role, marks: barterline_domain::marks::Marks) -> MarksMoved {
-    MarksMoved { chat, role, delivered: marks.delivered, read: marks.read }
+    let delivered = if planted(Fault::MarkGoesBack) { marks.read } else { marks.delivered };
+    MarksMoved { chat, role, delivered, read: marks.read }
 }

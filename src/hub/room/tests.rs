@@ -31,7 +31,7 @@ struct World {
     room: Room,
     log: Vec<Event>,
     appends: VecDeque<(Seq, Vec<Event>)>,
-    loads: usize,
+    loads: VecDeque<u64>,
     searches: VecDeque<(u64, Seq, Seq, Author, ClientId)>,
     /// What every author was told.
     told: HashMap<ClientId, Seq>,
@@ -44,7 +44,7 @@ impl World {
             room: Room::new(pipelines, Timestamp::from_millis(0)),
             log: Vec::new(),
             appends: VecDeque::new(),
-            loads: 0,
+            loads: VecDeque::new(),
             searches: VecDeque::new(),
             told: HashMap::new(),
             refused: Vec::new(),
@@ -65,7 +65,7 @@ impl World {
             match effect {
                 Effect::Repeat { id, seq, .. } => self.tell(id, seq),
                 Effect::Refuse { id, refusal, .. } => self.refused.push((id, refusal)),
-                Effect::Load => self.loads += 1,
+                Effect::Load { setbacks } => self.loads.push_back(setbacks),
                 Effect::Search { number, after, before, author, id } => {
                     self.searches.push_back((number, after, before, author, id));
                 }
@@ -80,15 +80,13 @@ impl World {
     }
 
     fn load(&mut self) {
-        if self.loads == 0 {
-            return;
-        }
-        self.loads -= 1;
+        let Some(setbacks) = self.loads.pop_front() else { return };
         let newest = self.log.iter().rev().take(super::super::ring::RING_EVENTS_MAX).rev();
         let state = self.log.last().map(|event| event.after).unwrap_or_default();
         let newest = newest.map(|event| Entry::new(event, Bytes::new(), None)).collect();
         let snapshot = Snapshot { head: Seq(self.head()), state, newest };
-        self.step(Input::Loaded(Some(snapshot)));
+        let snapshot = Some(snapshot);
+        self.step(Input::Loaded { setbacks, snapshot });
     }
 
     fn search(&mut self, works: bool) {
@@ -150,7 +148,7 @@ impl World {
     }
 
     fn run_dry(&mut self) {
-        while self.loads > 0 || !self.searches.is_empty() || !self.appends.is_empty() {
+        while !self.loads.is_empty() || !self.searches.is_empty() || !self.appends.is_empty() {
             self.load();
             self.search(true);
             self.settle();
@@ -206,9 +204,8 @@ proptest! {
                     }
                 }
                 Step::Load => world.load(),
-                Step::LoadFails => if world.loads > 0 {
-                    world.loads -= 1;
-                    world.step(Input::Loaded(None));
+                Step::LoadFails => if let Some(setbacks) = world.loads.pop_front() {
+                    world.step(Input::Loaded { setbacks, snapshot: None });
                 },
                 Step::Search(works) => world.search(works),
                 Step::Settle => world.settle(),
@@ -298,7 +295,7 @@ fn a_failure_refuses_what_was_on_its_way_and_the_next_command_asks_the_store() {
     world.fail();
     assert_eq!(world.refused, [(command(7, 0).id, Refusal::Unavailable)]);
     world.step(Input::Send(command(7, 2)));
-    assert_eq!(world.loads, 1);
+    assert_eq!(world.loads.len(), 1);
     world.run_dry();
     assert_eq!(world.told[&command(7, 0).id], Seq(3));
 }

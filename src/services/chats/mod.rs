@@ -24,6 +24,7 @@ use barterline_storage::inbox::{Inbox, InboxPage, InboxRow, Position};
 
 use super::listings::ListingReader;
 use super::people::People;
+use crate::fault::{Fault, planted};
 use crate::hub::Hub;
 use crate::hub::answers::Sent;
 use crate::hub::room::{Command, Refusal};
@@ -201,6 +202,17 @@ pub enum SendError {
     Refused(Refusal),
 }
 
+impl ChatError {
+    /// Whether the same request may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        let store = matches!(
+            self,
+            Self::Store(StoreError::Unavailable { .. } | StoreError::Unknown { .. })
+        );
+        store || matches!(self, Self::Limited(_))
+    }
+}
+
 /// Events in one answer at most.
 const HISTORY_MAX: usize = barterline_protocol::limits::PAGE_EVENTS_MAX;
 
@@ -252,6 +264,12 @@ impl Chats {
     /// The caller's row of one chat.
     pub async fn row(&self, user: UserId, chat: ChatId) -> Result<InboxRow, ChatError> {
         self.inbox.row(user, chat).await?.ok_or(ChatError::NotFound)
+    }
+
+    /// Somebody's row of a chat: what a planted fault shows to strangers.
+    async fn any_row(&self, chat: ChatId) -> Result<InboxRow, ChatError> {
+        let head = self.log.head(chat).await?.ok_or(ChatError::NotFound)?;
+        self.row(head.chat.participants.buyer, chat).await
     }
 
     /// The caller's chats, the newest change first.
@@ -306,11 +324,16 @@ impl Chats {
         range: Option<Range>,
         limit: usize,
     ) -> Result<History, ChatError> {
-        let row = self.row(user, chat).await?;
+        let row = if planted(Fault::StrangerReads) {
+            self.any_row(chat).await?
+        } else {
+            self.row(user, chat).await?
+        };
         let range = range.unwrap_or(Range::Before(row.head.next()));
         let limit = limit.clamp(1, HISTORY_MAX);
         let mut events = self.log.read(chat, range, limit).await?;
-        events.retain(|event| event.seq <= row.head);
+        let lacking = u64::from(planted(Fault::PageLacksNewest));
+        events.retain(|event| event.seq.0 + lacking <= row.head.0);
         Ok(History { events, row })
     }
 
@@ -370,9 +393,17 @@ impl Chats {
         device: DeviceId,
         marks: Marks,
     ) -> Result<(), ChatError> {
-        let membership = self.membership(user, chat).await?;
+        let membership = if planted(Fault::StrangerLearnsHead) {
+            let row = self.any_row(chat).await?;
+            Membership { chat: row.chat, role: row.role, withheld: false, as_of: 0 }
+        } else {
+            self.membership(user, chat).await?
+        };
         let head = self.log.head(chat).await?.ok_or(ChatError::NotFound)?.head;
-        if marks.delivered > head {
+        if planted(Fault::OkBeforeMarks) {
+            return Ok(());
+        }
+        if marks.delivered > head && !planted(Fault::MarkBeyondHead) {
             return Err(ChatError::SeqAhead { head });
         }
         let visibility = self.people.marks_shown(user, membership.other()).await?;

@@ -35,9 +35,9 @@ async fn whoever_says_too_much_waits_as_told_and_loses_nothing() {
                     assert_eq!((error.chat, error.id), (Some(chat), Some(send.id)));
                     assert_eq!(error.scope.as_deref(), Some("chat"));
                     assert!((1..=100).contains(&error.retry_after_ms.expect("a wait")));
-                    // What follows may not overtake it.
-                    let other = Request::Send(text(chat, before.0, "overtakes"));
-                    let asked = buyer.ask(other).await;
+                    // What follows may not overtake it; it is the next to come anyway.
+                    let following = sends.get(next + 1).unwrap_or(send).clone();
+                    let asked = buyer.ask(Request::Send(following)).await;
                     let Outgoing::Error(error) = buyer.answer(asked).await else {
                         panic!("it overtook")
                     };

@@ -68,13 +68,15 @@ pub const PARTS: &[Part] = &[
     // Where the wall clock and randomness enter.
     Part { name: "clock", may_use: &[] },
     Part { name: "ids", may_use: &[] },
+    // Where tests break things on purpose.
+    Part { name: "fault", may_use: &[] },
 ];
 
 /// Stands for every part.
 const EVERYTHING: &[&str] = &["*"];
 
 /// What everybody may name.
-pub const COMMON: &[&str] = &["clock", "ids"];
+pub const COMMON: &[&str] = &["clock", "fault", "ids"];
 
 /// Words that only some files of `src/` may hold.
 pub struct Key {

@@ -1,0 +1,204 @@
+//! Who takes part: fixed people with tokens, and the stores that know them. What happens to
+//! accounts is tested elsewhere; here they are there.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use barterline::auth::keyring::Keyring;
+use barterline::auth::token::Tokens;
+use barterline::ids::Ids;
+use barterline::services::accounts::{Accounts, Parts, PasswordHashing, UserDirectory};
+use barterline::services::listings::ListingReader;
+use barterline_domain::account::{AccountRole, Email};
+use barterline_domain::clock::{Clock, Timestamp};
+use barterline_domain::ids::{ListingId, SessionId, UserId};
+use barterline_domain::listing::{Listing, ListingStatus, ListingText};
+use barterline_domain::money::{Currency, Money};
+use barterline_storage::accounts::{Account, Accounts as AccountStore};
+use barterline_storage::blocks::Blocks;
+use barterline_storage::credentials::{Credential, Credentials};
+use barterline_storage::error::StoreError;
+use barterline_storage::sessions::{RefreshHash, Rotation, Session, Sessions};
+use barterline_storage::user_state::{UserChange, UserState, UserStates};
+
+/// When every schedule begins.
+pub const START: Timestamp = Timestamp::from_millis(1_764_000_000_000);
+/// Longer than any schedule: ends of tokens are tested elsewhere.
+const TOKEN_LIFETIME: Duration = Duration::from_hours(24);
+
+/// Buys from the next.
+pub const ANA: usize = 0;
+/// Sells.
+pub const BEN: usize = 1;
+/// Knows the ids of chats she has no part in.
+pub const EVE: usize = 2;
+pub const PEOPLE: usize = 3;
+
+pub fn user(person: usize) -> UserId {
+    UserId::from_bytes([0x10 + person as u8; 16])
+}
+
+fn session(person: usize) -> SessionId {
+    SessionId::from_bytes([0x20 + person as u8; 16])
+}
+
+pub fn listing(n: usize) -> ListingId {
+    ListingId::from_bytes([0x30 + n as u8; 16])
+}
+
+/// The signature of a token takes longer than many a step: each person has one for all schedules.
+pub fn token(person: usize) -> &'static str {
+    static ISSUED: OnceLock<Vec<String>> = OnceLock::new();
+    &ISSUED.get_or_init(|| {
+        let issue = |person| {
+            let roles = [AccountRole::User];
+            tokens().issue(user(person), session(person), &roles, START, TOKEN_LIFETIME).0
+        };
+        (0..PEOPLE).map(issue).collect()
+    })[person]
+}
+
+fn tokens() -> Tokens {
+    static TOKENS: OnceLock<Tokens> = OnceLock::new();
+    TOKENS.get_or_init(|| Tokens::new(Keyring::generate())).clone()
+}
+
+/// The rules of accounts over people who are simply there.
+pub fn accounts(clock: Arc<dyn Clock>) -> Accounts {
+    Accounts::new(Parts {
+        credentials: Arc::new(Town),
+        accounts: Arc::new(Town),
+        sessions: Arc::new(Town),
+        tokens: tokens(),
+        clock,
+        ids: Arc::new(Town),
+        hashing: PasswordHashing::new(1, 1),
+    })
+}
+
+/// Where everybody lives. Nobody moves in or out.
+pub struct Town;
+
+#[async_trait]
+impl Sessions for Town {
+    async fn insert(&self, _: Vec<Session>) -> Result<(), StoreError> {
+        Err(nothing_new())
+    }
+
+    async fn find(&self, wanted: SessionId) -> Result<Option<Session>, StoreError> {
+        let person = (0..PEOPLE).find(|person| session(*person) == wanted);
+        Ok(person.map(|person| Session {
+            id: wanted,
+            user: user(person),
+            refresh_hash: [0; 32],
+            created_at: START,
+            expires_at: START.plus(TOKEN_LIFETIME),
+            revoked: false,
+        }))
+    }
+
+    async fn rotate(
+        &self,
+        _: SessionId,
+        _: RefreshHash,
+        _: RefreshHash,
+        _: Timestamp,
+        _: Timestamp,
+    ) -> Result<Rotation, StoreError> {
+        Err(nothing_new())
+    }
+
+    async fn revoke(&self, _: SessionId) -> Result<bool, StoreError> {
+        Err(nothing_new())
+    }
+}
+
+#[async_trait]
+impl AccountStore for Town {
+    async fn insert(&self, _: Vec<Account>) -> Result<(), StoreError> {
+        Err(nothing_new())
+    }
+
+    async fn find(&self, _: UserId) -> Result<Option<Account>, StoreError> {
+        Err(nothing_new())
+    }
+}
+
+#[async_trait]
+impl Credentials for Town {
+    async fn insert(&self, _: Credential) -> Result<bool, StoreError> {
+        Err(nothing_new())
+    }
+
+    async fn find(&self, _: &Email) -> Result<Option<Credential>, StoreError> {
+        Err(nothing_new())
+    }
+}
+
+/// Every listing is Ben's.
+#[async_trait]
+impl ListingReader for Town {
+    async fn find(&self, id: ListingId) -> Result<Option<Listing>, StoreError> {
+        Ok((*id.as_bytes() == [id.as_bytes()[0]; 16]).then(|| Listing {
+            id,
+            seller: user(BEN),
+            text: ListingText::parse("A bike", String::new()).expect("a text"),
+            price: Money { minor: 100, currency: Currency::parse("EUR").expect("a currency") },
+            status: ListingStatus::Active,
+            version: 1,
+            created_at: START,
+            changed_at: START,
+        }))
+    }
+}
+
+#[async_trait]
+impl UserDirectory for Town {
+    async fn find(&self, _: UserId) -> Result<Option<Account>, StoreError> {
+        Ok(None)
+    }
+}
+
+/// Nobody chose anything.
+#[async_trait]
+impl UserStates for Town {
+    async fn find(&self, _: UserId) -> Result<UserState, StoreError> {
+        Ok(UserState::default())
+    }
+
+    async fn change(&self, _: UserId, _: Vec<UserChange>) -> Result<UserState, StoreError> {
+        Ok(UserState::default())
+    }
+}
+
+/// Nobody blocks anybody.
+#[async_trait]
+impl Blocks for Town {
+    async fn set(&self, _: UserId, _: UserId, _: bool) -> Result<bool, StoreError> {
+        Err(nothing_new())
+    }
+
+    async fn contains(&self, _: UserId, _: UserId) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn list(
+        &self,
+        _: UserId,
+        _: Option<UserId>,
+        _: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+impl Ids for Town {
+    fn secret(&self) -> [u8; 32] {
+        unreachable!("nothing is made here that needs a secret")
+    }
+}
+
+fn nothing_new() -> StoreError {
+    StoreError::unavailable("change the town", "nobody moves")
+}
