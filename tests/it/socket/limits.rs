@@ -36,8 +36,8 @@ async fn whoever_says_too_much_waits_as_told_and_loses_nothing() {
                     assert_eq!(error.scope.as_deref(), Some("chat"));
                     assert!((1..=100).contains(&error.retry_after_ms.expect("a wait")));
                     // What follows may not overtake it; it is the next to come anyway.
-                    let following = sends.get(next + 1).unwrap_or(send).clone();
-                    let asked = buyer.ask(Request::Send(following)).await;
+                    let Some(following) = sends.get(next + 1) else { continue };
+                    let asked = buyer.ask(Request::Send(following.clone())).await;
                     let Outgoing::Error(error) = buyer.answer(asked).await else {
                         panic!("it overtook")
                     };
