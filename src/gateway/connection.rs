@@ -1,4 +1,7 @@
 //! One connection after `hello`: frames in, noted chats out. One task, one loop, no queue.
+//!
+//! Idle connections are the most there is of anything, and a task is as large as its largest state:
+//! the connection stands in one box, and whatever waits for a store in a box of its own for its time.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -62,6 +65,9 @@ pub struct Connection<S: Socket> {
     offences: Meter,
 }
 
+/// What is left to do about a frame.
+pub type Rest<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// How far the client has come.
 pub struct Resume {
     /// The newest cursor it stored.
@@ -100,7 +106,7 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Runs until either side ends it.
-    pub async fn run(mut self) {
+    pub async fn run(mut self: Box<Self>) {
         let ending = self.live().await;
         if matches!(ending, Ending::Close(_)) {
             Box::pin(self.settle()).await;
@@ -165,11 +171,11 @@ impl<S: Socket> Connection<S> {
                         return Ending::Gone;
                     }
                 }
-                message = self.ws.next(), if self.slot.may_read() => {
-                    if let Err(ending) = self.take_in(message).await {
-                        return ending;
-                    }
-                }
+                message = self.ws.next(), if self.slot.may_read() => match self.take_in(message) {
+                    Ok(None) => {}
+                    Ok(Some(rest)) => rest.await,
+                    Err(ending) => return ending,
+                },
             }
         }
     }
@@ -186,7 +192,11 @@ impl<S: Socket> Connection<S> {
         }
     }
 
-    async fn take_in(&mut self, message: Option<Result<Message, WsError>>) -> Result<(), Ending> {
+    /// Takes in what the socket brought; what has to wait for a store is left to do.
+    fn take_in(
+        &mut self,
+        message: Option<Result<Message, WsError>>,
+    ) -> Result<Option<Rest<'_>>, Ending> {
         let bytes: Bytes = match (message, self.slot.encoding) {
             (Some(Ok(Message::Binary(bytes))), Encoding::MsgPack) => bytes,
             (Some(Ok(Message::Text(text))), Encoding::Json) => text.into(),
@@ -195,13 +205,11 @@ impl<S: Socket> Connection<S> {
             }
             (Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))), _) => {
                 self.slot.heard(self.gateway.0.clock.now());
-                // The pong waits in the WebSocket layer.
-                let _ = self.ws.flush().await;
-                return Ok(());
+                self.flush_websocket();
+                return Ok(None);
             }
             (None | Some(Ok(Message::Close(_))), _) => {
-                // The echo of the close, likewise.
-                let _ = self.ws.flush().await;
+                self.flush_websocket();
                 self.slot.flush();
                 return Err(Ending::Gone);
             }
@@ -210,7 +218,14 @@ impl<S: Socket> Connection<S> {
             }
         };
         self.slot.heard(self.gateway.0.clock.now());
-        dispatch::dispatch(self, &bytes).await.map_err(Ending::Close)
+        dispatch::dispatch(self, &bytes).map_err(Ending::Close)
+    }
+
+    /// Has the WebSocket layer hand over what it wants to say, a pong or the echo of a close: the
+    /// slot takes it at once.
+    fn flush_websocket(&mut self) {
+        let flushed = self.ws.flush().now_or_never();
+        debug_assert!(flushed.is_some(), "writing to a slot never waits");
     }
 
     /// Announces what changed since the client's cursor, then goes live.
@@ -333,16 +348,19 @@ impl<S: Socket> Connection<S> {
         Ok(chats.hub().pull(&self.slot, &membership.chat).await?)
     }
 
+    /// The part of the connection's user in a chat, if it is remembered and still so.
+    pub(super) fn known_membership(&self, chat: ChatId) -> Option<&Membership> {
+        let known = self.memberships.iter().find(|known| known.chat.id == chat)?;
+        self.gateway.0.chats.is_current(known).then_some(known)
+    }
+
     /// The part of the connection's user in a chat, remembered for the chats in use.
     pub(super) async fn membership(&mut self, chat: ChatId) -> Result<Membership, ChatError> {
-        let chats = &self.gateway.0.chats;
-        if let Some(at) = self.memberships.iter().position(|known| known.chat.id == chat) {
-            if chats.is_current(&self.memberships[at]) {
-                return Ok(self.memberships[at].clone());
-            }
-            self.memberships.swap_remove(at);
+        if let Some(known) = self.known_membership(chat) {
+            return Ok(known.clone());
         }
-        let found = Box::pin(chats.membership(self.slot.user, chat)).await?;
+        self.memberships.retain(|known| known.chat.id != chat);
+        let found = Box::pin(self.gateway.0.chats.membership(self.slot.user, chat)).await?;
         if self.memberships.len() == MEMBERSHIPS_MAX {
             self.memberships.remove(0);
         }
@@ -395,7 +413,7 @@ impl<S: Socket> Connection<S> {
         let _ = tokio::time::timeout(SETTLE_TIMEOUT, settled).await;
     }
 
-    async fn say_goodbye(mut self, code: CloseCode) {
+    async fn say_goodbye(mut self: Box<Self>, code: CloseCode) {
         self.slot.put_close(code, retry_after_ms(code, self.slot.id));
         let goodbye = async {
             loop {

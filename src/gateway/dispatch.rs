@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use barterline_domain::event::Seq;
+use barterline_domain::ids::{ChatId, ClientId};
 use barterline_domain::marks::Marks;
 use barterline_domain::personal::PersonalChange;
 use barterline_protocol::close_code::CloseCode;
@@ -18,53 +19,63 @@ use barterline_storage::chat_log::Range;
 use barterline_storage::user_state::UserChange;
 
 use super::close::{error, limited, refused};
-use super::connection::Connection;
+use super::connection::{Connection, Rest};
 use super::socket::Socket;
 use crate::limits::Exceeded;
 use crate::services::accounts::AuthError;
-use crate::services::chats;
+use crate::services::chats::{self, ChatError};
 use crate::services::people::PeopleError;
 use crate::wire;
 
-/// Carries out one frame. `Err` ends the connection.
-pub async fn dispatch<S: Socket>(
-    connection: &mut Connection<S>,
+/// Carries out one frame, but for what has to wait for a store. `Err` ends the connection.
+pub fn dispatch<'a, S: Socket>(
+    connection: &'a mut Connection<S>,
     bytes: &[u8],
-) -> Result<(), CloseCode> {
+) -> Result<Option<Rest<'a>>, CloseCode> {
     let (reference, message) = match connection.slot.encoding.decode::<Request>(bytes) {
         Ok(Frame { reference, message }) => (reference, message),
         Err(DecodeError::Malformed(_)) => return Err(CloseCode::Malformed),
         Err(DecodeError::UnknownKind { reference, .. }) => {
             let unknown = Outgoing::Error(error(ErrorCode::UnknownKind));
             connection.slot.answer(reference, &unknown);
-            return Ok(());
+            return Ok(None);
         }
         Err(DecodeError::InvalidBody { reference, reason }) => {
             let invalid = ErrorBody { message: reason, ..error(ErrorCode::InvalidRequest) };
             connection.slot.answer(reference, &Outgoing::Error(invalid));
-            return Ok(());
+            return Ok(None);
         }
     };
     if let Err(exceeded) = connection.take_request(&message) {
-        return over_limit(connection, reference, &message, exceeded);
+        over_limit(connection, reference, &message, exceeded)?;
+        return Ok(None);
     }
-    match message {
-        // The hot path: everything it needs is at hand but for the first message to a chat.
-        Request::Send(request) => send(connection, reference, request).await,
-        Request::Ping(_) => answer_ping(connection, reference),
-        Request::Pong(_) => {}
+    let rest: Rest<'a> = match message {
+        Request::Send(request) => {
+            // The hot path: everything it needs is at hand.
+            let (chat, message) = said(request);
+            let Some(message) = send_at_once(connection, reference, chat, message) else {
+                return Ok(None);
+            };
+            Box::pin(send(connection, reference, chat, message))
+        }
+        Request::Ping(_) => {
+            answer_ping(connection, reference);
+            return Ok(None);
+        }
+        Request::Pong(_) => return Ok(None),
         Request::Hello(_) => return Err(CloseCode::HelloTwice),
-        Request::Mark(request) => Box::pin(mark(connection, reference, request)).await,
-        Request::State(request) => Box::pin(state(connection, reference, request)).await,
-        Request::Watch(request) => Box::pin(watch(connection, reference, request)).await,
-        Request::Typing(request) => Box::pin(typing(connection, request)).await,
-        Request::Settings(request) => Box::pin(settings(connection, reference, request)).await,
-        Request::Block(request) => Box::pin(block(connection, reference, request)).await,
-        Request::Pull(request) => Box::pin(pull(connection, reference, request)).await,
-        Request::Open(request) => Box::pin(open(connection, reference, request)).await,
-        Request::Auth(request) => Box::pin(auth(connection, reference, request)).await,
-    }
-    Ok(())
+        Request::Mark(request) => Box::pin(mark(connection, reference, request)),
+        Request::State(request) => Box::pin(state(connection, reference, request)),
+        Request::Watch(request) => Box::pin(watch(connection, reference, request)),
+        Request::Typing(request) => Box::pin(typing(connection, request)),
+        Request::Settings(request) => Box::pin(settings(connection, reference, request)),
+        Request::Block(request) => Box::pin(block(connection, reference, request)),
+        Request::Pull(request) => Box::pin(pull(connection, reference, request)),
+        Request::Open(request) => Box::pin(open(connection, reference, request)),
+        Request::Auth(request) => Box::pin(auth(connection, reference, request)),
+    };
+    Ok(Some(rest))
 }
 
 /// Says how long to wait; ephemerals vanish without a word. Who goes on and on is closed.
@@ -89,25 +100,59 @@ fn over_limit<S: Socket>(
     Ok(())
 }
 
-async fn send<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>, request: Send) {
-    let Send { chat, id, base, kind, text, reply, target, reaction, media, data } = request;
+/// Sends what waits for nothing; gives the request back if it has to wait.
+fn send_at_once<S: Socket>(
+    connection: &Connection<S>,
+    reference: Option<u32>,
+    chat: ChatId,
+    message: chats::Send,
+) -> Option<chats::Send> {
+    let known = connection.known_membership(chat).filter(|_| message.stands_alone());
+    let Some(membership) = known else { return Some(message) };
+    let (chats, slot, id) = (&connection.gateway.0.chats, &connection.slot, message.id);
+    if let Err(refusal) = chats.send_at_once(membership, slot, reference, message) {
+        refuse_send(connection, reference, chat, id, &refusal);
+    }
+    None
+}
+
+async fn send<S: Socket>(
+    connection: &mut Connection<S>,
+    reference: Option<u32>,
+    chat: ChatId,
+    message: chats::Send,
+) {
+    let id = message.id;
     let sent = match connection.membership(chat).await {
         Ok(membership) => {
-            let base = Some(base);
-            let message =
-                chats::Send { id, base, kind, text, reply, target, reaction, media, data };
-            let slot = &connection.slot;
-            connection.gateway.0.chats.send(&membership, slot, reference, message).await
+            let (chats, slot) = (&connection.gateway.0.chats, &connection.slot);
+            chats.send(&membership, slot, reference, message).await
         }
         Err(error) => Err(error),
     };
     if let Err(refusal) = sent {
-        let error = refused(&refusal, Some(chat), Some(id));
-        if refusal.is_retryable() {
-            connection.slot.refuse_unsent(chat, id, reference, &error);
-        } else {
-            connection.slot.refuse_for_good(chat, id, reference, &error);
-        }
+        refuse_send(connection, reference, chat, id, &refusal);
+    }
+}
+
+fn said(request: Send) -> (ChatId, chats::Send) {
+    let Send { chat, id, base, kind, text, reply, target, reaction, media, data } = request;
+    let base = Some(base);
+    (chat, chats::Send { id, base, kind, text, reply, target, reaction, media, data })
+}
+
+fn refuse_send<S: Socket>(
+    connection: &Connection<S>,
+    reference: Option<u32>,
+    chat: ChatId,
+    id: ClientId,
+    refusal: &ChatError,
+) {
+    let error = refused(refusal, Some(chat), Some(id));
+    if refusal.is_retryable() {
+        connection.slot.refuse_unsent(chat, id, reference, &error);
+    } else {
+        connection.slot.refuse_for_good(chat, id, reference, &error);
     }
 }
 

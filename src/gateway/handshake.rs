@@ -50,7 +50,7 @@ impl<S: Socket> Handshake<S> {
     }
 
     /// Waits for `hello` and answers it. `None`: the client went, or was told why not.
-    pub async fn run(self) -> Option<Connection<S>> {
+    pub async fn run(self) -> Option<Box<Connection<S>>> {
         let Self { gateway, socket, early, encoding } = self;
         let (read, write) = socket.into_halves();
         let io = SocketIo::new(read, write.clone(), &early);
@@ -146,7 +146,7 @@ fn connect<S: Socket>(
     write: S::Write,
     encoding: Encoding,
     introduced: Introduced,
-) -> Connection<S> {
+) -> Box<Connection<S>> {
     let Introduced { hello, reference, principal } = introduced;
     let now = gateway.0.clock.now();
     let identity = Identity {
@@ -171,7 +171,7 @@ fn connect<S: Socket>(
         slot.close(CloseCode::GoingAway);
     }
     let resume = Resume { cursor: hello.cursor, have: hello.have };
-    Connection::new(gateway, ws, write, slot, resume)
+    Box::new(Connection::new(gateway, ws, write, slot, resume))
 }
 
 fn welcome(gateway: &Gateway, principal: &Principal, now: Timestamp) -> Welcome {

@@ -51,14 +51,12 @@ fn body(text: Option<String>) -> Result<Body, InvalidBody> {
     Body::parse(text.unwrap_or_default())
 }
 
-/// Whether nothing but the request decides: most messages, on the hot path.
-pub fn stands_alone(kind: &EventKind) -> bool {
-    match kind {
-        EventKind::Message(Message { content, reply }) => {
-            reply.is_none() && !matches!(content, Content::Media { .. })
-        }
-        EventKind::Edit { .. } | EventKind::Delete { .. } | EventKind::Reaction { .. } => false,
-        EventKind::Note(_) => true,
+impl Send {
+    /// Whether nothing but the request decides: most messages, on the hot path.
+    pub fn stands_alone(&self) -> bool {
+        let concerns_others =
+            matches!(self.kind.as_str(), "media" | "edit" | "delete" | "reaction");
+        self.reply.is_none() && !concerns_others
     }
 }
 

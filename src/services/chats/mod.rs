@@ -346,7 +346,21 @@ impl Chats {
         reference: Option<u32>,
         send: Send,
     ) -> Result<(), ChatError> {
-        let command = self.command(membership, slot.id, send).await?;
+        let command = self.judged(membership, slot.id, send).await?;
+        self.hub.send(&membership.chat, slot, reference, command);
+        Ok(())
+    }
+
+    /// The same for a message that stands alone.
+    pub fn send_at_once(
+        &self,
+        membership: &Membership,
+        slot: &Arc<Slot>,
+        reference: Option<u32>,
+        send: Send,
+    ) -> Result<(), ChatError> {
+        debug_assert!(send.stands_alone());
+        let command = self.command(membership, slot.id, send)?;
         self.hub.send(&membership.chat, slot, reference, command);
         Ok(())
     }
@@ -360,12 +374,30 @@ impl Chats {
     ) -> Result<Sent, SendError> {
         let membership = self.membership(user, chat).await?;
         // Who waits is the hub's to say.
-        let command = self.command(&membership, 0, send).await?;
+        let command = self.judged(&membership, 0, send).await?;
         self.hub.send_and_wait(&membership.chat, command).await.map_err(SendError::Refused)
     }
 
     /// What a request comes to, and what the rules have against it.
-    async fn command(
+    async fn judged(
+        &self,
+        membership: &Membership,
+        origin: u64,
+        send: Send,
+    ) -> Result<Command, ChatError> {
+        let stands_alone = send.stands_alone();
+        let mut command = self.command(membership, origin, send)?;
+        if !stands_alone {
+            let Membership { chat, role, .. } = membership;
+            let Command { kind, at, .. } = &command;
+            let forbidden = Box::pin(self.forbidden(chat, *role, kind, *at)).await?;
+            command.refusal = forbidden.map(Refusal::Forbidden);
+        }
+        Ok(command)
+    }
+
+    /// What a request comes to.
+    fn command(
         &self,
         membership: &Membership,
         origin: u64,
@@ -376,13 +408,8 @@ impl Chats {
         let kind = compose::kind(send)?;
         let at = self.clock.now();
         self.limits.message(membership.user(), chat.id, at).map_err(ChatError::Limited)?;
-        let refusal = if compose::stands_alone(&kind) {
-            None
-        } else {
-            Box::pin(self.forbidden(chat, role, &kind, at)).await?.map(Refusal::Forbidden)
-        };
         let (author, digest) = (role.into(), kind.digest());
-        Ok(Command { author, id, digest, base, kind, at, withheld, origin, refusal })
+        Ok(Command { author, id, digest, base, kind, at, withheld, origin, refusal: None })
     }
 
     /// Moves the caller's marks. Everybody concerned hears of it from the hub.
