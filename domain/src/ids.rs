@@ -118,7 +118,7 @@ id! {
 }
 
 id! {
-    /// A report to staff; made by the reporter's client.
+    /// A report to staff.
     ReportId
 }
 id! {
@@ -130,15 +130,28 @@ impl ChatId {
     /// The chat of `buyer` about `listing`: always the same id, so that opening twice is opening
     /// once on every node, without asking anybody.
     pub fn of(listing: ListingId, buyer: UserId) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(b"barterline chat v1");
-        hash.update(listing.as_bytes());
-        hash.update(buyer.as_bytes());
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&hash.finalize()[..16]);
-        // Version 8: "custom" (RFC 9562, section 5.8).
-        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+        Self(sum(b"barterline chat v1", listing.as_bytes(), buyer.as_bytes()))
     }
+}
+
+impl ReportId {
+    /// The report that `reporter` named `name`: a retry is the same report, and nobody else's name
+    /// is in its way.
+    pub fn of(reporter: UserId, name: ClientId) -> Self {
+        Self(sum(b"barterline report v1", reporter.as_bytes(), name.as_bytes()))
+    }
+}
+
+/// The id that follows from two others.
+fn sum(what: &[u8], one: &[u8; 16], other: &[u8; 16]) -> Uuid {
+    let mut hash = Sha256::new();
+    hash.update(what);
+    hash.update(one);
+    hash.update(other);
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.finalize()[..16]);
+    // Version 8: "custom" (RFC 9562, section 5.8).
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
 #[cfg(test)]

@@ -220,6 +220,20 @@ impl EventKind {
         }
     }
 
+    /// What it says in words, if it says anything.
+    pub fn body(&self) -> Option<&Body> {
+        match self {
+            Self::Message(message) => match &message.content {
+                Content::Text(body) | Content::Extension { fallback: body, .. } => Some(body),
+                Content::Media { caption, .. } => caption.as_ref(),
+                Content::Gone(_) => None,
+            },
+            Self::Edit { body, .. } => body.as_ref(),
+            Self::Delete { .. } | Self::Reaction { .. } => None,
+            Self::Note(body) => Some(body),
+        }
+    }
+
     /// Bytes of the texts in it: what it takes to keep, but for a few fields.
     pub fn text_bytes(&self) -> usize {
         let of = |body: &Option<Body>| body.as_ref().map_or(0, |body| body.as_str().len());

@@ -18,6 +18,8 @@ pub struct Account {
     pub roles: Vec<AccountRole>,
     /// Since when.
     pub created_at: Timestamp,
+    /// Since when staff keep them out; `None` if they do not.
+    pub suspended_at: Option<Timestamp>,
 }
 
 /// All accounts.
@@ -28,4 +30,12 @@ pub trait Accounts: Send + Sync {
 
     /// Finds an account.
     async fn find(&self, user: UserId) -> Result<Option<Account>, StoreError>;
+
+    /// Suspends an account, or takes that back; gives it after the change. The time of the first
+    /// suspension stays. `None`: no such account.
+    async fn suspend(
+        &self,
+        user: UserId,
+        at: Option<Timestamp>,
+    ) -> Result<Option<Account>, StoreError>;
 }

@@ -120,6 +120,10 @@ pub trait ChatLog: Send + Sync {
     /// Whether appends to one chat may be started before the outcome of the last is known.
     fn pipelines(&self) -> bool;
 
+    /// Reads a message as it was first said, whatever became of its text since; `None` if it was
+    /// taken back, or is none.
+    async fn original(&self, chat: ChatId, seq: Seq) -> Result<Option<Event>, StoreError>;
+
     /// Finds a chat with its head.
     async fn head(&self, chat: ChatId) -> Result<Option<ChatHead>, StoreError>;
 

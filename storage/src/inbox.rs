@@ -78,6 +78,23 @@ pub struct InboxPage {
     pub next: Option<u64>,
 }
 
+/// What somebody has not read, of all their chats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Unread {
+    /// Chats with something unread in them, or marked as unread.
+    pub chats: u64,
+    /// Messages.
+    pub messages: u64,
+}
+
+impl Unread {
+    /// Adds a chat with so many unread messages, which may be marked as unread besides.
+    pub fn add(&mut self, messages: u64, marked: bool) {
+        self.chats += u64::from(messages > 0 || marked);
+        self.messages += messages;
+    }
+}
+
 /// The inboxes of all people.
 #[async_trait]
 pub trait Inbox: Send + Sync {
@@ -106,6 +123,9 @@ pub trait Inbox: Send + Sync {
         before: Option<u64>,
         limit: usize,
     ) -> Result<InboxPage, StoreError>;
+
+    /// Counts what `user` has not read, over all their chats.
+    async fn unread(&self, user: UserId) -> Result<Unread, StoreError>;
 
     /// Merges marks of one device into those of its person; gives the person's marks after it.
     /// Durable when it returns. A mark that goes back changes nothing. Marks above the head are

@@ -38,7 +38,8 @@ macro_rules! laws {
 laws! {
     accounts, EmbeddedAccounts:
         an_account_is_found_as_it_was_inserted,
-        accounts_are_inserted_all_or_none;
+        accounts_are_inserted_all_or_none,
+        an_account_is_suspended_until_that_is_taken_back;
     blocks, EmbeddedBlocks:
         a_block_holds_in_one_direction,
         blocks_are_listed_in_pages;

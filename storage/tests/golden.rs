@@ -118,7 +118,9 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         revoked: true,
     };
     let name = DisplayName::parse("Ana Çelik").expect("a name");
-    let account = Account { id: user, name, roles: vec![AccountRole::User], created_at: at };
+    let (roles, suspended_at) = (vec![AccountRole::User], None);
+    let account = Account { id: user, name, roles, created_at: at, suspended_at };
+    let suspended = Account { suspended_at: Some(at), ..account.clone() };
     let email = Email::parse("ana@example.org").expect("an address");
     let credential = Credential { user, email, password_hash: "$argon2id$x".to_owned() };
     let words = |text: &str| Body::parse(text.to_owned()).expect("a body");
@@ -157,6 +159,7 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         ("listing_v1", row(listing)),
         ("session_v1", row(session)),
         ("account_v1", row(account)),
+        ("account_v1_suspended", row(suspended)),
         ("report_v1", row(reports::report(1))),
         ("user_state_v1", row(UserState { shows_read: false, ..UserState::default() })),
         ("credential_v1", row(credential)),

@@ -16,7 +16,7 @@ use barterline_storage::chat_log::{
     Append, AppendError, AppendOutcome, ChatHead, ChatLog, Committed, Range,
 };
 use barterline_storage::error::StoreError;
-use barterline_storage::inbox::{Inbox, InboxPage, InboxRow, Position};
+use barterline_storage::inbox::{Inbox, InboxPage, InboxRow, Position, Unread};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -346,6 +346,10 @@ impl ChatLog for Node {
         .await
     }
 
+    async fn original(&self, _: ChatId, _: Seq) -> Result<Option<Event>, StoreError> {
+        unreachable!("nobody changes or reports a message here")
+    }
+
     async fn read(
         &self,
         chat: ChatId,
@@ -423,6 +427,10 @@ impl Inbox for Node {
             InboxPage { rows, next }
         })
         .await
+    }
+
+    async fn unread(&self, _: UserId) -> Result<Unread, StoreError> {
+        unreachable!("nobody counts here")
     }
 
     async fn mark(

@@ -214,6 +214,10 @@ pub async fn is_amended(log: &dyn ChatLog, chat: &Chat) {
     for late in [9, 11] {
         assert_eq!(events[late].kind, EventKind::Edit { target: Seq(3), body: None }, "{late}");
     }
+    for (seq, said) in [(1, Some("first")), (2, Some("second")), (3, None), (4, None), (99, None)] {
+        let original = log.original(chat.id, Seq(seq)).await.expect("a read");
+        assert_eq!(original.map(|event| event.kind), said.map(text), "as it was said: {seq}");
+    }
     // Whatever part is read, and alone.
     for (event, seq) in events.iter().zip(0..) {
         let alone = log.read(chat.id, Range::After(Seq(seq)), 1).await.expect("a read");

@@ -11,7 +11,7 @@ use barterline_domain::personal::{Personal, PersonalChange};
 
 use super::chat_log::Subject;
 use super::samples;
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Unread};
 
 /// Only the two people of a chat are members, and each has a row.
 pub async fn g6_only_participants_have_a_row(subject: &mut Subject, inbox: &dyn Inbox) {
@@ -47,6 +47,35 @@ pub async fn unread_follows_the_read_mark(subject: &mut Subject, inbox: &dyn Inb
     let row = inbox.row(buyer, chat.id).await.expect("a read").expect("a row");
     assert_eq!((row.unread, row.head), (1, Seq(8)));
     assert_eq!(row.last, Some(samples::event(8)));
+}
+
+/// The total of a person's unread messages is that of their rows, whatever side they are on.
+pub async fn unread_adds_up_over_all_chats(subject: &mut Subject, inbox: &dyn Inbox) {
+    // The seller of one is the buyer of the other.
+    let (one, other) = (subject.chat(8).await, subject.chat(108).await);
+    assert_eq!(one.participants.seller, other.participants.buyer);
+    subject.grow(&one, 0, 6).await;
+    subject.grow(&other, 0, 3).await;
+    let people = [&one, &other].map(|chat| [chat.participants.buyer, chat.participants.seller]);
+    let device = DeviceId::from_bytes([1; 16]);
+    let changes = [
+        (&one, Marks::new(Seq::ZERO, Seq(6)), false),
+        (&other, Marks::new(Seq::ZERO, Seq(2)), true),
+    ];
+    for (chat, marks, marked) in changes {
+        let buyer = chat.participants.buyer;
+        inbox.mark(buyer, chat.id, device, marks, Visibility::Both).await.expect("a mark");
+        inbox.change(buyer, chat.id, PersonalChange::Unread(marked)).await.expect("a change");
+        for user in people.concat() {
+            let mut expected = Unread::default();
+            for row in inbox.list(user, None, 9).await.expect("a page").rows {
+                expected.add(row.unread, row.personal.unread);
+            }
+            assert_eq!(inbox.unread(user).await.expect("a count"), expected);
+        }
+    }
+    let stranger = UserId::from_bytes([99; 16]);
+    assert_eq!(inbox.unread(stranger).await.expect("a count"), Unread::default());
 }
 
 /// Marks only grow, per device, and the furthest device counts.

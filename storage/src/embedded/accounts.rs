@@ -1,11 +1,12 @@
 //! Accounts by id.
 
 use async_trait::async_trait;
+use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::UserId;
 use redb::TableDefinition;
 
 use super::engine::Engine;
-use super::table::{Rows, find, put_new};
+use super::table::{Rows, find, find_in, put, put_new};
 use crate::accounts::{Account, Accounts};
 use crate::error::StoreError;
 
@@ -26,5 +27,22 @@ impl Accounts for EmbeddedAccounts {
 
     async fn find(&self, user: UserId) -> Result<Option<Account>, StoreError> {
         self.0.read(|read| find(read, ACCOUNTS, user.as_bytes()))
+    }
+
+    async fn suspend(
+        &self,
+        user: UserId,
+        at: Option<Timestamp>,
+    ) -> Result<Option<Account>, StoreError> {
+        let suspend = move |write: &redb::WriteTransaction| {
+            let key = user.as_bytes();
+            let Some(mut account) = find_in::<Account>(write, ACCOUNTS, key)? else {
+                return Ok(None);
+            };
+            account.suspended_at = at.map(|at| account.suspended_at.unwrap_or(at));
+            put(write, ACCOUNTS, key, &account)?;
+            Ok(Some(account))
+        };
+        self.0.write(suspend).await
     }
 }

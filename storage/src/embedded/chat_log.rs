@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use barterline_domain::chat::Chat;
-use barterline_domain::event::Event;
+use barterline_domain::event::{Event, Seq};
 use barterline_domain::ids::ChatId;
 use tokio::sync::oneshot;
 
@@ -29,6 +29,11 @@ impl ChatLog for Log {
 
     async fn head(&self, chat: ChatId) -> Result<Option<ChatHead>, StoreError> {
         self.chat_head(chat)
+    }
+
+    async fn original(&self, chat: ChatId, seq: Seq) -> Result<Option<Event>, StoreError> {
+        let log = self.clone();
+        blocking("read the chat log", move || log.original_event(chat, seq)).await
     }
 
     async fn read(

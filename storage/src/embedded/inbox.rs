@@ -12,7 +12,7 @@ use barterline_domain::personal::{Personal, PersonalChange};
 use super::chat_log::blocking;
 use super::log::Log;
 use crate::error::StoreError;
-use crate::inbox::{Inbox, InboxPage, InboxRow, Position};
+use crate::inbox::{Inbox, InboxPage, InboxRow, Position, Unread};
 
 #[async_trait]
 impl Inbox for Log {
@@ -54,6 +54,11 @@ impl Inbox for Log {
             log.inbox_page(user, limit, |changed| changed < before, true)
         })
         .await
+    }
+
+    async fn unread(&self, user: UserId) -> Result<Unread, StoreError> {
+        let log = self.clone();
+        blocking("count what is unread", move || log.unread_of(user)).await
     }
 
     async fn mark(

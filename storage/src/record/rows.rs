@@ -55,16 +55,23 @@ impl Row for Credential {
 }
 
 #[derive(Serialize, Deserialize)]
-struct AccountV1(UserId, DisplayName, Vec<AccountRole>, Timestamp);
+struct AccountV1(
+    UserId,
+    DisplayName,
+    Vec<AccountRole>,
+    Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")] Option<Timestamp>,
+);
 
 impl Row for Account {
     fn to_bytes(&self) -> Vec<u8> {
-        put(&AccountV1(self.id, self.name.clone(), self.roles.clone(), self.created_at))
+        let Self { id, name, roles, created_at, suspended_at } = self.clone();
+        put(&AccountV1(id, name, roles, created_at, suspended_at))
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
-        let AccountV1(id, name, roles, created_at) = get(bytes)?;
-        Ok(Self { id, name, roles, created_at })
+        let AccountV1(id, name, roles, created_at, suspended_at) = get(bytes)?;
+        Ok(Self { id, name, roles, created_at, suspended_at })
     }
 }
 

@@ -30,12 +30,9 @@ impl Shared {
                     }
                 }
                 EventKind::Edit { target, body } => {
-                    let target = *target;
-                    let gone = if let Some(known) = found.get(&target) {
-                        is_gone(known)
-                    } else {
-                        let known = self.amendments(chat, target, target)?;
-                        known.get(&target).is_some_and(|known| is_gone(known))
+                    let gone = match found.get(target) {
+                        Some(known) => is_gone(known),
+                        None => self.is_gone(chat, *target)?,
                     };
                     if gone {
                         *body = None;
@@ -45,6 +42,12 @@ impl Shared {
             }
         }
         Ok(())
+    }
+
+    /// Whether a message was taken back.
+    pub(super) fn is_gone(&self, chat: ChatId, seq: Seq) -> Result<bool, StoreError> {
+        let found = self.amendments(chat, seq, seq)?;
+        Ok(found.get(&seq).is_some_and(|found| is_gone(found)))
     }
 
     /// The amendments of the messages `first` to `last`.

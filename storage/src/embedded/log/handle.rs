@@ -13,7 +13,7 @@ use super::state::{Log, Op};
 use crate::chat_log::{Append, ChatHead, Range};
 use crate::embedded::chat_log::{blocking, lost};
 use crate::error::StoreError;
-use crate::inbox::{InboxPage, InboxRow, Position};
+use crate::inbox::{InboxPage, InboxRow, Position, Unread};
 use crate::record::chat_log::{Change, Mark, put_chat, put_mark, put_personal};
 use crate::record::index::IndexedChat;
 
@@ -75,6 +75,15 @@ impl Log {
         tail.map_or(Ok(Vec::new()), |tail| self.shared.events(chat, &tail, range, limit))
     }
 
+    pub(crate) fn original_event(
+        &self,
+        chat: ChatId,
+        seq: Seq,
+    ) -> Result<Option<Event>, StoreError> {
+        let tail = self.shared.with_chat(chat, |state, id| state.chats[&id].row.tail)?;
+        tail.map_or(Ok(None), |tail| self.shared.original(chat, &tail, seq))
+    }
+
     pub(crate) fn member_chat(
         &self,
         user: UserId,
@@ -113,7 +122,7 @@ impl Log {
             }
             Err(error) => return Err(error),
         };
-        let by_peer = tail.state.messages_by(role.other());
+        let unread = unread_messages(&row, role);
         Ok(Some(InboxRow {
             role,
             head: tail.head,
@@ -122,7 +131,7 @@ impl Log {
             marks: row.side(role).marks(),
             peer_marks: row.side(role.other()).shown,
             personal: row.side(role).personal.clone(),
-            unread: by_peer.saturating_sub(row.side(role).read_messages),
+            unread,
             changed: row.changed_for(role),
             chat: row.chat,
         }))
@@ -157,6 +166,17 @@ impl Log {
             page.rows.extend(self.inbox_row_of(user, row)?);
         }
         Ok(page)
+    }
+
+    /// What `user` has not read, of all their chats.
+    pub(crate) fn unread_of(&self, user: UserId) -> Result<Unread, StoreError> {
+        let mut unread = Unread::default();
+        for chat in self.shared.chats_of(user)? {
+            let Some(row) = self.indexed(chat)? else { continue };
+            let Some(role) = row.chat.participants.role_of(user) else { continue };
+            unread.add(unread_messages(&row, role), row.side(role).personal.unread);
+        }
+        Ok(unread)
     }
 
     pub(crate) async fn move_marks(
@@ -265,4 +285,9 @@ fn moves(row: &IndexedChat, role: Role, device: DeviceId, wanted: Marks) -> bool
     let stored = side.delivered.iter().find(|(known, _)| *known == device);
     let delivered = stored.map_or(Seq::ZERO, |(_, seq)| *seq);
     wanted.delivered > delivered || wanted.read > side.read
+}
+
+/// Messages by the other person above the read mark.
+fn unread_messages(row: &IndexedChat, role: Role) -> u64 {
+    row.tail.state.messages_by(role.other()).saturating_sub(row.side(role).read_messages)
 }

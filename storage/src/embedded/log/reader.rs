@@ -2,6 +2,7 @@
 
 use barterline_domain::event::{Event, Seq};
 use barterline_domain::ids::ChatId;
+use barterline_domain::message::EventKind;
 
 use super::state::Shared;
 use crate::chat_log::Range;
@@ -83,6 +84,21 @@ impl Shared {
             at -= step;
         }
         Ok(position)
+    }
+
+    /// Reads message `seq` as it was first said, unless it was taken back.
+    pub fn original(
+        &self,
+        chat: ChatId,
+        tail: &Tail,
+        seq: Seq,
+    ) -> Result<Option<Event>, StoreError> {
+        if seq == Seq::ZERO || seq > tail.head {
+            return Ok(None);
+        }
+        let (event, _) = self.event_at(chat, seq, self.position_of(chat, tail, seq)?)?;
+        let stands = matches!(event.kind, EventKind::Message(_)) && !self.is_gone(chat, seq)?;
+        Ok(stands.then_some(event))
     }
 
     /// Reads the events of a range, ascending.
