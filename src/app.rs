@@ -28,6 +28,7 @@ use crate::services::chats::media::NoMedia;
 use crate::services::chats::{self, Chats, Rules};
 use crate::services::listings::Listings;
 use crate::services::people::People;
+use crate::services::reports::{self, Reports};
 use crate::telemetry::metrics::{HttpMetrics, HubMetrics};
 
 /// Why a server cannot be put together.
@@ -113,6 +114,13 @@ impl App {
                 reactions: settings.chat.reactions(),
             },
         });
+        let reports = Reports::new(reports::Parts {
+            chats: chats.clone(),
+            reports: stores.reports,
+            limits: Arc::clone(&limits),
+            clock: Arc::clone(&clock),
+        });
+        admin.staff(accounts.clone(), reports.clone());
         let times = gateway::Settings {
             hello_timeout: Duration::from_millis(settings.socket.hello_timeout_ms),
             heartbeat: Duration::from_millis(settings.socket.heartbeat_ms),
@@ -133,7 +141,7 @@ impl App {
             body_bytes_max: settings.server.body_bytes_max,
             timeout: Duration::from_millis(settings.server.request_timeout_ms),
         };
-        let rest = Rest { accounts, listings, chats, limits, stop };
+        let rest = Rest { accounts, listings, chats, reports, limits, stop };
         let socket = Router::new()
             .route("/v1/socket", any(gateway::accept::upgrade))
             .with_state(gateway.clone());

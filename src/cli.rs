@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use barterline_domain::ids::{ReportId, UserId};
 use clap::{Args, Parser, Subcommand};
 
 use crate::admin;
@@ -35,6 +36,10 @@ enum Command {
     Serve(Serve),
     /// Print what the server of a data directory is doing, as JSON.
     Status(Flags),
+    /// Print what people reported, newest first, as JSON; with ID one report and its messages.
+    Reports(Reports),
+    /// Keep an account out of a running server, or let it in again.
+    Suspend(Suspend),
     /// Print the effective settings as TOML, without secrets.
     Config(Show),
     /// Print the version.
@@ -71,6 +76,28 @@ struct Serve {
 }
 
 #[derive(Debug, Args)]
+struct Reports {
+    #[command(flatten)]
+    flags: Flags,
+    /// The report to print whole
+    id: Option<ReportId>,
+    /// Those older than this report
+    #[arg(long, value_name = "ID", conflicts_with = "id")]
+    before: Option<ReportId>,
+}
+
+#[derive(Debug, Args)]
+struct Suspend {
+    #[command(flatten)]
+    flags: Flags,
+    /// The account
+    user: UserId,
+    /// Let it in again
+    #[arg(long)]
+    lift: bool,
+}
+
+#[derive(Debug, Args)]
 struct Show {
     #[command(flatten)]
     flags: Flags,
@@ -89,17 +116,35 @@ pub fn run() -> ExitCode {
             Ok(settings) => print(&settings.to_toml()),
             Err(mistakes) => wrong(&mistakes.to_string()),
         },
-        Command::Status(flags) => match flags.load() {
-            Ok(settings) => match admin::client::get(&settings.storage.data, "/status") {
-                Ok(status) => print(&format!("{status}\n")),
-                Err(error) => {
-                    say(&format!("{error:#}"));
-                    ExitCode::FAILURE
-                }
-            },
-            Err(mistakes) => wrong(&mistakes.to_string()),
-        },
+        Command::Status(flags) => ask(flags, "GET", "/status"),
+        Command::Reports(Reports { flags, id: Some(id), .. }) => {
+            ask(flags, "GET", &format!("/reports/{id}"))
+        }
+        Command::Reports(Reports { flags, before, .. }) => {
+            let before = before.map(|id| format!("?before={id}")).unwrap_or_default();
+            ask(flags, "GET", &format!("/reports{before}"))
+        }
+        Command::Suspend(Suspend { flags, user, lift }) => {
+            let method = if lift { "DELETE" } else { "PUT" };
+            ask(flags, method, &format!("/accounts/{user}/suspension"))
+        }
         Command::Version => print(concat!("barterline ", env!("CARGO_PKG_VERSION"), "\n")),
+    }
+}
+
+/// Has the running server answer.
+fn ask(flags: Flags, method: &str, path: &str) -> ExitCode {
+    let settings = match flags.load() {
+        Ok(settings) => settings,
+        Err(mistakes) => return wrong(&mistakes.to_string()),
+    };
+    match admin::client::ask(&settings.storage.data, method, path) {
+        Ok(answer) if answer.is_empty() => ExitCode::SUCCESS,
+        Ok(answer) => print(&format!("{answer}\n")),
+        Err(error) => {
+            say(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
     }
 }
 

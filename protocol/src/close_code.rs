@@ -60,6 +60,8 @@ codes! {
     TokenInvalid = 4201, "token_invalid";
     /// The session was logged out or revoked.
     SessionRevoked = 4300, "session_revoked";
+    /// Staff suspended the account.
+    Suspended = 4301, "suspended";
     /// The same device connected anew.
     Replaced = 4302, "replaced";
     /// The frame is not well-formed, or nested too deeply.

@@ -16,8 +16,8 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest answer, in bytes.
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
-/// Asks the server of a data directory for `path`; gives the body.
-pub fn get(data: &Path, path: &str) -> anyhow::Result<String> {
+/// Makes a request of the server of a data directory; gives the body of its answer.
+pub fn ask(data: &Path, method: &str, path: &str) -> anyhow::Result<String> {
     let read = |file: &str| {
         let path = data.join(file);
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
@@ -25,22 +25,22 @@ pub fn get(data: &Path, path: &str) -> anyhow::Result<String> {
     let none = || format!("no server runs on {}", data.display());
     let (address, token) = (read(ADMIN_ADDRESS_FILE)?, read(ADMIN_TOKEN_FILE)?);
     let address: SocketAddr = address.trim().parse().context(ADMIN_ADDRESS_FILE)?;
-    let answer = exchange(address, path, token.trim()).with_context(none)?;
+    let answer = exchange(address, method, path, token.trim()).with_context(none)?;
     let (head, body) = answer.split_once("\r\n\r\n").context("not an answer of HTTP")?;
     let status = head.split(' ').nth(1).unwrap_or_default();
     ensure!(status != "401", "another server than that of {} answers at {address}", data.display());
-    if status != "200" {
+    if !status.starts_with('2') {
         bail!("the server answers {status}: {body}");
     }
     Ok(body.to_owned())
 }
 
-fn exchange(address: SocketAddr, path: &str, token: &str) -> io::Result<String> {
+fn exchange(address: SocketAddr, method: &str, path: &str, token: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     // HTTP/1.0: the answer comes whole and ends with the connection.
-    write!(stream, "GET {path} HTTP/1.0\r\nauthorization: Bearer {token}\r\n\r\n")?;
+    write!(stream, "{method} {path} HTTP/1.0\r\nauthorization: Bearer {token}\r\n\r\n")?;
     let mut answer = String::new();
     stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
     Ok(answer)

@@ -8,7 +8,9 @@ pub mod client;
 mod health;
 pub mod load_test;
 mod metrics;
+mod reports;
 mod status;
+mod suspension;
 mod token;
 
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -16,13 +18,16 @@ use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::routing::{get, put};
+use barterline_protocol::error_code::ErrorCode;
 use barterline_storage::embedded::Health;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 
 pub use self::token::Token;
 use crate::rest::problem::{Code, Problem};
+use crate::services::accounts::Accounts;
+use crate::services::reports::Reports;
 use crate::telemetry::process::Process;
 
 /// What the routes look at. All clones are one.
@@ -35,7 +40,15 @@ struct Inner {
     metrics: Mutex<Registry>,
     /// Known once the store is open.
     store: OnceLock<Health>,
+    /// The same, for what staff do.
+    staff: OnceLock<Staff>,
     load_test: OnceLock<Router>,
+}
+
+/// What staff work with.
+struct Staff {
+    accounts: Accounts,
+    reports: Reports,
 }
 
 const STARTING: u8 = 0;
@@ -52,6 +65,7 @@ impl Admin {
             token,
             metrics: Mutex::new(metrics),
             store: OnceLock::new(),
+            staff: OnceLock::new(),
             load_test: OnceLock::new(),
         }))
     }
@@ -65,6 +79,16 @@ impl Admin {
     pub fn watch(&self, store: Health) {
         // A second store would be a second server.
         let _ = self.0.store.set(store);
+    }
+
+    /// Lets staff read reports and suspend accounts from here on.
+    pub fn staff(&self, accounts: Accounts, reports: Reports) {
+        let _ = self.0.staff.set(Staff { accounts, reports });
+    }
+
+    /// What staff work with, once the store is open.
+    fn staff_tools(&self) -> Result<&Staff, Problem> {
+        self.0.staff.get().ok_or_else(|| ErrorCode::Unavailable.into())
     }
 
     /// Offers the routes for load tests from here on.
@@ -95,6 +119,9 @@ impl Admin {
     pub fn routes(self) -> Router {
         let guarded = Router::new()
             .route("/status", get(status::handle))
+            .route("/reports", get(reports::list))
+            .route("/reports/{id}", get(reports::read))
+            .route("/accounts/{id}/suspension", put(suspension::suspend).delete(suspension::lift))
             .route_layer(from_fn_with_state(self.clone(), token::require));
         Router::new()
             .route("/health/live", get(health::live))

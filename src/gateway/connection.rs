@@ -27,6 +27,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
 use super::close::refused;
 use super::drain::retry_after_ms;
+use super::handshake::token_close_code;
 use super::socket::{Socket, SocketIo, WriteHalf as _};
 use super::{Gateway, dispatch};
 use crate::fault::{Fault, planted};
@@ -124,7 +125,7 @@ impl<S: Socket> Connection<S> {
     }
 
     async fn live(&mut self) -> Ending {
-        if let Err(ending) = Box::pin(self.check_session()).await {
+        if let Err(ending) = Box::pin(self.check_standing()).await {
             return ending;
         }
         Box::pin(self.gateway.arrived(self.slot.user)).await;
@@ -180,16 +181,11 @@ impl<S: Socket> Connection<S> {
         }
     }
 
-    /// Whoever ends the session from here on finds this connection; before, it could be missed.
-    async fn check_session(&self) -> Result<(), Ending> {
-        match self.gateway.0.accounts.is_live(self.slot.session).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Ending::Close(CloseCode::SessionRevoked)),
-            Err(error) => {
-                tracing::warn!(%error, "cannot check a session");
-                Err(Ending::Close(CloseCode::Overloaded))
-            }
-        }
+    /// Whoever ends session or account from here on finds this connection; before, it could be
+    /// missed.
+    async fn check_standing(&self) -> Result<(), Ending> {
+        let admitted = self.gateway.0.accounts.admits(self.slot.user, self.slot.session).await;
+        admitted.map_err(|refusal| Ending::Close(token_close_code(&refusal)))
     }
 
     /// Takes in what the socket brought; what has to wait for a store is left to do.

@@ -354,6 +354,10 @@ async fn auth<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>,
         Err(AuthError::Token(TokenError::Expired)) => {
             Outgoing::Error(error(ErrorCode::TokenExpired))
         }
+        Err(AuthError::Suspended) => {
+            slot.close(CloseCode::Suspended);
+            return;
+        }
         Err(AuthError::Store(_)) => Outgoing::Error(error(ErrorCode::Unavailable)),
     };
     slot.answer(reference, &answer);

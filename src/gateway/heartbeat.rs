@@ -9,6 +9,8 @@ use barterline_protocol::push::Renew;
 use barterline_protocol::request::Ping;
 
 use super::Gateway;
+use super::handshake::token_close_code;
+use crate::services::accounts::{AuthError, Revoked};
 
 /// How often a part of the connections is looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -73,36 +75,36 @@ impl Gateway {
         }
     }
 
-    /// Closes the connections of a session that was logged out or revoked.
-    pub fn close_session(
-        &self,
-        user: barterline_domain::ids::UserId,
-        session: barterline_domain::ids::SessionId,
-    ) {
-        self.0.chats.hub().registry().each_of(user, |slot| {
-            if slot.session == session {
-                slot.close(CloseCode::SessionRevoked);
-            }
-        });
-    }
-}
-
-impl Gateway {
-    /// Looks at the session of every connection: some were ended unheard.
-    async fn close_ended_sessions(&self) {
-        let mut slots = Vec::new();
-        self.0.chats.hub().registry().each(|slot| slots.push(std::sync::Arc::clone(slot)));
-        for slot in slots {
-            match self.0.accounts.is_live(slot.session).await {
-                Ok(true) => {}
-                Ok(false) => slot.close(CloseCode::SessionRevoked),
-                // Its token ends within a quarter of an hour.
-                Err(error) => tracing::warn!(%error, "cannot check a session"),
+    /// Closes the connections of what ended before its time.
+    fn close_revoked(&self, revoked: Revoked) {
+        let registry = self.0.chats.hub().registry();
+        match revoked {
+            Revoked::Session { user, session } => registry.each_of(user, |slot| {
+                if slot.session == session {
+                    slot.close(CloseCode::SessionRevoked);
+                }
+            }),
+            Revoked::Account { user } => {
+                registry.each_of(user, |slot| slot.close(CloseCode::Suspended));
             }
         }
     }
 
-    /// Closes the connections of sessions as they are ended, until the gateway stops.
+    /// Looks at every connection: some ended unheard.
+    async fn close_all_revoked(&self) {
+        let mut slots = Vec::new();
+        self.0.chats.hub().registry().each(|slot| slots.push(std::sync::Arc::clone(slot)));
+        for slot in slots {
+            match self.0.accounts.admits(slot.user, slot.session).await {
+                Ok(()) => {}
+                // Its token ends within a quarter of an hour.
+                Err(AuthError::Store(error)) => tracing::warn!(%error, "cannot check a session"),
+                Err(refusal) => slot.close(token_close_code(&refusal)),
+            }
+        }
+    }
+
+    /// Closes connections as their sessions and accounts are ended, until the gateway stops.
     pub async fn run_revocations(self) {
         use tokio::sync::broadcast::error::RecvError;
 
@@ -114,8 +116,8 @@ impl Gateway {
                 revoked = revocations.recv() => revoked,
             };
             match revoked {
-                Ok(revoked) => self.close_session(revoked.user, revoked.session),
-                Err(RecvError::Lagged(_)) => self.close_ended_sessions().await,
+                Ok(revoked) => self.close_revoked(revoked),
+                Err(RecvError::Lagged(_)) => self.close_all_revoked().await,
                 Err(RecvError::Closed) => return,
             }
         }

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::services::accounts::Accounts;
 use crate::services::chats::Chats;
 use crate::services::listings::Listings;
+use crate::services::reports::Reports;
 
 /// What handlers call.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ pub struct Rest {
     pub listings: Listings,
     /// Chats.
     pub chats: Chats,
+    /// What people tell staff.
+    pub reports: Reports,
     /// What a request may take.
     pub limits: Limits,
     /// The server goes away: what only waits is answered at once.

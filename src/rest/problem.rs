@@ -19,6 +19,7 @@ use crate::limits::Exceeded;
 use crate::services::accounts::{AuthError, LogInError, RefreshError, RegisterError};
 use crate::services::chats::{ChatError, SendError, SyncError};
 use crate::services::listings::ListingError;
+use crate::services::reports::{MESSAGES_MAX, ReportError};
 use crate::wire;
 
 /// How long a client is asked to wait when nobody knows better.
@@ -95,6 +96,8 @@ codes! {
     AccountNotFound = NOT_FOUND, "account.not_found", "there is no such account";
     /// Unknown address or wrong password.
     LogInFailed = UNAUTHORIZED, "login.failed", "the e-mail address or the password is wrong";
+    /// Staff keep the caller out.
+    Suspended = FORBIDDEN, "account.suspended", "the account is suspended";
     /// Unknown, used or ended.
     RefreshInvalid = UNAUTHORIZED, "refresh.invalid", "the refresh token is not valid";
     /// No title.
@@ -116,6 +119,8 @@ codes! {
     /// No subprotocol of ours.
     Subprotocol = BAD_REQUEST, "socket.subprotocol_required",
         "offer the subprotocol barterline.v1 or barterline.v1.json";
+    /// No such report.
+    ReportNotFound = NOT_FOUND, "report.not_found", "there is no such report";
     /// The operator's token is missing or wrong.
     AdminToken = UNAUTHORIZED, "admin.token_invalid",
         "show the token of the file admin-token in the data directory";
@@ -273,6 +278,7 @@ impl From<AuthError> for Problem {
             AuthError::Token(TokenError::Invalid) | AuthError::Revoked => {
                 ErrorCode::TokenInvalid.into()
             }
+            AuthError::Suspended => Code::Suspended.into(),
             AuthError::Store(error) => error.into(),
         }
     }
@@ -304,6 +310,7 @@ impl From<LogInError> for Problem {
     fn from(error: LogInError) -> Self {
         match error {
             LogInError::Failed => Code::LogInFailed.into(),
+            LogInError::Suspended => Code::Suspended.into(),
             LogInError::Busy(busy) => Self::new(ErrorCode::Busy, busy.to_string()),
             LogInError::Store(error) => error.into(),
         }
@@ -314,6 +321,7 @@ impl From<RefreshError> for Problem {
     fn from(error: RefreshError) -> Self {
         match error {
             RefreshError::Invalid => Code::RefreshInvalid.into(),
+            RefreshError::Suspended => Code::Suspended.into(),
             RefreshError::Store(error) => error.into(),
         }
     }
@@ -375,6 +383,20 @@ impl From<SendError> for Problem {
             SendError::Refused(refusal) => {
                 Self { head: refusal.head(), ..Self::from(refusal.code()) }
             }
+        }
+    }
+}
+
+impl From<ReportError> for Problem {
+    fn from(error: ReportError) -> Self {
+        match error {
+            ReportError::Chat(error) => error.into(),
+            ReportError::Reason(error) => ChatError::from(error).into(),
+            ReportError::TooManyMessages => {
+                Self::invalid(format!("messages: at most {MESSAGES_MAX} in one report"))
+            }
+            ReportError::MessageNotFound => ErrorCode::TargetNotFound.into(),
+            ReportError::NameTaken => ErrorCode::IdConflict.into(),
         }
     }
 }

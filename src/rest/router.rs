@@ -24,6 +24,8 @@ pub fn routes(rest: Rest, metrics: HttpMetrics) -> Router {
         .route("/v1/chats/{id}", get(chats::read::handle))
         .route("/v1/chats/{id}/events", get(chats::events::handle).post(chats::send::handle))
         .route("/v1/chats/{id}/marks", put(chats::mark::handle))
+        .route("/v1/chats/{id}/reports", post(chats::report::handle))
+        .route("/v1/unread", get(chats::unread::handle))
         .route("/v1/sync", get(sync::poll::handle))
         .fallback(async || Problem::from(Code::RouteNotFound))
         .method_not_allowed_fallback(async || Problem::from(Code::RouteMethod))

@@ -48,6 +48,30 @@ fn commands_ask_for_the_token_of_the_data_directory() {
 }
 
 #[test]
+fn staff_work_from_the_command_line() {
+    let world = World::new();
+    let ana = world.person("ana");
+    let staff = |arguments: &[&str]| {
+        let mut command = barterline();
+        command.args(arguments).arg("--data").arg(world.data());
+        run(command)
+    };
+    let (code, out, _) = staff(&["reports"]);
+    assert_eq!((code, out.trim()), (0, r#"{"reports":[],"next":null}"#));
+    let nothing = "5b2f9c1e-7a34-4d68-8f05-c19be2a07d31";
+    let (code, _, err) = staff(&["reports", nothing]);
+    assert!(code == 1 && err.contains("report.not_found"), "{code}: {err}");
+    assert_eq!(staff(&["reports", "x"]).0, 2, "no id");
+    let inbox = || world.call(Call::new("GET", "/v1/chats").token(&ana.token));
+    assert_eq!(staff(&["suspend", &ana.id]), (0, String::new(), String::new()));
+    inbox().problem(403, "account.suspended");
+    assert_eq!(staff(&["suspend", &ana.id, "--lift"]), (0, String::new(), String::new()));
+    inbox().expect(200);
+    let (code, _, err) = staff(&["suspend", nothing]);
+    assert!(code == 1 && err.contains("account.not_found"), "{code}: {err}");
+}
+
+#[test]
 fn load_test_routes_are_there_on_demand_only() {
     let world = World::new();
     let call = || Call::new("POST", "/load-test/accounts").json(&json!({ "count": 1 }));

@@ -5,6 +5,7 @@ mod support;
 
 mod config;
 mod health;
+mod privacy;
 mod rest;
 mod socket;
 mod start;

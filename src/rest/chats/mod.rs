@@ -5,4 +5,6 @@ pub mod list;
 pub mod mark;
 pub mod open;
 pub mod read;
+pub mod report;
 pub mod send;
+pub mod unread;

@@ -4,7 +4,6 @@ use axum::extract::{FromRequestParts, Path as AxumPath, Query as AxumQuery};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use crate::rest::Rest;
 use crate::rest::problem::Problem;
 
 /// Most items in one answer, and how many when none is asked for.
@@ -14,11 +13,11 @@ const LIMIT_DEFAULT: usize = 50;
 /// One parameter of the path.
 pub struct Path<T>(pub T);
 
-impl<T: DeserializeOwned + Send> FromRequestParts<Rest> for Path<T> {
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, rest: &Rest) -> Result<Self, Problem> {
-        let path = AxumPath::<T>::from_request_parts(parts, rest).await;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = AxumPath::<T>::from_request_parts(parts, state).await;
         path.map(|AxumPath(value)| Self(value))
             .map_err(|_| Problem::invalid("the id in the path is not a UUID"))
     }
@@ -27,11 +26,11 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Rest> for Path<T> {
 /// The query's parameters.
 pub struct Query<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequestParts<Rest> for Query<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, rest: &Rest) -> Result<Self, Problem> {
-        let query = AxumQuery::<T>::from_request_parts(parts, rest).await;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let query = AxumQuery::<T>::from_request_parts(parts, state).await;
         query
             .map(|AxumQuery(value)| Self(value))
             .map_err(|error| Problem::invalid(format!("the query is not sound: {error}")))

@@ -127,7 +127,7 @@ async fn a_used_refresh_token_ends_the_session_for_everybody() {
     let reused = world.accounts.refresh(&ana.refresh_token).await;
     assert!(matches!(reused, Err(RefreshError::Invalid)), "{reused:?}");
     let revoked = revocations.try_recv().expect("a revocation");
-    assert_eq!((revoked.user, revoked.session), (ana.user, ana.session));
+    assert_eq!(revoked, Revoked::Session { user: ana.user, session: ana.session });
     assert!(world.accounts.refresh(&next.refresh_token).await.is_err());
     let over = world.accounts.authenticate(&next.access_token).await;
     assert!(matches!(over, Err(AuthError::Revoked)), "{over:?}");
@@ -166,7 +166,9 @@ async fn logging_out_ends_the_tokens_here_and_after_a_restart() {
     for _ in 0..2 {
         world.accounts.log_out(&principal).await.expect("a log-out");
     }
-    assert_eq!(revocations.try_recv().expect("a revocation").session, gone.session);
+    let (user, session) = (gone.user, gone.session);
+    let revoked = revocations.try_recv().expect("a revocation");
+    assert_eq!(revoked, Revoked::Session { user, session });
     let restarted = process(&world.engine, &world.clock, &world.tokens);
     for accounts in [&world.accounts, &restarted] {
         let over = accounts.authenticate(&gone.access_token).await;

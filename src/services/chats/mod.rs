@@ -5,6 +5,7 @@
 
 mod compose;
 pub mod media;
+mod quote;
 mod sync;
 
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use barterline_domain::message::InvalidBody;
 use barterline_domain::personal::{HIDDEN_MAX, PersonalChange};
 use barterline_storage::chat_log::{ChatLog, Range};
 use barterline_storage::error::StoreError;
-use barterline_storage::inbox::{Inbox, InboxPage, InboxRow, Position};
+use barterline_storage::inbox::{Inbox, InboxPage, InboxRow, Position, Unread};
 
 use super::listings::ListingReader;
 use super::people::People;
@@ -31,6 +32,7 @@ use crate::hub::room::{Command, Refusal};
 use crate::hub::slot::Slot;
 use crate::limits::{Exceeded, Limits};
 use media::MediaDirectory;
+pub use quote::Revision;
 pub use sync::{Changes, SyncError};
 
 /// The rules of chats.
@@ -280,6 +282,11 @@ impl Chats {
         limit: usize,
     ) -> Result<InboxPage, ChatError> {
         Ok(self.inbox.list(user, before, limit).await?)
+    }
+
+    /// What the caller has not read, over all chats.
+    pub async fn unread(&self, user: UserId) -> Result<Unread, ChatError> {
+        Ok(self.inbox.unread(user).await?)
     }
 
     /// The caller's chats that changed after an inbox position, in the order of the change. A seller

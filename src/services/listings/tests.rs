@@ -28,6 +28,7 @@ struct Directory;
 impl UserDirectory for Directory {
     async fn find(&self, user: UserId) -> Result<Option<Account>, StoreError> {
         let account = Account {
+            suspended_at: None,
             id: user,
             name: DisplayName::parse("Ana").expect("a name"),
             roles: Vec::new(),

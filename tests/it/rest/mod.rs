@@ -4,5 +4,7 @@ mod accounts;
 mod bodies;
 mod chats;
 mod listings;
+mod reports;
 mod sessions;
+mod suspension;
 mod sync;

@@ -144,9 +144,9 @@ async fn history_is_pulled_in_both_directions() {
 }
 
 #[tokio::test]
-async fn a_stranger_gets_the_answer_of_a_missing_chat() {
+async fn g6_a_stranger_gets_the_answer_of_a_missing_chat() {
     use barterline_domain::ids::ChatId;
-    use barterline_protocol::request::Mark;
+    use barterline_protocol::request::{Mark, SetState, Watch};
 
     let world = World::new();
     let (ana, _, chat) = world.chat().await;
@@ -160,7 +160,23 @@ async fn a_stranger_gets_the_answer_of_a_missing_chat() {
             let send = text(chat, 0, "hello");
             let mark = Mark { chat, delivered: Some(Seq(1)), read: None };
             let pull = Pull { chat, after: None, before: None, limit: None };
-            let requests = [Request::Send(send), Request::Mark(mark), Request::Pull(pull)];
+            let state = SetState {
+                chat,
+                muted_until: None,
+                archived: None,
+                pinned: Some(true),
+                unread: None,
+                hide: Vec::new(),
+                hide_through: None,
+            };
+            let requests = [
+                Request::Send(send),
+                Request::Mark(mark),
+                Request::Pull(pull),
+                Request::State(state),
+                Request::Watch(Watch { chat, on: true }),
+                Request::Watch(Watch { chat, on: false }),
+            ];
             let mut refusals = Vec::new();
             for request in requests {
                 let mut error = stranger.is_refused(request, "chat.not_found").await;

@@ -207,6 +207,12 @@ impl World {
         call.send(self.listening)
     }
 
+    /// Makes a request of the operators' port, with its token.
+    pub fn staff(&self, method: &str, path: &str) -> Answer {
+        let token = fs::read_to_string(self.data().join("admin-token")).expect("a token");
+        Call::new(method, path).token(token.trim()).send(self.admin)
+    }
+
     /// What a socket's `send` does, over HTTP.
     pub fn send(&self, person: &Person, chat: ChatId, key: &str, body: &Value) -> Answer {
         self.call(person.send(chat, key, body))

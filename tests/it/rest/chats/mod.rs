@@ -3,6 +3,7 @@
 mod mark;
 mod send;
 
+use barterline_protocol::Encoding;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Call, Person, World};
@@ -89,4 +90,32 @@ fn the_inbox_comes_in_pages_the_newest_change_first() {
     let path = format!("/v1/chats?limit=2&before={}", first["next"]);
     assert_eq!(chats(&get(&world, &ana, &path).expect(200).json()), opened[2..]);
     world.get("/v1/chats").problem(401, "token.invalid");
+}
+
+#[tokio::test]
+async fn unread_messages_add_up_over_all_chats() {
+    let world = World::new();
+    let (ana, bob, chat) = world.chat().await;
+    let eve = world.person("eve");
+    let mut buyer = world.device(&ana, Encoding::MsgPack).await;
+    let mut seller = world.device(&bob, Encoding::MsgPack).await;
+    let mut other = world.device(&eve, Encoding::MsgPack).await;
+    let row = other.opens(&world.listing(&bob)).await;
+    let unread = |person: &Person| {
+        let answer = world.call(Call::new("GET", "/v1/unread").token(&person.token)).expect(200);
+        let answer = answer.json();
+        (answer["chats"].as_u64(), answer["messages"].as_u64())
+    };
+    assert_eq!(unread(&bob), (Some(0), Some(0)));
+    for words in ["one", "two"] {
+        buyer.tells(chat, words).await;
+    }
+    other.tells(row.chat, "three").await;
+    assert_eq!(unread(&bob), (Some(2), Some(3)));
+    assert_eq!(unread(&ana), (Some(0), Some(0)));
+    seller.moves_marks(chat, 2, 1).await;
+    assert_eq!(unread(&bob), (Some(2), Some(2)));
+    seller.moves_marks(row.chat, 1, 1).await;
+    assert_eq!(unread(&bob), (Some(1), Some(1)));
+    world.get("/v1/unread").problem(401, "token.invalid");
 }
