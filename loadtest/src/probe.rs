@@ -107,18 +107,15 @@ pub struct MemoryWatch {
     task: JoinHandle<()>,
 }
 
-/// How often memory is read: a peak that matters lasts longer.
-const MEMORY_EVERY: Duration = Duration::from_millis(100);
-
 impl MemoryWatch {
-    /// Starts now. Must run within a `LocalSet`.
-    pub fn start(server: &Rc<ProcessCpu>) -> Self {
+    /// Starts now, and reads once in `every`. Must run within a `LocalSet`.
+    pub fn start(server: &Rc<ProcessCpu>, every: Duration) -> Self {
         let start = server.rss_bytes();
         let max = Rc::new(Cell::new(start));
         let (server, highest) = (Rc::clone(server), Rc::clone(&max));
         let task = tokio::task::spawn_local(async move {
             loop {
-                tokio::time::sleep(MEMORY_EVERY).await;
+                tokio::time::sleep(every).await;
                 highest.set(highest.get().max(server.rss_bytes()));
             }
         });

@@ -149,6 +149,40 @@ pub enum Outcome {
 }
 
 impl Report {
+    /// A run in which nothing was seen yet.
+    pub fn new(scenario: &str, target: String, adapter: &str, seed: u64) -> Self {
+        Self {
+            scenario: scenario.to_owned(),
+            target,
+            adapter: adapter.to_owned(),
+            connections: 0,
+            sent: 0,
+            acked: 0,
+            delivered: 0,
+            stored: 0,
+            throughput_per_s: 0.0,
+            window_s: 0.0,
+            violations: Violations::default(),
+            latency_us: Latency::default(),
+            server: ServerUse::default(),
+            loadgen: LoadgenUse::default(),
+            kills: Vec::new(),
+            drops: 0,
+            disconnections: 0,
+            repeats: 0,
+            marks: 0,
+            pulls: 0,
+            rebased: 0,
+            unanswered: 0,
+            stalled: None,
+            idle: None,
+            seed,
+            valid: true,
+            notes: Vec::new(),
+            findings: Vec::new(),
+        }
+    }
+
     /// A broken promise counts even in a run that is not valid otherwise.
     pub fn outcome(&self) -> Outcome {
         if !self.violations.none() {
@@ -283,9 +317,6 @@ pub(crate) mod tests {
     /// A sound run.
     pub(crate) fn report() -> Report {
         Report {
-            scenario: "run".to_owned(),
-            target: "ws://127.0.0.1:8080".to_owned(),
-            adapter: "barterline".to_owned(),
             connections: 4,
             sent: 10,
             acked: 10,
@@ -293,24 +324,7 @@ pub(crate) mod tests {
             stored: 10,
             throughput_per_s: 5.0,
             window_s: 2.0,
-            violations: Violations::default(),
-            latency_us: Latency::default(),
-            server: ServerUse::default(),
-            loadgen: LoadgenUse::default(),
-            kills: Vec::new(),
-            drops: 0,
-            disconnections: 0,
-            repeats: 0,
-            marks: 0,
-            pulls: 0,
-            rebased: 0,
-            unanswered: 0,
-            stalled: None,
-            idle: None,
-            seed: 1,
-            valid: true,
-            notes: Vec::new(),
-            findings: Vec::new(),
+            ..Report::new("run", "ws://127.0.0.1:8080".to_owned(), "barterline", 1)
         }
     }
 

@@ -11,6 +11,8 @@ use crate::admin::Admin;
 use crate::cli::Common;
 use crate::fault::{KillPlan, Server};
 use crate::probe::{self, ProcessCpu};
+use crate::report::Report;
+use crate::wire::Adapter;
 
 /// Raised by a signal: what is being said comes to its end, then the report is written.
 #[derive(Debug, Clone, Default)]
@@ -94,6 +96,11 @@ impl Ground {
             kills,
             seed,
         })
+    }
+
+    /// The report of a run here, in which nothing was seen yet.
+    pub fn report(&self, scenario: &str, adapter: Adapter) -> Report {
+        Report::new(scenario, format!("ws://{}", self.address), adapter.name(), self.seed)
     }
 }
 

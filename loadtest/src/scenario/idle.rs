@@ -6,13 +6,12 @@ use anyhow::ensure;
 
 use super::ground::{Ground, Stop};
 use super::talk::loadgen_use;
-use crate::checker::Violations;
 use crate::cli::Idle;
 use crate::engine::{Crowd, Engine, Seat};
 use crate::message::{Side, Texts};
 use crate::probe::{self, Reading, Used};
 use crate::progress::Progress;
-use crate::report::{self, Latency, Report, ServerUse};
+use crate::report::{self, Report, ServerUse};
 use crate::wire::Adapter;
 
 /// Before a memory reading: allocators give back late.
@@ -90,39 +89,17 @@ fn report(
     let seconds = used.elapsed.as_secs_f64();
     let (live, drops) = engine.with(|state| (state.live(), state.drops()));
     let mut report = Report {
-        scenario: "idle".to_owned(),
-        target: format!("ws://{}", ground.address),
-        adapter: args.common.adapter.name().to_owned(),
         connections: live,
-        sent: 0,
-        acked: 0,
-        delivered: 0,
-        stored: 0,
-        throughput_per_s: 0.0,
         window_s: seconds,
-        violations: Violations::default(),
-        latency_us: Latency::default(),
         server: ServerUse {
-            cpu_us_per_message: None,
             cpu_percent: used.server_ns.map(|ns| ns as f64 / 1e7 / seconds),
             rss_bytes: ground.cpu.rss_bytes(),
             ..ServerUse::default()
         },
         loadgen: loadgen_use(used),
-        kills: Vec::new(),
         drops,
-        disconnections: 0,
-        repeats: 0,
-        marks: 0,
-        pulls: 0,
-        rebased: 0,
-        unanswered: 0,
-        stalled: None,
         idle,
-        seed: ground.seed,
-        valid: true,
-        notes: Vec::new(),
-        findings: Vec::new(),
+        ..ground.report("idle", args.common.adapter)
     };
     if live < args.connections as usize || drops > 0 {
         report.invalidate(format!("{drops} idle connections were lost, {live} are live"));

@@ -14,6 +14,9 @@ use crate::progress::Progress;
 use crate::report::{Latency, LoadgenUse, Report, ServerUse, Stalled};
 use crate::wire::Adapter;
 
+/// How often memory is read: a peak that matters in a run of seconds lasts longer.
+const MEMORY_EVERY: Duration = Duration::from_millis(100);
+
 /// A talk about to begin.
 pub struct Talk<'a> {
     /// `run` or `replay`.
@@ -46,7 +49,7 @@ impl Talk<'_> {
             let progress = self.progress.clone();
             Progress::follow(&self.engine, move || progress.get())
         };
-        let memory = MemoryWatch::start(&self.ground.cpu);
+        let memory = MemoryWatch::start(&self.ground.cpu, MEMORY_EVERY);
         self.engine.stay(false);
         let kills = RefCell::new(Vec::new());
         let over = Cell::new(false);
@@ -132,9 +135,6 @@ impl Talk<'_> {
             let delivered = window.delivered;
             let cpu_us = used.server_ns.map(|ns| ns as f64 / 1_000.0);
             Report {
-                scenario: self.scenario.to_owned(),
-                target: format!("ws://{}", ground.address),
-                adapter: self.adapter.name().to_owned(),
                 connections,
                 sent: verdict.tally.sent,
                 acked: state.acked(),
@@ -163,12 +163,8 @@ impl Talk<'_> {
                 pulls: state.pulls(),
                 rebased: state.rebased(),
                 unanswered: verdict.tally.unanswered,
-                stalled: None,
-                idle: None,
-                seed: ground.seed,
-                valid: true,
-                notes: Vec::new(),
                 findings: verdict.findings,
+                ..ground.report(self.scenario, self.adapter)
             }
         });
         let planned = ground.kills.count;
