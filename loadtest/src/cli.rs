@@ -28,6 +28,8 @@ pub enum Scenario {
     Run(Run),
     /// Connections that only listen.
     Idle(Idle),
+    /// A device that comes back after everybody wrote, and one that was never there.
+    Resume(Resume),
     /// Medians of the reports in a directory, and the server's ratios to the floor.
     Summary {
         /// Holds reports named LOAD-WHO-NUMBER.json, WHO being `floor` or `server`.
@@ -99,6 +101,36 @@ pub struct Idle {
     /// How long to stay.
     #[arg(long, default_value = "30s", value_parser = duration)]
     pub duration: Duration,
+}
+
+/// Arguments of `resume`.
+#[derive(Debug, Args)]
+pub struct Resume {
+    /// Where and how.
+    #[command(flatten)]
+    pub common: Common,
+    /// Chats of the one who is away.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub chats: u32,
+    /// Messages that are said meanwhile, over all chats.
+    #[arg(
+        long,
+        default_value_t = 100_000,
+        value_parser = clap::value_parser!(u32).range(1..=10_000_000)
+    )]
+    pub messages: u32,
+    /// Events in one page.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub page: u32,
+    /// Pages under way at a time.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub pulls: u32,
+    /// Chats that the returning device has on screen: their events are pushed.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=64))]
+    pub on_screen: u32,
+    /// Length of a message.
+    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=4_000))]
+    pub body_bytes: u32,
 }
 
 /// Who takes part, and how well they behave.

@@ -1,9 +1,12 @@
 //! What a run found: a summary for people, JSON for scripts. The keys of the JSON are a promise.
 
+mod resume;
+
 use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
+pub use resume::CatchUp;
 use serde::{Deserialize, Serialize};
 
 use crate::checker::Violations;
@@ -13,7 +16,7 @@ use crate::latency::Percentiles;
 /// The whole report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// `replay`, `run` or `idle`.
+    /// `replay`, `run`, `idle` or `resume`.
     pub scenario: String,
     /// The server's address.
     pub target: String,
@@ -67,6 +70,9 @@ pub struct Report {
     /// Only for `idle` with a baseline.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub idle: Option<Idle>,
+    /// Only for `resume`: the returning device, then the new one.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub resume: Vec<CatchUp>,
     /// Makes the run repeatable.
     pub seed: u64,
     /// The run did what it was asked to do, whether or not the server kept its promises.
@@ -176,6 +182,7 @@ impl Report {
             unanswered: 0,
             stalled: None,
             idle: None,
+            resume: Vec::new(),
             seed,
             valid: true,
             notes: Vec::new(),
@@ -230,6 +237,9 @@ impl Report {
                 idle.rss_bytes / 1_024,
                 self.connections
             )?;
+        } else if self.scenario == "resume" {
+            writeln!(out, "  messages    sent {}, acked {}", self.sent, self.acked)?;
+            self.resume.iter().try_for_each(|device| device.summarize(out))?;
         } else {
             self.summarize_messages(out)?;
         }

@@ -20,6 +20,15 @@ pub struct Violations {
 }
 
 impl Violations {
+    /// Counts those of another device as well.
+    pub fn add(&mut self, other: Self) {
+        self.lost += other.lost;
+        self.duplicated += other.duplicated;
+        self.reordered += other.reordered;
+        self.phantom += other.phantom;
+        self.gap += other.gap;
+    }
+
     /// Not a single one.
     pub fn none(&self) -> bool {
         *self == Self::default()

@@ -40,6 +40,7 @@ pub use aim::{Aim, Target};
 pub use crowd::Crowd;
 pub use pace::{Pacer, RunClock};
 pub use seat::Seat;
+pub use socket::Socket;
 pub use state::State;
 
 use crate::message::Texts;

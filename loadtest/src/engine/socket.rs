@@ -60,6 +60,7 @@ pub struct Socket {
     stream: TcpStream,
     buffer: Vec<u8>,
     mask: [u8; 4],
+    received: u64,
 }
 
 impl Socket {
@@ -68,36 +69,57 @@ impl Socket {
         let path = "/v1/socket".to_owned();
         let (stream, buffer) = connect(server, Adapter::Barterline, path, nonce, None).await?;
         let mask = [nonce[0], nonce[1], nonce[2], nonce[3]];
-        Ok(Self { stream, buffer, mask })
+        let received = buffer.len() as u64;
+        Ok(Self { stream, buffer, mask, received })
+    }
+
+    /// Bytes that came after the upgrade, frame headers included.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// A request as it goes over the wire, under this number if any.
+    pub fn frame(&self, reference: Option<u32>, request: &Request) -> Vec<u8> {
+        let mut payload = Vec::new();
+        write_request(reference, request, &mut payload);
+        let mut bytes = Vec::new();
+        frame::write(&mut bytes, frame::BINARY, &payload, Some(self.mask));
+        bytes
+    }
+
+    /// Sends a frame.
+    pub async fn write(&mut self, frame: &[u8]) -> anyhow::Result<()> {
+        Ok(self.stream.write_all(frame).await?)
     }
 
     /// Sends a request.
     pub async fn send(&mut self, request: &Request) -> anyhow::Result<()> {
-        let mut payload = Vec::new();
-        write_request(None, request, &mut payload);
-        let mut bytes = Vec::new();
-        frame::write(&mut bytes, frame::BINARY, &payload, Some(self.mask));
-        self.stream.write_all(&bytes).await?;
-        Ok(())
+        self.write(&self.frame(None, request)).await
     }
 
     /// The next frame of the protocol.
     pub async fn next(&mut self) -> anyhow::Result<Outgoing> {
+        let payload = self.next_payload().await?;
+        Ok(Encoding::MsgPack.decode::<Outgoing>(&payload)?.message)
+    }
+
+    /// The next frame of the protocol, as it came.
+    pub async fn next_payload(&mut self) -> anyhow::Result<Vec<u8>> {
         loop {
             if let Some(frame) = frame::read(&self.buffer)? {
                 let payload: Vec<u8> = self.buffer[frame.payload.clone()].to_vec();
                 self.buffer.drain(..frame.payload.end);
                 match frame.opcode {
-                    frame::BINARY if frame.last => {
-                        return Ok(Encoding::MsgPack.decode::<Outgoing>(&payload)?.message);
-                    }
+                    frame::BINARY if frame.last => return Ok(payload),
                     frame::CLOSE => bail!("closed by the server: {}", close_reason(&payload)),
                     _ => continue,
                 }
             }
-            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+            let read = self.stream.read_buf(&mut self.buffer).await?;
+            if read == 0 {
                 bail!("closed by the server");
             }
+            self.received += read as u64;
         }
     }
 }

@@ -3,8 +3,10 @@
 mod ground;
 mod idle;
 mod replay;
+mod resume;
 mod run;
 mod seats;
+mod speaker;
 mod talk;
 
 pub use ground::Stop;
@@ -19,6 +21,7 @@ pub async fn play(scenario: &Scenario, stop: &Stop) -> anyhow::Result<Option<Rep
         Scenario::Replay(args) => (replay::play(args, stop).await?, &args.common),
         Scenario::Run(args) => (run::play(args, stop).await?, &args.common),
         Scenario::Idle(args) => (idle::play(args, stop).await?, &args.common),
+        Scenario::Resume(args) => (resume::play(args, stop).await?, &args.common),
         Scenario::Summary { directory } => {
             crate::summary::print(directory)?;
             return Ok(None);

@@ -260,7 +260,7 @@ fn handle(
                 limits: Limits::default(),
                 features: Vec::new(),
             }));
-            wire.push(&Outgoing::Rows(Rows { rows: Vec::new() }));
+            wire.push(&Outgoing::Rows(Rows { rows: world.rows(who) }));
             for (chat, have) in hello.have {
                 world.resume(wire, chat, have);
             }
@@ -272,10 +272,11 @@ fn handle(
         Request::Pull(pull) => {
             let chat = &world.chats[&pull.chat];
             let after = pull.after.unwrap_or_default();
+            let limit = pull.limit.map_or(PAGE_EVENTS_MAX, |limit| limit as usize);
             let events = chat.events.iter().filter(|event| event.seq > after);
             wire.push(&Outgoing::Page(Page {
                 chat: pull.chat,
-                events: events.take(PAGE_EVENTS_MAX).cloned().collect(),
+                events: events.take(limit).cloned().collect(),
                 head: chat.events.last().map_or(Seq::ZERO, |event| event.seq),
             }));
         }
@@ -304,6 +305,17 @@ fn handle(
 }
 
 impl World {
+    /// The chats in which something was said.
+    fn rows(&self, user: UserId) -> Vec<Row> {
+        let theirs = self.chats.iter().filter(|(_, chat)| chat.users.contains(&user));
+        let rows = theirs.filter_map(|(id, chat)| {
+            let head = chat.events.last()?.seq;
+            let peer = chat.users[usize::from(chat.users[0] == user)];
+            Some(Row { head, ..row(*id, ListingId::from_bytes([0; 16]), peer) })
+        });
+        rows.collect()
+    }
+
     /// Pushes what a device lacks, or says that there is too much of it.
     fn resume(&self, wire: &Wire, chat: ChatId, have: Seq) {
         let events = &self.chats[&chat].events;

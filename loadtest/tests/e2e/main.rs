@@ -2,6 +2,7 @@
 //! promise is found.
 
 mod fake;
+mod real;
 
 use barterline_loadtest::cli::Cli;
 use barterline_loadtest::report::{Outcome, Report};
@@ -240,4 +241,42 @@ async fn another_text_is_caught() {
     let scenario = "run --rooms 10 --rate 1000 --warmup 0s --duration 200ms";
     let report = played(faults, scenario).await;
     assert!(report.violations.phantom > 0, "{}", report.summary());
+}
+
+const RESUME: &str = "resume --chats 6 --messages 300 --page 7 --pulls 2 --on-screen 2";
+
+#[tokio::test]
+async fn a_device_that_comes_back_gets_what_it_lacks() {
+    let report = played(Faults::default(), RESUME).await;
+    assert_eq!(report.outcome(), Outcome::Kept, "{}", report.summary());
+    let [returning, new] = &report.resume[..] else { panic!("{}", report.summary()) };
+    assert_eq!((returning.messages, new.messages), (300, 306));
+    // Two chats are on screen; of each of the others, 50 messages come in pages of seven.
+    assert_eq!((returning.pulls, new.pulls), (4 * 8, 6 * 8));
+}
+
+#[tokio::test]
+async fn a_device_that_is_behind_pages() {
+    let faults = Faults { push_at_most: Some(5), ..Faults::default() };
+    let report = played(faults, RESUME).await;
+    assert_eq!(report.outcome(), Outcome::Kept, "{}", report.summary());
+    assert_eq!((report.resume[0].behind, report.resume[1].behind), (2, 0));
+}
+
+#[tokio::test]
+async fn what_a_returning_device_never_gets_is_caught() {
+    for nth in [40, 305] {
+        let faults = Faults { forget: Some(nth), ..Faults::default() };
+        let report = played(faults, RESUME).await;
+        assert_eq!(report.outcome(), Outcome::Broken, "{}", report.summary());
+        assert!(report.violations.gap > 0, "{}", report.summary());
+    }
+}
+
+#[tokio::test]
+async fn what_a_returning_device_gets_twice_is_caught() {
+    let faults = Faults { store_twice: Some(40), ..Faults::default() };
+    let report = played(faults, RESUME).await;
+    assert_eq!(report.outcome(), Outcome::Broken, "{}", report.summary());
+    assert!(report.violations.duplicated > 0, "{}", report.summary());
 }
