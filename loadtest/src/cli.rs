@@ -30,6 +30,8 @@ pub enum Scenario {
     Idle(Idle),
     /// A device that comes back after everybody wrote, and one that was never there.
     Resume(Resume),
+    /// Somebody who asks for chats of other people, and for chats that do not exist.
+    Strangers(Strangers),
     /// Medians of the reports in a directory, and the server's ratios to the floor.
     Summary {
         /// Holds reports named LOAD-WHO-NUMBER.json, WHO being `floor` or `server`.
@@ -131,6 +133,17 @@ pub struct Resume {
     /// Length of a message.
     #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=4_000))]
     pub body_bytes: u32,
+}
+
+/// Arguments of `strangers`.
+#[derive(Debug, Args)]
+pub struct Strangers {
+    /// Where and how.
+    #[command(flatten)]
+    pub common: Common,
+    /// Requests of each kind, half of them for chats that exist.
+    #[arg(long, default_value_t = 4_000, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    pub requests: u32,
 }
 
 /// Who takes part, and how well they behave.

@@ -1,5 +1,5 @@
-//! A POST of JSON over HTTP/1.1, one connection each: all that the admin routes and the set-up of a
-//! replay need.
+//! HTTP/1.1: a POST of JSON over a connection of its own, for the admin routes and the set-up of a
+//! replay; and a connection that stays open, for requests whose time is taken.
 
 use std::net::SocketAddr;
 
@@ -10,6 +10,47 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::ws::upgrade::header;
+
+/// A connection that takes one request after the other.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    /// Connects.
+    pub async fn open(server: SocketAddr) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(server).await.context("connecting")?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, buffer: Vec::new() })
+    }
+
+    /// Sends a whole request and reads its answer, head and body.
+    pub async fn ask(&mut self, request: &[u8]) -> anyhow::Result<Vec<u8>> {
+        self.stream.write_all(request).await?;
+        loop {
+            if let Some(end) = answer_bytes(&self.buffer)? {
+                return Ok(self.buffer.drain(..end).collect());
+            }
+            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                bail!("closed by the server");
+            }
+        }
+    }
+}
+
+/// How long the answer at the start of `bytes` is; `None` when it is not all there yet.
+fn answer_bytes(bytes: &[u8]) -> anyhow::Result<Option<usize>> {
+    let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+        return Ok(None);
+    };
+    let head = std::str::from_utf8(&bytes[..end])?;
+    // Without a body there need not be a length (RFC 9110, section 8.6).
+    let body = header(head, "content-length").map_or(Ok(0), str::parse::<usize>)?;
+    let all = body.checked_add(end + 4).context("the answer is endless")?;
+    Ok((bytes.len() >= all).then_some(all))
+}
 
 /// Posts `body` to `path` and reads the answer, which must have a 2xx status.
 pub async fn post<T: DeserializeOwned>(
@@ -63,6 +104,17 @@ fn parse<T: DeserializeOwned>(answer: &[u8]) -> anyhow::Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_ends_where_it_says() {
+        let two = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nnoHTTP/1.1";
+        assert_eq!(answer_bytes(two).expect("sound"), Some(two.len() - 8));
+        assert_eq!(answer_bytes(&two[..two.len() - 9]).expect("sound"), None);
+        assert_eq!(answer_bytes(&two[..20]).expect("sound"), None);
+        let none = b"HTTP/1.1 204 No Content\r\n\r\n";
+        assert_eq!(answer_bytes(none).expect("sound"), Some(none.len()));
+        assert!(answer_bytes(b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n").is_err());
+    }
 
     #[test]
     fn answers_are_read_by_status_and_body() {

@@ -1,6 +1,7 @@
 //! What a run found: a summary for people, JSON for scripts. The keys of the JSON are a promise.
 
 mod resume;
+mod strangers;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,6 +9,7 @@ use std::path::Path;
 use anyhow::Context as _;
 pub use resume::CatchUp;
 use serde::{Deserialize, Serialize};
+pub use strangers::{Asked, Strangers, Times};
 
 use crate::checker::Violations;
 use crate::fault::Kill;
@@ -16,7 +18,7 @@ use crate::latency::Percentiles;
 /// The whole report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// `replay`, `run`, `idle` or `resume`.
+    /// `replay`, `run`, `idle`, `resume` or `strangers`.
     pub scenario: String,
     /// The server's address.
     pub target: String,
@@ -73,6 +75,9 @@ pub struct Report {
     /// Only for `resume`: the returning device, then the new one.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub resume: Vec<CatchUp>,
+    /// Only for `strangers`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub strangers: Option<Strangers>,
     /// Makes the run repeatable.
     pub seed: u64,
     /// The run did what it was asked to do, whether or not the server kept its promises.
@@ -183,6 +188,7 @@ impl Report {
             stalled: None,
             idle: None,
             resume: Vec::new(),
+            strangers: None,
             seed,
             valid: true,
             notes: Vec::new(),
@@ -237,6 +243,8 @@ impl Report {
                 idle.rss_bytes / 1_024,
                 self.connections
             )?;
+        } else if let Some(strangers) = &self.strangers {
+            strangers.summarize(out)?;
         } else if self.scenario == "resume" {
             writeln!(out, "  messages    sent {}, acked {}", self.sent, self.acked)?;
             self.resume.iter().try_for_each(|device| device.summarize(out))?;
@@ -269,8 +277,8 @@ impl Report {
         let v = &self.violations;
         writeln!(
             out,
-            "  violations  lost {}, duplicated {}, reordered {}, phantom {}, gap {}",
-            v.lost, v.duplicated, v.reordered, v.phantom, v.gap
+            "  violations  lost {}, duplicated {}, reordered {}, phantom {}, gap {}, leaked {}",
+            v.lost, v.duplicated, v.reordered, v.phantom, v.gap, v.leaked
         )?;
         for finding in &self.findings {
             writeln!(out, "    {finding}")?;
@@ -354,6 +362,7 @@ pub(crate) mod tests {
             "/violations/reordered",
             "/violations/phantom",
             "/violations/gap",
+            "/violations/leaked",
             "/latency_us/ack/p50",
             "/latency_us/ack/p90",
             "/latency_us/ack/p99",

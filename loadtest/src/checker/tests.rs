@@ -67,7 +67,7 @@ fn found(checker: Checker) -> Violations {
 }
 
 const fn none() -> Violations {
-    Violations { lost: 0, duplicated: 0, reordered: 0, phantom: 0, gap: 0 }
+    Violations { lost: 0, duplicated: 0, reordered: 0, phantom: 0, gap: 0, leaked: 0 }
 }
 
 #[test]

@@ -17,6 +17,9 @@ pub struct Violations {
     pub phantom: u64,
     /// Missing numbers.
     pub gap: u64,
+    /// What a stranger could tell of other people's chats.
+    #[serde(default)]
+    pub leaked: u64,
 }
 
 impl Violations {
@@ -27,6 +30,7 @@ impl Violations {
         self.reordered += other.reordered;
         self.phantom += other.phantom;
         self.gap += other.gap;
+        self.leaked += other.leaked;
     }
 
     /// Not a single one.

@@ -7,6 +7,7 @@ mod resume;
 mod run;
 mod seats;
 mod speaker;
+mod strangers;
 mod talk;
 
 pub use ground::Stop;
@@ -22,6 +23,7 @@ pub async fn play(scenario: &Scenario, stop: &Stop) -> anyhow::Result<Option<Rep
         Scenario::Run(args) => (run::play(args, stop).await?, &args.common),
         Scenario::Idle(args) => (idle::play(args, stop).await?, &args.common),
         Scenario::Resume(args) => (resume::play(args, stop).await?, &args.common),
+        Scenario::Strangers(args) => (strangers::play(args, stop).await?, &args.common),
         Scenario::Summary { directory } => {
             crate::summary::print(directory)?;
             return Ok(None);

@@ -50,3 +50,18 @@ async fn a_device_comes_back_to_the_server() {
         assert!(device.rss_start_bytes > Some(0) && device.rss_max_bytes >= device.rss_end_bytes);
     }
 }
+
+/// Times are for a quiet machine: a run of a few requests shows the answers.
+#[tokio::test]
+async fn strangers_get_one_answer_from_the_server() {
+    let report = played("strangers --requests 40").await;
+    assert!(report.valid, "{}", report.summary());
+    let strangers = report.strangers.as_ref().expect("somebody asked");
+    assert_eq!(strangers.kinds.len(), 9);
+    for asked in &strangers.kinds {
+        assert!(asked.same_answers, "{}", report.summary());
+        assert_eq!((asked.existing.requests, asked.absent.requests), (20, 20));
+        assert!(asked.existing.p50_us > 0.0 && asked.existing.p50_us <= asked.existing.p90_us);
+        assert!((0.0..=1.0).contains(&asked.auc) && asked.auc_standard_error > 0.0);
+    }
+}
