@@ -59,6 +59,8 @@ faults! {
     PeerNotTold = "peer-not-told",
     /// G3: moved marks are not told.
     MarksNotTold = "marks-not-told",
+    /// G5: a chat that was opened is not told to the buyer's other connections.
+    OpenNotTold = "open-not-told",
     /// G3: a socket that takes less than all of it loses the rest.
     RestOfWriteLost = "rest-of-write-lost",
     /// G3: a room with appends under way is forgotten.

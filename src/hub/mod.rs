@@ -164,12 +164,6 @@ impl Hub {
         self.0.polls.begin(user)
     }
 
-    /// Wakes whoever waits for something of `user` to change, after a change of the inbox that no
-    /// outcome tells of.
-    pub fn wake(&self, user: UserId) {
-        self.0.polls.wake(user);
-    }
-
     /// Runs one turn of a room and carries out what follows from it.
     fn step(&self, chat: &Arc<Chat>, input: Input) {
         let mut effects = Effects::default();
@@ -355,6 +349,16 @@ impl Hub {
     fn deliver(&self, committed: Committed, turn: &mut Turn) {
         turn.position_before = self.delivered();
         self.0.metrics.groups.inc();
+        for chat in committed.opened {
+            // A seller hears of it with its first message.
+            let buyer = chat.participants.buyer;
+            if !planted(Fault::OpenNotTold) {
+                self.0.registry.each_of(buyer, |slot| {
+                    slot.note(chat.id, Seq(1), turn.position_before);
+                });
+            }
+            self.0.polls.wake(buyer);
+        }
         for outcome in committed.appends {
             self.deliver_append(outcome, turn);
         }
@@ -460,6 +464,9 @@ impl Hub {
         }
         let events = self.0.log.read(chat.id, Range::After(after), PULL_EVENTS).await?;
         self.load_room(chat).await?;
+        if self.put_from_ring(slot, chat, after) {
+            return Ok(());
+        }
         let entries: Vec<_> = events.iter().map(|event| encode(chat.id, event)).collect();
         // No further than the room, which knows what was delivered: what is durable already and
         // not delivered yet would come twice. The end is decided with the ring at hand.

@@ -219,9 +219,9 @@ impl Slot {
     /// Delivers an event, or notes that it is to be pulled.
     pub fn deliver(self: &Arc<Self>, chat: ChatId, role: Role, entry: &Entry, turn: &mut Turn) {
         let mut out = self.out.lock();
-        // The first event of a chat is pulled, behind a row that says what chat it is; whoever sent
-        // it knows.
-        let is_news = entry.seq == Seq(1) && !out.waits_for(chat, entry.id);
+        // The first event of a chat is pulled, behind a row that says what chat it is; its buyer was
+        // told when it was opened.
+        let is_news = entry.seq == Seq(1) && role == Role::Seller;
         if !is_news && out.begin(self, turn) {
             out.put_entry(self.encoding, chat, role, entry);
             out.wake_reader(&self.wake);
@@ -666,10 +666,6 @@ impl Out {
                 self.in_flight.push(waiting);
             }
         }
-    }
-
-    fn waits_for(&self, chat: ChatId, id: ClientId) -> bool {
-        self.in_flight.iter().any(|waiting| waiting.id == id && waiting.chat == chat)
     }
 
     /// Takes the send `id` out of those that wait.

@@ -69,6 +69,8 @@ pub struct AppendOutcome {
 /// without a wake-up for each append.
 #[derive(Debug, Default)]
 pub struct Committed {
+    /// Chats that were created, or found again.
+    pub opened: Vec<Arc<Chat>>,
     /// Appends, in log order within each chat.
     pub appends: Vec<AppendOutcome>,
     /// Marks that moved.

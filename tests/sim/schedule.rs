@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barterline_domain::chat::{Chat, ListingSnapshot, Participants};
+use barterline_domain::chat::{Chat, ListingSnapshot, Participants, Role};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Event, Seq};
 use barterline_domain::ids::{ChatId, ClientId, DeviceId};
@@ -34,6 +34,9 @@ const STEPS_MIN: u64 = 50;
 const PEACE_ROUNDS_MAX: u32 = 1_000;
 /// One such round.
 const PEACE_ROUND: Duration = Duration::from_millis(300);
+/// What a server may take to let everybody go (G9), and how often is looked.
+const DRAIN_MAX: Duration = Duration::from_secs(10);
+const DRAIN_ROUND: Duration = Duration::from_millis(500);
 /// Bytes that a slot may hold for its socket beyond the largest answers: docs of `hub::slot`.
 const HELD_BYTES_MAX: usize = barterline::hub::slot::WAITING_BYTES_MAX;
 /// Events before the schedule begins: none, some, more than a ring holds, more than is pushed.
@@ -68,6 +71,7 @@ enum Act {
     Wait,
     Weather,
     Crash,
+    Stop,
 }
 
 const ACTS: &[(u64, Act)] = &[
@@ -85,6 +89,7 @@ const ACTS: &[(u64, Act)] = &[
     (7, Act::Wait),
     (8, Act::Weather),
     (1, Act::Crash),
+    (1, Act::Stop),
 ];
 
 struct World {
@@ -277,6 +282,28 @@ impl World {
         Ok(())
     }
 
+    /// The server is asked to stop, and another is started over the same disk.
+    fn stop(&mut self) -> Verdict {
+        self.note(format_args!("stop"));
+        let spread = self.rng.pick(&[0, 300, 2_000]);
+        self.server().drain(Duration::from_millis(spread));
+        let until = self.now.plus(DRAIN_MAX);
+        while self.now < until {
+            self.server().pass(DRAIN_ROUND);
+            self.now = self.server().now();
+            self.check_step()?;
+            for at in 0..self.devices.len() {
+                self.hear(at)?;
+                self.devices[at].transmit(true);
+            }
+        }
+        let left = self.server().connections();
+        // What waits for a store that stands still is cut off by the process's end.
+        let excused = self.ground.weather.lock().stalled;
+        law("g9_drains", left == 0 || excused, || format!("{left} connections are left"))?;
+        self.crash()
+    }
+
     fn hear(&mut self, at: usize) -> Verdict {
         let disk = self.ground.disk.lock();
         let truth = Truth { disk: &disk, now: self.now };
@@ -415,6 +442,7 @@ impl World {
             (Act::Wait, _) => return self.wait(),
             (Act::Weather, _) => self.change_weather(),
             (Act::Crash, _) => return self.crash(),
+            (Act::Stop, _) => return self.stop(),
             (Act::Say | Act::Mark | Act::Pull | Act::Err, None) => {}
         }
         Ok(())
@@ -603,8 +631,13 @@ impl World {
         let device = &self.devices[at];
         for (id, stored) in &disk.chats {
             let Some(role) = stored.chat.participants.role_of(device.user()) else { continue };
-            let known = device.chats.get(id).copied().unwrap_or_default();
             let head = stored.head();
+            // A seller hears of a chat with its first message.
+            let is_told = role == Role::Buyer || head > Seq::ZERO;
+            law("g5_knows_its_chats", !is_told || device.chats.contains_key(id), || {
+                format!("device {at} does not know of {id}")
+            })?;
+            let known = device.chats.get(id).copied().unwrap_or_default();
             law("g5_has_everything", known.have == head && known.head == head, || {
                 format!("device {at} has {id} up to {}, not {head}", known.have)
             })?;

@@ -135,6 +135,20 @@ impl Server {
         self.runtime.block_on(async { tokio::time::sleep(time).await });
     }
 
+    /// Asks everybody to go, within `spread`.
+    pub fn drain(&self, spread: Duration) {
+        let _entered = self.runtime.enter();
+        let gateway = self.gateway.clone();
+        self.tasks.spawn(async move { gateway.drain(spread).await });
+    }
+
+    /// Live connections.
+    pub fn connections(&self) -> usize {
+        let mut count = 0;
+        self.hub.registry().each(|_| count += 1);
+        count
+    }
+
     /// The most bytes that are held for one socket.
     pub fn held_bytes_max(&self) -> usize {
         let mut most = 0;

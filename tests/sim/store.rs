@@ -237,6 +237,7 @@ impl Node {
                         Ok(()) => Ok(disk.create(chat)),
                         Err(error) => Err(error),
                     };
+                    committed.opened.extend(result.as_ref().ok().cloned());
                     replies.push(Box::new(move || drop(reply.send(result))));
                 }
                 Op::Mark(op, reply) => {

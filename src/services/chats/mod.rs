@@ -258,7 +258,6 @@ impl Chats {
             opened_at: self.clock.now(),
         };
         self.log.create(chat).await?;
-        self.hub.wake(buyer);
         let row = self.inbox.row(buyer, id).await?.ok_or(ChatError::NotFound)?;
         Ok(Opened { row, created: true })
     }

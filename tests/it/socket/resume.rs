@@ -234,7 +234,7 @@ async fn g7_a_device_that_does_not_read_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn a_chat_that_begins_meanwhile_is_announced_before_its_first_event() {
+async fn g5_a_chat_that_begins_meanwhile_is_announced_before_anything_in_it() {
     let world = World::new();
     let (ana, bob) = (world.person("ana"), world.person("bob"));
     for encoding in Encoding::ALL {
@@ -242,15 +242,21 @@ async fn a_chat_that_begins_meanwhile_is_announced_before_its_first_event() {
         let mut second = world.device(&ana, encoding).await;
         let mut seller = world.device(&bob, encoding).await;
         let chat = buyer.opens(&world.listing(&bob)).await.chat;
-        buyer.tells(chat, "hello").await;
-        for (client, role) in [(&mut second, Role::Buyer), (&mut seller, Role::Seller)] {
+        for client in [&mut buyer, &mut second] {
             let Outgoing::Rows(rows) = client.next().await else { panic!("no rows") };
             let [row] = &rows.rows[..] else { panic!("{rows:?}") };
-            assert_eq!((row.chat, row.role, &*row.title), (chat, role, "Bike"));
+            assert_eq!((row.chat, row.role, row.head), (chat, Role::Buyer, Seq(0)));
+        }
+        assert_eq!(seller.unasked().await, [], "nothing was said yet");
+        buyer.tells(chat, "hello").await;
+        let Outgoing::Rows(rows) = seller.next().await else { panic!("no rows") };
+        let [row] = &rows.rows[..] else { panic!("{rows:?}") };
+        assert_eq!((row.chat, row.role, &*row.title), (chat, Role::Seller, "Bike"));
+        for client in [&mut second, &mut seller] {
             let Outgoing::Event(event) = client.next().await else { panic!("no event") };
             assert_eq!((event.chat, event.seq), (chat, Seq(1)));
         }
-        assert_eq!(buyer.unasked().await, [], "who began it knows");
+        assert_eq!(buyer.unasked().await, []);
     }
 }
 

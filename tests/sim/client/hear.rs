@@ -60,8 +60,9 @@ impl Device {
                 for row in &rows.rows {
                     self.check_row(row, truth)?;
                 }
-                if let Some(link) = &mut self.link {
-                    link.announced.extend(rows.rows);
+                match &mut self.link {
+                    Some(link) if !link.live => link.announced.extend(rows.rows),
+                    _ => rows.rows.iter().for_each(|row| self.store_row(row)),
                 }
                 Ok(())
             }

@@ -298,6 +298,7 @@ impl Shared {
                     let id = chat.id;
                     state.insert_chat(chat, end);
                     let first = state.chats.get(&id).map(|entry| Arc::clone(&entry.row.chat));
+                    committed.opened.extend(first.clone());
                     let _ = reply.send(first.ok_or(StoreError::Unknown { operation: "create" }));
                 }
                 Op::Mark { mark, end, reply } => {
