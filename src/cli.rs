@@ -13,7 +13,7 @@ use barterline_domain::ids::{ReportId, UserId};
 use clap::{Args, Parser, Subcommand};
 
 use crate::admin;
-use crate::config::{Assignment, Mistakes, Settings, Sources};
+use crate::config::{Assignment, Mistakes, Server, Settings, Sources};
 use crate::lifecycle::{self, Mode};
 use crate::telemetry;
 
@@ -55,6 +55,15 @@ struct Flags {
     /// Address and port for the operator [default: 127.0.0.1:8081]
     #[arg(long, value_name = "ADDR:PORT")]
     admin_listen: Option<String>,
+    /// Address and port for clients under TLS, beside --listen
+    #[arg(long, value_name = "ADDR:PORT")]
+    tls_listen: Option<String>,
+    /// Chain of certificates for --tls-listen (PEM)
+    #[arg(long, value_name = "FILE")]
+    tls_certificate: Option<String>,
+    /// Private key for --tls-listen (PEM)
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<String>,
     /// Directory of everything that is kept [default: ./data]
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
@@ -153,13 +162,13 @@ fn start(serve: Serve) -> ExitCode {
         Ok(settings) => settings,
         Err(mistakes) => return wrong(&mistakes.to_string()),
     };
+    let Server { listen, admin_listen, tls_listen, .. } = settings.server;
     let loopback = |address: SocketAddr| address.ip().is_loopback();
-    if serve.load_test
-        && !(loopback(settings.server.listen) && loopback(settings.server.admin_listen))
-    {
+    let on_loopback = loopback(listen) && loopback(admin_listen) && tls_listen.is_none_or(loopback);
+    if serve.load_test && !on_loopback {
         return wrong(
-            "--load-test hands out accounts to anybody: it is allowed only with `server.listen` \
-             and `server.admin_listen` on a loopback address",
+            "--load-test hands out accounts to anybody: it is allowed only with `server.listen`, \
+             `server.admin_listen` and `server.tls_listen` on a loopback address",
         );
     }
     let mode = Mode { demo: serve.demo, load_test: serve.load_test };
@@ -189,6 +198,9 @@ impl Flags {
         let flags = [
             flag("--listen", "server", "listen", self.listen),
             flag("--admin-listen", "server", "admin_listen", self.admin_listen),
+            flag("--tls-listen", "server", "tls_listen", self.tls_listen),
+            flag("--tls-certificate", "server", "tls_certificate", self.tls_certificate),
+            flag("--tls-key", "server", "tls_key", self.tls_key),
             flag("--data", "storage", "data", self.data),
         ];
         let flags = flags.into_iter().flatten().collect();

@@ -2,11 +2,14 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use rustix::process::Signal;
+use rustls::ServerConfig;
 use serde::Serialize;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{self, SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -14,10 +17,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin::{Admin, Token};
 use crate::app::App;
-use crate::config::Settings;
+use crate::config::{Server, Settings};
 use crate::data_dir::DataDir;
 use crate::ids::SystemIds;
-use crate::listener::Limits;
+use crate::listener::certificate::{self, Renewal};
+use crate::listener::{Doors, Limits, TlsDoor};
 use crate::{demo, listener};
 
 /// Files that are no connections: the store's, the log's, the listeners' and the runtime's.
@@ -39,6 +43,9 @@ pub struct Mode {
 struct Ready {
     listening: SocketAddr,
     admin: SocketAddr,
+    /// Only when it is on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<SocketAddr>,
 }
 
 /// Runs a server until a signal ends it.
@@ -47,11 +54,14 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     // Before the first write.
     let _size_limit = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
     let mut signals = Signals::new()?;
+    let certificate = certificate(&settings.server)?;
     let data = DataDir::take(&settings.storage.data)?;
     let public = bind(settings.server.listen, "--listen")?;
     let operators = bind(settings.server.admin_listen, "--admin-listen")?;
     let listening = public.local_addr()?;
     let admin_listening = operators.local_addr()?;
+    let secured = settings.server.tls_listen.map(|at| bind(at, "--tls-listen")).transpose()?;
+    let tls_listening = secured.as_ref().map(TcpListener::local_addr).transpose()?;
 
     // Operators look from before the store is open until the very end.
     let admin = Admin::new(Token::issue(&data, &SystemIds)?);
@@ -59,7 +69,7 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     let (watched, watching) = (CancellationToken::new(), TaskTracker::new());
     let limits = limits(&settings, OPERATORS_MAX);
     tokio::spawn(listener::serve(
-        operators,
+        Doors { plain: operators, tls: None },
         admin.clone().routes(),
         limits,
         watched.clone(),
@@ -80,10 +90,17 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
         max => max,
     };
     let limits = self::limits(&settings, connections_max);
-    tokio::spawn(listener::serve(public, routes, limits, stop.clone(), tasks.clone()));
+    let mut doors = Doors { plain: public, tls: None };
+    if let (Some(listener), Some((config, renewal))) = (secured, certificate) {
+        doors.tls = Some(TlsDoor { listener, config });
+        let look = Duration::from_millis(settings.server.tls_look_ms);
+        tokio::spawn(renewal.run(look));
+    }
+    tokio::spawn(listener::serve(doors, routes, limits, stop.clone(), tasks.clone()));
     admin.serve();
 
-    let line = serde_json::to_string(&Ready { listening, admin: admin_listening })?;
+    let line =
+        serde_json::to_string(&Ready { listening, admin: admin_listening, tls: tls_listening })?;
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{line}").and_then(|()| stdout.flush())?;
     tracing::info!(%listening, admin = %admin_listening, "ready");
@@ -127,7 +144,16 @@ fn limits(settings: &Settings, connections_max: usize) -> Limits {
     Limits { connections_max, header_timeout, write_timeout }
 }
 
-fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<tokio::net::TcpListener> {
+/// What clients under TLS are shown. Before anything starts, as every setting is checked.
+fn certificate(settings: &Server) -> anyhow::Result<Option<(Arc<ServerConfig>, Renewal)>> {
+    let (Some(certificate), Some(key)) = (&settings.tls_certificate, &settings.tls_key) else {
+        return Ok(None);
+    };
+    let files = certificate::Files { certificate: certificate.clone(), key: key.clone() };
+    Ok(Some(certificate::open(files)?))
+}
+
+fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
     listener::bind(address).with_context(|| format!("cannot listen on {address} ({flag})"))
 }
 

@@ -98,14 +98,35 @@ impl Settings {
 
     /// Mistakes that only show in two settings together.
     fn contradictions(&self) -> Vec<String> {
-        let (public, admin) = (self.server.listen, self.server.admin_listen);
-        if public == admin && public.port() != 0 {
-            vec![format!(
-                "`server.listen` and `server.admin_listen` are both {public}: give each a port of its own"
-            )]
-        } else {
-            Vec::new()
+        let Server { listen, admin_listen, tls_listen, tls_certificate, tls_key, .. } =
+            &self.server;
+        let mut mistakes = Vec::new();
+        let listeners = [
+            ("listen", Some(*listen)),
+            ("admin_listen", Some(*admin_listen)),
+            ("tls_listen", *tls_listen),
+        ];
+        for (i, (key, address)) in listeners.iter().enumerate() {
+            let Some(address) = address.filter(|address| address.port() != 0) else { continue };
+            for (other, _) in listeners[i + 1..].iter().filter(|(_, at)| *at == Some(address)) {
+                mistakes.push(format!(
+                    "`server.{key}` and `server.{other}` are both {address}: give each a port of \
+                     its own"
+                ));
+            }
         }
+        for (key, file) in [("tls_certificate", tls_certificate), ("tls_key", tls_key)] {
+            match (tls_listen, file) {
+                (Some(_), None) => {
+                    mistakes.push(format!("`server.tls_listen` needs `server.{key}` as well"));
+                }
+                (None, Some(_)) => mistakes.push(format!(
+                    "`server.{key}` is for `server.tls_listen`, which is not set: set both or none"
+                )),
+                (Some(_), Some(_)) | (None, None) => {}
+            }
+        }
+        mistakes
     }
 
     fn section_mut(&mut self, name: &str) -> Option<&mut dyn Target> {
@@ -154,11 +175,10 @@ impl fmt::Display for Mistakes {
     }
 }
 
-/// Whether a setting of this name is never shown.
+/// Whether a setting of this name is never shown. The name of a key's file is none.
 fn is_secret(key: &str) -> bool {
-    ["secret", "password", "token", "key"]
-        .iter()
-        .any(|word| key.split('_').any(|part| part == *word))
+    let is_word = |part| ["secret", "password", "token", "key"].contains(&part);
+    key != "tls_key" && key.split('_').any(is_word)
 }
 
 /// What stands in the place of a secret.

@@ -35,6 +35,7 @@ impl Settings {
              #\n\
              # Stronger than this file are variables of the environment (BARTERLINE_SERVER__LISTEN\n\
              # is `listen` in [server]; BARTERLINE_LISTEN, BARTERLINE_ADMIN_LISTEN,\n\
+             # BARTERLINE_TLS_LISTEN, BARTERLINE_TLS_CERTIFICATE, BARTERLINE_TLS_KEY,\n\
              # BARTERLINE_DATA and BARTERLINE_CONFIG are called like their flags), and stronger\n\
              # than those are flags.\n",
         );

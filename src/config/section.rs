@@ -186,6 +186,17 @@ impl Setting for PathBuf {
     }
 }
 
+/// A setting that may be absent: TOML has no other word for that than an empty string.
+impl<T: Setting> Setting for Option<T> {
+    fn read(value: &Value) -> Option<Self> {
+        if value.as_str() == Some("") { Some(None) } else { T::read(value).map(Some) }
+    }
+
+    fn show(&self) -> Value {
+        self.as_ref().map_or_else(|| Value::String(String::new()), T::show)
+    }
+}
+
 /// Declares a section. A field reads: `name: Type = default, allowed;`.
 macro_rules! section {
     (

@@ -1,6 +1,7 @@
 //! Where people connect, and how long they may take.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use super::section::{Any, RangeOr, section};
 
@@ -13,11 +14,23 @@ section! {
         /// off the internet.
         admin_listen: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)),
             Any("ADDRESS:PORT");
+        /// Where clients connect under TLS (1.2 or 1.3), REST and sockets, beside `listen`. Needs
+        /// `tls_certificate` and `tls_key`. Port 0 takes any free one.
+        tls_listen: Option<SocketAddr> = None, Any("ADDRESS:PORT, or \"\": not at all");
+        /// File with the chain of certificates in PEM, the server's own first.
+        tls_certificate: Option<PathBuf> = None, Any("a file, or \"\" without TLS");
+        /// File with the certificate's private key in PEM (PKCS#8, PKCS#1 or SEC1, no password),
+        /// which nobody but the server's user may read (chmod 600).
+        tls_key: Option<PathBuf> = None, Any("a file, or \"\" without TLS");
+        /// Between two looks at the certificate's files, in milliseconds: a new certificate is shown
+        /// from then on, without a restart. Files that cannot be used are logged, and the old one
+        /// stays.
+        tls_look_ms: u64 = 60_000, 100..=86_400_000;
         /// Most connections of clients at a time, sockets included; those beyond wait until one
         /// ends.
         connections_max: usize = 0,
             RangeOr(16..=10_000_000, 0, "as many as the limit of open files allows");
-        /// For all headers of a request to come, and between two requests, in milliseconds.
+        /// For a TLS handshake, for all headers of a request to come, and between two requests, in milliseconds.
         header_timeout_ms: u64 = 10_000, 100..=600_000;
         /// For a client to take any part of an answer, in milliseconds.
         write_timeout_ms: u64 = 10_000, 100..=600_000;

@@ -15,6 +15,9 @@ const FILE_VARIABLE: &str = "BARTERLINE_CONFIG";
 const SHORT: &[(&str, &str, &str)] = &[
     ("BARTERLINE_LISTEN", "server", "listen"),
     ("BARTERLINE_ADMIN_LISTEN", "server", "admin_listen"),
+    ("BARTERLINE_TLS_LISTEN", "server", "tls_listen"),
+    ("BARTERLINE_TLS_CERTIFICATE", "server", "tls_certificate"),
+    ("BARTERLINE_TLS_KEY", "server", "tls_key"),
     ("BARTERLINE_DATA", "storage", "data"),
 ];
 

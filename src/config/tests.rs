@@ -74,6 +74,26 @@ fn two_listeners_need_two_ports() {
 }
 
 #[test]
+fn tls_is_set_as_a_whole_or_not_at_all() {
+    let (listen, files) = (
+        ("BARTERLINE_TLS_LISTEN", "127.0.0.1:8443"),
+        [("BARTERLINE_TLS_CERTIFICATE", "chain.pem"), ("BARTERLINE_TLS_KEY", "key.pem")],
+    );
+    let settings = load("", &[listen, files[0], files[1]], Vec::new()).expect("sound settings");
+    assert_eq!(settings.server.tls_listen.map(|address| address.port()), Some(8443));
+    assert_eq!(load(&settings.to_toml(), &[], Vec::new()), Ok(settings));
+    let mistake = load("", &[listen], Vec::new()).expect_err("mistakes");
+    for key in ["`server.tls_certificate`", "`server.tls_key`"] {
+        assert!(mistake.contains(&format!("needs {key}")), "{mistake}");
+    }
+    let mistake = load("", &files, Vec::new()).expect_err("mistakes");
+    assert_eq!(mistake.matches("is for `server.tls_listen`").count(), 2, "{mistake}");
+    let same = ("BARTERLINE_LISTEN", "127.0.0.1:8443");
+    let mistake = load("", &[listen, files[0], files[1], same], Vec::new()).expect_err("a mistake");
+    assert!(mistake.contains("`server.listen` and `server.tls_listen` are both"), "{mistake}");
+}
+
+#[test]
 fn what_is_printed_can_be_read_again() {
     let settings = load("[server]\nconnections_max = 99", &[], Vec::new()).expect("settings");
     let again = load(&settings.to_toml(), &[], Vec::new());
@@ -97,7 +117,7 @@ fn secrets_are_known_by_their_names() {
         assert!(is_secret(key), "{key}");
         assert_eq!(quoted(key, &Value::String("hunter2".to_owned())), REDACTED);
     }
-    for key in ["listen", "heartbeat_ms", "keyboard"] {
+    for key in ["listen", "heartbeat_ms", "keyboard", "tls_key"] {
         assert!(!is_secret(key), "{key}");
     }
 }

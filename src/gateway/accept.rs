@@ -12,10 +12,11 @@ use axum::response::{IntoResponse, Response};
 use barterline_protocol::Encoding;
 use hyper::upgrade::{OnUpgrade, Parts};
 use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::Gateway;
-use crate::listener::{Place, Stream};
+use crate::listener::{Place, Stream, TlsStream};
 use crate::rest::problem::{Code, Problem};
 
 /// Answers `GET /v1/socket`.
@@ -94,7 +95,13 @@ async fn run(gateway: Gateway, on_upgrade: OnUpgrade, encoding: Encoding, _place
     let Ok(upgraded) = on_upgrade.await else {
         return;
     };
-    let Ok(Parts { io, read_buf, .. }) = upgraded.downcast::<TokioIo<Stream>>() else {
+    let upgraded = match upgraded.downcast::<TokioIo<Stream<TcpStream>>>() {
+        Ok(Parts { io, read_buf, .. }) => {
+            return gateway.serve(io.into_inner().into_inner(), read_buf, encoding).await;
+        }
+        Err(upgraded) => upgraded,
+    };
+    let Ok(Parts { io, read_buf, .. }) = upgraded.downcast::<TokioIo<Stream<TlsStream>>>() else {
         tracing::error!("a socket did not come from our listener");
         return;
     };

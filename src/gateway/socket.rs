@@ -2,7 +2,8 @@
 //! its pongs and close frames too, goes through the slot, so that there is one order and one
 //! unfinished write (docs/decisions/0004).
 //!
-//! A socket is a type parameter: the server's are TCP streams, and a simulation's stand in memory.
+//! A socket is a type parameter: the server's are TCP streams, plain or under TLS, and a
+//! simulation's stand in memory.
 
 use std::io;
 use std::pin::Pin;
@@ -14,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use crate::hub::slot::{Outlet, Slot};
+use crate::listener::TlsStream;
 
 /// What the gateway needs of a client's socket: one place reads, several write.
 pub trait Socket: Send + 'static {
@@ -62,6 +64,46 @@ impl WriteHalf for TcpWriteHalf {
 impl Outlet for TcpWriteHalf {
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         self.0.try_write(bytes)
+    }
+}
+
+impl Socket for TlsStream {
+    type Read = TlsHalf;
+    type Write = TlsHalf;
+
+    fn into_halves(self) -> (TlsHalf, TlsHalf) {
+        let half = TlsHalf(Arc::new(self));
+        (half.clone(), half)
+    }
+}
+
+/// Either half of a stream under TLS: reading and writing share its keys.
+#[derive(Clone)]
+pub struct TlsHalf(Arc<TlsStream>);
+
+impl AsyncRead for TlsHalf {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.0.poll_receive(cx, buffer)
+    }
+}
+
+impl WriteHalf for TlsHalf {
+    async fn writable(&self) -> io::Result<()> {
+        self.0.writable().await
+    }
+
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_writable(cx)
+    }
+}
+
+impl Outlet for TlsHalf {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.try_send(bytes)
     }
 }
 

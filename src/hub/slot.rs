@@ -37,7 +37,8 @@ const REFUSED_MAX: usize = 2 * IN_FLIGHT_MAX;
 
 /// The way to a socket. Knows nothing of frames.
 pub trait Outlet: Send + Sync {
-    /// Writes what the socket takes now.
+    /// Writes what the socket takes now. After `WouldBlock` the next call brings the same bytes in
+    /// front: some of them may be on their way already, and are counted then.
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;
 }
 

@@ -1,10 +1,13 @@
-//! The accept loop: HTTP/1.1 connections with bounds and timeouts.
+//! The accept loop: HTTP/1.1 connections, plain or under TLS, with bounds and timeouts.
 //!
 //! Our own, because the framework's has no timeout for headers: a client that sends them a byte at
 //! a time would hold a task for ever. A connection that is upgraded leaves the loop:
-//! `TokioIo<Stream>` is inside, and a [`Place`] goes with it, so that it still counts.
+//! `TokioIo<Stream<TcpStream>>` or `TokioIo<Stream<TlsStream>>` is inside, and a [`Place`] goes with
+//! it, so that it still counts.
 
+pub mod certificate;
 mod stream;
+mod tls;
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,11 +16,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
+use futures_util::future::OptionFuture;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +31,7 @@ use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
 pub use self::stream::Stream;
+pub use self::tls::TlsStream;
 
 /// Pause after the system refused a connection (no file descriptors left, most likely): trying at
 /// once only burns the core.
@@ -40,7 +47,7 @@ const BACKLOG: u32 = 4_096;
 pub struct Limits {
     /// Connections at a time, upgraded ones included; those beyond wait in the kernel.
     pub connections_max: usize,
-    /// For all headers of a request to come, and between two requests.
+    /// For a TLS handshake, for all headers of a request to come, and between two requests.
     pub header_timeout: Duration,
     /// For a client to take any part of an answer.
     pub write_timeout: Duration,
@@ -65,9 +72,25 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
+/// Where connections come from. They are the same behind it, and counted together.
+pub struct Doors {
+    /// Takes connections as they are.
+    pub plain: TcpListener,
+    /// Takes connections under TLS.
+    pub tls: Option<TlsDoor>,
+}
+
+/// Takes connections under TLS.
+pub struct TlsDoor {
+    /// Where they come in.
+    pub listener: TcpListener,
+    /// What they are shown.
+    pub config: Arc<ServerConfig>,
+}
+
 /// Serves `routes` until `stop` is cancelled; requests under way are finished, counted by `tasks`.
 pub async fn serve(
-    listener: TcpListener,
+    doors: Doors,
     routes: Router,
     limits: Limits,
     stop: CancellationToken,
@@ -79,13 +102,18 @@ pub async fn serve(
             // Stop first: a storm of connections must not delay the end.
             biased;
             () = stop.cancelled() => return,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&doors, &places) => accepted,
         };
         match accepted {
-            Ok((stream, peer, place)) => {
+            Ok((stream, peer, tls, place)) => {
+                // Small frames must not wait for others.
+                let _ = stream.set_nodelay(true);
                 let (routes, stop) = (routes.clone(), stop.clone());
                 let connection = Connection { routes, peer, place, limits, stop };
-                tasks.spawn(connection.run(stream));
+                match tls {
+                    Some(config) => drop(tasks.spawn(connection.shake_hands(stream, config))),
+                    None => drop(tasks.spawn(connection.run(stream))),
+                }
             }
             Err(error) if is_the_peers(&error) => {}
             Err(error) => {
@@ -97,14 +125,21 @@ pub async fn serve(
 }
 
 /// Waits for a place, then for a connection. Cancel safe: what is dropped was not accepted.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, Place)> {
+async fn accept(doors: &Doors, places: &Arc<Semaphore>) -> io::Result<Accepted> {
     let permit = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
-    Ok((stream, peer, Place { _permit: Arc::new(permit) }))
+    let under_tls = OptionFuture::from(doors.tls.as_ref().map(|door| door.listener.accept()));
+    // In no order: neither door waits for the other.
+    let (accepted, config) = tokio::select! {
+        accepted = doors.plain.accept() => (accepted, None),
+        Some(accepted) = under_tls => {
+            (accepted, doors.tls.as_ref().map(|door| Arc::clone(&door.config)))
+        }
+    };
+    let (stream, peer) = accepted?;
+    Ok((stream, peer, config, Place { _permit: Arc::new(permit) }))
 }
+
+type Accepted = (TcpStream, SocketAddr, Option<Arc<ServerConfig>>, Place);
 
 /// Whether only this one connection failed, before it was ours.
 fn is_the_peers(error: &io::Error) -> bool {
@@ -121,10 +156,22 @@ struct Connection {
 }
 
 impl Connection {
-    async fn run(self, stream: TcpStream) {
+    async fn shake_hands(self, stream: TcpStream, config: Arc<ServerConfig>) {
+        // Boxed, and gone before a request comes.
+        let shaking = Box::pin(TlsStream::accept(stream, config));
+        let shaken = tokio::select! {
+            () = self.stop.cancelled() => return,
+            shaken = tokio::time::timeout(self.limits.header_timeout, shaking) => shaken,
+        };
+        match shaken {
+            Ok(Ok(stream)) => self.run(stream).await,
+            Ok(Err(error)) => tracing::debug!(%error, peer = %self.peer, "no TLS handshake"),
+            Err(_) => tracing::debug!(peer = %self.peer, "no TLS handshake in time"),
+        }
+    }
+
+    async fn run(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let Self { routes, peer, place, limits, stop } = self;
-        // Small frames must not wait for others.
-        let _ = stream.set_nodelay(true);
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(place.clone());

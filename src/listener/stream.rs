@@ -6,34 +6,33 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-/// A TCP stream whose writes fail when the other side takes nothing for too long. For HTTP only:
+/// A stream whose writes fail when the other side takes nothing for too long. For HTTP only:
 /// sockets have bounds of their own, and leave it by [`Stream::into_inner`].
-pub struct Stream {
-    inner: TcpStream,
+pub struct Stream<T> {
+    inner: T,
     write_timeout: Duration,
     /// Runs while a write waits.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl Stream {
+impl<T: Unpin> Stream<T> {
     /// A stream that waits so long for the other side to take something.
-    pub fn new(inner: TcpStream, write_timeout: Duration) -> Self {
+    pub fn new(inner: T, write_timeout: Duration) -> Self {
         Self { inner, write_timeout, stalled: None }
     }
 
     /// The stream without the timeout.
-    pub fn into_inner(self) -> TcpStream {
+    pub fn into_inner(self) -> T {
         self.inner
     }
 
-    fn timed<T>(
+    fn timed<R>(
         &mut self,
         cx: &mut Context<'_>,
-        written: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
+        written: Poll<io::Result<R>>,
+    ) -> Poll<io::Result<R>> {
         if written.is_ready() {
             self.stalled = None;
             return written;
@@ -45,7 +44,7 @@ impl Stream {
     }
 }
 
-impl AsyncRead for Stream {
+impl<T: AsyncRead + Unpin> AsyncRead for Stream<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -55,7 +54,7 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
+impl<T: AsyncWrite + Unpin> AsyncWrite for Stream<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -79,11 +78,13 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        let flushed = Pin::new(&mut self.inner).poll_flush(cx);
+        self.timed(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+        let shut = Pin::new(&mut self.inner).poll_shutdown(cx);
+        self.timed(cx, shut)
     }
 }
 

@@ -9,3 +9,4 @@ mod privacy;
 mod rest;
 mod socket;
 mod start;
+mod tls;

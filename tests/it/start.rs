@@ -7,12 +7,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use rustix::process::{Resource, Rlimit, Signal, prlimit};
 use serde_json::Value;
 
+use crate::support::tls::{Certificate, Files};
 use crate::support::world::{barterline, run, serve};
 use crate::support::{Call, World};
 
 /// Runs a start that must fail with one line.
 #[track_caller]
-fn refused(command: std::process::Command, code: i32, says: &[&str]) {
+pub fn refused(command: std::process::Command, code: i32, says: &[&str]) {
     let (found, out, err) = run(command);
     assert_eq!(found, code, "{err}");
     assert_eq!(out, "", "nothing on standard output");
@@ -64,10 +65,14 @@ fn an_address_in_use_is_named_with_its_flag() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
     let dir = tempfile::tempdir().expect("a directory");
-    for flag in ["--listen", "--admin-listen"] {
-        let other = if flag == "--listen" { "--admin-listen" } else { "--listen" };
+    let files = Files::within(dir.path());
+    files.hold(&Certificate::new());
+    for flag in ["--listen", "--admin-listen", "--tls-listen"] {
         let mut command = barterline();
-        command.args(["serve", flag, &address, other, "127.0.0.1:0", "--data"]).arg(dir.path());
+        command.arg("serve").args(files.flags()).arg("--data").arg(dir.path());
+        for other in ["--listen", "--admin-listen", "--tls-listen"] {
+            command.args([other, if other == flag { &address } else { "127.0.0.1:0" }]);
+        }
         refused(command, 1, &[&address, flag, "in use"]);
     }
 }
@@ -151,9 +156,11 @@ fn a_full_disk_loses_nothing_and_is_told() {
 #[test]
 fn load_tests_stay_on_loopback() {
     let dir = tempfile::tempdir().expect("a directory");
-    for variable in ["BARTERLINE_LISTEN", "BARTERLINE_ADMIN_LISTEN"] {
+    for variable in ["BARTERLINE_LISTEN", "BARTERLINE_ADMIN_LISTEN", "BARTERLINE_TLS_LISTEN"] {
         let mut command = barterline();
         command.args(["serve", "--load-test", "--data"]).arg(dir.path());
+        command.args(["--tls-certificate", "chain.pem", "--tls-key", "key.pem"]);
+        command.env("BARTERLINE_TLS_LISTEN", "127.0.0.1:0");
         command.env(variable, "0.0.0.0:0").env("BARTERLINE_TEST_ANYTHING", "is ignored");
         refused(command, 2, &["--load-test", "loopback"]);
     }

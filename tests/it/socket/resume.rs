@@ -13,6 +13,7 @@ use barterline_protocol::response::Done;
 use barterline_protocol::{Encoding, Outgoing, Request};
 
 use crate::support::socket::{hello, text};
+use crate::support::tls::Certificate;
 use crate::support::{Client, World};
 
 /// What a client heard that follows a chat.
@@ -202,16 +203,24 @@ async fn a_client_far_behind_is_told_to_pull() {
 
 #[tokio::test]
 async fn g7_a_device_that_does_not_read_holds_nobody_up() {
-    const MESSAGES: u64 = 2_000;
+    a_device_that_does_not_read_holds_nobody_up(&World::new(), 2_000).await;
+}
+
+#[tokio::test]
+async fn g7_nor_does_one_under_tls() {
+    let world = World::secured(&Certificate::new(), &[]);
+    a_device_that_does_not_read_holds_nobody_up(&world, 2_000).await;
+}
+
+async fn a_device_that_does_not_read_holds_nobody_up(world: &World, messages: u64) {
     let words = |n| format!("{n:2000}");
-    let world = World::new();
     let (ana, bob, chat) = world.chat().await;
     for (round, encoding) in Encoding::ALL.into_iter().enumerate() {
-        let before = MESSAGES * round as u64;
+        let before = messages * round as u64;
         let mut buyer = world.device(&ana, encoding).await;
         let mut asleep = world.device_with_little_room(&bob, encoding).await;
         let mut awake = world.device(&bob, encoding).await;
-        for n in 1..=MESSAGES / 50 {
+        for n in 1..=messages / 50 {
             let mut asked = Vec::new();
             for k in 1..=50 {
                 let seq = before + (n - 1) * 50 + k;
@@ -226,8 +235,8 @@ async fn g7_a_device_that_does_not_read_holds_nobody_up() {
             let heard = follow(&mut awake, chat, before + (n - 1) * 50, before + n * 50).await;
             assert_eq!(heard.texts.len(), 50);
         }
-        let late = follow(&mut asleep, chat, before, before + MESSAGES).await;
-        let expected: Vec<_> = (before + 1..=before + MESSAGES).map(words).collect();
+        let late = follow(&mut asleep, chat, before, before + messages).await;
+        let expected: Vec<_> = (before + 1..=before + messages).map(words).collect();
         assert!(late.behind > 0, "the kernel cannot have held all of it");
         assert!(late.texts == expected, "all of them, once, in order");
     }

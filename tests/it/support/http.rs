@@ -1,11 +1,13 @@
 //! Requests over a bare connection: what is sent is what the test says.
 
 use std::collections::HashMap;
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::Value;
+
+use super::tls::Secured;
 
 /// A request, as it will be written.
 pub struct Call {
@@ -50,6 +52,15 @@ impl Call {
 
     /// Sends it on a connection of its own and reads until the server closes.
     pub fn send(self, to: SocketAddr) -> Answer {
+        raw(to, &self.into_bytes(to))
+    }
+
+    /// The same, under TLS.
+    pub fn send_secured(self, to: &Secured) -> Answer {
+        exchange(to.connect(), &self.into_bytes(to.at))
+    }
+
+    fn into_bytes(self, to: SocketAddr) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\nhost: {to}\r\n", self.method, self.path);
         for (name, value) in &self.headers {
             head.extend([name, ": ", value, "\r\n"]);
@@ -57,14 +68,18 @@ impl Call {
         head.push_str("connection: close\r\n\r\n");
         let mut bytes = head.into_bytes();
         bytes.extend_from_slice(&self.body);
-        raw(to, &bytes)
+        bytes
     }
 }
 
 /// Sends bytes as they are; reads until the server closes.
 pub fn raw(to: SocketAddr, bytes: &[u8]) -> Answer {
-    let mut stream = TcpStream::connect(to).expect("the server listens");
+    let stream = TcpStream::connect(to).expect("the server listens");
     stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
+    exchange(stream, bytes)
+}
+
+fn exchange(mut stream: impl Read + Write, bytes: &[u8]) -> Answer {
     // A server that refuses early may have closed already: its answer counts.
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();

@@ -2,6 +2,7 @@
 
 pub mod http;
 pub mod socket;
+pub mod tls;
 pub mod world;
 
 pub use http::{Answer, Call};

@@ -1,6 +1,7 @@
 //! A client of docs/protocol.md, one frame at a time; nothing is sent that a test did not say.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -14,21 +15,28 @@ use barterline_protocol::request::{Auth, Mark, Open, Ping, Pull, Send};
 use barterline_protocol::response::{Ack, ErrorBody, Page};
 use barterline_protocol::{Encoding, Frame, Outgoing, Request};
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpSocket;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
+use super::tls::{self, Secured};
 use super::{Person, World};
 
 /// Nothing that a test waits for takes longer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What a socket runs over: a connection, plain or under TLS.
+trait Wire: AsyncRead + AsyncWrite + std::marker::Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + std::marker::Send + Unpin> Wire for T {}
+
 /// One socket.
 pub struct Client {
-    ws: WebSocketStream<TcpStream>,
+    ws: WebSocketStream<Box<dyn Wire>>,
     encoding: Encoding,
     asked: u32,
     /// What was heard while something else was waited for.
@@ -77,8 +85,16 @@ impl World {
     }
 
     async fn dial_from(&self, socket: TcpSocket, encoding: Encoding) -> Client {
-        let stream = socket.connect(self.listening).await.expect("the server listens");
+        let to = self.secured.as_ref().map_or(self.listening, |secured| secured.at);
+        let stream = socket.connect(to).await.expect("the server listens");
         stream.set_nodelay(true).expect("a socket");
+        let stream: Box<dyn Wire> = match &self.secured {
+            None => Box::new(stream),
+            Some(Secured { config, .. }) => {
+                let connector = TlsConnector::from(Arc::clone(config));
+                Box::new(connector.connect(tls::name(), stream).await.expect("a handshake"))
+            }
+        };
         let mut request =
             format!("ws://{}/v1/socket", self.listening).into_client_request().expect("a request");
         let subprotocol = encoding.subprotocol().parse().expect("a header");

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::http::{Answer, Call};
+use super::tls::{Certificate, Files, Secured};
 
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_barterline");
@@ -23,6 +25,8 @@ pub struct World {
     pub listening: SocketAddr,
     pub admin: SocketAddr,
     pub first_line: String,
+    /// Where everything else goes, if the server was started for that.
+    pub secured: Option<Secured>,
     stdout: BufReader<ChildStdout>,
     server: Child,
     dir: TempDir,
@@ -75,6 +79,35 @@ impl World {
         })
     }
 
+    /// A server to talk to under TLS: whatever is said to it goes that way.
+    pub fn secured(certificate: &Certificate, settings: &[(&str, &str)]) -> Self {
+        let dir = TempDir::new().expect("a directory");
+        let files = Files::within(dir.path());
+        files.hold(certificate);
+        let terminal = File::create(dir.path().join("terminal")).expect("a file");
+        let mut world = Self::on(dir, |command| {
+            command.stderr(terminal).args(["--tls-listen", "127.0.0.1:0"]).args(files.flags());
+            command.envs(settings.iter().copied());
+        });
+        let at = address(&world.first_line, "tls").expect("an address");
+        world.secured = Some(Secured { at, config: Arc::new(certificate.trusted()) });
+        world
+    }
+
+    /// Waits until a server under TLS logs this.
+    pub fn until_logged(&self, words: &str) {
+        let patience = Instant::now() + Duration::from_secs(20);
+        let log = self.dir.path().join("terminal");
+        while !fs::read_to_string(&log).expect("a file").contains(words) {
+            assert!(Instant::now() < patience, "nothing about {words:?}");
+        }
+    }
+
+    /// The files of a server under TLS.
+    pub fn certificate_files(&self) -> Files {
+        Files::within(self.dir.path())
+    }
+
     /// A server that seeds the demo; what it says to the person at the terminal is kept.
     pub fn demo() -> Self {
         Self::demo_on(TempDir::new().expect("a directory"))
@@ -114,12 +147,11 @@ impl World {
         let mut stdout = BufReader::new(server.stdout.take().expect("a pipe"));
         let mut first_line = String::new();
         stdout.read_line(&mut first_line).expect("a line");
-        let line: Value = serde_json::from_str(&first_line).expect("the first line is JSON");
-        let address = |key: &str| line[key].as_str().and_then(|text| text.parse().ok());
         Self {
-            listening: address("listening").expect("an address"),
-            admin: address("admin").expect("an address"),
+            listening: address(&first_line, "listening").expect("an address"),
+            admin: address(&first_line, "admin").expect("an address"),
             first_line,
+            secured: None,
             stdout,
             server,
             dir,
@@ -204,7 +236,10 @@ impl World {
     }
 
     pub fn call(&self, call: Call) -> Answer {
-        call.send(self.listening)
+        match &self.secured {
+            None => call.send(self.listening),
+            Some(secured) => call.send_secured(secured),
+        }
     }
 
     /// Makes a request of the operators' port, with its token.
@@ -280,6 +315,12 @@ impl Drop for World {
         let _ = self.server.kill();
         let _ = self.server.wait();
     }
+}
+
+/// An address in a server's first line.
+fn address(first_line: &str, key: &str) -> Option<SocketAddr> {
+    let line: Value = serde_json::from_str(first_line).expect("the first line is JSON");
+    line[key].as_str().and_then(|text| text.parse().ok())
 }
 
 /// Runs a command that must end by itself: exit code, standard output, standard error.
