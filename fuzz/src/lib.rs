@@ -21,11 +21,21 @@
 
 use std::fmt::Debug;
 
+use barterline::auth::keyring::Keyring;
+use barterline::auth::principal::Principal;
+use barterline::auth::token::{LIFETIME, Tokens};
+use barterline_domain::account::AccountRole;
+use barterline_domain::clock::Timestamp;
+use barterline_domain::ids::{SessionId, UserId};
 use barterline_domain::listing::Listing;
 use barterline_protocol::frame::Message;
 use barterline_protocol::{Encoding, Frame};
 use barterline_storage::accounts::Account;
 use barterline_storage::credentials::Credential;
+use barterline_storage::embedded::log::group::{
+    GROUP_HEADER_BYTES, HighWater, Link, SEGMENT_HEADER_BYTES, SegmentHeader, find, find_later,
+    seal,
+};
 use barterline_storage::record::chat_log::{
     RECORD_HEADER_BYTES, Record, put_chat, put_event, put_mark, put_personal, read_record,
 };
@@ -34,6 +44,8 @@ use barterline_storage::record::rows::Row;
 use barterline_storage::reports::Report;
 use barterline_storage::sessions::Session;
 use barterline_storage::user_state::UserState;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 /// Good frames of one direction in one encoding.
@@ -138,6 +150,138 @@ fn row<T: Row + PartialEq + Debug>(bytes: &[u8]) {
         assert_eq!(T::from_bytes(&row.to_bytes()), Ok(row), "a row brings back what it was given");
     }
 }
+
+/// Headers of the embedded log: of a segment and of groups, and the high-water mark.
+pub struct LogHeaders(Vec<Vec<u8>>);
+
+impl LogHeaders {
+    /// One of each, and two groups that follow each other.
+    pub fn sound() -> Self {
+        let segment = SegmentHeader { start: 3 << 25, bytes: 1 << 25, epoch: 2 };
+        let mark = HighWater { position: 3 << 25, number: 9 };
+        let (first, link) = sealed(b"records", Link { number: 9, crc: 7 });
+        let (second, _) = sealed(b"", link);
+        let both = [first.clone(), second].concat();
+        Self(vec![segment.to_bytes(), mark.to_bytes(), first, both])
+    }
+
+    /// Feeds `input` to every reader of headers: as it is, as a script that damages a seed, both
+    /// again with checksums that hold, and as the records of a group.
+    pub fn feed(&self, input: &[u8]) {
+        for bytes in [input.to_vec(), damaged(&self.0, input)] {
+            read_headers(&bytes);
+            for body in [SEGMENT_HEADER_BYTES as usize - 4, MARK_BODY_BYTES] {
+                read_headers(&with_checksum_at(body, &bytes));
+            }
+            read_headers(&with_group_checksum(&bytes));
+        }
+        let previous = Link { number: input.len() as u64, crc: crc32c::crc32c(input) };
+        let (group, link) = sealed(input, previous);
+        let found = find(&group).expect("what was sealed is found");
+        assert_eq!((found.link, found.previous_crc), (link, previous.crc));
+        assert_eq!(found.payload, input);
+    }
+}
+
+/// Position and number.
+const MARK_BODY_BYTES: usize = 16;
+
+fn sealed(records: &[u8], previous: Link) -> (Vec<u8>, Link) {
+    let mut bytes = [&[0; GROUP_HEADER_BYTES], records].concat();
+    let link = seal(&mut bytes, previous);
+    (bytes, link)
+}
+
+/// What is read is written to bytes that read the same, and is never longer than what there was.
+fn read_headers(bytes: &[u8]) {
+    if let Ok(header) = SegmentHeader::read(bytes) {
+        assert_eq!(SegmentHeader::read(&header.to_bytes()), Ok(header));
+    }
+    let mark = HighWater::read(bytes);
+    assert_eq!(HighWater::read(&mark.to_bytes()), mark);
+    if let Some(group) = find(bytes) {
+        assert!(group.payload.len() <= bytes.len() - GROUP_HEADER_BYTES);
+    }
+    for (from, number) in [(0, 0), (1, 9), (bytes.len(), 1), (bytes.len() + 1, 0)] {
+        if let Some(at) = find_later(bytes, from, number) {
+            let later = find(&bytes[at..]).expect("a later group is a group");
+            assert!(at >= from && later.link.number >= number);
+        }
+    }
+}
+
+/// The bytes with the checksum of the first `body` of them behind those.
+fn with_checksum_at(body: usize, bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes.resize(bytes.len().max(body + 4), 0);
+    let crc = crc32c::crc32c(&bytes[..body]);
+    bytes[body..body + 4].copy_from_slice(&crc.to_le_bytes());
+    bytes
+}
+
+/// The bytes as a group whose length and checksum hold.
+fn with_group_checksum(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes.resize(bytes.len().max(GROUP_HEADER_BYTES), 0);
+    let payload = (bytes.len() - GROUP_HEADER_BYTES) as u32;
+    bytes[4..8].copy_from_slice(&payload.to_le_bytes());
+    let body = GROUP_HEADER_BYTES - 4;
+    let crc = crc32c::crc32c(&bytes[..body]);
+    let crc = crc32c::crc32c_append(crc, &bytes[GROUP_HEADER_BYTES..]);
+    bytes[body..GROUP_HEADER_BYTES].copy_from_slice(&crc.to_le_bytes());
+    bytes
+}
+
+/// An access token, and the keys that it was signed with.
+pub struct Signed {
+    tokens: Tokens,
+    principal: Principal,
+    good: String,
+    footer: Vec<u8>,
+}
+
+impl Signed {
+    /// A token under fresh keys.
+    pub fn fresh() -> Self {
+        let tokens = Tokens::new(Keyring::generate());
+        let (user, session) = (UserId::from_bytes([1; 16]), SessionId::from_bytes([2; 16]));
+        let roles = vec![AccountRole::User];
+        let (good, expires_at) = tokens.issue(user, session, &roles, NOW, LIFETIME);
+        let footer = good.rsplit('.').next().unwrap_or_default();
+        let footer = URL_SAFE_NO_PAD.decode(footer).expect("a footer");
+        let signed = Self {
+            tokens,
+            principal: Principal { user, session, roles, expires_at },
+            good,
+            footer,
+        };
+        assert_eq!(signed.tokens.verify(&signed.good, NOW).as_ref(), Ok(&signed.principal));
+        signed
+    }
+
+    /// Feeds `input` to the check of tokens: as a token, as a script that damages a good one, and
+    /// as its footer or a script that damages that. Whatever is taken says what was signed.
+    pub fn feed(&self, input: &[u8]) {
+        let seeds = [self.good.clone().into_bytes()];
+        for token in [input.to_vec(), damaged(&seeds, input)] {
+            self.check(&String::from_utf8_lossy(&token));
+        }
+        let (body, _) = self.good.rsplit_once('.').expect("a footer");
+        let seeds = [self.footer.clone()];
+        for footer in [input.to_vec(), damaged(&seeds, input)] {
+            self.check(&format!("{body}.{}", URL_SAFE_NO_PAD.encode(footer)));
+        }
+    }
+
+    fn check(&self, token: &str) {
+        if let Ok(principal) = self.tokens.verify(token, NOW) {
+            assert_eq!(principal, self.principal, "{token}");
+        }
+    }
+}
+
+/// When tokens are issued and checked.
+const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
 /// A seed after the steps of a script: its first byte chooses the seed, each three more are one
 /// step (what, where, with which byte).

@@ -1,6 +1,6 @@
 //! One target for each decoder; the crate's documentation says how to run them for longer.
 
-use barterline_fuzz::{Seeds, Stored};
+use barterline_fuzz::{LogHeaders, Seeds, Signed, Stored};
 use barterline_protocol::{Encoding, Outgoing, Request};
 
 #[test]
@@ -30,5 +30,17 @@ fn json_outgoing() {
 #[test]
 fn stored_records_and_rows() {
     let seeds = Stored::golden();
+    bolero::check!().for_each(|input: &[u8]| seeds.feed(input));
+}
+
+#[test]
+fn log_headers() {
+    let seeds = LogHeaders::sound();
+    bolero::check!().for_each(|input: &[u8]| seeds.feed(input));
+}
+
+#[test]
+fn access_tokens() {
+    let seeds = Signed::fresh();
     bolero::check!().for_each(|input: &[u8]| seeds.feed(input));
 }

@@ -12,7 +12,7 @@
 mod amend;
 mod checkpoint;
 pub mod disk;
-mod group;
+pub mod group;
 mod handle;
 mod index;
 mod open;
