@@ -218,13 +218,13 @@ async fn g6_a_block() {
         let mut client = world.device(person, Encoding::MsgPack).await;
         let mut other = world.device(person, Encoding::MsgPack).await;
         let chat = client.opens(&listing).await.chat;
-        let hide = SetState {
+        let pin = SetState {
             chat,
             muted_until: None,
             archived: None,
             pinned: Some(true),
             unread: None,
-            hide: vec![Seq(1)],
+            hide: Vec::new(),
             hide_through: None,
         };
         for request in [
@@ -233,7 +233,7 @@ async fn g6_a_block() {
             Request::Send(text(chat, 0, "hello?")),
             Request::Send(text(chat, 0, "anybody?")),
             Request::Typing(Typing { chat }),
-            Request::State(hide),
+            Request::State(pin),
             Request::Pull(Pull { chat, after: Some(Seq(0)), before: None, limit: None }),
         ] {
             let silent = matches!(request, Request::Typing(_));
@@ -242,8 +242,16 @@ async fn g6_a_block() {
                 view.push(json_of(&client.answer(asked).await));
             }
         }
-        view.extend(client.unasked().await.iter().map(json_of));
-        view.extend(other.unasked().await.iter().map(json_of));
+        for device in [&mut client, &mut other] {
+            // The state is told last; it may come after the answer to who asked for it.
+            loop {
+                let heard = device.unasked().await;
+                view.extend(heard.iter().map(json_of));
+                if heard.iter().any(|frame| matches!(frame, Outgoing::State(_))) {
+                    break;
+                }
+            }
+        }
         for path in ["/v1/chats".to_owned(), format!("/v1/chats/{chat}/events?after=0")] {
             view.push(world.call(Call::new("GET", &path).token(&person.token)).json());
         }
