@@ -37,8 +37,8 @@ pub struct Summary {
     reason: String,
 }
 
-/// A report whole. A message that was edited stands there as it was first said and as each edit left
-/// it, under one number.
+/// A report whole. A message that was edited stands there as it was first said and as the newest edit
+/// left it, under one number.
 #[derive(Serialize)]
 pub struct Report {
     #[serde(flatten)]

@@ -334,10 +334,9 @@ impl<S: Socket> Connection<S> {
             let state = wire::state(&row.personal);
             self.slot.answer(None, &Outgoing::State(StateMoved { chat: dirty.chat, state }));
         }
-        if self.slot.noted_from(dirty.chat) == Some(Seq(1))
-            && let Ok(row) = chats.row(self.slot.user, dirty.chat).await
-        {
+        if self.slot.noted_from(dirty.chat) == Some(Seq(1)) {
             // A chat that is new to the client: what it is about, then what is said.
+            let row = chats.row(self.slot.user, dirty.chat).await?;
             self.slot.answer(None, &Outgoing::Rows(Rows { rows: vec![wire::row(&row)] }));
         }
         let membership = self.membership(dirty.chat).await?;
@@ -425,7 +424,13 @@ impl<S: Socket> Connection<S> {
                 }
             }
             // Until the client answers the close frame; what it says meanwhile is not heard.
-            while let Some(Ok(_)) = self.ws.next().await {}
+            while let Some(Ok(_)) = self.ws.next().await {
+                // Pings are answered still, as far as the socket takes it.
+                self.slot.flush();
+                if !self.slot.may_read() {
+                    return;
+                }
+            }
         };
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, goodbye).await;
     }

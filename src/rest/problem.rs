@@ -392,9 +392,9 @@ impl From<ReportError> for Problem {
         match error {
             ReportError::Chat(error) => error.into(),
             ReportError::Reason(error) => ChatError::from(error).into(),
-            ReportError::TooManyMessages => {
-                Self::invalid(format!("messages: at most {MESSAGES_MAX} in one report"))
-            }
+            ReportError::TooManyMessages => Self::invalid(format!(
+                "messages: at most {MESSAGES_MAX}, and 1 MiB of text, in one report"
+            )),
             ReportError::MessageNotFound => ErrorCode::TargetNotFound.into(),
             ReportError::NameTaken => ErrorCode::IdConflict.into(),
         }

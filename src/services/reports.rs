@@ -16,6 +16,8 @@ use crate::limits::Limits;
 /// Messages in one report, and how many of the newest are taken when none are named.
 pub const MESSAGES_MAX: usize = 100;
 const MESSAGES_DEFAULT: usize = 30;
+/// Bytes of their texts: a report is one row.
+const BYTES_MAX: usize = 1 << 20;
 
 /// The rules of reports.
 #[derive(Clone)]
@@ -62,7 +64,7 @@ pub enum ReportError {
     /// No reason, or too long a one.
     #[error("the reason: {0}")]
     Reason(#[from] InvalidBody),
-    /// More messages than a report holds.
+    /// More messages, or longer ones, than a report holds.
     #[error("too many messages")]
     TooManyMessages,
     /// A number that is no message of the chat, or one that its reader cannot see.
@@ -103,7 +105,9 @@ impl Reports {
         }
         let id = ReportId::of(reporter, name);
         if let Some(known) = self.0.reports.find(id).await? {
-            let named = messages.iter().all(|seq| known.messages.iter().any(|of| of.seq == *seq));
+            let mut kept: Vec<_> = known.messages.iter().map(|message| message.seq).collect();
+            kept.dedup();
+            let named = messages.is_empty() || kept == messages;
             let same = known.chat == chat && known.reason == reason.as_str() && named;
             return if same { Ok(Filed { id, repeat: true }) } else { Err(ReportError::NameTaken) };
         }
@@ -116,6 +120,11 @@ impl Reports {
                 quoted.ok_or(ReportError::MessageNotFound)?
             }
         };
+        let messages: Vec<_> = quoted.iter().map(reported).collect();
+        let texts = messages.iter().filter_map(|message| message.text.as_ref());
+        if texts.map(String::len).sum::<usize>() > BYTES_MAX {
+            return Err(ReportError::TooManyMessages);
+        }
         let report = Report {
             id,
             chat,
@@ -123,7 +132,7 @@ impl Reports {
             reported: membership.other(),
             reason: reason.as_str().to_owned(),
             at,
-            messages: quoted.iter().map(reported).collect(),
+            messages,
         };
         let inserted = self.0.reports.insert(report).await?;
         tracing::info!(report = %id, "somebody reported a chat");

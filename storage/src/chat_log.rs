@@ -69,7 +69,7 @@ pub struct AppendOutcome {
 /// without a wake-up for each append.
 #[derive(Debug, Default)]
 pub struct Committed {
-    /// Chats that were created, or found again.
+    /// Chats that were created.
     pub opened: Vec<Arc<Chat>>,
     /// Appends, in log order within each chat.
     pub appends: Vec<AppendOutcome>,

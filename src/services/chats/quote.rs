@@ -1,19 +1,16 @@
 //! Messages as they were said and as they became, for those who have to judge them.
 
 use barterline_domain::event::{Author, Event, Seq};
-use barterline_domain::ids::ChatId;
 use barterline_domain::message::EventKind;
 use barterline_storage::chat_log::Range;
-use barterline_storage::error::StoreError;
 
 use super::{ChatError, Chats, Membership};
 
-/// Events behind a message in which its edits are looked for.
-const EDITS_WITHIN: u64 = 4_096;
-/// Events read at once.
-const READ_EVENTS: usize = 256;
+/// Events looked through for the newest messages: what is withheld or no message does not count.
+const PAGES_MAX: usize = 8;
+const PAGE_EVENTS: usize = 128;
 
-/// A message at one time of its life.
+/// A message as it was first said, or as its newest edit left it.
 #[derive(Debug)]
 pub struct Revision {
     /// The message's number.
@@ -23,16 +20,26 @@ pub struct Revision {
 }
 
 impl Chats {
-    /// The newest messages of a chat that its member sees, of the newest `limit` events.
+    /// The newest messages of a chat that its member sees, `limit` at most.
     pub async fn quote_newest(
         &self,
         membership: &Membership,
         limit: usize,
     ) -> Result<Vec<Revision>, ChatError> {
         let chat = membership.chat.id;
-        let mut events = self.log.read(chat, Range::Before(Seq::MAX), limit).await?;
-        events.retain(|event| sees(membership, event));
-        self.revisions(chat, events).await
+        let (mut newest, mut before) = (Vec::new(), Seq::MAX);
+        for _ in 0..PAGES_MAX {
+            let events = self.log.read(chat, Range::Before(before), PAGE_EVENTS).await?;
+            let Some(oldest) = events.first() else { break };
+            before = oldest.seq;
+            newest.extend(events.into_iter().rev().filter(|event| sees(membership, event)));
+            if newest.len() >= limit {
+                break;
+            }
+        }
+        newest.truncate(limit);
+        newest.reverse();
+        self.revisions(membership, newest).await
     }
 
     /// These messages; `None` if one is none, or none that the member sees.
@@ -51,50 +58,41 @@ impl Chats {
                 _ => return Ok(None),
             }
         }
-        self.revisions(chat, events).await.map(Some)
+        self.revisions(membership, events).await.map(Some)
     }
 
     async fn revisions(
         &self,
-        chat: ChatId,
+        membership: &Membership,
         events: Vec<Event>,
     ) -> Result<Vec<Revision>, ChatError> {
+        let chat = membership.chat.id;
         let mut revisions = Vec::with_capacity(events.len());
         for event in events {
-            match event.amended.as_ref().and_then(|amended| amended.edit) {
-                Some((last, _)) => self.edited(chat, event.seq, last, &mut revisions).await?,
-                None => revisions.push(Revision { seq: event.seq, event }),
-            }
+            let seq = event.seq;
+            let Some((last, _)) = event.amended.as_ref().and_then(|amended| amended.edit) else {
+                revisions.push(Revision { seq, event });
+                continue;
+            };
+            let original = self.log.original(chat, seq).await?;
+            revisions.extend(original.map(|event| Revision { seq, event }));
+            let before = Seq(last.0.saturating_sub(1));
+            let edit = self.log.read(chat, Range::After(before), 1).await?.pop();
+            // An edit that is withheld from the member is not theirs to show.
+            let edit = edit.filter(|edit| {
+                let edits = matches!(edit.kind, EventKind::Edit { target, .. } if target == seq);
+                edits && shown(membership, edit)
+            });
+            revisions.extend(edit.map(|event| Revision { seq, event }));
         }
         Ok(revisions)
     }
+}
 
-    /// A message as it was first said, and then its edits up to the `last`.
-    async fn edited(
-        &self,
-        chat: ChatId,
-        seq: Seq,
-        last: Seq,
-        revisions: &mut Vec<Revision>,
-    ) -> Result<(), StoreError> {
-        let original = self.log.original(chat, seq).await?;
-        revisions.extend(original.map(|event| Revision { seq, event }));
-        let mut after = seq.max(Seq(last.0.saturating_sub(EDITS_WITHIN)));
-        while after < last {
-            let mut events = self.log.read(chat, Range::After(after), READ_EVENTS).await?;
-            let Some(reached) = events.last() else { break };
-            after = reached.seq;
-            events.retain(|event| {
-                let edits = matches!(event.kind, EventKind::Edit { target, .. } if target == seq);
-                edits && event.seq <= last
-            });
-            revisions.extend(events.into_iter().map(|event| Revision { seq, event }));
-        }
-        Ok(())
-    }
+fn shown(membership: &Membership, event: &Event) -> bool {
+    !event.withheld || event.author == Author::from(membership.role)
 }
 
 fn sees(membership: &Membership, event: &Event) -> bool {
-    let shown = !event.withheld || event.author == Author::from(membership.role);
-    shown && matches!(event.kind, EventKind::Message(_) | EventKind::Note(_))
+    shown(membership, event) && matches!(event.kind, EventKind::Message(_) | EventKind::Note(_))
 }

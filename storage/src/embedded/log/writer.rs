@@ -296,9 +296,10 @@ impl Shared {
                 Op::Refused(outcome) => committed.appends.push(outcome),
                 Op::Create { chat, end, reply } => {
                     let id = chat.id;
+                    let is_new = !state.chats.contains_key(&id);
                     state.insert_chat(chat, end);
                     let first = state.chats.get(&id).map(|entry| Arc::clone(&entry.row.chat));
-                    committed.opened.extend(first.clone());
+                    committed.opened.extend(first.clone().filter(|_| is_new));
                     let _ = reply.send(first.ok_or(StoreError::Unknown { operation: "create" }));
                 }
                 Op::Mark { mark, end, reply } => {
