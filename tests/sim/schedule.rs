@@ -71,7 +71,6 @@ enum Act {
     Wait,
     Weather,
     Crash,
-    Stop,
 }
 
 const ACTS: &[(u64, Act)] = &[
@@ -89,7 +88,6 @@ const ACTS: &[(u64, Act)] = &[
     (7, Act::Wait),
     (8, Act::Weather),
     (1, Act::Crash),
-    (1, Act::Stop),
 ];
 
 struct World {
@@ -441,8 +439,8 @@ impl World {
             }
             (Act::Wait, _) => return self.wait(),
             (Act::Weather, _) => self.change_weather(),
+            (Act::Crash, _) if self.rng.percent(20) => return self.stop(),
             (Act::Crash, _) => return self.crash(),
-            (Act::Stop, _) => return self.stop(),
             (Act::Say | Act::Mark | Act::Pull | Act::Err, None) => {}
         }
         Ok(())
