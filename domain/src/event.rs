@@ -1,5 +1,6 @@
 //! What a chat's log holds: numbered events that never change place.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::chat::Role;
 use crate::clock::Timestamp;
 use crate::ids::ClientId;
-use crate::message::{EventKind, Reaction, RequestDigest};
+use crate::message::{Body, EventKind, Reaction, RequestDigest};
 
 /// An event's number in its chat: 1, 2, 3 … without a gap. Zero is the place before the first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -138,7 +139,22 @@ pub struct Event {
     pub amended: Option<Box<Amended>>,
 }
 
-/// What became of a message since it was said. Its newest text stands in the message itself.
+impl Event {
+    /// The event as one side sees it: with what that side did to it while the other blocked it.
+    pub fn seen_by(&self, role: Role) -> Cow<'_, Self> {
+        match self.amended.as_ref().and_then(|amended| amended.withheld.as_ref()) {
+            Some(withheld) if withheld.concerns(role, self.author) => {
+                let mut seen = self.clone();
+                withheld.apply(role, &mut seen);
+                Cow::Owned(seen)
+            }
+            _ => Cow::Borrowed(self),
+        }
+    }
+}
+
+/// What became of a message since it was said, for both to see. Its newest text stands in the
+/// message itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Amended {
     /// The newest edit: its number, which is the message's revision, and when it was made.
@@ -147,6 +163,60 @@ pub struct Amended {
     pub buyer: Option<Reaction>,
     /// The seller's reaction.
     pub seller: Option<Reaction>,
+    /// What is newer, and withheld from one of them.
+    pub withheld: Option<Box<Withheld>>,
+}
+
+/// What became of a message while its makers were blocked: each sees their own, and the other what
+/// stands in [`Amended`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Withheld {
+    /// The newest edit: its number, when it was made, and the text.
+    pub edit: Option<(Seq, Timestamp, Body)>,
+    /// The buyer's reaction, or that it was taken back.
+    pub buyer: Option<Option<Reaction>>,
+    /// The seller's reaction, or that it was taken back.
+    pub seller: Option<Option<Reaction>>,
+}
+
+impl Withheld {
+    fn reaction_of(&self, role: Role) -> Option<&Option<Reaction>> {
+        match role {
+            Role::Buyer => self.buyer.as_ref(),
+            Role::Seller => self.seller.as_ref(),
+        }
+    }
+
+    /// Whether `role` did any of it to a message by `author`.
+    fn concerns(&self, role: Role, author: Author) -> bool {
+        let edits = self.edit.is_some() && author == Author::from(role);
+        edits || self.reaction_of(role).is_some()
+    }
+
+    /// Shows `role` what they did.
+    fn apply(&self, role: Role, event: &mut Event) {
+        let Some(amended) = &mut event.amended else { return };
+        if let Some((seq, at, text)) = &self.edit
+            && event.author == Author::from(role)
+            && let EventKind::Message(message) = &mut event.kind
+        {
+            message.content.replace_text(text.clone());
+            amended.edit = Some((*seq, *at));
+        }
+        if let Some(reaction) = self.reaction_of(role) {
+            amended.reaction_mut(role).clone_from(reaction);
+        }
+    }
+}
+
+impl Amended {
+    /// One side's reaction, to change.
+    pub fn reaction_mut(&mut self, role: Role) -> &mut Option<Reaction> {
+        match role {
+            Role::Buyer => &mut self.buyer,
+            Role::Seller => &mut self.seller,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -42,22 +42,27 @@ pub struct Entry {
     /// The whole WebSocket message in `MessagePack`. A copy of its own: a slice of a larger buffer
     /// would keep all of that buffer alive in idle rooms.
     pub message: Bytes,
-    /// What the other person gets in its place, if it is withheld from them.
-    pub withheld: Option<Bytes>,
+    /// What the other person gets in its place, if something of it is withheld from one of them.
+    pub other: Option<Bytes>,
 }
 
 impl Entry {
     /// The message as it goes out to one side.
     pub fn message_for(&self, role: Role) -> &Bytes {
-        match &self.withheld {
-            Some(withheld) if self.author != Author::from(role) => withheld,
+        match &self.other {
+            Some(other) if self.author != Author::from(role) => other,
             _ => &self.message,
         }
     }
 
-    /// What is remembered of `event`, which goes out as `message`, or as `withheld` to the side it
-    /// is withheld from.
-    pub fn new(event: &Event, message: Bytes, withheld: Option<Bytes>) -> Self {
+    /// What it takes of the ring's room.
+    fn bytes(&self) -> usize {
+        self.message.len() + self.other.as_ref().map_or(0, Bytes::len)
+    }
+
+    /// What is remembered of `event`, which goes out as `message`, and as `other` to the side that
+    /// did not make it.
+    pub fn new(event: &Event, message: Bytes, other: Option<Bytes>) -> Self {
         Self {
             seq: event.seq,
             at: event.at,
@@ -66,7 +71,7 @@ impl Entry {
             digest: event.digest,
             deletes: matches!(event.kind, EventKind::Delete { .. }),
             message,
-            withheld,
+            other,
         }
     }
 }
@@ -86,7 +91,7 @@ impl Ring {
     pub fn push(&mut self, entry: Entry) {
         debug_assert!(self.entries.back().is_none_or(|newest| newest.seq.next() == entry.seq));
         while self.entries.len() == RING_EVENTS_MAX
-            || (self.bytes + entry.message.len() > RING_BYTES_MAX && !self.entries.is_empty())
+            || (self.bytes + entry.bytes() > RING_BYTES_MAX && !self.entries.is_empty())
         {
             self.forget(1);
         }
@@ -94,14 +99,14 @@ impl Ring {
             // The body may be in any of them: the store has them without it.
             self.forget(self.entries.len());
         }
-        self.bytes += entry.message.len();
+        self.bytes += entry.bytes();
         self.entries.push_back(entry);
     }
 
     /// Keeps only the names of the `count` oldest events.
     fn forget(&mut self, count: usize) {
         for entry in self.entries.drain(..count) {
-            self.bytes -= entry.message.len();
+            self.bytes -= entry.bytes();
             self.names.push_back((entry.author, entry.id));
         }
         let surplus = self.names.len().saturating_sub(NAMES_MAX);

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use barterline_domain::event::Event;
+use barterline_domain::chat::Role;
+use barterline_domain::event::{Author, Event};
 use barterline_domain::ids::ChatId;
 use barterline_protocol::{Encoding, Outgoing, push};
 use bytes::Bytes;
@@ -28,12 +29,21 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// Encodes an event once, for everybody; a withheld one once more for those it is withheld
-    /// from.
+    /// Encodes an event once, for everybody; once more for the other side if something of it is
+    /// withheld.
     pub fn encode(&mut self, chat: ChatId, event: &Event) -> Entry {
-        let message = self.message(wire::event(chat, event));
-        let withheld = event.withheld.then(|| self.message(wire::withheld(chat, event)));
-        Entry::new(event, message, withheld)
+        let amended = event.amended.as_ref();
+        let differs = event.withheld || amended.is_some_and(|amended| amended.withheld.is_some());
+        let own = match event.author {
+            Author::Seller => Role::Seller,
+            Author::Buyer | Author::System => Role::Buyer,
+        };
+        if !differs {
+            return Entry::new(event, self.message(wire::event(chat, event)), None);
+        }
+        let message = self.message(wire::event_for(own, chat, event));
+        let other = self.message(wire::event_for(own.other(), chat, event));
+        Entry::new(event, message, Some(other))
     }
 
     fn message(&mut self, event: push::Event) -> Bytes {

@@ -21,7 +21,7 @@ pub fn event_for(reader: Role, chat: ChatId, event: &Event) -> push::Event {
     if event.withheld && event.author != Author::from(reader) {
         withheld(chat, event)
     } else {
-        self::event(chat, event)
+        self::event(chat, &event.seen_by(reader))
     }
 }
 
@@ -67,7 +67,7 @@ pub fn settings(state: &UserState) -> push::Settings {
     push::Settings { shows_read: state.shows_read, shows_presence: state.shows_presence }
 }
 
-/// An event as its author sees it.
+/// An event as both see it, if it is withheld from neither.
 pub fn event(chat: ChatId, event: &Event) -> push::Event {
     let Event { seq, at, author, id, .. } = *event;
     let mut out = push::Event::new(chat, seq, at, author, id, kind(&event.kind));

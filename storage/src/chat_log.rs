@@ -108,7 +108,8 @@ pub enum Range {
 ///
 /// Reads see durable events only, and an event never changes its number or disappears. A message is
 /// read with what later events made of it: its newest text, the reactions that stand, or that it is
-/// gone, together with the texts of its edits.
+/// gone, together with the texts of its edits. Withheld edits and reactions stand apart, for their
+/// maker alone ([`barterline_domain::event::Withheld`]).
 #[async_trait]
 pub trait ChatLog: Send + Sync {
     /// Creates a chat, or finds it: of two chats with one id the first wins and is given back.

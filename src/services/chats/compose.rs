@@ -60,37 +60,51 @@ impl Send {
     }
 }
 
+/// What the rules say of a request.
+pub(super) enum Judgement {
+    /// No.
+    Forbidden(Forbidden),
+    /// Yes; `withheld`: the other person never saw what it is about, and does not see it either.
+    Allowed {
+        /// Whether the event is withheld for that.
+        withheld: bool,
+    },
+}
+
 impl Chats {
-    /// What is against it, if anything. What is asked here never turns back (who said a message,
-    /// when, that it is gone), so the answer stands when the event is numbered later: a change that
+    /// Whether the rules allow it. What is asked here never turns back (who said a message, when,
+    /// that it is gone), so the answer stands when the event is numbered later: a change that
     /// crosses a deletion on its way is read as nothing.
-    pub(super) async fn forbidden(
+    pub(super) async fn judge(
         &self,
         chat: &Arc<Chat>,
         role: Role,
         kind: &EventKind,
         now: Timestamp,
-    ) -> Result<Option<Forbidden>, StoreError> {
+    ) -> Result<Judgement, StoreError> {
         if let EventKind::Message(Message { content: Content::Media { media, .. }, .. }) = kind {
             let user = chat.participants.user(role);
             if !self.media.may_send(user, chat.id, *media).await? {
-                return Ok(Some(Forbidden::MediaNotFound));
+                return Ok(Judgement::Forbidden(Forbidden::MediaNotFound));
             }
         }
         if let EventKind::Reaction { reaction: Some(reaction), .. } = kind
             && !self.rules.reactions.iter().any(|offered| offered == reaction.as_str())
         {
-            return Ok(Some(Forbidden::ReactionUnsupported));
+            return Ok(Judgement::Forbidden(Forbidden::ReactionUnsupported));
         }
         let seq = match kind {
             EventKind::Message(Message { reply, .. }) => *reply,
             other => other.target(),
         };
-        let Some(seq) = seq else { return Ok(None) };
-        let target = self.message(chat, role, seq).await?;
-        Ok(match target {
-            None => Some(Forbidden::TargetNotFound),
-            Some(target) => self.forbids(kind, role, &target, now),
+        let Some(seq) = seq else { return Ok(Judgement::Allowed { withheld: false }) };
+        let Some(target) = self.message(chat, role, seq).await? else {
+            return Ok(Judgement::Forbidden(Forbidden::TargetNotFound));
+        };
+        Ok(match self.forbids(kind, role, &target, now) {
+            Some(forbidden) => Judgement::Forbidden(forbidden),
+            // The other never gets what was withheld, nor what becomes of it.
+            None => Judgement::Allowed { withheld: target.withheld && kind.target().is_some() },
         })
     }
 

@@ -31,6 +31,7 @@ use crate::hub::answers::Sent;
 use crate::hub::room::{Command, Refusal};
 use crate::hub::slot::Slot;
 use crate::limits::{Exceeded, Limits};
+use compose::Judgement;
 use media::MediaDirectory;
 pub use quote::Revision;
 pub use sync::{Changes, SyncError};
@@ -396,8 +397,10 @@ impl Chats {
         if !stands_alone {
             let Membership { chat, role, .. } = membership;
             let Command { kind, at, .. } = &command;
-            let forbidden = Box::pin(self.forbidden(chat, *role, kind, *at)).await?;
-            command.refusal = forbidden.map(Refusal::Forbidden);
+            match Box::pin(self.judge(chat, *role, kind, *at)).await? {
+                Judgement::Forbidden(why) => command.refusal = Some(Refusal::Forbidden(why)),
+                Judgement::Allowed { withheld } => command.withheld |= withheld,
+            }
         }
         Ok(command)
     }

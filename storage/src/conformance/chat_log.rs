@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barterline_domain::chat::Chat;
+use barterline_domain::chat::{Chat, Role};
 use barterline_domain::event::{Amended, Author, Event, Seq};
 use barterline_domain::message::{Body, Content, EventKind, Message, Reaction};
 use tokio::time::timeout;
@@ -152,11 +152,14 @@ pub async fn ranges_are_exclusive_and_ascend(subject: &mut Subject) {
     assert_eq!(subject.numbers(&chat, Range::After(Seq::ZERO), 0).await, [0; 0]);
 }
 
-/// Appends `kind` by `author` behind `head`.
-async fn say(subject: &mut Subject, chat: &Arc<Chat>, head: u64, author: Author, kind: EventKind) {
-    let digest = kind.digest();
-    let event = Event { author, kind, digest, ..samples::event(head + 1) };
-    subject.append(chat, head, vec![event]).await.expect("an append");
+/// The event with this number by which `author` says or does `kind`.
+fn saying(seq: u64, author: Author, kind: EventKind) -> Event {
+    Event { author, digest: kind.digest(), kind, ..samples::event(seq) }
+}
+
+/// The same while the other person blocks `author`.
+fn withheld(seq: u64, author: Author, kind: EventKind) -> Event {
+    Event { withheld: true, ..saying(seq, author, kind) }
 }
 
 fn edit(target: u64, text: &str) -> EventKind {
@@ -173,22 +176,29 @@ pub async fn amend(subject: &mut Subject, chat: &Arc<Chat>) {
     use Author::{Buyer, Seller};
     let reply = Message { content: Content::Text(body("answer")), reply: Some(Seq(1)) };
     let events = [
-        (Buyer, EventKind::text("first")),
-        (Seller, EventKind::text("second")),
-        (Buyer, EventKind::Message(reply)),
-        (Buyer, edit(1, "first, edited")),
-        (Buyer, edit(1, "first, edited again")),
-        (Seller, react(1, Some("+1"))),
-        (Buyer, react(1, Some("-1"))),
-        (Buyer, react(1, None)),
-        (Seller, react(2, Some("+1"))),
-        (Buyer, edit(3, "answer, edited")),
-        (Buyer, EventKind::Delete { target: Seq(3) }),
+        saying(1, Buyer, EventKind::text("first")),
+        saying(2, Seller, EventKind::text("second")),
+        saying(3, Buyer, EventKind::Message(reply)),
+        saying(4, Buyer, edit(1, "first, edited")),
+        saying(5, Buyer, edit(1, "first, edited again")),
+        saying(6, Seller, react(1, Some("+1"))),
+        saying(7, Buyer, react(1, Some("-1"))),
+        saying(8, Buyer, react(1, None)),
+        saying(9, Seller, react(2, Some("+1"))),
+        saying(10, Buyer, edit(3, "answer, edited")),
+        saying(11, Buyer, EventKind::Delete { target: Seq(3) }),
         // As of another node that had not heard of the deletion.
-        (Buyer, edit(3, "too late")),
+        saying(12, Buyer, edit(3, "too late")),
+        withheld(13, Buyer, edit(1, "first, unseen")),
+        withheld(14, Seller, react(1, None)),
+        withheld(15, Buyer, react(2, Some("-1"))),
+        withheld(16, Seller, edit(2, "second, unseen")),
+        // Taken back: what comes from here on is seen again.
+        saying(17, Buyer, react(2, Some("+1"))),
+        saying(18, Seller, edit(2, "second, edited")),
     ];
-    for (head, (author, kind)) in (0..).zip(events) {
-        say(subject, chat, head, author, kind).await;
+    for event in events {
+        subject.append(chat, event.seq.0 - 1, vec![event]).await.expect("an append");
     }
 }
 
@@ -199,16 +209,27 @@ fn body(text: &str) -> Body {
 /// Asserts that the chat which [`amend`] made reads as it should.
 pub async fn is_amended(log: &dyn ChatLog, chat: &Chat) {
     let events = log.read(chat.id, Range::After(Seq::ZERO), 100).await.expect("a read");
-    assert_eq!(events.len(), 12);
+    assert_eq!(events.len(), 18);
     let text = |text: &str| EventKind::text(text);
     let up = Reaction::parse("+1").ok();
-    let first =
-        Amended { edit: Some((Seq(5), samples::event(5).at)), buyer: None, seller: up.clone() };
-    let second = Amended { seller: up, ..Amended::default() };
+    let edited = |seq| Some((Seq(seq), samples::event(seq).at));
     let gone = Message { content: Content::Gone("text".to_owned()), reply: None };
-    assert_eq!(events[0].kind, text("first, edited again"));
-    assert_eq!(events[0].amended.as_deref(), Some(&first));
-    assert_eq!((&events[1].kind, events[1].amended.as_deref()), (&text("second"), Some(&second)));
+    let of = |event: &Event| {
+        let Amended { edit, buyer, seller, .. } = event.amended.as_deref().cloned()?;
+        Some((event.kind.clone(), edit, buyer, seller))
+    };
+    let (first, second) = (&events[0], &events[1]);
+    let both = Some((text("first, edited again"), edited(5), None, up.clone()));
+    assert_eq!(of(first), both);
+    let buyers = Some((text("first, unseen"), edited(13), None, up.clone()));
+    assert_eq!(of(&first.seen_by(Role::Buyer)), buyers, "the buyer sees their own edit");
+    let sellers = Some((text("first, edited again"), edited(5), None, None));
+    assert_eq!(of(&first.seen_by(Role::Seller)), sellers, "and the seller their own reaction");
+    let both = Some((text("second, edited"), edited(18), up.clone(), up));
+    for seen in [second.clone(), second.seen_by(Role::Buyer).into_owned()] {
+        assert_eq!(of(&seen), both, "what was withheld is over");
+    }
+    assert_eq!(of(&second.seen_by(Role::Seller)), both);
     assert_eq!((&events[2].kind, &events[2].amended), (&EventKind::Message(gone), &None));
     assert_eq!(events[3].kind, edit(1, "first, edited"), "the history of an edit stays");
     for late in [9, 11] {
@@ -226,7 +247,7 @@ pub async fn is_amended(log: &dyn ChatLog, chat: &Chat) {
 }
 
 /// A message is read with what later events made of it: its newest text, the reactions that stand,
-/// or that it is gone, together with the texts of its edits.
+/// or that it is gone, together with the texts of its edits. What is withheld its maker alone sees.
 pub async fn a_message_is_read_as_it_became(subject: &mut Subject) {
     let chat = subject.chat(7).await;
     amend(subject, &chat).await;

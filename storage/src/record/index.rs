@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use barterline_domain::chat::{Chat, Role};
 use barterline_domain::clock::Timestamp;
-use barterline_domain::event::{Author, Seq, SmallState};
+use barterline_domain::event::{Seq, SmallState};
 use barterline_domain::ids::{ChatId, DeviceId};
 use barterline_domain::marks::Marks;
-use barterline_domain::message::EventKind;
 use barterline_domain::personal::Personal;
 
+use super::amend::Aspect;
 use super::bytes::{Get, Malformed, Put};
 use super::chat_log::{Back, FAR, NEAR, get_chat_fields, put_chat_fields};
 
@@ -221,52 +221,6 @@ fn get_personal(get: &mut Get<'_>) -> Result<Personal, Malformed> {
         hidden_through,
         hidden,
     })
-}
-
-/// What an event changes about an earlier message. For each message and each of these only the
-/// newest event counts, so a message has four entries at most, whatever happens to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Aspect {
-    /// Its text.
-    Text,
-    /// Whether it is there.
-    Presence,
-    /// The buyer's reaction.
-    BuyerReaction,
-    /// The seller's reaction.
-    SellerReaction,
-}
-
-impl Aspect {
-    /// The least of all.
-    pub const FIRST: Self = Self::Text;
-
-    /// Which message `kind`, by `author`, changes, and what about it.
-    pub fn of(kind: &EventKind, author: Author) -> Option<(Seq, Self)> {
-        let aspect = match (kind, author) {
-            (EventKind::Edit { .. }, _) => Self::Text,
-            (EventKind::Delete { .. }, _) => Self::Presence,
-            (EventKind::Reaction { .. }, Author::Buyer) => Self::BuyerReaction,
-            (EventKind::Reaction { .. }, Author::Seller) => Self::SellerReaction,
-            (EventKind::Reaction { .. }, Author::System)
-            | (EventKind::Message(_) | EventKind::Note(_), _) => return None,
-        };
-        Some((kind.target()?, aspect))
-    }
-
-    const fn code(self) -> u8 {
-        match self {
-            Self::Text => 1,
-            Self::Presence => 2,
-            Self::BuyerReaction => 3,
-            Self::SellerReaction => 4,
-        }
-    }
-
-    fn from_code(code: u8) -> Result<Self, Malformed> {
-        let all = [Self::Text, Self::Presence, Self::BuyerReaction, Self::SellerReaction];
-        all.into_iter().find(|aspect| aspect.code() == code).ok_or(Malformed)
-    }
 }
 
 /// Which event decides an aspect of a message.

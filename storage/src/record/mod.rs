@@ -1,5 +1,6 @@
 //! Stored encodings, versioned. Nothing else in the house is serialised for disk.
 
+pub mod amend;
 pub mod bytes;
 pub mod chat_log;
 pub mod event_kind;

@@ -3,12 +3,12 @@
 use barterline_domain::event::Seq;
 use barterline_domain::ids::{ChatId, MediaId};
 use barterline_protocol::push::{Event, Reactions};
-use barterline_protocol::request::{Pull, Send};
+use barterline_protocol::request::{Block, Pull, Send};
 use barterline_protocol::response::ErrorBody;
-use barterline_protocol::{Encoding, Request};
+use barterline_protocol::{Encoding, Outgoing, Request};
 
 use crate::support::socket::{fresh_id, hello, text};
-use crate::support::{Client, World};
+use crate::support::{Client, Person, World};
 
 fn request(chat: ChatId, kind: &str) -> Send {
     Send::new(chat, fresh_id(), Seq(0), kind)
@@ -28,9 +28,12 @@ fn react(chat: ChatId, target: u64, reaction: Option<&str>) -> Send {
     Send { target: Some(Seq(target)), reaction, ..request(chat, "reaction") }
 }
 
+fn pull(chat: ChatId, after: u64) -> Pull {
+    Pull { chat, after: Some(Seq(after)), before: None, limit: Some(1) }
+}
+
 async fn read(client: &mut Client, chat: ChatId, seq: u64) -> Event {
-    let pull = Pull { chat, after: Some(Seq(seq - 1)), before: None, limit: Some(1) };
-    client.pulls(pull).await.events.remove(0)
+    client.pulls(pull(chat, seq - 1)).await.events.remove(0)
 }
 
 async fn is_refused(client: &mut Client, send: Send, code: &'static str) -> ErrorBody {
@@ -83,6 +86,99 @@ async fn a_message_is_answered_edited_and_reacted_to() {
         let answer = read(&mut seller, chat, first + 1).await;
         assert_eq!((answer.edited, answer.reactions, answer.gone), (None, None, false));
         assert_eq!(read(&mut seller, chat, first + 2).await.text.as_deref(), Some("Is it free?"));
+    }
+}
+
+async fn blocks(client: &mut Client, user: &str, on: bool) {
+    let user = user.parse().expect("an id");
+    let asked = client.ask(Request::Block(Block { user, on })).await;
+    assert!(matches!(client.answer(asked).await, Outgoing::Ok(_)));
+}
+
+/// The events of a chat as they come to a device that has none of them.
+async fn replay(world: &World, person: &Person, chat: ChatId, encoding: Encoding) -> Vec<Event> {
+    let mut first = hello(&person.token);
+    first.have = vec![(chat, Seq(0))];
+    let (mut client, opening) = world.opening(first, encoding).await;
+    let head = opening.rows.iter().find(|row| row.chat == chat).expect("its row").head;
+    let mut events = Vec::new();
+    while events.len() < head.0 as usize {
+        events.push(client.event().await);
+    }
+    events
+}
+
+#[tokio::test]
+async fn g6_what_the_blocked_change_is_theirs_alone() {
+    let mut world = World::new();
+    let (ana, bob, chat) = world.chat().await;
+    let mut buyer = world.device(&ana, Encoding::MsgPack).await;
+    let mut seller = world.device(&bob, Encoding::Json).await;
+    buyer.tells(chat, "Is it free?").await;
+    seller.tells(chat, "For you, 20").await;
+    seller.sends(&react(chat, 1, Some("👍"))).await;
+    blocks(&mut buyer, &bob.id, true).await;
+    seller.sends(&edit(chat, 2, "what an insult")).await;
+    seller.sends(&react(chat, 1, Some("❤️"))).await;
+    seller.tells(chat, "answer me").await;
+    blocks(&mut buyer, &bob.id, false).await;
+    // The other never got it, so there is nothing to be changed for them either.
+    seller.sends(&edit(chat, 6, "answer me now")).await;
+    buyer.tells(chat, "20 it is").await;
+
+    for crashed in [false, true] {
+        if crashed {
+            world = world.crash();
+        }
+        for encoding in Encoding::ALL {
+            // From the ring, from the log, and by number.
+            let replayed = replay(&world, &ana, chat, encoding).await;
+            let (mut buyer, _) = world.opening(hello(&ana.token), encoding).await;
+            let pulled = buyer.pulls(Pull { limit: None, ..pull(chat, 0) }).await.events;
+            let texts = |events: &[Event]| -> Vec<_> {
+                events.iter().map(|event| (event.withheld, event.text.clone())).collect()
+            };
+            for events in [&replayed, &pulled] {
+                let said = |text: &str| (false, Some(text.to_owned()));
+                let nothing = (true, None);
+                let expected = [
+                    said("Is it free?"),
+                    said("For you, 20"),
+                    (false, None),
+                    nothing.clone(),
+                    nothing.clone(),
+                    nothing.clone(),
+                    nothing,
+                    said("20 it is"),
+                ];
+                assert_eq!(texts(events), expected);
+            }
+            assert_eq!(pulled[1].edited, None);
+            let thumbs = Reactions { buyer: None, seller: Some("👍".to_owned()) };
+            assert_eq!(pulled[0].reactions, Some(thumbs));
+
+            // And to themselves everything is as ever.
+            let (mut seller, _) = world.opening(hello(&bob.token), encoding).await;
+            let own = read(&mut seller, chat, 2).await;
+            assert_eq!(own.text.as_deref(), Some("what an insult"));
+            assert_eq!(own.edited.map(|edited| edited.seq), Some(Seq(4)));
+            let hearts = Reactions { buyer: None, seller: Some("❤️".to_owned()) };
+            assert_eq!(read(&mut seller, chat, 1).await.reactions, Some(hearts));
+            assert_eq!(read(&mut seller, chat, 6).await.text.as_deref(), Some("answer me now"));
+            let edits = replay(&world, &bob, chat, encoding).await;
+            assert!(edits.iter().all(|event| !event.withheld));
+        }
+    }
+
+    // What is taken back is gone for both all the same.
+    let mut buyer = world.device(&ana, Encoding::MsgPack).await;
+    let mut seller = world.device(&bob, Encoding::MsgPack).await;
+    blocks(&mut buyer, &bob.id, true).await;
+    seller.sends(&delete(chat, 2)).await;
+    buyer.pings().await;
+    for client in [&mut buyer, &mut seller] {
+        let gone = read(client, chat, 2).await;
+        assert_eq!((gone.gone, gone.text), (true, None));
     }
 }
 

@@ -1,16 +1,16 @@
-//! What later events made of a message, merged into it when it is read: its newest text, the
-//! reactions that stand, or that it is gone.
+//! Finds what later events made of the messages that are read.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use barterline_domain::event::{Amended, Author, Event, Seq};
+use barterline_domain::event::{Event, Seq};
 use barterline_domain::ids::ChatId;
-use barterline_domain::message::{EventKind, Reaction};
+use barterline_domain::message::EventKind;
 
 use super::state::Shared;
 use crate::error::StoreError;
-use crate::record::index::{Amendment, Aspect};
+use crate::record::amend::{Aspect, amend};
+use crate::record::index::Amendment;
 
 /// Amendments of messages, by message.
 type Found = BTreeMap<Seq, Vec<(Aspect, Amendment)>>;
@@ -74,45 +74,18 @@ impl Shared {
     fn amend_message(
         &self,
         chat: ChatId,
-        event: &mut Event,
+        message: &mut Event,
         amendments: &[(Aspect, Amendment)],
     ) -> Result<(), StoreError> {
-        let EventKind::Message(message) = &mut event.kind else {
-            return Ok(());
-        };
-        if is_gone(amendments) {
-            message.content.empty();
-            message.reply = None;
-            return Ok(());
-        }
-        let mut amended = Amended::default();
+        let mut by = Vec::with_capacity(amendments.len());
         for (aspect, Amendment { seq, position }) in amendments {
-            let (by, _) = self.event_at(chat, *seq, *position)?;
-            match (aspect, by.kind) {
-                (Aspect::Text, EventKind::Edit { body: Some(body), .. }) => {
-                    message.content.replace_text(body);
-                    amended.edit = Some((by.seq, by.at));
-                }
-                (_, EventKind::Reaction { reaction, .. }) => {
-                    *reaction_of(&mut amended, by.author) = reaction;
-                }
-                _ => {}
-            }
+            by.push((*aspect, self.event_at(chat, *seq, *position)?.0));
         }
-        if amended != Amended::default() {
-            event.amended = Some(Box::new(amended));
-        }
+        amend(message, by);
         Ok(())
     }
 }
 
 fn is_gone(amendments: &[(Aspect, Amendment)]) -> bool {
     amendments.iter().any(|(aspect, _)| *aspect == Aspect::Presence)
-}
-
-fn reaction_of(amended: &mut Amended, author: Author) -> &mut Option<Reaction> {
-    match author {
-        Author::Seller => &mut amended.seller,
-        Author::Buyer | Author::System => &mut amended.buyer,
-    }
 }

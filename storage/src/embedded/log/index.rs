@@ -10,9 +10,10 @@ use redb::{Database, Durability, ReadableDatabase, TableDefinition};
 
 use super::group::Link;
 use crate::error::StoreError;
+use crate::record::amend::Aspect;
 use crate::record::bytes::{Get, Put};
 use crate::record::index::{
-    Amendment, Aspect, IndexedChat, amendment_key, indexed_chat_bytes, read_amendment_key,
+    Amendment, IndexedChat, amendment_key, indexed_chat_bytes, read_amendment_key,
     read_indexed_chat,
 };
 

@@ -20,8 +20,9 @@ use super::index::{Checkpoint, Index};
 use super::state::{Entry, Log, Shared, State};
 use crate::chat_log::Outcomes;
 use crate::error::StoreError;
+use crate::record::amend::Aspect;
 use crate::record::chat_log::{RECORD_BYTES_MAX, Record, read_record, record_len};
-use crate::record::index::{Amendment, Aspect};
+use crate::record::index::Amendment;
 
 /// Committed groups that wait for delivery before the committer waits too.
 const OUTCOMES_MAX: usize = 16;
@@ -297,7 +298,7 @@ impl<'a> Replay<'a> {
                 entry.row.changed = end;
                 entry.taken = entry.row.tail;
                 self.state.touch(chat);
-                if let Some((target, aspect)) = Aspect::of(&event.kind, event.author) {
+                if let Some((target, aspect)) = Aspect::of(&event) {
                     let amendment = Amendment { seq: event.seq, position };
                     self.state.amendments.insert((chat, target, aspect), amendment);
                 }

@@ -17,8 +17,9 @@ use super::group::Link;
 use super::index::{Amendments, Index};
 use crate::chat_log::{AppendError, AppendOutcome, Committed};
 use crate::error::StoreError;
+use crate::record::amend::Aspect;
 use crate::record::chat_log::{Change, Mark};
-use crate::record::index::{Amendment, Aspect, IndexedChat, Tail};
+use crate::record::index::{Amendment, IndexedChat, Tail};
 
 /// The embedded chat store. Cheap to clone; the last handle that goes closes it.
 #[derive(Clone)]

@@ -12,8 +12,9 @@ use super::group::{
 use super::state::{Group, Op, Shared, State, refused};
 use crate::chat_log::{APPEND_BYTES_MAX, Append, AppendError, Committed, event_bytes};
 use crate::error::StoreError;
+use crate::record::amend::Aspect;
 use crate::record::chat_log::{RECORD_BYTES_MAX, RECORD_HEADER_BYTES, put_event};
-use crate::record::index::{Amendment, Aspect};
+use crate::record::index::Amendment;
 
 impl State {
     /// The group that takes the next record, with room for the largest one.
@@ -68,7 +69,7 @@ impl State {
         for event in &events {
             debug_assert_eq!(event.seq, tail.head.next());
             let position = group.start + group.bytes.len() as u64;
-            if let Some((target, aspect)) = Aspect::of(&event.kind, event.author) {
+            if let Some((target, aspect)) = Aspect::of(event) {
                 amends.push((target, aspect, Amendment { seq: event.seq, position }));
             }
             put_event(&mut group.bytes, chat.id, event, tail.back());
