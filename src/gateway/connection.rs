@@ -239,7 +239,9 @@ impl<S: Socket> Connection<S> {
             self.slot.answer(None, &Outgoing::Reset(Done {}));
         }
         let skipped = u64::from(planted(Fault::RowsFromNext));
-        self.announce(since.map_or(0, |at| at + skipped)).await
+        let chats = &self.gateway.0.chats;
+        let from = since.map_or(0, |at| chats.overlapped(at) + skipped);
+        self.announce(from).await
     }
 
     async fn note_have(&mut self, chat: ChatId, seq: Seq) -> Result<(), ChatError> {

@@ -149,6 +149,10 @@ pub trait Inbox: Send + Sync {
         change: PersonalChange,
     ) -> Result<Option<Personal>, StoreError>;
 
-    /// Where the store stands now.
+    /// Where the store stands now: every change that was durable before is at or below it.
     fn position(&self) -> Position;
+
+    /// How far below a position changes may still come to be that a read at that position did not
+    /// see: who resumes from it reads from so much earlier. Zero where positions follow commits.
+    fn overlap(&self) -> u64;
 }

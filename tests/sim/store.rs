@@ -459,4 +459,8 @@ impl Inbox for Node {
     fn position(&self) -> Position {
         self.ground.disk.lock().now()
     }
+
+    fn overlap(&self) -> u64 {
+        0
+    }
 }

@@ -42,7 +42,14 @@ impl Chats {
     /// counts as none.
     pub fn known(&self, cursor: Position) -> Option<u64> {
         let Position { epoch, position } = self.position();
-        (cursor.epoch == epoch && cursor.position <= position).then_some(cursor.position)
+        // Another node's clock may be ahead of this one's.
+        let newest = position.saturating_add(self.inbox.overlap());
+        (cursor.epoch == epoch && cursor.position <= newest).then_some(cursor.position)
+    }
+
+    /// From where to read what changed since a position.
+    pub fn overlapped(&self, since: u64) -> u64 {
+        since.saturating_sub(self.inbox.overlap())
     }
 
     /// What changed since `cursor`, everything without one. If nothing did, waits for it until
@@ -58,7 +65,8 @@ impl Chats {
         let mut poll: Option<Poll<'_>> = None;
         loop {
             let changes = self.changes(user, since).await?;
-            if since.is_none() || !changes.rows.is_empty() {
+            // What was told before and comes again is no reason to answer.
+            if since.is_none_or(|since| changes.rows.iter().any(|row| row.changed > since)) {
                 return Ok(changes);
             }
             let woken = async {
@@ -83,25 +91,23 @@ impl Chats {
     async fn changes(&self, user: UserId, since: Option<u64>) -> Result<Changes, ChatError> {
         // Read before the rows: what changes while they are read is announced again.
         let Position { epoch, position } = self.position();
-        let mut after = since.unwrap_or(0);
+        let told = since.unwrap_or(0);
+        let (mut after, mut rows) = (self.overlapped(told), Vec::new());
         loop {
             let page = self.changed_after(user, after, ROWS_MAX).await?;
+            rows.extend(page.rows);
             let position = match page.next {
-                // Nothing of this page is shown.
-                Some(next) if page.rows.is_empty() => {
+                // Nothing of this page is shown, or all of it was told before: the cursor has to
+                // come further than it was.
+                Some(next) if rows.is_empty() || next <= told => {
                     after = next;
                     continue;
                 }
                 Some(next) => next.min(position),
                 None => position,
             };
-            let (rows, cursor) = (page.rows, Position { epoch, position });
-            return Ok(Changes {
-                rows,
-                cursor,
-                more: page.next.is_some(),
-                resumed: since.is_some(),
-            });
+            let (more, cursor) = (page.next.is_some(), Position { epoch, position });
+            return Ok(Changes { rows, cursor, more, resumed: since.is_some() });
         }
     }
 }

@@ -84,4 +84,8 @@ impl Inbox for Log {
     fn position(&self) -> Position {
         self.durable_position()
     }
+
+    fn overlap(&self) -> u64 {
+        0
+    }
 }
