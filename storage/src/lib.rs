@@ -25,6 +25,7 @@ pub mod inbox;
 pub mod conformance;
 pub mod embedded;
 pub mod record;
+pub mod scylla;
 
 pub mod accounts;
 pub mod blocks;

@@ -1,0 +1,23 @@
+//! The backend on a cluster: ScyllaDB, or Apache Cassandra, which speaks the same protocol.
+//!
+//! # Rules
+//! - A partition with a conditional write is written conditionally only: a plain write can be
+//!   stamped behind a conditional one before it, and is then lost without a word.
+//! - A conditional statement is never sent twice by the driver. Whose outcome is unknown is read back
+//!   with serial consistency, which settles it, and tried again if it is not there.
+//! - Every partition is bounded; each table's comment in `storage/schema/` says by what. No
+//!   materialised view, no secondary index, no counter, no filtering.
+//! - Nothing is bound to null, and nothing on a hot path is deleted: both leave tombstones.
+//!
+//! # How to add tables and statements
+//! 1. A step in `storage/schema/`, listed in [`schema::STEPS`]. Names of keyspaces stand in braces.
+//! 2. A struct of prepared statements, each of the kind that says how it may be treated:
+//!    [`statements::Read`], [`statements::SerialRead`], [`statements::Write`],
+//!    [`statements::Conditional`].
+
+pub mod error;
+pub mod schema;
+pub mod session;
+pub mod statements;
+
+mod retry;

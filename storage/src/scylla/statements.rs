@@ -1,0 +1,295 @@
+//! Prepared statements, each of a kind that says what may be done with it.
+//!
+//! Made once when a store is opened. The text names keyspaces in braces: `{users}.accounts`.
+
+use scylla::client::execution_profile::ExecutionProfile;
+use scylla::deserialize::row::DeserializeRow;
+use scylla::errors::ExecutionError;
+use scylla::response::query_result::QueryResult;
+use scylla::serialize::row::SerializeRow;
+use scylla::statement::Statement;
+use scylla::statement::prepared::PreparedStatement;
+use scylla::value::{CqlValue, Row};
+
+use super::error::{never_happened, unread, unwritten};
+use super::session::Database;
+use crate::error::StoreError;
+
+/// Times that a change is tried while others are faster, or while nobody knows. Each ends with a
+/// read, so the requests' own timeouts end it sooner when the database does not answer.
+const TRIES: u32 = 8;
+
+/// A read of what most copies have.
+pub struct Read(Prepared);
+
+/// A read that takes part in the order of conditional writes: what it sees is settled, and what it
+/// does not see, and was sent before, can no longer be half done.
+pub struct SerialRead(Prepared);
+
+/// A write that may be made twice. Never into a partition with conditional writes.
+pub struct Write(Prepared);
+
+/// A write on a condition. Sent once.
+pub struct Conditional(Prepared);
+
+/// What came of a conditional write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The condition held, and it is written.
+    Applied,
+    /// The condition did not hold; nothing changed.
+    Refused,
+    /// Nobody knows, until a [`SerialRead`] has looked.
+    Unknown,
+}
+
+/// A change that is tried until its outcome is settled: read, write on the condition of what was
+/// read, read again.
+pub struct Tries {
+    operation: &'static str,
+    left: u32,
+    unsettled: bool,
+}
+
+struct Prepared {
+    database: Database,
+    statement: PreparedStatement,
+}
+
+/// What a row is made from.
+pub trait Columns: for<'a> DeserializeRow<'a, 'a> {}
+
+impl<T: for<'a> DeserializeRow<'a, 'a>> Columns for T {}
+
+impl Read {
+    /// Prepares a read.
+    pub async fn prepare(database: &Database, text: &str) -> Result<Self, StoreError> {
+        let profile = &database.profiles().repeatable;
+        let mut prepared = Prepared::new(database, text, profile).await?;
+        prepared.statement.set_is_idempotent(true);
+        Ok(Self(prepared))
+    }
+
+    /// Reads all rows: the statement bounds how many there can be.
+    pub async fn rows<R: Columns>(
+        &self,
+        operation: &'static str,
+        values: impl SerializeRow + Sync,
+    ) -> Result<Vec<R>, StoreError> {
+        self.0.rows(operation, values).await
+    }
+
+    /// Reads the row there is, if there is one.
+    pub async fn row<R: Columns>(
+        &self,
+        operation: &'static str,
+        values: impl SerializeRow + Sync,
+    ) -> Result<Option<R>, StoreError> {
+        self.0.row(operation, values).await
+    }
+}
+
+impl SerialRead {
+    /// Prepares a read with serial consistency.
+    pub async fn prepare(database: &Database, text: &str) -> Result<Self, StoreError> {
+        // Asking several nodes at once would have them compete for the same partition.
+        let mut prepared = Prepared::new(database, text, &database.profiles().once).await?;
+        prepared.statement.set_is_idempotent(true);
+        prepared.statement.set_consistency(database.profiles().serial);
+        Ok(Self(prepared))
+    }
+
+    /// Reads the row there is, if there is one.
+    pub async fn row<R: Columns>(
+        &self,
+        operation: &'static str,
+        values: impl SerializeRow + Sync,
+    ) -> Result<Option<R>, StoreError> {
+        self.0.row(operation, values).await
+    }
+
+    /// Reads all rows: the statement bounds how many there can be.
+    pub async fn rows<R: Columns>(
+        &self,
+        operation: &'static str,
+        values: impl SerializeRow + Sync,
+    ) -> Result<Vec<R>, StoreError> {
+        self.0.rows(operation, values).await
+    }
+}
+
+impl Write {
+    /// Prepares a write.
+    pub async fn prepare(database: &Database, text: &str) -> Result<Self, StoreError> {
+        let profile = &database.profiles().repeatable;
+        let mut prepared = Prepared::new(database, text, profile).await?;
+        prepared.statement.set_is_idempotent(true);
+        Ok(Self(prepared))
+    }
+
+    /// Writes.
+    pub async fn run(
+        &self,
+        operation: &'static str,
+        values: impl SerializeRow + Sync,
+    ) -> Result<(), StoreError> {
+        let written = self.0.execute(values).await;
+        written.map(|_| ()).map_err(|error| unwritten(operation, &error))
+    }
+}
+
+impl Conditional {
+    /// Prepares a conditional write.
+    pub async fn prepare(database: &Database, text: &str) -> Result<Self, StoreError> {
+        let mut prepared = Prepared::new(database, text, &database.profiles().once).await?;
+        prepared.statement.set_is_idempotent(false);
+        Ok(Self(prepared))
+    }
+
+    /// Writes if the condition holds. An error means that nothing changed.
+    pub async fn run(
+        &self,
+        operation: &'static str,
+        values: impl SerializeRow + Sync,
+    ) -> Result<Answer, StoreError> {
+        match self.0.execute(values).await {
+            Ok(result) => applied(operation, result),
+            Err(error) if never_happened(&error) => Err(unread(operation, error)),
+            Err(error) => {
+                tracing::debug!(operation, %error, "a conditional write has no known outcome");
+                Ok(Answer::Unknown)
+            }
+        }
+    }
+
+    /// The statement, for a batch with others of its partition.
+    pub fn statement(&self) -> PreparedStatement {
+        self.0.statement.clone()
+    }
+}
+
+/// What a conditional statement or batch answered. The column is found by its name: Cassandra sends
+/// it alone when the condition held, Scylla always sends the old row as well.
+pub fn applied(operation: &'static str, result: QueryResult) -> Result<Answer, StoreError> {
+    let damaged = || StoreError::corrupt(operation, "the answer to a conditional write");
+    let rows = result.into_rows_result().map_err(|_| damaged())?;
+    let (column, _) = rows.column_specs().get_by_name("[applied]").ok_or_else(damaged)?;
+    let row = rows.first_row::<Row>().map_err(|_| damaged())?;
+    match row.columns.get(column) {
+        Some(Some(CqlValue::Boolean(true))) => Ok(Answer::Applied),
+        Some(Some(CqlValue::Boolean(false))) => Ok(Answer::Refused),
+        _ => Err(damaged()),
+    }
+}
+
+impl Tries {
+    /// Nothing was tried yet.
+    pub fn new(operation: &'static str) -> Self {
+        Self { operation, left: TRIES, unsettled: false }
+    }
+
+    /// Whether an attempt may have been applied without anybody knowing.
+    pub fn unsettled(&self) -> bool {
+        self.unsettled
+    }
+
+    /// Takes the outcome of an attempt: `true` when it was applied, `false` when the caller has to
+    /// read and decide again. After too many, or an error, it says what can have happened.
+    pub fn settle(&mut self, outcome: Result<Answer, StoreError>) -> Result<bool, StoreError> {
+        let outcome = self.after(outcome)?;
+        self.unsettled |= outcome == Answer::Unknown;
+        if outcome == Answer::Applied {
+            return Ok(true);
+        }
+        self.left -= 1;
+        if self.left > 0 {
+            return Ok(false);
+        }
+        let busy = StoreError::unavailable(self.operation, "others change the same all the time");
+        Err(if self.unsettled { StoreError::Unknown { operation: self.operation } } else { busy })
+    }
+
+    /// An error of a read between attempts, as what it means for the change.
+    pub fn after<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        outcome.map_err(|error| match error {
+            StoreError::Unavailable { .. } if self.unsettled => {
+                StoreError::Unknown { operation: self.operation }
+            }
+            other => other,
+        })
+    }
+}
+
+impl Prepared {
+    async fn new(
+        database: &Database,
+        text: &str,
+        profile: &ExecutionProfile,
+    ) -> Result<Self, StoreError> {
+        let text = database.keyspaces().fill(text);
+        let prepared = database.session().prepare(Statement::new(&text)).await;
+        let mut statement =
+            prepared.map_err(|error| unread("prepare a statement", format!("{error} ({text})")))?;
+        statement.set_execution_profile_handle(Some(profile.clone().into_handle()));
+        Ok(Self { database: database.clone(), statement })
+    }
+
+    async fn execute(
+        &self,
+        values: impl SerializeRow + Sync,
+    ) -> Result<QueryResult, ExecutionError> {
+        self.database.session().execute_unpaged(&self.statement, values).await
+    }
+
+    async fn rows<R: Columns>(
+        &self,
+        operation: &'static str,
+        values: impl SerializeRow + Sync,
+    ) -> Result<Vec<R>, StoreError> {
+        let result = self.execute(values).await.map_err(|error| unread(operation, error))?;
+        let damaged = || StoreError::corrupt(operation, self.statement.get_statement());
+        let rows = result.into_rows_result().map_err(|_| damaged())?;
+        let rows = rows.rows::<R>().map_err(|_| damaged())?;
+        rows.collect::<Result<_, _>>().map_err(|_| damaged())
+    }
+
+    async fn row<R: Columns>(
+        &self,
+        operation: &'static str,
+        values: impl SerializeRow + Sync,
+    ) -> Result<Option<R>, StoreError> {
+        Ok(self.rows(operation, values).await?.into_iter().next())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unavailable() -> StoreError {
+        StoreError::unavailable("try", "nobody is there")
+    }
+
+    #[test]
+    fn an_error_behind_an_unknown_outcome_leaves_it_unknown() {
+        let mut tries = Tries::new("try");
+        assert!(!tries.settle(Ok(Answer::Refused)).expect("go on"));
+        let failed = tries.after::<()>(Err(unavailable()));
+        assert!(matches!(failed, Err(StoreError::Unavailable { .. })), "nothing was written");
+        assert!(!tries.settle(Ok(Answer::Unknown)).expect("go on") && tries.unsettled());
+        let failed = tries.after::<()>(Err(unavailable()));
+        assert!(matches!(failed, Err(StoreError::Unknown { .. })), "{failed:?}");
+        let failed = tries.settle(Err(unavailable()));
+        assert!(matches!(failed, Err(StoreError::Unknown { .. })), "{failed:?}");
+        assert!(tries.settle(Ok(Answer::Applied)).expect("an end"));
+    }
+
+    #[test]
+    fn a_change_is_not_tried_for_ever() {
+        let mut tries = Tries::new("try");
+        for _ in 1..TRIES {
+            assert!(!tries.settle(Ok(Answer::Refused)).expect("go on"));
+        }
+        assert!(matches!(tries.settle(Ok(Answer::Refused)), Err(StoreError::Unavailable { .. })));
+    }
+}
