@@ -20,4 +20,14 @@ pub mod schema;
 pub mod session;
 pub mod statements;
 
+mod columns;
+mod insertions;
 mod retry;
+
+pub mod accounts;
+pub mod blocks;
+pub mod credentials;
+pub mod listings;
+pub mod reports;
+pub mod sessions;
+pub mod user_state;
