@@ -8,13 +8,16 @@ ARGS   ?=
 
 # make test runs as many schedules as the model test says.
 SCHEDULES ?= 100000
+# What is tested against real things: a client in another language, a CQL database.
+PART   ?= client cql
 
-.PHONY: help run test test-real planted model check bench rust node
+.PHONY: help run test test-real real-client real-cql planted model check bench rust bins node
 
 help:
 	@echo "make run [ARGS='--demo']   build and start the server"
 	@echo "make test                  every test of the workspace"
-	@echo "make test-real             an outsider's client against the real binary"
+	@echo "make test-real             everything that needs a real thing beside it: $(PART)"
+	@echo "make test-real PART=cql    the cluster backend on a database of its own (JDK 17, Maven)"
 	@echo "make planted               plants faults, and wants harness and model test to catch them"
 	@echo "make model SCHEDULES=n     the model test for longer, on n random schedules"
 	@echo "make check                 format, lints, documents, doors, licences"
@@ -35,13 +38,17 @@ planted: rust # Each fault breaks one promise on purpose.
 model: rust
 	SCHEDULES=$(SCHEDULES) $(CARGO) test $(CI) --test sim
 
-test-real: rust node
-	$(CARGO) build $(CI) --bins
+test-real: $(addprefix real-,$(PART))
+
+real-client: bins node # An outsider's client against the real binary.
 	node tests/real/first_session.mjs $(TARGET)/ci/barterline
+
+real-cql: bins node # Starts the database, and stops it whatever comes.
+	tests/real/cql/run $(TARGET)/ci/barterline
 
 check: rust $(TOOLS)/bin/cargo-deny
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy $(CI) --all-targets -- -D warnings
+	$(CARGO) clippy $(CI) --all-targets --features barterline-storage/real-cql -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(CI) --no-deps
 	$(CARGO) xtask doors && $(CARGO) xtask errors
 	$(TOOLS)/bin/cargo-deny --locked check --hide-inclusion-graph bans licenses sources
@@ -55,6 +62,9 @@ bench: rust
 
 rust:
 	@command -v $(CARGO) >/dev/null || { echo "Rust 1.95 or newer is missing: https://rustup.rs" >&2; exit 1; }
+
+bins: rust
+	$(CARGO) build $(CI) --bins
 
 node:
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null \

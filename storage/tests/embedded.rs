@@ -90,27 +90,32 @@ async fn everything_is_there_when_the_file_is_opened_again() {
     assert_eq!(found.expect("a read"), Some(session));
 }
 
-/// Every aggregate has its trait, its embedded store and its laws under one name, and every law is
-/// run by a test.
+/// Every aggregate has its trait, its stores and its laws under one name, and every law is run by a
+/// test, on each backend.
 #[test]
 fn every_aggregate_is_at_home_everywhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let runners: String = ["tests/embedded.rs", "tests/embedded_log.rs"]
-        .map(|path| fs::read_to_string(root.join(path)).expect("a test file"))
-        .concat();
+    let read = |path: &str| fs::read_to_string(root.join(path)).expect("a test file");
+    let embedded = read("tests/embedded.rs") + &read("tests/embedded_log.rs");
+    let scylla = read("tests/scylla.rs");
     for aggregate in AGGREGATES {
         let file = format!("{aggregate}.rs");
         for storey in ["src", "src/embedded", "src/conformance"] {
             let path = root.join(storey).join(&file);
             assert!(path.is_file(), "{} is missing", path.display());
         }
+        // Those that stand on the cluster so far.
+        let on_cluster = root.join("src/scylla").join(&file).is_file();
         let laws = fs::read_to_string(root.join("src/conformance").join(&file)).expect("laws");
         let laws = laws.lines().filter_map(|line| line.strip_prefix("pub async fn "));
         for law in laws.filter_map(|line| line.split('(').next()) {
-            let listed = runners.contains(&format!(" {law},"))
-                || runners.contains(&format!(" {law};"))
-                || runners.contains(&format!("::{law}("));
-            assert!(listed, "{aggregate}: no test runs the law {law}");
+            let listed = |runners: &str| {
+                runners.contains(&format!(" {law},"))
+                    || runners.contains(&format!(" {law};"))
+                    || runners.contains(&format!("::{law}("))
+            };
+            assert!(listed(&embedded), "{aggregate}: no test runs the law {law}");
+            assert!(!on_cluster || listed(&scylla), "{aggregate}: no cluster keeps the law {law}");
         }
     }
 }

@@ -1,0 +1,404 @@
+//! The cluster backend on a real server, which `BARTERLINE_TEST_CQL` names (host:port): every law of
+//! what it keeps, and what only a cluster can do wrong. `make test-real PART=cql` starts one.
+//!
+//! All tests share one schema, as making it takes seconds, and tables are emptied before each law:
+//! so they run one after another. (Emptying is sound also for conditional writes: a server takes no
+//! round of one that is older than the emptying.)
+
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use barterline_domain::clock::Timestamp;
+use barterline_domain::ids::UserId;
+use barterline_storage::accounts::Accounts as _;
+use barterline_storage::blocks::Blocks as _;
+use barterline_storage::conformance::{
+    accounts, blocks, credentials, listings, reports, sessions, user_state,
+};
+use barterline_storage::credentials::Credentials as _;
+use barterline_storage::listings::Listings as _;
+use barterline_storage::reports::Reports as _;
+use barterline_storage::scylla::accounts::ScyllaAccounts;
+use barterline_storage::scylla::blocks::ScyllaBlocks;
+use barterline_storage::scylla::credentials::ScyllaCredentials;
+use barterline_storage::scylla::error::ConnectError;
+use barterline_storage::scylla::listings::ScyllaListings;
+use barterline_storage::scylla::reports::ScyllaReports;
+use barterline_storage::scylla::schema::{self, KNOWN, Keyspaces, Replication, SchemaError};
+use barterline_storage::scylla::session::{Consistency, Database, Login, Options};
+use barterline_storage::scylla::sessions::ScyllaSessions;
+use barterline_storage::scylla::user_state::ScyllaUserStates;
+use barterline_storage::sessions::Sessions as _;
+use barterline_storage::user_state::{UserChange, UserStates as _};
+use futures_util::future::join_all;
+use scylla::client::session::Session;
+use scylla::client::session_builder::SessionBuilder;
+use tokio::runtime::Runtime;
+use tokio::sync::{Mutex, OnceCell};
+
+/// Connections live on the runtime that made them, so all tests share it.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+static STORE: OnceCell<Store> = OnceCell::const_new();
+static TURN: Mutex<()> = Mutex::const_new(());
+
+const PREFIX: &str = "barterline_test_";
+
+/// The database under test, and a way around it.
+struct Store {
+    database: Database,
+    raw: Session,
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test is told its server by the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn options(prefix: &str) -> Options {
+    let server = variable("BARTERLINE_TEST_CQL");
+    let server = server.expect("BARTERLINE_TEST_CQL=host:port names the server to test with");
+    let or_usual = |name| variable(name).unwrap_or_else(|| "cassandra".to_owned());
+    Options {
+        contact_points: vec![server],
+        login: Some(Login {
+            user: or_usual("BARTERLINE_TEST_CQL_USER"),
+            password: or_usual("BARTERLINE_TEST_CQL_PASSWORD"),
+        }),
+        datacenter: variable("BARTERLINE_TEST_CQL_DATACENTER")
+            .unwrap_or_else(|| "datacenter1".to_owned()),
+        consistency: Consistency::Quorum,
+        keyspace_prefix: prefix.to_owned(),
+    }
+}
+
+/// As many copies as there are nodes, three at most.
+fn replication(database: &Database) -> Replication {
+    let nodes = |(name, nodes): (String, usize)| (name, nodes.min(3) as u32);
+    Replication(database.datacenters().into_iter().map(nodes).collect())
+}
+
+/// A session without any of our settings.
+async fn raw() -> Session {
+    let options = options(PREFIX);
+    let Login { user, password } = options.login.expect("a login");
+    let builder = SessionBuilder::new().known_nodes(options.contact_points).user(user, password);
+    builder.build().await.expect("a session")
+}
+
+async fn drop_keyspaces(raw: &Session, prefix: &str) {
+    for keyspace in Keyspaces::new(prefix).names() {
+        let text = format!("DROP KEYSPACE IF EXISTS {keyspace}");
+        raw.query_unpaged(text, ()).await.expect("a keyspace less");
+    }
+}
+
+impl Store {
+    /// The one all tests share, made anew by the first.
+    async fn shared() -> &'static Self {
+        let make = || async {
+            let raw = raw().await;
+            drop_keyspaces(&raw, PREFIX).await;
+            let database = Database::connect(&options(PREFIX)).await.expect("a database");
+            let replication = replication(&database);
+            schema::apply(&database, &replication).await.expect("a schema");
+            Self { database, raw }
+        };
+        STORE.get_or_init(make).await
+    }
+
+    async fn empty(&self, tables: &[&str]) {
+        for table in tables {
+            let text = self.database.keyspaces().fill(&format!("TRUNCATE {table}"));
+            self.raw.query_unpaged(text, ()).await.expect("an empty table");
+        }
+    }
+}
+
+macro_rules! laws {
+    ($($module:ident, $store:ident, $tables:expr => $($law:ident),+;)+) => {$($(
+        #[test]
+        fn $law() {
+            RUNTIME.block_on(async {
+                let _turn = TURN.lock().await;
+                let store = Store::shared().await;
+                store.empty(&$tables).await;
+                let opened = $store::open(&store.database).await.expect("a store");
+                $module::$law(&opened).await;
+            });
+        }
+    )+)+};
+}
+
+laws! {
+    accounts, ScyllaAccounts, ["{users}.accounts", "{users}.insertions"] =>
+        an_account_is_found_as_it_was_inserted,
+        accounts_are_inserted_all_or_none,
+        an_account_is_suspended_until_that_is_taken_back;
+    blocks, ScyllaBlocks, ["{users}.blocks"] =>
+        a_block_holds_in_one_direction,
+        blocks_are_listed_in_pages;
+    reports, ScyllaReports,
+        ["{operations}.reports", "{operations}.reports_by_day", "{operations}.report_days"] =>
+        the_first_report_of_an_id_stays,
+        reports_are_listed_newest_first;
+    user_state, ScyllaUserStates, ["{users}.user_states"] =>
+        choices_are_kept_by_person;
+    credentials, ScyllaCredentials, ["{credentials}.credentials"] =>
+        a_credential_is_found_by_its_address,
+        an_address_is_taken_once,
+        one_of_several_at_once_takes_the_address;
+    listings, ScyllaListings,
+        ["{listings}.listings", "{listings}.listings_by_seller", "{listings}.seller_weeks"] =>
+        a_listing_is_found_as_it_was_inserted,
+        every_field_is_kept,
+        a_replacement_follows_the_stored_version,
+        one_of_several_at_once_replaces,
+        a_sellers_listings_come_newest_first;
+    sessions, ScyllaSessions, ["{users}.sessions", "{users}.insertions"] =>
+        sessions_are_inserted_all_or_none,
+        the_good_hash_rotates,
+        another_hash_revokes_the_session,
+        one_of_several_at_once_rotates,
+        what_is_over_does_not_rotate,
+        revoking_twice_is_revoking_once;
+}
+
+/// Runs a test that makes and drops keyspaces of its own.
+fn with_own_keyspaces<F: Future<Output = ()>>(
+    prefix: &'static str,
+    test: impl FnOnce(Session) -> F,
+) {
+    RUNTIME.block_on(async {
+        let _turn = TURN.lock().await;
+        let raw = raw().await;
+        drop_keyspaces(&raw, prefix).await;
+        test(raw).await;
+        drop_keyspaces(&self::raw().await, prefix).await;
+    });
+}
+
+async fn connect(prefix: &str) -> Database {
+    Database::connect(&options(prefix)).await.expect("a database")
+}
+
+#[test]
+fn several_processes_make_the_schema_at_once_and_again() {
+    with_own_keyspaces("at_once_", async |_| {
+        let mut databases = Vec::new();
+        for _ in 0..4 {
+            databases.push(connect("at_once_").await);
+        }
+        let replication = replication(&databases[0]);
+        let missing = schema::check(&databases[0], &replication).await;
+        assert!(matches!(missing, Err(SchemaError::Missing { .. })), "{missing:?}");
+        let plan = schema::plan(&databases[0], &replication).await.expect("a plan");
+        assert!(plan.version == 0 && plan.statements.len() > 12, "{plan:?}");
+
+        let made = join_all(databases.iter().map(|each| schema::apply(each, &replication))).await;
+        let mut found: Vec<u32> = made.into_iter().map(|found| found.expect("a schema")).collect();
+        found.sort_unstable();
+        assert_eq!(found, [0, KNOWN, KNOWN, KNOWN], "one made it, the others found it made");
+
+        // It is one schema: what one writes the others read.
+        let credential = credentials::credential(1);
+        let store = ScyllaCredentials::open(&databases[0]).await.expect("a store");
+        assert!(store.insert(credential.clone()).await.expect("an insert"));
+        for database in &databases {
+            schema::check(database, &replication).await.expect("the schema");
+            let store = ScyllaCredentials::open(database).await.expect("a store");
+            let found = store.find(&credential.email).await.expect("a read");
+            assert_eq!(found, Some(credential.clone()));
+        }
+        let plan = schema::plan(&databases[0], &replication).await.expect("a plan");
+        assert_eq!((plan.version, plan.statements), (KNOWN, Vec::new()));
+    });
+}
+
+#[test]
+fn a_schema_of_another_age_is_refused() {
+    with_own_keyspaces("of_age_", async |raw| {
+        let database = connect("of_age_").await;
+        let replication = replication(&database);
+        schema::apply(&database, &replication).await.expect("a schema");
+        let set = async |version: u32| {
+            let text = format!(
+                "UPDATE of_age_operations.schema_steps SET version = {version} \
+                 WHERE part = 'schema' IF holder = null"
+            );
+            raw.query_unpaged(text, ()).await.expect("a version");
+        };
+        set(KNOWN + 1).await;
+        for refused in [
+            schema::check(&database, &replication).await,
+            schema::apply(&database, &replication).await.map(|_| ()),
+        ] {
+            assert!(matches!(refused, Err(SchemaError::Newer { found }) if found == KNOWN + 1));
+        }
+        set(KNOWN - 1).await;
+        let refused = schema::check(&database, &replication).await;
+        assert!(matches!(refused, Err(SchemaError::Older { found }) if found == KNOWN - 1));
+        // Every statement can be repeated: a step that was cut short is made again.
+        assert_eq!(schema::apply(&database, &replication).await.expect("a schema"), KNOWN - 1);
+        schema::check(&database, &replication).await.expect("the schema");
+
+        let (name, copies) = replication.0[0].clone();
+        for (other, expected) in [
+            (vec![(name.clone(), copies + 7)], "more than"),
+            (vec![("nowhere".to_owned(), 1)], "no datacenter nowhere"),
+        ] {
+            let refused = schema::apply(&database, &Replication(other)).await.expect_err("none");
+            assert!(refused.to_string().contains(expected), "{refused}");
+        }
+        let other = Replication(vec![(name, copies + 1)]);
+        let refused = schema::check(&database, &other).await;
+        assert!(matches!(refused, Err(SchemaError::OtherReplication { .. })), "{refused:?}");
+    });
+}
+
+#[test]
+fn whoever_dies_at_the_schema_holds_up_nobody_for_long() {
+    with_own_keyspaces("dead_", async |raw| {
+        let database = connect("dead_").await;
+        let replication = replication(&database);
+        schema::apply(&database, &replication).await.expect("a schema");
+        let text = "UPDATE dead_operations.schema_steps USING TTL 3 \
+                    SET version = 0, holder = 00000000-0000-8000-8000-000000000001 \
+                    WHERE part = 'schema' IF holder = null";
+        raw.query_unpaged(text, ()).await.expect("a lease");
+        // The version of this row goes with the lease, as both were written with an end.
+        let begun = Instant::now();
+        assert_eq!(schema::apply(&database, &replication).await.expect("a schema"), 0);
+        assert!(begun.elapsed() > Duration::from_secs(1), "it waited for the lease to end");
+        schema::check(&database, &replication).await.expect("the schema");
+    });
+}
+
+#[test]
+fn what_is_wrong_with_the_connection_is_named() {
+    RUNTIME.block_on(async {
+        let refused = async |options: Options| match Database::connect(&options).await {
+            Ok(_) => panic!("connected"),
+            Err(refused) => refused,
+        };
+        let sound = options(PREFIX);
+        let nobody = vec!["127.0.0.1:1".to_owned()];
+        let error = refused(Options { contact_points: nobody, ..sound.clone() }).await;
+        assert!(matches!(error, ConnectError::Unreachable { .. }), "{error}");
+        assert!(!error.to_string().contains('\n'), "{error}");
+        let nowhere = vec!["nowhere.invalid:9042".to_owned()];
+        let error = refused(Options { contact_points: nowhere, ..sound.clone() }).await;
+        assert!(matches!(error, ConnectError::NoAddress { .. }), "{error}");
+        let login = Login { user: "eve".to_owned(), password: "hunter2".to_owned() };
+        let error = refused(Options { login: Some(login), ..sound.clone() }).await;
+        assert_eq!(error, ConnectError::LoginRefused { user: "eve".to_owned() });
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+        let error = refused(Options { login: None, ..sound.clone() }).await;
+        assert_eq!(error, ConnectError::LoginMissing);
+        let error = refused(Options { datacenter: "nowhere".to_owned(), ..sound }).await;
+        assert!(matches!(error, ConnectError::NoSuchDatacenter { .. }), "{error}");
+    });
+}
+
+/// Runs a test on the shared schema with these tables empty.
+fn with_empty<F: Future<Output = ()>>(
+    tables: &'static [&'static str],
+    test: impl FnOnce(&'static Store) -> F,
+) {
+    RUNTIME.block_on(async {
+        let _turn = TURN.lock().await;
+        let store = Store::shared().await;
+        store.empty(tables).await;
+        test(store).await;
+    });
+}
+
+/// As a process leaves them that ends between the rows and the insertion they belong to.
+#[test]
+fn rows_of_an_insertion_that_was_not_completed_are_not_there() {
+    with_empty(&["{users}.accounts", "{users}.sessions", "{users}.insertions"], async |store| {
+        let accounts = ScyllaAccounts::open(&store.database).await.expect("a store");
+        let sessions = ScyllaSessions::open(&store.database).await.expect("a store");
+        let both = vec![accounts::account(1), accounts::account(2)];
+        accounts.insert(both.clone()).await.expect("an insert");
+        sessions.insert(vec![sessions::session(1), sessions::session(2)]).await.expect("an insert");
+        store.empty(&["{users}.insertions"]).await;
+        assert_eq!(accounts.find(both[0].id).await.expect("a read"), None);
+        let at = Some(both[0].created_at);
+        assert_eq!(accounts.suspend(both[0].id, at).await.expect("an answer"), None);
+        assert_eq!(sessions.find(sessions::session(1).id).await.expect("a read"), None);
+        assert!(!sessions.revoke(sessions::session(1).id).await.expect("an answer"));
+        // The same again completes it.
+        accounts.insert(both.clone()).await.expect("an insert");
+        assert_eq!(accounts.find(both[1].id).await.expect("a read"), Some(both[1].clone()));
+    });
+}
+
+/// As a process leaves it that ends between the index and the listing, or report.
+#[test]
+fn an_index_without_its_row_means_nothing() {
+    const TABLES: [&str; 4] = [
+        "{listings}.listings",
+        "{listings}.listings_by_seller",
+        "{operations}.reports",
+        "{operations}.reports_by_day",
+    ];
+    with_empty(&TABLES, async |store| {
+        let listings = ScyllaListings::open(&store.database).await.expect("a store");
+        let all: Vec<_> = (1..9).map(|n| listings::listing(n, 50)).collect();
+        for listing in &all {
+            listings.insert(listing.clone()).await.expect("an insert");
+        }
+        for gone in [8, 7, 6, 4] {
+            let id = listings::listing(gone, 50).id;
+            let text = format!("DELETE FROM {{listings}}.listings WHERE id = {id}");
+            let text = store.database.keyspaces().fill(&text);
+            store.raw.query_unpaged(text, ()).await.expect("a listing less");
+        }
+        let page = listings.list_by_seller(all[0].seller, None, 3).await.expect("a page");
+        assert_eq!(page, [5, 3, 2].map(|n| listings::listing(n, 50)));
+
+        let reports = ScyllaReports::open(&store.database).await.expect("a store");
+        let first = reports::report(9);
+        assert!(reports.insert(first.clone()).await.expect("an insert"));
+        // A retry comes with a time of its own; on another day, too.
+        for later in [1, 100_000_000] {
+            let at = first.at.plus(Duration::from_millis(later));
+            let again = barterline_storage::reports::Report { at, ..first.clone() };
+            assert!(!reports.insert(again).await.expect("an insert"));
+        }
+        assert_eq!(reports.list(None, 10).await.expect("a page"), [first]);
+    });
+}
+
+/// Of two nodes the one with the slower clock saw the person last.
+#[test]
+fn the_latest_time_stays_whatever_comes_late() {
+    with_empty(&["{users}.user_states"], async |store| {
+        let states = ScyllaUserStates::open(&store.database).await.expect("a store");
+        let user = accounts::account(1).id;
+        let seen = |at| vec![UserChange::Seen(Timestamp::from_millis(at))];
+        for (at, expected) in [(5, 5), (9, 9), (7, 9), (9, 9), (0, 9)] {
+            let state = states.change(user, seen(at)).await.expect("a change");
+            assert_eq!(state.last_seen, Some(Timestamp::from_millis(expected)));
+        }
+    });
+}
+
+/// Blocks that were taken back fill whole pages of rows.
+#[test]
+fn a_page_of_blocks_is_full_though_many_were_taken_back() {
+    with_empty(&["{users}.blocks"], async |store| {
+        let blocks = ScyllaBlocks::open(&store.database).await.expect("a store");
+        let ana = accounts::account(1).id;
+        let other = |n: u8| UserId::from_bytes([n; 16]);
+        for n in 10..160 {
+            assert!(blocks.set(ana, other(n), true).await.expect("a block"));
+        }
+        for n in 11..159 {
+            assert!(blocks.set(ana, other(n), false).await.expect("no block"));
+        }
+        assert_eq!(blocks.list(ana, None, 2).await.expect("a page"), [other(10), other(159)]);
+        assert_eq!(blocks.list(ana, Some(other(10)), 2).await.expect("a page"), [other(159)]);
+        assert_eq!(blocks.list(ana, Some(other(159)), 2).await.expect("a page"), []);
+    });
+}
