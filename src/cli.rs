@@ -15,6 +15,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::admin;
 use crate::config::{Assignment, Mistakes, Server, Settings, Sources};
 use crate::lifecycle::{self, Mode};
+use crate::schema;
 use crate::telemetry;
 
 /// The command or a setting is wrong.
@@ -40,6 +41,9 @@ enum Command {
     Reports(Reports),
     /// Keep an account out of a running server, or let it in again.
     Suspend(Suspend),
+    /// Look at the tables of the cluster, or make them.
+    #[command(subcommand)]
+    Schema(Schema),
     /// Print the effective settings as TOML, without secrets.
     Config(Show),
     /// Print the version.
@@ -115,6 +119,16 @@ struct Show {
     reference: bool,
 }
 
+#[derive(Debug, Subcommand)]
+enum Schema {
+    /// Print what `apply` would say to the database.
+    Plan(Flags),
+    /// Make what is missing. May be run twice, and by several at once.
+    Apply(Flags),
+    /// Succeed if this program can work with the tables as they are.
+    Check(Flags),
+}
+
 /// Reads the command line and does what it says.
 pub fn run() -> ExitCode {
     // Prints help and mistakes by itself, with the codes 0 and 2.
@@ -137,6 +151,9 @@ pub fn run() -> ExitCode {
             let method = if lift { "DELETE" } else { "PUT" };
             ask(flags, method, &format!("/accounts/{user}/suspension"))
         }
+        Command::Schema(Schema::Plan(flags)) => tables(flags, schema::Task::Plan),
+        Command::Schema(Schema::Apply(flags)) => tables(flags, schema::Task::Apply),
+        Command::Schema(Schema::Check(flags)) => tables(flags, schema::Task::Check),
         Command::Version => print(concat!("barterline ", env!("CARGO_PKG_VERSION"), "\n")),
     }
 }
@@ -149,6 +166,22 @@ fn ask(flags: Flags, method: &str, path: &str) -> ExitCode {
     };
     match admin::client::ask(&settings.storage.data, method, path) {
         Ok(answer) if answer.is_empty() => ExitCode::SUCCESS,
+        Ok(answer) => print(&format!("{answer}\n")),
+        Err(error) => {
+            say(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Does something about the tables of the cluster.
+fn tables(flags: Flags, task: schema::Task) -> ExitCode {
+    let settings = match flags.load() {
+        Ok(settings) => settings,
+        Err(mistakes) => return wrong(&mistakes.to_string()),
+    };
+    // No log: what the driver has to say about each node would hide the line that says what to do.
+    match schema::run(&settings.scylla, task) {
         Ok(answer) => print(&format!("{answer}\n")),
         Err(error) => {
             say(&format!("{error:#}"));

@@ -8,6 +8,7 @@ pub mod data_dir;
 pub mod demo;
 pub mod lifecycle;
 pub mod listener;
+pub mod schema;
 
 pub mod admin;
 pub mod gateway;

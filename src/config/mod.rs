@@ -7,6 +7,7 @@
 mod section;
 mod source;
 
+mod scylla;
 mod server;
 mod storage;
 
@@ -26,6 +27,7 @@ pub use self::accounts::Accounts;
 pub use self::chat::Chat;
 pub use self::limits::Limits;
 pub use self::log::Log;
+pub use self::scylla::Scylla;
 use self::section::{Entry, Refusal, Section};
 pub use self::server::Server;
 pub use self::socket::Socket;
@@ -39,6 +41,8 @@ pub struct Settings {
     pub server: Server,
     /// Where everything is kept.
     pub storage: Storage,
+    /// The cluster.
+    pub scylla: Scylla,
     /// What sockets are held to.
     pub socket: Socket,
     /// What people may do in chats.
@@ -126,6 +130,7 @@ impl Settings {
                 (Some(_), Some(_)) | (None, None) => {}
             }
         }
+        mistakes.extend(self.scylla.contradictions());
         mistakes
     }
 
@@ -133,6 +138,7 @@ impl Settings {
         Some(match name {
             Server::NAME => &mut self.server,
             Storage::NAME => &mut self.storage,
+            Scylla::NAME => &mut self.scylla,
             Socket::NAME => &mut self.socket,
             Chat::NAME => &mut self.chat,
             Limits::NAME => &mut self.limits,
@@ -149,6 +155,7 @@ impl Settings {
         vec![
             shown(&self.server),
             shown(&self.storage),
+            shown(&self.scylla),
             shown(&self.socket),
             shown(&self.chat),
             shown(&self.limits),

@@ -186,6 +186,38 @@ impl Setting for PathBuf {
     }
 }
 
+/// A text that is never printed, whatever prints the settings.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text, for those who need it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl Setting for Secret {
+    fn read(value: &Value) -> Option<Self> {
+        String::read(value).map(Self)
+    }
+
+    fn show(&self) -> Value {
+        Value::String(String::new())
+    }
+}
+
 /// A setting that may be absent: TOML has no other word for that than an empty string.
 impl<T: Setting> Setting for Option<T> {
     fn read(value: &Value) -> Option<Self> {

@@ -45,7 +45,7 @@ fn every_mistake_is_named_at_once() {
         [
             "FILE: `log.level` cannot be \"a=b=c\"; allowed: error, warn, info, debug, trace, or directives such as info,barterline::gateway=debug",
             "FILE: `server.header_timeout_ms` cannot be 1; allowed: 100 to 600000",
-            "FILE: there is no section `sever`; there are server, storage, socket, chat, limits, accounts, log",
+            "FILE: there is no section `sever`; there are server, storage, scylla, socket, chat, limits, accounts, log",
             "FILE: there is no setting `server.listne`",
             "there is no setting for the variable BARTERLINE_NONSENSE; they read \
              BARTERLINE_SECTION__KEY",
@@ -91,6 +91,33 @@ fn tls_is_set_as_a_whole_or_not_at_all() {
     let same = ("BARTERLINE_LISTEN", "127.0.0.1:8443");
     let mistake = load("", &[listen, files[0], files[1], same], Vec::new()).expect_err("a mistake");
     assert!(mistake.contains("`server.listen` and `server.tls_listen` are both"), "{mistake}");
+}
+
+#[test]
+fn the_cluster_is_described_without_contradiction() {
+    let file = "[scylla]\ncontact_points = 'db1:9042 [::1]:9043'\nuser = 'ana'\n\
+                password = 'hunter2'\ndatacenter = 'east'\nreplication = 'west:1 east:3'";
+    let settings = load(file, &[], Vec::new()).expect("sound settings");
+    assert_eq!(settings.scylla.contact_points(), ["db1:9042", "[::1]:9043"]);
+    assert_eq!(settings.scylla.copies(), [("west".to_owned(), 1), ("east".to_owned(), 3)]);
+    assert_eq!(settings.scylla.password.expose(), "hunter2");
+    for printed in [settings.to_toml(), format!("{settings:?}")] {
+        assert!(!printed.contains("hunter2"), "{printed}");
+    }
+    for (wrong, said) in [
+        ("contact_points = 'db1'", "HOST:PORT"),
+        ("contact_points = ''", "HOST:PORT"),
+        ("replication = 'east'", "DATACENTER:COPIES"),
+        ("replication = \"it's:3\"", "DATACENTER:COPIES"),
+        ("replication = 'east:0'", "1 to 15 copies"),
+        ("consistency = 'one'", "quorum or local_quorum"),
+        ("keyspace_prefix = 'x; DROP'", "a letter first"),
+        ("datacenter = 'east'", "give it copies"),
+        ("password = 'hunter2'", "needs `scylla.user`"),
+    ] {
+        let mistake = load(&format!("[scylla]\n{wrong}"), &[], Vec::new()).expect_err("a mistake");
+        assert!(mistake.contains(said) && !mistake.contains("hunter2"), "{mistake}");
+    }
 }
 
 #[test]

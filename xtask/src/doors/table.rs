@@ -16,7 +16,7 @@ pub const PARTS: &[Part] = &[
     Part { name: "lifecycle", may_use: EVERYTHING },
     Part {
         name: "cli",
-        may_use: &["admin", "app", "config", "data_dir", "lifecycle", "telemetry"],
+        may_use: &["admin", "app", "config", "data_dir", "lifecycle", "schema", "telemetry"],
     },
     Part {
         name: "load_test",
@@ -24,6 +24,8 @@ pub const PARTS: &[Part] = &[
     },
     // Seeds as an edge would, with what the edge of HTTP was given.
     Part { name: "demo", may_use: &["rest", "services"] },
+    // The tables of the cluster, made by hand before a server starts.
+    Part { name: "schema", may_use: &["config"] },
     Part { name: "data_dir", may_use: &[] },
     Part { name: "readiness", may_use: &[] },
     // Accepts connections and hands them to a service it is given; knows no edge by name.
@@ -91,6 +93,11 @@ pub const KEYS: &[Key] = &[
         word: "barterline_storage::embedded",
         // The admin listener asks the log for its measurements.
         held_by: &["app", "main.rs", "admin"],
+        because: "the composition root alone names concrete backends",
+    },
+    Key {
+        word: "barterline_storage::scylla",
+        held_by: &["app", "main.rs", "schema"],
         because: "the composition root alone names concrete backends",
     },
     Key {
