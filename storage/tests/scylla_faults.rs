@@ -1,0 +1,164 @@
+//! The cluster backend while nodes of a real cluster die: what was acknowledged stays, writing goes
+//! on while most copies live, and is refused soon when they do not.
+//!
+//! `BARTERLINE_TEST_CQL` names a node of three that `BARTERLINE_TEST_CQL_SERVER` (the script
+//! tests/real/cql/server) has started, and can kill.
+
+use std::collections::HashSet;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use barterline_domain::account::Email;
+use barterline_domain::ids::UserId;
+use barterline_storage::credentials::{Credential, Credentials as _};
+use barterline_storage::error::StoreError;
+use barterline_storage::scylla::credentials::ScyllaCredentials;
+use barterline_storage::scylla::schema::{self, Replication};
+use barterline_storage::scylla::session::{Consistency, Database, Login, Options};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+const WRITERS: u32 = 16;
+/// A store that refuses has to say so by then.
+const REFUSAL: Duration = Duration::from_secs(5);
+/// A write that goes on while nodes come and go is tried several times, each with a look at what came
+/// of it, 4 s at most together.
+const STALL: Duration = Duration::from_secs(20);
+/// For a node to be seen by everybody again, on a busy machine.
+const RECOVERY: Duration = Duration::from_mins(2);
+
+#[expect(clippy::disallowed_methods, reason = "a test is told its server by the environment")]
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; see make test-real PART=cql"))
+}
+
+/// Has the script do something to the nodes.
+async fn server(arguments: &'static [&'static str]) {
+    let run = move || {
+        let script = variable("BARTERLINE_TEST_CQL_SERVER");
+        Command::new(script).args(arguments).status().expect("the script runs")
+    };
+    let status = tokio::task::spawn_blocking(run).await.expect("the script ends");
+    assert!(status.success(), "{arguments:?}: {status}");
+}
+
+fn credential(writer: u32, number: u32) -> Credential {
+    let mut user = [7; 16];
+    user[..4].copy_from_slice(&writer.to_be_bytes());
+    user[4..8].copy_from_slice(&number.to_be_bytes());
+    Credential {
+        user: UserId::from_bytes(user),
+        email: Email::parse(&format!("w{writer}n{number}@example.org")).expect("an address"),
+        password_hash: format!("$argon2id${writer}${number}"),
+    }
+}
+
+/// What one writer met.
+#[derive(Default)]
+struct Met {
+    acknowledged: Vec<Credential>,
+    errors: Vec<StoreError>,
+    longest: Duration,
+}
+
+async fn write(store: Arc<ScyllaCredentials>, writer: u32, stop: Arc<AtomicBool>) -> Met {
+    let mut met = Met::default();
+    for number in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let (credential, begun) = (credential(writer, number), Instant::now());
+        match store.insert(credential.clone()).await {
+            Ok(true) => met.acknowledged.push(credential),
+            Ok(false) => panic!("nobody else takes {:?}", credential.user),
+            Err(error) => met.errors.push(error),
+        }
+        met.longest = met.longest.max(begun.elapsed());
+    }
+    met
+}
+
+async fn recovered(store: &ScyllaCredentials, number: u32) {
+    let begun = Instant::now();
+    while let Err(error) = store.insert(credential(u32::MAX, number)).await {
+        assert!(begun.elapsed() < RECOVERY, "still {error}");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_loss_of_a_node_loses_nothing_and_stops_nothing() {
+    let login = Login { user: "cassandra".to_owned(), password: "cassandra".to_owned() };
+    let options = Options {
+        contact_points: vec![variable("BARTERLINE_TEST_CQL")],
+        login: Some(login),
+        datacenter: "datacenter1".to_owned(),
+        consistency: Consistency::Quorum,
+        keyspace_prefix: "faults_".to_owned(),
+    };
+    let database = Database::connect(&options).await.expect("a database");
+    let replication = Replication(vec![("datacenter1".to_owned(), 3)]);
+    schema::apply(&database, &replication).await.expect("a schema");
+    let store = Arc::new(ScyllaCredentials::open(&database).await.expect("a store"));
+
+    // One node, then another, dies and comes back while everybody writes.
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut writers = JoinSet::new();
+    for writer in 0..WRITERS {
+        writers.spawn(write(Arc::clone(&store), writer, Arc::clone(&stop)));
+    }
+    for dies in [["kill", "2"].as_slice(), &["kill", "3"]] {
+        sleep(Duration::from_secs(2)).await;
+        server(dies).await;
+        sleep(Duration::from_secs(3)).await;
+        server(&["start", "3"]).await;
+    }
+    sleep(Duration::from_secs(2)).await;
+    stop.store(true, Ordering::Relaxed);
+    let met: Vec<Met> = writers.join_all().await;
+    let acknowledged: Vec<&Credential> = met.iter().flat_map(|met| &met.acknowledged).collect();
+    let errors: Vec<String> =
+        met.iter().flat_map(|met| &met.errors).map(ToString::to_string).collect();
+    let longest = met.iter().map(|met| met.longest).max().expect("a writer");
+    let kinds: HashSet<&String> = errors.iter().collect();
+    println!(
+        "{} acknowledged, {} error(s) {kinds:?}, longest stall {} ms",
+        acknowledged.len(),
+        errors.len(),
+        longest.as_millis()
+    );
+    for credential in &acknowledged {
+        let found = store.find(&credential.email).await.expect("a read");
+        assert_eq!(found.as_ref(), Some(*credential), "an acknowledged write is lost");
+    }
+    assert!(acknowledged.len() > 500, "writing went on");
+    // Two nodes go and two come; each time it may catch everybody once, in the middle of a write.
+    assert!(errors.len() < 4 * WRITERS as usize, "no more than the writes that were on their way");
+    assert!(longest < STALL, "a write is tried again, but not for ever");
+
+    // Two of three: refused soon, and by an error that says that it may be tried again.
+    server(&["kill", "2"]).await;
+    server(&["kill", "3"]).await;
+    for number in 0..3 {
+        let begun = Instant::now();
+        let refused = store.insert(credential(WRITERS, number)).await;
+        assert!(refused.is_err(), "one copy is not most");
+        assert!(begun.elapsed() < REFUSAL, "{:?}: {refused:?}", begun.elapsed());
+        println!(
+            "two of three down: {} after {:?}",
+            refused.expect_err("a refusal"),
+            begun.elapsed()
+        );
+    }
+    server(&["start", "3"]).await;
+    recovered(&store, 0).await;
+    for number in 0..3 {
+        // What was refused may be there or not; asked again it is.
+        let wanted = credential(WRITERS, number);
+        let inserted = store.insert(wanted.clone()).await.expect("an answer");
+        let found = store.find(&wanted.email).await.expect("a read");
+        assert_eq!(found.as_ref(), Some(&wanted), "inserted anew: {inserted}");
+    }
+}
