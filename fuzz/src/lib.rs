@@ -26,6 +26,7 @@ use barterline::auth::principal::Principal;
 use barterline::auth::token::{LIFETIME, Tokens};
 use barterline_domain::account::AccountRole;
 use barterline_domain::clock::Timestamp;
+use barterline_domain::event::Seq;
 use barterline_domain::ids::{SessionId, UserId};
 use barterline_domain::listing::Listing;
 use barterline_protocol::frame::Message;
@@ -39,6 +40,7 @@ use barterline_storage::embedded::log::group::{
 use barterline_storage::record::chat_log::{
     RECORD_HEADER_BYTES, Record, put_chat, put_event, put_mark, put_personal, read_record,
 };
+use barterline_storage::record::chat_rows::{chat_bytes, event_bytes, read_chat, read_event};
 use barterline_storage::record::index::{indexed_chat_bytes, read_indexed_chat};
 use barterline_storage::record::rows::Row;
 use barterline_storage::reports::Report;
@@ -136,6 +138,12 @@ fn decode_stored(bytes: &[u8]) {
     }
     if let Ok(row) = read_indexed_chat(bytes) {
         assert_eq!(indexed_chat_bytes(&row), bytes, "an index row has one form");
+    }
+    if let Ok(event) = read_event(Seq(7), bytes) {
+        assert_eq!(event_bytes(&event), bytes, "an event's cell has one form");
+    }
+    if let Ok(chat) = read_chat(bytes) {
+        assert_eq!(chat_bytes(&chat), bytes, "a chat's cell has one form");
     }
     row::<Listing>(bytes);
     row::<Session>(bytes);

@@ -26,6 +26,7 @@ use barterline_storage::credentials::Credential;
 use barterline_storage::record::chat_log::{
     Back, Change, Mark, Record, put_chat, put_event, put_mark, put_personal, read_record,
 };
+use barterline_storage::record::chat_rows::{chat_bytes, event_bytes, read_chat, read_event};
 use barterline_storage::record::index::{
     IndexedChat, Side, Tail, indexed_chat_bytes, read_indexed_chat,
 };
@@ -134,6 +135,7 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         fallback: words("A poll"),
         data: ExtensionData::parse("{}".to_owned()).ok(),
     };
+    let withheld = Event { withheld: true, ..event.clone() };
     let media = Content::Media { media: MediaId::from_bytes([6; 16]), caption: None };
     BTreeMap::from([
         ("log_event_reply_withheld", kind(said(Content::Text(words("yes"))))),
@@ -154,6 +156,17 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         ("index_chat_v1", {
             let bytes = indexed_chat_bytes(&indexed);
             let same = move |bytes: &[u8]| read_indexed_chat(bytes).as_ref() == Ok(&indexed);
+            Sample { bytes, means_the_same: Box::new(same) }
+        }),
+        ("cell_event_v1", {
+            let bytes = event_bytes(&withheld);
+            let same =
+                move |bytes: &[u8]| read_event(withheld.seq, bytes).as_ref() == Ok(&withheld);
+            Sample { bytes, means_the_same: Box::new(same) }
+        }),
+        ("cell_chat_v1", {
+            let (bytes, chat) = (chat_bytes(&chat), chat.clone());
+            let same = move |bytes: &[u8]| read_chat(bytes).as_ref() == Ok(&chat);
             Sample { bytes, means_the_same: Box::new(same) }
         }),
         ("listing_v1", row(listing)),

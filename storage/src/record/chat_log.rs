@@ -269,7 +269,7 @@ pub(super) fn get_chat_fields(get: &mut Get<'_>) -> Result<Chat, Malformed> {
     Ok(Chat { id, listing, participants, snapshot, opened_at })
 }
 
-fn author_code(author: Author) -> u8 {
+pub(super) fn author_code(author: Author) -> u8 {
     match author {
         Author::Buyer => 1,
         Author::Seller => 2,
@@ -277,7 +277,7 @@ fn author_code(author: Author) -> u8 {
     }
 }
 
-fn author(code: u8) -> Result<Author, Malformed> {
+pub(super) fn author(code: u8) -> Result<Author, Malformed> {
     match code {
         1 => Ok(Author::Buyer),
         2 => Ok(Author::Seller),

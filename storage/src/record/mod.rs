@@ -3,6 +3,7 @@
 pub mod amend;
 pub mod bytes;
 pub mod chat_log;
+pub mod chat_rows;
 pub mod event_kind;
 pub mod index;
 pub mod rows;

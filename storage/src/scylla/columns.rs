@@ -2,7 +2,7 @@
 
 use barterline_domain::account::AccountRole;
 use barterline_domain::clock::Timestamp;
-use barterline_domain::ids::{ChatId, ListingId, ReportId, SessionId, UserId};
+use barterline_domain::ids::{ChatId, DeviceId, ListingId, ReportId, SessionId, UserId};
 use barterline_domain::listing::ListingStatus;
 use scylla::value::CqlTimestamp;
 use uuid::Uuid;
@@ -32,7 +32,7 @@ macro_rules! ids {
     )+};
 }
 
-ids!(UserId, SessionId, ListingId, ReportId, ChatId);
+ids!(ChatId, DeviceId, ListingId, ReportId, SessionId, UserId);
 
 /// A point in time, for people to read in the database's own shell.
 pub fn time(at: Timestamp) -> CqlTimestamp {

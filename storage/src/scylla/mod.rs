@@ -24,6 +24,10 @@ mod columns;
 mod insertions;
 mod retry;
 
+pub mod chat_log;
+pub mod chats;
+pub mod inbox;
+
 pub mod accounts;
 pub mod blocks;
 pub mod credentials;

@@ -8,6 +8,7 @@ use scylla::errors::ExecutionError;
 use scylla::response::query_result::QueryResult;
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::Statement;
+use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 use scylla::value::{CqlValue, Row};
 
@@ -49,6 +50,72 @@ pub struct Tries {
     operation: &'static str,
     left: u32,
     unsettled: bool,
+}
+
+/// Conditional statements of one partition, written together or not at all. Sent once.
+pub struct ConditionalBatch(Together);
+
+/// Writes of one partition that may be made twice, each with its own stamp, sent together.
+pub struct WriteBatch(Together);
+
+struct Together {
+    database: Database,
+    batch: Batch,
+    values: Vec<Vec<CqlValue>>,
+}
+
+impl Together {
+    fn new(database: &Database, profile: &ExecutionProfile, is_idempotent: bool) -> Self {
+        // One partition is one copy's own commit: a log of the batch would only cost.
+        let mut batch = Batch::new(BatchType::Unlogged);
+        batch.set_is_idempotent(is_idempotent);
+        batch.set_execution_profile_handle(Some(profile.clone().into_handle()));
+        Self { database: database.clone(), batch, values: Vec::new() }
+    }
+
+    fn add(&mut self, prepared: &Prepared, values: Vec<CqlValue>) {
+        self.batch.append_statement(prepared.statement.clone());
+        self.values.push(values);
+    }
+
+    async fn execute(&self) -> Result<QueryResult, ExecutionError> {
+        self.database.session().batch(&self.batch, &self.values).await
+    }
+}
+
+impl ConditionalBatch {
+    /// Nothing so far.
+    pub fn new(database: &Database) -> Self {
+        Self(Together::new(database, &database.profiles().once, false))
+    }
+
+    /// Adds a statement with its values.
+    pub fn add(&mut self, statement: &Conditional, values: Vec<CqlValue>) {
+        self.0.add(&statement.0, values);
+    }
+
+    /// Writes all of it if every condition holds. An error means that nothing changed.
+    pub async fn run(&self, operation: &'static str) -> Result<Answer, StoreError> {
+        settled(operation, self.0.execute().await)
+    }
+}
+
+impl WriteBatch {
+    /// Nothing so far.
+    pub fn new(database: &Database) -> Self {
+        Self(Together::new(database, &database.profiles().repeatable, true))
+    }
+
+    /// Adds a write with its values.
+    pub fn add(&mut self, statement: &Write, values: Vec<CqlValue>) {
+        self.0.add(&statement.0, values);
+    }
+
+    /// Writes all of it.
+    pub async fn run(&self, operation: &'static str) -> Result<(), StoreError> {
+        let written = self.0.execute().await;
+        written.map(|_| ()).map_err(|error| unwritten(operation, &error))
+    }
 }
 
 struct Prepared {
@@ -152,25 +219,28 @@ impl Conditional {
         operation: &'static str,
         values: impl SerializeRow + Sync,
     ) -> Result<Answer, StoreError> {
-        match self.0.execute(values).await {
-            Ok(result) => applied(operation, result),
-            Err(error) if never_happened(&error) => Err(unread(operation, error)),
-            Err(error) => {
-                tracing::debug!(operation, %error, "a conditional write has no known outcome");
-                Ok(Answer::Unknown)
-            }
-        }
+        settled(operation, self.0.execute(values).await)
     }
+}
 
-    /// The statement, for a batch with others of its partition.
-    pub fn statement(&self) -> PreparedStatement {
-        self.0.statement.clone()
+/// What came of a conditional statement or batch that was sent once.
+fn settled(
+    operation: &'static str,
+    result: Result<QueryResult, ExecutionError>,
+) -> Result<Answer, StoreError> {
+    match result {
+        Ok(result) => applied(operation, result),
+        Err(error) if never_happened(&error) => Err(unread(operation, error)),
+        Err(error) => {
+            tracing::debug!(operation, %error, "a conditional write has no known outcome");
+            Ok(Answer::Unknown)
+        }
     }
 }
 
 /// What a conditional statement or batch answered. The column is found by its name: Cassandra sends
 /// it alone when the condition held, Scylla always sends the old row as well.
-pub fn applied(operation: &'static str, result: QueryResult) -> Result<Answer, StoreError> {
+fn applied(operation: &'static str, result: QueryResult) -> Result<Answer, StoreError> {
     let damaged = || StoreError::corrupt(operation, "the answer to a conditional write");
     let rows = result.into_rows_result().map_err(|_| damaged())?;
     let (column, _) = rows.column_specs().get_by_name("[applied]").ok_or_else(damaged)?;

@@ -1,0 +1,59 @@
+//! Columns of the chat tables: an event and a chat, each as one versioned value.
+
+use barterline_domain::chat::Chat;
+use barterline_domain::event::{Event, Seq, SmallState};
+use barterline_domain::ids::ClientId;
+use barterline_domain::message::RequestDigest;
+
+use super::bytes::{Get, Malformed, Put};
+use super::chat_log::{author, author_code, get_chat_fields, put_chat_fields};
+use super::event_kind::{get_kind, put_kind};
+
+const VERSION: u8 = 1;
+
+/// The value of an event. Its number is a column of its own.
+pub fn event_bytes(event: &Event) -> Vec<u8> {
+    let mut out = vec![VERSION];
+    out.put_u64(event.at.as_millis());
+    out.put_u8(author_code(event.author));
+    out.put_id(event.id.as_bytes());
+    out.put_id(&event.digest.0);
+    out.put_u64(event.after.buyer_messages);
+    out.put_u64(event.after.seller_messages);
+    put_kind(&mut out, &event.kind, event.withheld);
+    out
+}
+
+/// Reads the value of event `seq`.
+pub fn read_event(seq: Seq, bytes: &[u8]) -> Result<Event, Malformed> {
+    let mut get = Get(bytes);
+    if get.u8()? != VERSION {
+        return Err(Malformed);
+    }
+    let at = get.timestamp()?;
+    let author = author(get.u8()?)?;
+    let id = ClientId::from_bytes(get.id()?);
+    let digest = RequestDigest(get.id()?);
+    let after = SmallState { buyer_messages: get.u64()?, seller_messages: get.u64()? };
+    let (kind, withheld) = get_kind(&mut get)?;
+    get.end()?;
+    Ok(Event { seq, at, author, id, digest, kind, after, withheld, amended: None })
+}
+
+/// The value of a chat.
+pub fn chat_bytes(chat: &Chat) -> Vec<u8> {
+    let mut out = vec![VERSION];
+    put_chat_fields(&mut out, chat);
+    out
+}
+
+/// Reads the value of a chat.
+pub fn read_chat(bytes: &[u8]) -> Result<Chat, Malformed> {
+    let mut get = Get(bytes);
+    if get.u8()? != VERSION {
+        return Err(Malformed);
+    }
+    let chat = get_chat_fields(&mut get)?;
+    get.end()?;
+    Ok(chat)
+}

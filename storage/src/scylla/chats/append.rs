@@ -1,0 +1,183 @@
+//! One append: conditional batches on the heads of the buckets it falls in.
+
+use std::time::Duration;
+
+use barterline_domain::event::{Event, Seq};
+use barterline_domain::ids::ChatId;
+use scylla::value::CqlValue;
+
+use super::read::column;
+use super::{BUCKET_EVENTS, Store, back_off, bucket_of};
+use crate::chat_log::{Append, AppendError, event_bytes as reckoned_bytes};
+use crate::error::StoreError;
+use crate::record::chat_rows::event_bytes;
+use crate::scylla::columns::Id as _;
+use crate::scylla::statements::{Answer, ConditionalBatch};
+
+/// Bytes of one batch: Cassandra refuses more than 50 KiB.
+const BATCH_BYTES_MAX: usize = 40 * 1024;
+/// How often an append whose outcome is unknown is looked for and tried again.
+const ATTEMPTS_MAX: u32 = 4;
+/// All attempts together: a client gets its retryable error within 5 s (G10).
+const APPEND_TIMEOUT: Duration = Duration::from_millis(4_500);
+
+/// What became of one batch.
+enum Tried {
+    Stands,
+    Conflict,
+    /// Definitely not written.
+    Refused(String),
+    Unknown,
+}
+
+impl Store {
+    /// Appends the events, or says why not. What is durable has its effects when this returns.
+    pub(super) async fn carry_out(&self, append: &Append) -> Result<(), AppendError> {
+        let chat = append.chat.id;
+        if let Err(error) = self.mark_dirty(chat, append.expected_head).await {
+            return Err(AppendError::Unavailable(error.to_string()));
+        }
+        let began = tokio::time::Instant::now();
+        let (mut head, mut rest) = (append.expected_head, append.events.as_slice());
+        while let Some(len) = batch_len(rest) {
+            let (batch, others) = rest.split_at(len);
+            let left = APPEND_TIMEOUT.saturating_sub(began.elapsed());
+            let result = tokio::time::timeout(left, self.append_batch(chat, head, batch)).await;
+            match result.unwrap_or(Err(AppendError::Unknown)) {
+                Ok(()) => {}
+                // Nothing of it is written.
+                Err(error) if head == append.expected_head => return Err(error),
+                Err(AppendError::Conflict { head }) => return Err(AppendError::Conflict { head }),
+                // A part stands: who appends finds it in the log.
+                Err(AppendError::Unavailable(_) | AppendError::Unknown) => {
+                    return Err(AppendError::Unknown);
+                }
+            }
+            self.take_effect(&append.chat, batch).await;
+            (head, rest) = (batch[len - 1].seq, others);
+        }
+        Ok(())
+    }
+
+    /// Appends events of one bucket behind `head`.
+    async fn append_batch(
+        &self,
+        chat: ChatId,
+        head: Seq,
+        events: &[Event],
+    ) -> Result<(), AppendError> {
+        let first = head.next();
+        let opens_bucket = first.0.is_multiple_of(BUCKET_EVENTS);
+        if opens_bucket {
+            self.open_bucket(chat, head).await?;
+        }
+        for attempt in 0..ATTEMPTS_MAX {
+            let tried = self.try_batch(chat, head, opens_bucket, events).await;
+            match tried {
+                Tried::Stands => return Ok(()),
+                Tried::Conflict => {
+                    // It may be an earlier attempt of ours that was in the way.
+                    if attempt > 0 && self.stand(chat, events).await == Some(true) {
+                        return Ok(());
+                    }
+                    return Err(self.conflict(chat).await);
+                }
+                Tried::Refused(why) if attempt == 0 => return Err(AppendError::Unavailable(why)),
+                Tried::Refused(_) | Tried::Unknown => {
+                    tokio::time::sleep(back_off(chat, attempt)).await;
+                    // Absent is no failure for good: the same slot again, until somebody has it.
+                    if self.stand(chat, events).await == Some(true) {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Err(AppendError::Unknown)
+    }
+
+    /// The first append to a bucket: only behind a bucket that is full, read at SERIAL. Whoever
+    /// looks for the end of the chat finds the new bucket before there is anything in it.
+    async fn open_bucket(&self, chat: ChatId, head: Seq) -> Result<(), AppendError> {
+        let unavailable = |error: StoreError| AppendError::Unavailable(error.to_string());
+        let end = self.bucket_end(chat, bucket_of(head)).await.map_err(unavailable)?;
+        match end {
+            Some(end) if end.epoch != self.epoch => Err(other_epoch(end.epoch)),
+            Some(end) if end.head == head => {
+                self.move_end(chat, bucket_of(head.next())).await.map_err(unavailable)
+            }
+            Some(_) | None => Err(self.conflict(chat).await),
+        }
+    }
+
+    async fn try_batch(
+        &self,
+        chat: ChatId,
+        head: Seq,
+        opens_bucket: bool,
+        events: &[Event],
+    ) -> Tried {
+        let id = CqlValue::Uuid(chat.to_column());
+        let bucket = CqlValue::BigInt(bucket_of(head.next()));
+        let last = CqlValue::BigInt(column(events.last().map_or(head, |last| last.seq)));
+        let epoch = CqlValue::Int(self.epoch.cast_signed());
+        let mut batch = ConditionalBatch::new(&self.database);
+        if opens_bucket {
+            batch.add(&self.log.first_head, vec![last, epoch, id.clone(), bucket.clone()]);
+        } else {
+            let expected = CqlValue::BigInt(column(head));
+            let values = vec![last, id.clone(), bucket.clone(), expected, epoch];
+            batch.add(&self.log.move_head, values);
+        }
+        for event in events {
+            let seq = CqlValue::BigInt(column(event.seq));
+            let bytes = CqlValue::Blob(event_bytes(event));
+            batch.add(&self.log.insert, vec![id.clone(), bucket.clone(), seq, bytes]);
+        }
+        match batch.run("append").await {
+            Ok(Answer::Applied) => Tried::Stands,
+            Ok(Answer::Refused) => Tried::Conflict,
+            Ok(Answer::Unknown) => Tried::Unknown,
+            Err(error) => Tried::Refused(error.to_string()),
+        }
+    }
+
+    /// Whether events stand in their slots, at SERIAL; `None` if nobody can say. They were written
+    /// together, so the first and the last stand for all.
+    async fn stand(&self, chat: ChatId, events: &[Event]) -> Option<bool> {
+        for event in events.first().into_iter().chain(events.last()) {
+            let found = self.event_serial(chat, event.seq).await.ok()?;
+            let same = |found: Event| found.id == event.id && found.author == event.author;
+            if !found.is_some_and(same) {
+                return Some(false);
+            }
+        }
+        Some(true)
+    }
+
+    /// Where the chat ends, for who was not the first.
+    async fn conflict(&self, chat: ChatId) -> AppendError {
+        match self.end_of(chat).await {
+            Ok(Some(end)) if end.epoch != self.epoch => other_epoch(end.epoch),
+            Ok(Some(end)) => AppendError::Conflict { head: end.head },
+            Ok(None) => AppendError::Unavailable("there is no such chat".to_owned()),
+            Err(error) => AppendError::Unavailable(error.to_string()),
+        }
+    }
+}
+
+fn other_epoch(epoch: u32) -> AppendError {
+    AppendError::Unavailable(format!("the store was restored: its epoch is {epoch}"))
+}
+
+/// How many of the next events go into one batch: those of one bucket, as far as there is room.
+/// `None` when nothing is left.
+fn batch_len(events: &[Event]) -> Option<usize> {
+    let bucket = bucket_of(events.first()?.seq);
+    let mut bytes = 0;
+    let fit = events.iter().take_while(|event| {
+        bytes += reckoned_bytes(&event.kind);
+        bucket_of(event.seq) == bucket && bytes <= BATCH_BYTES_MAX
+    });
+    // The largest event alone fits, whatever the reckoning says.
+    Some(fit.count().max(1))
+}

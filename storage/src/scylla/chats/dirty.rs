@@ -1,0 +1,169 @@
+//! Marks of chats that are appended to. A node that dies between an append and what follows from it
+//! leaves a mark behind, and whoever comes by makes up for it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use barterline_domain::clock::Timestamp;
+use barterline_domain::event::Seq;
+use barterline_domain::ids::ChatId;
+use scylla::value::{CqlTimestamp, CqlValue};
+use uuid::Uuid;
+
+use super::Store;
+use super::read::{column, number};
+use crate::chat_log::Range;
+use crate::error::StoreError;
+use crate::scylla::columns::{Id as _, time};
+use crate::scylla::statements::WriteBatch;
+
+/// Parts of an hour's marks.
+const SLOTS: u8 = 64;
+const HOUR_MS: u64 = 3_600_000;
+/// Hours for which a mark is kept: the table's `default_time_to_live`.
+const HOURS_KEPT: u64 = 48;
+/// A mark this old is written anew before the next append, and looked at if there is none: an append
+/// takes 5 s at most, and all clocks are within a few seconds.
+const MARK_AGE: Duration = Duration::from_secs(30);
+/// Events that are looked through for what they change about messages, the newest.
+const EVENTS_MAX: usize = 4_096;
+/// Stamps of numbers of which the lowest is to stay: this much less the number.
+const LOWEST_STAYS: i64 = 1 << 53;
+/// Between two looks at a slot. All of them are looked at within 16 s.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Chats whose marks are remembered.
+const MARKED_MAX: usize = 100_000;
+
+impl Store {
+    /// Sees to it that the chat, which is appended to behind `head`, has a mark that is young enough.
+    pub(super) async fn mark_dirty(&self, chat: ChatId, head: Seq) -> Result<(), StoreError> {
+        let now = Instant::now();
+        let marked = self.marked.lock().get(&chat).copied();
+        if marked.is_some_and(|at| now.duration_since(at) < MARK_AGE) {
+            return Ok(());
+        }
+        let at = self.clock.now();
+        let hour = hour_column(at.as_millis() / HOUR_MS);
+        let key = [
+            CqlValue::SmallInt(i16::from(slot(chat))),
+            CqlValue::Int(hour),
+            CqlValue::Uuid(chat.to_column()),
+        ];
+        let marked = [CqlValue::BigInt(time(at).0), CqlValue::Timestamp(time(at))];
+        let from = [LOWEST_STAYS - column(head), column(head)].map(CqlValue::BigInt);
+        let mut writes = WriteBatch::new(&self.database);
+        writes.add(&self.dirty.mark, marked.into_iter().chain(key.clone()).collect());
+        writes.add(&self.dirty.mark_from, from.into_iter().chain(key).collect());
+        writes.run("mark a chat").await?;
+        let mut marked = self.marked.lock();
+        if marked.len() >= MARKED_MAX {
+            marked.retain(|_, at| now.duration_since(*at) < MARK_AGE);
+        }
+        if marked.len() < MARKED_MAX {
+            marked.insert(chat, now);
+        }
+        Ok(())
+    }
+
+    /// Looks at all marks for good: first at what was left behind, then slot by slot.
+    pub(super) async fn run_repair(self: Arc<Self>) {
+        let now = self.clock.now().as_millis() / HOUR_MS;
+        for hour in now.saturating_sub(HOURS_KEPT)..now {
+            for slot in 0..SLOTS {
+                self.look_at_or_say(slot, hour).await;
+            }
+        }
+        let mut pace = tokio::time::interval(LOOK_EVERY);
+        pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        for slot in (0..SLOTS).cycle() {
+            pace.tick().await;
+            let now = self.clock.now().as_millis() / HOUR_MS;
+            for hour in [now.saturating_sub(1), now] {
+                self.look_at_or_say(slot, hour).await;
+            }
+        }
+    }
+
+    /// Looks at every mark that is kept.
+    pub(super) async fn look_at_all(&self, age: Duration) -> Result<usize, StoreError> {
+        let now = self.clock.now().as_millis() / HOUR_MS;
+        let mut settled = 0;
+        // The clock of who marked may be ahead.
+        for hour in now.saturating_sub(HOURS_KEPT)..=now + 1 {
+            for slot in 0..SLOTS {
+                settled += self.look_at(slot, hour, age).await?;
+            }
+        }
+        Ok(settled)
+    }
+
+    async fn look_at_or_say(&self, slot: u8, hour: u64) {
+        if let Err(error) = self.look_at(slot, hour, MARK_AGE).await {
+            tracing::debug!(%error, "marks of chats are looked at later");
+        }
+    }
+
+    /// Makes up for what is missing behind the marks of a slot that are at least `age` old; gives
+    /// how many there were.
+    async fn look_at(&self, slot: u8, hour: u64, age: Duration) -> Result<usize, StoreError> {
+        type Columns = (Uuid, Option<CqlTimestamp>, Option<i64>, Option<CqlTimestamp>);
+        let values = (i16::from(slot), hour_column(hour));
+        let marks = self.dirty.list.rows::<Columns>("look at marks", values).await?;
+        let mut settled = 0;
+        for (chat, marked, from, looked) in marks {
+            let Some(marked) = marked else { continue };
+            let seen = looked.is_some_and(|looked| looked.0 >= marked.0);
+            let at = Timestamp::from_millis(marked.0.cast_unsigned());
+            if seen || self.clock.now().since(at) < age {
+                continue;
+            }
+            self.make_up(ChatId::from_column(chat), number(from.unwrap_or(0))).await?;
+            let values = (marked.0, marked, i16::from(slot), hour_column(hour), chat);
+            self.dirty.settle.run("settle a mark", values).await?;
+            settled += 1;
+        }
+        Ok(settled)
+    }
+
+    /// Writes again what follows from the appends of a chat above `from`.
+    async fn make_up(&self, id: ChatId, from: Seq) -> Result<(), StoreError> {
+        let Some(end) = self.end_of(id).await? else { return Ok(()) };
+        let Some(last) = end.last else { return Ok(()) };
+        let Some(chat) = self.chat(id).await? else { return Ok(()) };
+        let from = from.max(Seq(last.seq.0.saturating_sub(EVENTS_MAX as u64)));
+        let events = self.raw_events(id, Range::After(from), EVENTS_MAX).await?;
+        self.amend_targets(id, &events).await?;
+        if self.row_heads_lack(&chat, last.seq).await? {
+            self.announce(&chat, &last).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether one of the rows of a chat is behind its log, or is not there.
+    async fn row_heads_lack(
+        &self,
+        chat: &barterline_domain::chat::Chat,
+        head: Seq,
+    ) -> Result<bool, StoreError> {
+        let people = chat.participants;
+        for user in [people.buyer, people.seller] {
+            let row = self.row_columns(user, chat.id).await?;
+            if row.as_ref().is_none_or(|row| row.opened.is_none()) {
+                self.open_rows(chat).await?;
+            }
+            if row.is_none_or(|row| row.head() < head) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn slot(chat: ChatId) -> u8 {
+    chat.as_bytes()[0] % SLOTS
+}
+
+/// An hour since 1970, as its column has it.
+fn hour_column(hour: u64) -> i32 {
+    i32::try_from(hour).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,125 @@
+//! What follows from an append: inbox rows and amendments. Each cell is stamped with its own value,
+//! so that writing late, twice or out of order changes nothing.
+
+use std::sync::Arc;
+
+use barterline_domain::chat::{Chat, Role};
+use barterline_domain::event::{Event, Seq};
+use barterline_domain::ids::{ChatId, UserId};
+use scylla::value::CqlValue;
+
+use super::read::column;
+use super::{Store, bucket_of};
+use crate::error::StoreError;
+use crate::record::amend::Aspect;
+use crate::record::chat_rows::{chat_bytes, event_bytes};
+use crate::scylla::columns::Id as _;
+use crate::scylla::statements::WriteBatch;
+
+/// The stamp of what never changes.
+const ONCE: i64 = 1;
+/// Numbers below an epoch's: a chat of 10^12 messages would take its sender 30,000 years.
+const EPOCH_SHIFT: u32 = 40;
+
+impl Store {
+    /// Writes what follows from events that stand. What cannot be written now is written from the
+    /// chat's mark.
+    pub(super) async fn take_effect(&self, chat: &Arc<Chat>, events: &[Event]) {
+        let Some(last) = events.last() else { return };
+        let (amended, announced) =
+            tokio::join!(self.amend_targets(chat.id, events), self.announce(chat, last));
+        if let Err(error) = amended.and(announced) {
+            tracing::warn!(%error, chat = %chat.id, "an append waits for its effects");
+        }
+    }
+
+    /// Writes what events change about earlier messages.
+    pub(super) async fn amend_targets(
+        &self,
+        chat: ChatId,
+        events: &[Event],
+    ) -> Result<(), StoreError> {
+        for event in events {
+            let Some((target, aspect)) = Aspect::of(event) else { continue };
+            let seq = column(event.seq);
+            let key =
+                (chat.to_column(), bucket_of(target), column(target), aspect.code().cast_signed());
+            let values = (seq, seq, event_bytes(event), key.0, key.1, key.2, key.3);
+            self.log.amend.run("amend a message", values).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the head of a chat into the rows of both its people.
+    pub(super) async fn announce(&self, chat: &Chat, last: &Event) -> Result<(), StoreError> {
+        let people = chat.participants;
+        let (buyer, seller) = tokio::join!(
+            self.announce_to(people.user(Role::Buyer), chat.id, last),
+            self.announce_to(people.user(Role::Seller), chat.id, last)
+        );
+        buyer.and(seller)
+    }
+
+    async fn announce_to(
+        &self,
+        user: UserId,
+        chat: ChatId,
+        last: &Event,
+    ) -> Result<(), StoreError> {
+        let after = last.after;
+        let mut writes = WriteBatch::new(&self.database);
+        writes.add(
+            &self.inbox.head,
+            vec![
+                CqlValue::BigInt(self.head_stamp(last.seq)),
+                CqlValue::BigInt(column(last.seq)),
+                CqlValue::Blob(event_bytes(last)),
+                CqlValue::BigInt(after.buyer_messages.cast_signed()),
+                CqlValue::BigInt(after.seller_messages.cast_signed()),
+                CqlValue::Uuid(user.to_column()),
+                CqlValue::Uuid(chat.to_column()),
+            ],
+        );
+        self.touch(&mut writes, user, chat);
+        writes.run("write an inbox row").await
+    }
+
+    /// The stamp of what is known of a chat at a head: one of a later epoch outranks all before.
+    fn head_stamp(&self, seq: Seq) -> i64 {
+        (i64::from(self.epoch) << EPOCH_SHIFT) + column(seq)
+    }
+
+    /// Writes the rows of a chat that was opened.
+    pub(super) async fn open_rows(&self, chat: &Chat) -> Result<(), StoreError> {
+        for role in [Role::Buyer, Role::Seller] {
+            let user = chat.participants.user(role);
+            let mut writes = WriteBatch::new(&self.database);
+            writes.add(
+                &self.inbox.open,
+                vec![
+                    CqlValue::BigInt(ONCE),
+                    CqlValue::Blob(chat_bytes(chat)),
+                    CqlValue::Uuid(user.to_column()),
+                    CqlValue::Uuid(chat.id.to_column()),
+                ],
+            );
+            self.touch(&mut writes, user, chat.id);
+            writes.run("open an inbox row").await?;
+        }
+        Ok(())
+    }
+
+    /// Adds that a row changed now.
+    pub(super) fn touch(&self, writes: &mut WriteBatch, user: UserId, chat: ChatId) {
+        let position = self.next_position().cast_signed();
+        writes.add(
+            &self.inbox.changed,
+            vec![
+                CqlValue::BigInt(position),
+                CqlValue::BigInt(position),
+                CqlValue::Uuid(user.to_column()),
+                CqlValue::Uuid(chat.to_column()),
+            ],
+        );
+    }
+}

@@ -1,0 +1,330 @@
+//! Logs and inboxes of all chats over CQL.
+//!
+//! Correctness is one conditional batch for each append, on the head of the bucket that it falls
+//! in (`append`). Everything else follows from the log: inbox rows and amendments are written before
+//! the outcome is told (`effects`), and again from a durable mark if a crash comes in between
+//! (`dirty`).
+
+mod append;
+mod dirty;
+mod effects;
+mod read;
+mod rows;
+mod statements;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use barterline_domain::chat::Chat;
+use barterline_domain::clock::Clock;
+use barterline_domain::event::{Event, Seq};
+use barterline_domain::ids::{ChatId, UserId};
+use barterline_domain::message::EventKind;
+use parking_lot::Mutex;
+use tokio::sync::{Mutex as TurnMutex, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use super::columns::Id as _;
+use super::session::Database;
+use super::statements::Tries;
+use crate::chat_log::{Append, AppendError, AppendOutcome, ChatHead, Committed, Outcomes, Range};
+use crate::error::StoreError;
+use crate::inbox::{InboxPage, InboxRow, Position, Unread};
+use crate::record::chat_rows::chat_bytes;
+use rows::InboxColumns;
+use statements::{OfDirty, OfInbox, OfLog};
+
+/// Events of one bucket: a partition of 1 to 75 MB (design: `bucket = seq / 4096`).
+const BUCKET_EVENTS: u64 = 4_096;
+/// Appends under way at a time, of all chats: the hub has one for each busy chat.
+const APPENDS_MAX: usize = 4_096;
+/// Outcomes that wait for the hub.
+const OUTCOMES_MAX: usize = 1_024;
+/// Locks that keep changes of one chat in order; chats share them by hash.
+const TURNS: usize = 256;
+
+/// Which bucket an event is in.
+const fn bucket_of(seq: Seq) -> i64 {
+    (seq.0 / BUCKET_EVENTS).cast_signed()
+}
+
+/// The chat store of a cluster. Cheap to clone; its tasks end with the last handle.
+#[derive(Clone)]
+pub struct ScyllaChats(Arc<Handle>);
+
+struct Handle {
+    store: Arc<Store>,
+    appends: mpsc::Sender<(Append, OwnedSemaphorePermit)>,
+    room: Arc<Semaphore>,
+    /// Ends with the handle.
+    _tasks: JoinSet<()>,
+}
+
+/// What the tasks share.
+pub(in crate::scylla) struct Store {
+    database: Database,
+    log: OfLog,
+    inbox: OfInbox,
+    dirty: OfDirty,
+    epoch: u32,
+    clock: Arc<dyn Clock>,
+    /// The newest position that was given out.
+    position: AtomicU64,
+    /// Locked while a position is taken and an outcome sent, so that positions ascend.
+    outcomes: TurnMutex<mpsc::Sender<Committed>>,
+    turns: Vec<TurnMutex<()>>,
+    /// Which chats are marked as dirty, and since when on this node's clock.
+    marked: Mutex<HashMap<ChatId, Instant>>,
+}
+
+/// An open chat store, and where its outcomes arrive.
+pub struct Opened {
+    /// The store.
+    pub chats: ScyllaChats,
+    /// To be read without pause.
+    pub outcomes: Outcomes,
+}
+
+impl ScyllaChats {
+    /// Prepares the statements and starts the tasks. Needs a tokio runtime around it.
+    pub async fn open(
+        database: Database,
+        epoch: u32,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Opened, StoreError> {
+        let log = OfLog::prepare(&database).await?;
+        let inbox = OfInbox::prepare(&database).await?;
+        let dirty = OfDirty::prepare(&database).await?;
+        let (sender, outcomes) = mpsc::channel(OUTCOMES_MAX);
+        let store = Arc::new(Store {
+            database,
+            log,
+            inbox,
+            dirty,
+            epoch,
+            clock,
+            position: AtomicU64::new(0),
+            outcomes: TurnMutex::new(sender),
+            turns: (0..TURNS).map(|_| TurnMutex::default()).collect(),
+            marked: Mutex::default(),
+        });
+        let (appends, taken) = mpsc::channel(APPENDS_MAX);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(run_appends(Arc::clone(&store), taken));
+        tasks.spawn(Arc::clone(&store).run_repair());
+        let room = Arc::new(Semaphore::new(APPENDS_MAX));
+        let chats = Self(Arc::new(Handle { store, appends, room, _tasks: tasks }));
+        Ok(Opened { chats, outcomes })
+    }
+
+    /// Looks now at every mark that is at least `age` old, and makes up for what is missing behind
+    /// it; gives how many there were. Nodes do so by themselves within a minute.
+    pub async fn make_up(&self, age: Duration) -> Result<usize, StoreError> {
+        self.store().look_at_all(age).await
+    }
+
+    pub(in crate::scylla) fn store(&self) -> &Arc<Store> {
+        &self.0.store
+    }
+
+    /// Starts an append.
+    pub(in crate::scylla) fn begin(&self, append: Append) {
+        let Handle { store, appends, room, .. } = &*self.0;
+        // The room is as large as the channel: what has a permit finds a place.
+        let refused = match Arc::clone(room).try_acquire_owned() {
+            Ok(permit) => match appends.try_send((append, permit)) {
+                Ok(()) => return,
+                Err(error) => error.into_inner().0,
+            },
+            Err(_) => append,
+        };
+        let store = Arc::clone(store);
+        let why = AppendError::Unavailable("too many appends are under way".to_owned());
+        let _told = tokio::spawn(async move { store.tell(vec![outcome(refused, Err(why))]).await });
+    }
+}
+
+/// Carries appends out side by side until the last handle is gone.
+async fn run_appends(store: Arc<Store>, mut taken: mpsc::Receiver<(Append, OwnedSemaphorePermit)>) {
+    let mut running = JoinSet::new();
+    loop {
+        tokio::select! {
+            next = taken.recv() => {
+                let Some((append, permit)) = next else { break };
+                let store = Arc::clone(&store);
+                running.spawn(async move {
+                    let result = store.carry_out(&append).await;
+                    store.tell(vec![outcome(append, result)]).await;
+                    drop(permit);
+                });
+            }
+            Some(ended) = running.join_next() => {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "an append ended without an outcome");
+                }
+            }
+        }
+    }
+}
+
+fn outcome(append: Append, result: Result<(), AppendError>) -> AppendOutcome {
+    AppendOutcome { chat: append.chat, events: append.events, result }
+}
+
+impl Store {
+    /// A position above every one that was given out: microseconds of this node's clock.
+    fn next_position(&self) -> u64 {
+        let now = self.clock.now().as_millis() * 1_000;
+        let next = |last: u64| Some(now.max(last + 1));
+        let last = self.position.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+        last.map_or(now, |last| now.max(last + 1))
+    }
+
+    /// The order of changes of one chat on this node.
+    fn turn(&self, chat: ChatId) -> &TurnMutex<()> {
+        &self.turns[usize::from(chat.as_bytes()[0]) % TURNS]
+    }
+
+    async fn tell(&self, appends: Vec<AppendOutcome>) {
+        self.tell_all(Committed { appends, ..Committed::default() }).await;
+    }
+
+    /// Tells the hub.
+    async fn tell_all(&self, mut committed: Committed) {
+        let outcomes = self.outcomes.lock().await;
+        committed.position = self.next_position();
+        // The hub is gone when the server stops.
+        let _gone = outcomes.send(committed).await;
+    }
+
+    /// Creates a chat, or finds it.
+    pub(in crate::scylla) async fn create(&self, chat: Chat) -> Result<Arc<Chat>, StoreError> {
+        let id = chat.id;
+        let bytes = chat_bytes(&chat);
+        let mut tries = Tries::new("create a chat");
+        let (chat, is_new) = loop {
+            if let Some(found) = tries.after(self.chat_serial(id).await)? {
+                // An earlier attempt may have been ours, and unknown.
+                let ours = tries.unsettled() && chat_bytes(&found) == bytes;
+                break (found, ours);
+            }
+            let values = (self.epoch.cast_signed(), bytes.as_slice(), id.to_column());
+            if tries.settle(self.log.open.run("create a chat", values).await)? {
+                break (Arc::new(chat), true);
+            }
+        };
+        // Again for one that exists: whoever created it may have come no further.
+        if is_new || self.row_columns(chat.participants.buyer, id).await?.is_none() {
+            self.open_rows(&chat).await?;
+            let opened = vec![Arc::clone(&chat)];
+            self.tell_all(Committed { opened, ..Committed::default() }).await;
+        }
+        Ok(chat)
+    }
+
+    /// A chat, at SERIAL: what is not there can no longer come from an attempt before.
+    async fn chat_serial(&self, chat: ChatId) -> Result<Option<Arc<Chat>>, StoreError> {
+        let Some(end) = self.bucket_end(chat, 0).await? else { return Ok(None) };
+        let bytes = end.opened.unwrap_or_default();
+        read::decode_chat("read a chat", chat, &bytes).map(Some)
+    }
+
+    pub(in crate::scylla) async fn head(&self, id: ChatId) -> Result<Option<ChatHead>, StoreError> {
+        let Some(end) = self.end_of(id).await? else { return Ok(None) };
+        let chat = match &end.opened {
+            Some(bytes) => Some(read::decode_chat("read a chat", id, bytes)?),
+            None => self.chat(id).await?,
+        };
+        Ok(chat.map(|chat| ChatHead { chat, head: end.head, state: end.state() }))
+    }
+
+    pub(in crate::scylla) async fn original(
+        &self,
+        chat: ChatId,
+        seq: Seq,
+    ) -> Result<Option<Event>, StoreError> {
+        let Some(before) = seq.0.checked_sub(1) else { return Ok(None) };
+        let found = self.raw_events(chat, Range::After(Seq(before)), 1).await?.pop();
+        let message = found.filter(|event| matches!(event.kind, EventKind::Message(_)));
+        match message {
+            Some(message) if !self.is_gone(chat, seq).await? => Ok(Some(message)),
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// Where the store stands: whatever was written here before is not above it.
+    pub(in crate::scylla) fn now(&self) -> Position {
+        Position { epoch: self.epoch, position: self.next_position() }
+    }
+}
+
+impl ScyllaChats {
+    pub(in crate::scylla) async fn member_chat(
+        &self,
+        user: UserId,
+        chat: ChatId,
+    ) -> Result<Option<Arc<Chat>>, StoreError> {
+        let store = self.store();
+        let operation = "look for a chat";
+        let key = (user.to_column(), chat.to_column());
+        let row = store.inbox.opened.row::<(Option<Vec<u8>>,)>(operation, key).await?;
+        let Some((Some(bytes),)) = row else { return Ok(None) };
+        let chat = read::decode_chat(operation, chat, &bytes)?;
+        Ok(chat.participants.role_of(user).is_some().then_some(chat))
+    }
+
+    pub(in crate::scylla) async fn find_row(
+        &self,
+        user: UserId,
+        chat: ChatId,
+    ) -> Result<Option<InboxRow>, StoreError> {
+        match self.store().row_columns(user, chat).await? {
+            Some(columns) => self.store().inbox_row(user, &columns).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The rows of `user` whose last change is `wanted`, at most `limit`, by that change.
+    pub(in crate::scylla) async fn page(
+        &self,
+        user: UserId,
+        limit: usize,
+        wanted: impl Fn(u64) -> bool + Send,
+        newest_first: bool,
+    ) -> Result<InboxPage, StoreError> {
+        let changed = |row: &InboxColumns| row.changed.unwrap_or(0).cast_unsigned();
+        let mut rows = self.store().all_rows(user).await?;
+        rows.retain(|row| wanted(changed(row)));
+        rows.sort_unstable_by_key(changed);
+        if newest_first {
+            rows.reverse();
+        }
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).map(changed);
+        let mut page = InboxPage { rows: Vec::with_capacity(rows.len()), next };
+        for row in &rows {
+            page.rows.extend(self.store().inbox_row(user, row).await?);
+        }
+        Ok(page)
+    }
+
+    pub(in crate::scylla) async fn count_unread(&self, user: UserId) -> Result<Unread, StoreError> {
+        let mut unread = Unread::default();
+        for row in self.store().all_rows(user).await? {
+            let Some(chat) = row.chat()? else { continue };
+            let Some(role) = chat.participants.role_of(user) else { continue };
+            unread.add(row.unread_messages(role), row.is_flagged_unread());
+        }
+        Ok(unread)
+    }
+}
+
+/// A wait before a try again: longer with each, and another for each chat.
+fn back_off(chat: ChatId, attempt: u32) -> Duration {
+    let base = 20 << attempt.min(5);
+    let jitter = u64::from(chat.as_bytes()[1]) * base / 256;
+    Duration::from_millis(base + jitter)
+}

@@ -1,0 +1,295 @@
+//! Inbox rows: from columns, and what people change about theirs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use barterline_domain::chat::{Chat, Role};
+use barterline_domain::event::{Event, Seq, SmallState};
+use barterline_domain::ids::{ChatId, DeviceId, UserId};
+use barterline_domain::marks::{Marks, Visibility};
+use barterline_domain::personal::{Personal, PersonalChange};
+use scylla::DeserializeRow;
+use scylla::value::{CqlTimestamp, CqlValue};
+use uuid::Uuid;
+
+use super::Store;
+use super::read::{column, decode_chat, number};
+use crate::chat_log::{Committed, Range};
+use crate::error::StoreError;
+use crate::inbox::{InboxRow, MarkMoved, PersonalMoved};
+use crate::record::chat_rows::read_event;
+use crate::scylla::columns::{Id as _, timestamp};
+use crate::scylla::statements::{Write, WriteBatch};
+
+/// For how long the delivered mark of one device is kept after it last moved: 180 days.
+const DEVICE_TTL_S: i32 = 180 * 24 * 3_600;
+
+/// The columns of a row, in the order of the statements.
+#[derive(DeserializeRow)]
+pub(super) struct InboxColumns {
+    chat: Uuid,
+    pub opened: Option<Vec<u8>>,
+    head: Option<i64>,
+    last: Option<Vec<u8>>,
+    buyer_messages: Option<i64>,
+    seller_messages: Option<i64>,
+    delivered: Option<HashMap<Uuid, i64>>,
+    read: Option<i64>,
+    read_messages: Option<i64>,
+    peer_delivered: Option<i64>,
+    peer_read: Option<i64>,
+    muted_until: Option<CqlTimestamp>,
+    archived: Option<bool>,
+    pinned: Option<bool>,
+    unread: Option<bool>,
+    hidden: Option<Vec<i64>>,
+    hidden_through: Option<i64>,
+    pub changed: Option<i64>,
+}
+
+impl InboxColumns {
+    pub fn head(&self) -> Seq {
+        seq(self.head)
+    }
+
+    /// The person's marks: the furthest of their devices.
+    fn marks(&self) -> Marks {
+        let delivered = self.delivered.iter().flat_map(HashMap::values).max().copied();
+        Marks::new(seq(delivered), seq(self.read))
+    }
+
+    fn peer_marks(&self) -> Marks {
+        Marks { delivered: seq(self.peer_delivered), read: seq(self.peer_read) }
+    }
+
+    fn state(&self) -> SmallState {
+        let count = |cell: Option<i64>| cell.unwrap_or(0).cast_unsigned();
+        SmallState {
+            buyer_messages: count(self.buyer_messages),
+            seller_messages: count(self.seller_messages),
+        }
+    }
+
+    /// Messages by the other person above the read mark.
+    pub fn unread_messages(&self, role: Role) -> u64 {
+        let read = self.read_messages.unwrap_or(0).cast_unsigned();
+        self.state().messages_by(role.other()).saturating_sub(read)
+    }
+
+    pub fn is_flagged_unread(&self) -> bool {
+        self.unread.unwrap_or(false)
+    }
+
+    fn personal(&self) -> Personal {
+        let hidden_through = seq(self.hidden_through);
+        // A set comes in its order.
+        let hidden = self.hidden.iter().flatten().map(|seq| number(*seq));
+        Personal {
+            muted_until: self.muted_until.and_then(timestamp).filter(|at| at.as_millis() > 0),
+            archived: self.archived.unwrap_or(false),
+            pinned: self.pinned.unwrap_or(false),
+            unread: self.is_flagged_unread(),
+            hidden_through,
+            hidden: hidden.filter(|seq| *seq > hidden_through).collect(),
+        }
+    }
+
+    /// The chat of the row; `None` when only marks of it are here.
+    pub fn chat(&self) -> Result<Option<Arc<Chat>>, StoreError> {
+        let chat = ChatId::from_column(self.chat);
+        let opened = self.opened.as_ref();
+        opened.map(|bytes| decode_chat("read the inbox", chat, bytes)).transpose()
+    }
+
+    fn last(&self) -> Option<Event> {
+        let read = |bytes: &Vec<u8>| read_event(self.head(), bytes);
+        let last = self.last.as_ref().map(read)?;
+        // One damaged event takes the preview of its chat along, not everybody's inbox.
+        last.inspect_err(
+            |_| tracing::error!(chat = %self.chat, "an inbox row's last event is damaged"),
+        )
+        .ok()
+    }
+}
+
+fn seq(cell: Option<i64>) -> Seq {
+    number(cell.unwrap_or(0))
+}
+
+impl Store {
+    /// One row as it is stored.
+    pub(super) async fn row_columns(
+        &self,
+        user: UserId,
+        chat: ChatId,
+    ) -> Result<Option<InboxColumns>, StoreError> {
+        self.inbox.row.row("read the inbox", (user.to_column(), chat.to_column())).await
+    }
+
+    /// All rows of a person as they are stored.
+    pub(super) async fn all_rows(&self, user: UserId) -> Result<Vec<InboxColumns>, StoreError> {
+        self.inbox.rows.rows("read the inbox", (user.to_column(),)).await
+    }
+
+    /// A row as it is read; `None` if the person takes no part in its chat.
+    pub(super) async fn inbox_row(
+        &self,
+        user: UserId,
+        columns: &InboxColumns,
+    ) -> Result<Option<InboxRow>, StoreError> {
+        let Some(chat) = columns.chat()? else { return Ok(None) };
+        let Some(role) = chat.participants.role_of(user) else { return Ok(None) };
+        let mut last = columns.last();
+        self.amend(chat.id, last.as_mut_slice()).await?;
+        Ok(Some(InboxRow {
+            role,
+            head: columns.head(),
+            state: columns.state(),
+            last,
+            marks: columns.marks(),
+            peer_marks: columns.peer_marks(),
+            personal: columns.personal(),
+            unread: columns.unread_messages(role),
+            changed: columns.changed.unwrap_or(0).cast_unsigned(),
+            chat,
+        }))
+    }
+
+    /// Moves marks. See [`crate::inbox::Inbox::mark`].
+    pub(in crate::scylla) async fn move_marks(
+        &self,
+        user: UserId,
+        id: ChatId,
+        device: DeviceId,
+        wanted: Marks,
+        visibility: Visibility,
+    ) -> Result<Option<Marks>, StoreError> {
+        let _turn = self.turn(id).lock().await;
+        let Some(row) = self.row_columns(user, id).await? else { return Ok(None) };
+        let Some(chat) = row.chat()? else { return Ok(None) };
+        let Some(role) = chat.participants.role_of(user) else { return Ok(None) };
+        let head = row.head();
+        let wanted = Marks::new(wanted.delivered.min(head), wanted.read.min(head));
+        let stored = row.delivered.as_ref().and_then(|all| all.get(&device.to_column()));
+        let before = row.marks();
+        let delivers = wanted.delivered > seq(stored.copied());
+        let reads = wanted.read > before.read;
+        if !delivers && !reads {
+            return Ok(Some(before));
+        }
+        let key = [CqlValue::Uuid(user.to_column()), CqlValue::Uuid(id.to_column())];
+        let mut writes = WriteBatch::new(&self.database);
+        if delivers {
+            let delivered = column(wanted.delivered);
+            let cells = [
+                CqlValue::Int(DEVICE_TTL_S),
+                CqlValue::BigInt(delivered),
+                CqlValue::Uuid(device.to_column()),
+                CqlValue::BigInt(delivered),
+            ];
+            writes.add(&self.inbox.delivered, cells.into_iter().chain(key.clone()).collect());
+        }
+        if reads {
+            let messages = self.messages_up_to(&row, id, role.other(), wanted.read).await?;
+            let read = column(wanted.read);
+            let cells = [read, read, messages.cast_signed()].map(CqlValue::BigInt);
+            writes.add(&self.inbox.read, cells.into_iter().chain(key.clone()).collect());
+            if row.is_flagged_unread() {
+                let cells = [CqlValue::BigInt(self.database.stamp()), CqlValue::Boolean(false)];
+                writes.add(&self.inbox.unread, cells.into_iter().chain(key).collect());
+            }
+        }
+        self.touch(&mut writes, user, id);
+        writes.run("mark").await?;
+        let shown = self.show(&chat, role, wanted, visibility).await?;
+        let marks = before.merge(wanted);
+        let moved = MarkMoved { chat, role, marks, shown };
+        self.tell_all(Committed { marks: vec![moved], ..Committed::default() }).await;
+        Ok(Some(marks))
+    }
+
+    /// Shows the other person as much of a move as they may see; gives what they see if it moved.
+    async fn show(
+        &self,
+        chat: &Chat,
+        role: Role,
+        moved: Marks,
+        visibility: Visibility,
+    ) -> Result<Option<Marks>, StoreError> {
+        let peer = chat.participants.user(role.other());
+        let Some(row) = self.row_columns(peer, chat.id).await? else { return Ok(None) };
+        let before = row.peer_marks();
+        let shown = visibility.show(before, moved);
+        if shown == before {
+            return Ok(None);
+        }
+        let mut writes = WriteBatch::new(&self.database);
+        let cells =
+            [(&self.inbox.peer_delivered, shown.delivered), (&self.inbox.peer_read, shown.read)];
+        for (statement, value) in cells {
+            let value = CqlValue::BigInt(column(value));
+            let key = [CqlValue::Uuid(peer.to_column()), CqlValue::Uuid(chat.id.to_column())];
+            writes.add(statement, [value.clone(), value].into_iter().chain(key).collect());
+        }
+        self.touch(&mut writes, peer, chat.id);
+        writes.run("show a mark").await?;
+        Ok(Some(shown))
+    }
+
+    /// Messages by `role` up to `seq`, which is not above the head.
+    async fn messages_up_to(
+        &self,
+        row: &InboxColumns,
+        chat: ChatId,
+        role: Role,
+        seq: Seq,
+    ) -> Result<u64, StoreError> {
+        if seq == row.head() {
+            return Ok(row.state().messages_by(role));
+        }
+        let before = Seq(seq.0.saturating_sub(1));
+        let event = self.raw_events(chat, Range::After(before), 1).await?.pop();
+        Ok(event.map_or(0, |event| event.after.messages_by(role)))
+    }
+
+    /// Changes what is a person's alone. See [`crate::inbox::Inbox::change`].
+    pub(in crate::scylla) async fn change_personal(
+        &self,
+        user: UserId,
+        id: ChatId,
+        change: PersonalChange,
+    ) -> Result<Option<Personal>, StoreError> {
+        let _turn = self.turn(id).lock().await;
+        let Some(row) = self.row_columns(user, id).await? else { return Ok(None) };
+        let Some(chat) = row.chat()? else { return Ok(None) };
+        let Some(role) = chat.participants.role_of(user) else { return Ok(None) };
+        let now = self.database.stamp();
+        let (statement, stamp, cell): (&Write, _, _) = match change {
+            PersonalChange::Mute(until) => {
+                // The beginning of time stands for "not muted": a null would be a tombstone.
+                let until = until.map_or(0, |until| until.as_millis().cast_signed());
+                (&self.inbox.muted_until, now, CqlValue::Timestamp(CqlTimestamp(until)))
+            }
+            PersonalChange::Archive(on) => (&self.inbox.archived, now, CqlValue::Boolean(on)),
+            PersonalChange::Pin(on) => (&self.inbox.pinned, now, CqlValue::Boolean(on)),
+            PersonalChange::Unread(on) => (&self.inbox.unread, now, CqlValue::Boolean(on)),
+            PersonalChange::Hide(seq) => {
+                let seq = CqlValue::BigInt(column(seq));
+                (&self.inbox.hidden, now, CqlValue::Set(vec![seq]))
+            }
+            PersonalChange::HideThrough(seq) => {
+                (&self.inbox.hidden_through, column(seq), CqlValue::BigInt(column(seq)))
+            }
+        };
+        let mut writes = WriteBatch::new(&self.database);
+        let key = [CqlValue::Uuid(user.to_column()), CqlValue::Uuid(id.to_column())];
+        writes.add(statement, [CqlValue::BigInt(stamp), cell].into_iter().chain(key).collect());
+        self.touch(&mut writes, user, id);
+        writes.run("change a chat's settings").await?;
+        let mut personal = row.personal();
+        personal.apply(change);
+        let moved = PersonalMoved { chat, role, personal: personal.clone() };
+        self.tell_all(Committed { personal: vec![moved], ..Committed::default() }).await;
+        Ok(Some(personal))
+    }
+}

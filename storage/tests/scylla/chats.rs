@@ -1,0 +1,259 @@
+//! The chat log and the inbox: every law, and the schedules that break what is not this way.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use barterline_domain::chat::Chat;
+use barterline_domain::clock::{Clock, Timestamp};
+use barterline_domain::event::{Event, Seq};
+use barterline_domain::ids::{ClientId, DeviceId};
+use barterline_domain::marks::{Marks, Visibility};
+use barterline_storage::chat_log::{Append, AppendError, ChatLog, Range};
+use barterline_storage::conformance::chat_log::{self as laws, Subject};
+use barterline_storage::conformance::{inbox as inbox_laws, samples};
+use barterline_storage::inbox::Inbox;
+use barterline_storage::scylla::chats::{Opened, ScyllaChats};
+use uuid::Uuid;
+
+use crate::{RUNTIME, Store, TURN};
+
+struct Wall;
+
+impl Clock for Wall {
+    #[expect(clippy::disallowed_methods, reason = "a test")]
+    fn now(&self) -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        Timestamp::from_millis(since.expect("after 1970").as_millis() as u64)
+    }
+}
+
+impl Store {
+    async fn open(&self) -> (Subject, ScyllaChats) {
+        let tables = ["chat_log", "chat_end", "chat_amendments", "inbox", "dirty_chats"];
+        let tables = tables.map(|table| format!("{{chats}}.{table}"));
+        self.empty(&tables.each_ref().map(String::as_str)).await;
+        self.another(Arc::new(Wall), 1).await
+    }
+}
+
+macro_rules! laws {
+    ($($module:ident: $($law:ident),+;)+) => {$($(
+        #[test]
+        fn $law() {
+            on_a_cluster(async |_, mut subject, chats| {
+                laws!(@run $module $law subject chats);
+            });
+        }
+    )+)+};
+    (@run chat_log $law:ident $subject:ident $chats:ident) => {
+        drop($chats);
+        laws::$law(&mut $subject).await;
+    };
+    (@run inbox $law:ident $subject:ident $chats:ident) => {
+        inbox_laws::$law(&mut $subject, &$chats).await;
+    };
+}
+
+laws! {
+    chat_log:
+        create_finds_the_first,
+        a_missing_chat_is_empty,
+        g3_events_are_read_as_they_were_appended,
+        g3_a_stale_head_conflicts,
+        g3_pipelined_appends_keep_their_order,
+        ranges_are_exclusive_and_ascend,
+        a_message_is_read_as_it_became;
+    inbox:
+        unread_adds_up_over_all_chats,
+        g6_only_participants_have_a_row,
+        unread_follows_the_read_mark,
+        marks_merge_by_maximum,
+        g5_changes_are_announced_after_a_position,
+        marks_are_shown_as_far_as_they_may,
+        personal_changes_are_kept_and_nobody_elses;
+}
+
+/// A clock that is off by so many milliseconds.
+struct Skewed(i64);
+
+impl Clock for Skewed {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(Wall.now().as_millis().saturating_add_signed(self.0))
+    }
+}
+
+impl Store {
+    /// One more server on the same tables.
+    async fn another(&self, clock: Arc<dyn Clock>, epoch: u32) -> (Subject, ScyllaChats) {
+        let opened = ScyllaChats::open(self.database.clone(), epoch, clock).await;
+        let Opened { chats, outcomes } = opened.expect("a store");
+        (Subject::new(Arc::new(chats.clone()), outcomes), chats)
+    }
+
+    async fn count(&self, text: &str, chat: &Chat) -> i64 {
+        let text = self.database.keyspaces().fill(text);
+        let id = Uuid::from_bytes(*chat.id.as_bytes());
+        let rows = self.raw.query_unpaged(text, (id,)).await.expect("a read");
+        let rows = rows.into_rows_result().expect("rows");
+        rows.first_row::<(i64,)>().expect("a row").0
+    }
+}
+
+fn on_a_cluster(test: impl AsyncFnOnce(&'static Store, Subject, ScyllaChats)) {
+    RUNTIME.block_on(async {
+        let _turn = TURN.lock().await;
+        let store = Store::shared().await;
+        let (subject, chats) = store.open().await;
+        test(store, subject, chats).await;
+    });
+}
+
+/// Appends `count` events as a server does: behind the head it knows, again after a conflict. Gives
+/// how often another was faster.
+async fn talk(subject: &mut Subject, chat: &Arc<Chat>, name: u8, count: u64) -> u64 {
+    let (mut head, mut conflicts) = (0, 0);
+    for n in 0..count {
+        loop {
+            let mut id = [name; 16];
+            id[8..].copy_from_slice(&n.to_be_bytes());
+            let id = ClientId::from_bytes(id);
+            let event = Event { id, ..samples::event(head + 1) };
+            match subject.append(chat, head, vec![event]).await {
+                Ok(()) => break head += 1,
+                Err(AppendError::Conflict { head: faster }) => {
+                    assert!(faster.0 > head, "a conflict with nobody");
+                    (head, conflicts) = (faster.0, conflicts + 1);
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+    conflicts
+}
+
+#[test]
+fn g3_two_servers_append_to_one_chat_in_one_order() {
+    on_a_cluster(async |store, mut one, chats| {
+        let (mut other, _) = store.another(Arc::new(Wall), 1).await;
+        let chat = one.chat(1).await;
+        let (a, b) = tokio::join!(talk(&mut one, &chat, 1, 150), talk(&mut other, &chat, 2, 150));
+        assert!(a + b > 0, "they never met");
+        let events = chats.read(chat.id, Range::After(Seq::ZERO), 1_000).await.expect("a read");
+        assert!(events.iter().map(|event| event.seq.0).eq(1..=300), "a gap, or one twice");
+        let ids: HashSet<_> = events.iter().map(|event| event.id).collect();
+        assert_eq!(ids.len(), 300, "each once");
+        for name in [1, 2] {
+            let own = events.iter().filter(|event| event.id.as_bytes()[0] == name);
+            assert!(own.map(|event| event.id).is_sorted(), "the order of server {name}");
+        }
+    });
+}
+
+#[test]
+fn g3_an_append_over_a_gap_or_ahead_of_another_is_refused() {
+    on_a_cluster(async |store, mut one, chats| {
+        let chat = one.chat(1).await;
+        one.grow(&chat, 0, 3).await;
+        // To insert a number that is not there would be applied.
+        let gap = one.append(&chat, 110, vec![samples::event(111)]).await;
+        assert_eq!(gap, Err(AppendError::Conflict { head: Seq(3) }));
+        // Two on their way at once, and a rival: the second never stands without the first.
+        let (mut rival, _) = store.another(Arc::new(Wall), 1).await;
+        for round in 0..30 {
+            let head = chats.head(chat.id).await.expect("a read").expect("the chat").head.0;
+            for seq in [head + 1, head + 2] {
+                let (chat, expected_head) = (Arc::clone(&chat), Seq(seq - 1));
+                let events = vec![samples::event(seq)];
+                one.log.append(Append { chat, expected_head, events });
+            }
+            let rivals =
+                Event { id: ClientId::from_bytes([round; 16]), ..samples::event(head + 1) };
+            let _either = rival.append(&chat, head, vec![rivals]).await;
+            let (_either, _way) = (one.outcome().await, one.outcome().await);
+            let now = chats.head(chat.id).await.expect("a read").expect("the chat").head.0;
+            let events = chats.read(chat.id, Range::After(Seq::ZERO), 1_000).await.expect("a read");
+            assert!(events.iter().map(|event| event.seq.0).eq(1..=now));
+        }
+    });
+}
+
+#[test]
+fn g1_an_append_outlives_the_server_that_died_before_the_inbox() {
+    on_a_cluster(async |store, mut one, chats| {
+        let chat = one.chat(1).await;
+        laws::amend(&mut one, &chat).await;
+        let head = chats.head(chat.id).await.expect("a read").expect("the chat").head;
+        // As a crash right after the conditional batch leaves it: the log, its mark, and no more.
+        for table in ["inbox", "chat_amendments"] {
+            let text = store.database.keyspaces().fill(&format!("TRUNCATE {{chats}}.{table}"));
+            store.raw.query_unpaged(text, ()).await.expect("an empty table");
+        }
+        drop((one, chats));
+        let (_, next) = store.another(Arc::new(Skewed(61_000)), 1).await;
+        while next.make_up(Duration::from_secs(30)).await.expect("a look") > 0 {}
+        let people = chat.participants;
+        for user in [people.buyer, people.seller] {
+            let row = next.row(user, chat.id).await.expect("a read").expect("the row");
+            assert_eq!(row.head, head);
+            assert_eq!(row.last.map(|last| last.seq), Some(head));
+        }
+        laws::is_amended(&next, &chat).await;
+        assert_eq!(next.make_up(Duration::ZERO).await.expect("a look"), 0, "settled is settled");
+    });
+}
+
+#[test]
+fn g3_a_server_whose_clock_is_behind_is_not_overruled() {
+    on_a_cluster(async |store, mut ahead, _| {
+        let (mut behind, chats) = store.another(Arc::new(Skewed(-3_600_000)), 1).await;
+        let chat = ahead.chat(1).await;
+        let seller = chat.participants.seller;
+        let device = DeviceId::from_bytes([1; 16]);
+        for head in (0..10).step_by(2) {
+            ahead.grow(&chat, head, 1).await;
+            behind.grow(&chat, head + 1, 1).await;
+            let row = chats.row(seller, chat.id).await.expect("a read").expect("the row");
+            assert_eq!((row.head, row.last), (Seq(head + 2), Some(samples::event(head + 2))));
+            let marks = Marks::new(Seq(head + 2), Seq(head + 1));
+            let moved = chats.mark(seller, chat.id, device, marks, Visibility::Both).await;
+            assert_eq!(moved.expect("a mark"), Some(marks));
+        }
+    });
+}
+
+#[test]
+fn g3_a_server_of_an_earlier_epoch_appends_nothing() {
+    on_a_cluster(async |store, mut one, chats| {
+        let chat = one.chat(1).await;
+        one.grow(&chat, 0, 2).await;
+        let (mut other, _) = store.another(Arc::new(Wall), 2).await;
+        let refused = other.append(&chat, 2, vec![samples::event(3)]).await;
+        assert!(matches!(refused, Err(AppendError::Unavailable(_))), "{refused:?}");
+        assert_eq!(chats.head(chat.id).await.expect("a read").expect("the chat").head, Seq(2));
+    });
+}
+
+#[test]
+fn events_stand_in_buckets_and_nothing_is_deleted() {
+    on_a_cluster(async |store, mut one, chats| {
+        let chat = one.chat(1).await;
+        for first in (1..=8_300_u64).step_by(100) {
+            // Some of these go over the end of a bucket: one append, two batches.
+            let events = (first..first + 100).map(samples::event).collect();
+            one.append(&chat, first - 1, events).await.expect("an append");
+        }
+        for (bucket, expected) in [(0, 4_095), (1, 4_096), (2, 109)] {
+            let text = format!(
+                "SELECT COUNT(seq) FROM {{chats}}.chat_log WHERE chat = ? AND bucket = {bucket}"
+            );
+            assert_eq!(store.count(&text, &chat).await, expected, "bucket {bucket}");
+        }
+        let head = chats.head(chat.id).await.expect("a read").expect("the chat");
+        assert_eq!((head.head, head.state), (Seq(8_300), samples::event(8_300).after));
+        let all = chats.read(chat.id, Range::After(Seq::ZERO), 10_000).await.expect("a read");
+        assert!(all.iter().map(|event| event.seq.0).eq(1..=8_300));
+        let back = chats.read(chat.id, Range::Before(Seq(8_301)), 10_000).await.expect("a read");
+        assert_eq!(all, back);
+    });
+}
