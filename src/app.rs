@@ -7,8 +7,9 @@ use axum::Router;
 use axum::routing::any;
 use barterline_domain::clock::Clock;
 use barterline_storage::chat_log::Outcomes;
-use barterline_storage::embedded;
 use barterline_storage::error::StoreError;
+use barterline_storage::stores::Opened;
+use barterline_storage::{embedded, scylla};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -23,6 +24,7 @@ use crate::hub::Hub;
 use crate::ids::{Ids, SystemIds};
 use crate::limits::{self, Rate, Rates};
 use crate::rest::{Limits, Rest, router};
+use crate::schema;
 use crate::services::accounts::{Accounts, Parts, PasswordHashing};
 use crate::services::chats::media::NoMedia;
 use crate::services::chats::{self, Chats, Rules};
@@ -37,9 +39,25 @@ pub enum BuildError {
     /// The store does not open.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The cluster cannot be used.
+    #[error("{0:#}")]
+    Cluster(anyhow::Error),
     /// The signing keys cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyringError),
+}
+
+/// The backend that the settings name, open.
+async fn open_stores(
+    settings: &Settings,
+    data: &DataDir,
+    clock: Arc<dyn Clock>,
+) -> Result<Opened, BuildError> {
+    if settings.storage.backend == "scylla" {
+        let database = schema::database(&settings.scylla).await.map_err(BuildError::Cluster)?;
+        return Ok(scylla::open(&database, clock).await?);
+    }
+    Ok(embedded::open(data.path(), settings.storage.segment_bytes)?)
 }
 
 /// A server, put together and not yet running.
@@ -57,9 +75,9 @@ pub struct App {
 }
 
 impl App {
-    /// Opens the stores of a data directory and puts everything on top of them. Connections end
-    /// when `stop` is cancelled; `tasks` counts them. `admin` learns what there is to see.
-    pub fn build(
+    /// Opens the stores and puts everything on top of them. Connections end when `stop` is
+    /// cancelled; `tasks` counts them. `admin` learns what there is to see.
+    pub async fn build(
         settings: &Settings,
         data: &DataDir,
         admin: &Admin,
@@ -70,7 +88,7 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ids: Arc<dyn Ids> = Arc::new(SystemIds);
         let keys = Keyring::open(&data.path().join("keys/access-tokens.json"))?;
-        let store = embedded::open(data.path(), settings.storage.segment_bytes)?;
+        let store = open_stores(settings, data, Arc::clone(&clock)).await?;
         let stores = store.stores;
         let accounts = Accounts::new(Parts {
             credentials: stores.credentials,

@@ -77,7 +77,8 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     ));
 
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let app = App::build(&settings, &data, &admin, mode.load_test, stop.clone(), tasks.clone())?;
+    let app =
+        App::build(&settings, &data, &admin, mode.load_test, stop.clone(), tasks.clone()).await?;
     let App { public: routes, gateway, rest, hub, outcomes } = app;
     let mut delivery = tokio::spawn(hub.run_delivery(outcomes));
     tasks.spawn(gateway.clone().run_heartbeat());

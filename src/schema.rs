@@ -23,9 +23,20 @@ pub fn run(settings: &Scylla, task: Task) -> anyhow::Result<String> {
     runtime.block_on(on_cluster(settings, task))
 }
 
-async fn on_cluster(settings: &Scylla, task: Task) -> anyhow::Result<String> {
+/// The cluster, when its tables are those that this program knows.
+pub async fn database(settings: &Scylla) -> anyhow::Result<Database> {
+    let database = connect(settings).await?;
+    schema::check(&database, &Replication(settings.copies())).await.map_err(advised)?;
+    Ok(database)
+}
+
+async fn connect(settings: &Scylla) -> anyhow::Result<Database> {
     let connected = Database::connect(&options(settings)).await;
-    let database = connected.map_err(|error| anyhow::anyhow!("{error}: {}", unreached(&error)))?;
+    connected.map_err(|error| anyhow::anyhow!("{error}: {}", unreached(&error)))
+}
+
+async fn on_cluster(settings: &Scylla, task: Task) -> anyhow::Result<String> {
+    let database = connect(settings).await?;
     let replication = Replication(settings.copies());
     let done = match task {
         Task::Plan => schema::plan(&database, &replication).await.map(|plan| {
@@ -42,10 +53,14 @@ async fn on_cluster(settings: &Scylla, task: Task) -> anyhow::Result<String> {
             .await
             .map(|()| format!("the schema stands at step {KNOWN}")),
     };
-    done.map_err(|error| match unusable(&error) {
+    done.map_err(advised)
+}
+
+fn advised(error: SchemaError) -> anyhow::Error {
+    match unusable(&error) {
         Some(advice) => anyhow::anyhow!("{error}: {advice}"),
         None => error.into(),
-    })
+    }
 }
 
 fn options(settings: &Scylla) -> Options {

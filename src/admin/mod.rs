@@ -20,7 +20,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, put};
 use barterline_protocol::error_code::ErrorCode;
-use barterline_storage::embedded::Health;
+use barterline_storage::health::Health;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 

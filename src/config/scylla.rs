@@ -1,6 +1,6 @@
 //! The cluster that keeps everything when one machine does not.
 
-use super::section::{Allowed, Any, Secret, section};
+use super::section::{Allowed, Any, Secret, Word, section};
 
 /// Longest beginning of a keyspace's name: with `credentials` behind it 48 characters, which is as
 /// long as the database takes.
@@ -9,8 +9,8 @@ const PREFIX_CHARS_MAX: usize = 37;
 const COPIES_MAX: u32 = 15;
 
 section! {
-    /// A cluster of ScyllaDB, or of Apache Cassandra. `barterline schema` makes its tables; the
-    /// server itself keeps to `[storage]` until every part of it can live there.
+    /// A cluster of ScyllaDB, or of Apache Cassandra, for `storage.backend = "scylla"`.
+    /// `barterline schema apply` makes its tables.
     pub struct Scylla = "scylla" {
         /// Where some of its nodes are; the others are learnt from them.
         contact_points: String = "127.0.0.1:9042".to_owned(), Addresses;
@@ -109,18 +109,6 @@ impl Allowed<String> for Copies {
 
     fn describe(&self) -> String {
         format!("DATACENTER:COPIES, several with a space between; 1 to {COPIES_MAX} copies")
-    }
-}
-
-struct Word(&'static [&'static str]);
-
-impl Allowed<String> for Word {
-    fn allows(&self, value: &String) -> bool {
-        self.0.contains(&value.as_str())
-    }
-
-    fn describe(&self) -> String {
-        self.0.join(" or ")
     }
 }
 

@@ -30,6 +30,19 @@ pub trait Allowed<T> {
 /// Every value of the type; the text says what that is.
 pub struct Any(pub &'static str);
 
+/// One of these words.
+pub struct Word(pub &'static [&'static str]);
+
+impl Allowed<String> for Word {
+    fn allows(&self, value: &String) -> bool {
+        self.0.contains(&value.as_str())
+    }
+
+    fn describe(&self) -> String {
+        self.0.join(" or ")
+    }
+}
+
 /// A setting as the reference shows it.
 #[derive(Debug, Clone)]
 pub struct Entry {

@@ -16,6 +16,7 @@
 //!    from export, erasure, backup or the laws.
 
 pub mod error;
+pub mod health;
 pub mod stores;
 
 pub mod chat_log;

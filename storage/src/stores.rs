@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use crate::accounts::Accounts;
 use crate::blocks::Blocks;
-use crate::chat_log::ChatLog;
+use crate::chat_log::{ChatLog, Outcomes};
 use crate::credentials::Credentials;
+use crate::health::Health;
 use crate::inbox::Inbox;
 use crate::listings::Listings;
 use crate::reports::Reports;
@@ -33,6 +34,16 @@ pub struct Stores {
     pub chat_log: Arc<dyn ChatLog>,
     /// Rows and marks.
     pub inbox: Arc<dyn Inbox>,
+}
+
+/// A backend that is open.
+pub struct Opened {
+    /// One of each.
+    pub stores: Stores,
+    /// To ask how it is.
+    pub health: Health,
+    /// To be read without pause.
+    pub outcomes: Outcomes,
 }
 
 /// Every aggregate by name. A test holds it against the traits, the laws and the backends.

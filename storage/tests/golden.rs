@@ -9,10 +9,10 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use barterline_domain::account::{AccountRole, DisplayName, Email};
-use barterline_domain::chat::Role;
+use barterline_domain::chat::{Chat, Role};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Event, Seq};
-use barterline_domain::ids::{DeviceId, MediaId, SessionId, UserId};
+use barterline_domain::ids::{ChatId, DeviceId, MediaId, SessionId, UserId};
 use barterline_domain::listing::{Listing, ListingStatus, ListingText};
 use barterline_domain::marks::{Marks, Visibility};
 use barterline_domain::message::{
@@ -70,15 +70,7 @@ fn samples() -> BTreeMap<&'static str, Sample> {
     let chat = samples::chat(3);
     let event = samples::event(64);
     let back = Back { previous: 900, near: 800, far: 0 };
-    let mark = Mark {
-        chat: chat.id,
-        role: Role::Seller,
-        device,
-        delivered: Seq(64),
-        read: Seq(60),
-        read_messages: 30,
-        visibility: Visibility::Delivered,
-    };
+    let mark = mark(chat.id, device);
     let personal = Personal {
         muted_until: Some(at),
         archived: true,
@@ -135,9 +127,8 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         fallback: words("A poll"),
         data: ExtensionData::parse("{}".to_owned()).ok(),
     };
-    let withheld = Event { withheld: true, ..event.clone() };
     let media = Content::Media { media: MediaId::from_bytes([6; 16]), caption: None };
-    BTreeMap::from([
+    let mut samples = BTreeMap::from([
         ("log_event_reply_withheld", kind(said(Content::Text(words("yes"))))),
         ("log_event_media", kind(said(media))),
         ("log_event_extension", kind(said(extension))),
@@ -158,17 +149,6 @@ fn samples() -> BTreeMap<&'static str, Sample> {
             let same = move |bytes: &[u8]| read_indexed_chat(bytes).as_ref() == Ok(&indexed);
             Sample { bytes, means_the_same: Box::new(same) }
         }),
-        ("cell_event_v1", {
-            let bytes = event_bytes(&withheld);
-            let same =
-                move |bytes: &[u8]| read_event(withheld.seq, bytes).as_ref() == Ok(&withheld);
-            Sample { bytes, means_the_same: Box::new(same) }
-        }),
-        ("cell_chat_v1", {
-            let (bytes, chat) = (chat_bytes(&chat), chat.clone());
-            let same = move |bytes: &[u8]| read_chat(bytes).as_ref() == Ok(&chat);
-            Sample { bytes, means_the_same: Box::new(same) }
-        }),
         ("listing_v1", row(listing)),
         ("session_v1", row(session)),
         ("account_v1", row(account)),
@@ -176,7 +156,38 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         ("report_v1", row(reports::report(1))),
         ("user_state_v1", row(UserState { shows_read: false, ..UserState::default() })),
         ("credential_v1", row(credential)),
-    ])
+    ]);
+    samples.extend(cells(&chat, &event));
+    samples
+}
+
+fn mark(chat: ChatId, device: DeviceId) -> Mark {
+    Mark {
+        chat,
+        role: Role::Seller,
+        device,
+        delivered: Seq(64),
+        read: Seq(60),
+        read_messages: 30,
+        visibility: Visibility::Delivered,
+    }
+}
+
+/// Cells of the cluster's tables.
+fn cells(chat: &Chat, event: &Event) -> [(&'static str, Sample); 2] {
+    let withheld = Event { withheld: true, ..event.clone() };
+    let event = Sample {
+        bytes: event_bytes(&withheld),
+        means_the_same: Box::new(move |bytes| {
+            read_event(withheld.seq, bytes).as_ref() == Ok(&withheld)
+        }),
+    };
+    let chat = chat.clone();
+    let chat = Sample {
+        bytes: chat_bytes(&chat),
+        means_the_same: Box::new(move |bytes| read_chat(bytes).as_ref() == Ok(&chat)),
+    };
+    [("cell_event_v1", event), ("cell_chat_v1", chat)]
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -20,43 +20,15 @@ pub mod user_state;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::chat_log::Outcomes;
 use crate::error::StoreError;
-use crate::stores::Stores;
+use crate::health::Health;
+use crate::stores::{Opened, Stores};
 
 const CREDENTIALS: &str = "credentials.redb";
 const MAIN: &str = "main.redb";
 
-/// The stores of one data directory.
-pub struct Embedded {
-    /// One of each.
-    pub stores: Stores,
-    /// To ask how they are.
-    pub health: Health,
-    /// To be read without pause.
-    pub outcomes: Outcomes,
-}
-
-/// Whether the files of a data directory take writes. Cheap to clone.
-#[derive(Clone)]
-pub struct Health {
-    log: log::Log,
-    credentials: engine::Engine,
-    main: engine::Engine,
-}
-
-impl Health {
-    /// Why nothing is written any more, if so, and in which file. Only a restart clears it.
-    pub fn failure(&self) -> Option<String> {
-        let of = |name: &str, failure: Option<String>| failure.map(|why| format!("{name}: {why}"));
-        of("messages", self.log.failure())
-            .or_else(|| of(CREDENTIALS, self.credentials.failure()))
-            .or_else(|| of(MAIN, self.main.failure()))
-    }
-}
-
 /// Opens or creates the stores of a data directory. Needs a tokio runtime around it.
-pub fn open(dir: &Path, segment_bytes: u64) -> Result<Embedded, StoreError> {
+pub fn open(dir: &Path, segment_bytes: u64) -> Result<Opened, StoreError> {
     let marker = dir.join("complete");
     if marker.exists() {
         // A database that is missing would be made anew, empty, and nobody would know.
@@ -74,7 +46,7 @@ pub fn open(dir: &Path, segment_bytes: u64) -> Result<Embedded, StoreError> {
     std::fs::write(&marker, "every file of this store was made\n").map_err(|error| {
         StoreError::unavailable("open the store", format!("{}: {error}", marker.display()))
     })?;
-    let health = Health { log: log.clone(), credentials: credentials.clone(), main: main.clone() };
+    let health = health(log.clone(), credentials.clone(), main.clone());
     let stores = Stores {
         credentials: Arc::new(credentials::EmbeddedCredentials(credentials)),
         accounts: Arc::new(accounts::EmbeddedAccounts(main.clone())),
@@ -86,5 +58,15 @@ pub fn open(dir: &Path, segment_bytes: u64) -> Result<Embedded, StoreError> {
         chat_log: Arc::new(log.clone()),
         inbox: Arc::new(log.clone()),
     };
-    Ok(Embedded { stores, health, outcomes })
+    Ok(Opened { stores, health, outcomes })
+}
+
+/// Which file takes no writes any more, and why. Only a restart clears it.
+fn health(log: log::Log, credentials: engine::Engine, main: engine::Engine) -> Health {
+    Health::new(move || {
+        let of = |name: &str, failure: Option<String>| failure.map(|why| format!("{name}: {why}"));
+        of("messages", log.failure())
+            .or_else(|| of(CREDENTIALS, credentials.failure()))
+            .or_else(|| of(MAIN, main.failure()))
+    })
 }

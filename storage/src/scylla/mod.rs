@@ -35,3 +35,33 @@ pub mod listings;
 pub mod reports;
 pub mod sessions;
 pub mod user_state;
+
+use std::sync::Arc;
+
+use barterline_domain::clock::Clock;
+
+use self::session::Database;
+use crate::error::StoreError;
+use crate::health::Health;
+use crate::stores::{Opened, Stores};
+
+/// Opens all stores of a cluster whose schema was checked. Needs a tokio runtime around it.
+pub async fn open(database: &Database, clock: Arc<dyn Clock>) -> Result<Opened, StoreError> {
+    let epoch = chats::epoch(database).await?;
+    let chats::Opened { chats, outcomes } =
+        chats::ScyllaChats::open(database.clone(), epoch, clock).await?;
+    let stores = Stores {
+        credentials: Arc::new(credentials::ScyllaCredentials::open(database).await?),
+        accounts: Arc::new(accounts::ScyllaAccounts::open(database).await?),
+        sessions: Arc::new(sessions::ScyllaSessions::open(database).await?),
+        listings: Arc::new(listings::ScyllaListings::open(database).await?),
+        blocks: Arc::new(blocks::ScyllaBlocks::open(database).await?),
+        reports: Arc::new(reports::ScyllaReports::open(database).await?),
+        user_states: Arc::new(user_state::ScyllaUserStates::open(database).await?),
+        chat_log: Arc::new(chats.clone()),
+        inbox: Arc::new(chats),
+    };
+    let database = database.clone();
+    let health = Health::new(move || database.unreachable());
+    Ok(Opened { stores, health, outcomes })
+}

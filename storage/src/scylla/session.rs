@@ -139,6 +139,14 @@ impl Database {
         datacenters.into_iter().collect()
     }
 
+    /// Why nothing can be asked at the moment: no node has a connection. Passes by itself.
+    pub fn unreachable(&self) -> Option<String> {
+        let cluster = self.0.session.get_cluster_state();
+        let nodes = cluster.get_nodes_info();
+        let gone = !nodes.iter().any(|node| node.is_connected());
+        gone.then(|| format!("none of {} database nodes is connected", nodes.len()))
+    }
+
     /// The datacenter whose nodes are asked.
     pub fn datacenter(&self) -> &str {
         &self.0.datacenter

@@ -91,8 +91,7 @@ pub struct Key {
 pub const KEYS: &[Key] = &[
     Key {
         word: "barterline_storage::embedded",
-        // The admin listener asks the log for its measurements.
-        held_by: &["app", "main.rs", "admin"],
+        held_by: &["app", "main.rs"],
         because: "the composition root alone names concrete backends",
     },
     Key {

@@ -28,7 +28,7 @@ use tokio::task::JoinSet;
 
 use super::columns::Id as _;
 use super::session::Database;
-use super::statements::Tries;
+use super::statements::{Conditional, SerialRead, Tries};
 use crate::chat_log::{Append, AppendError, AppendOutcome, ChatHead, Committed, Outcomes, Range};
 use crate::error::StoreError;
 use crate::inbox::{InboxPage, InboxRow, Position, Unread};
@@ -48,6 +48,27 @@ const TURNS: usize = 256;
 /// Which bucket an event is in.
 const fn bucket_of(seq: Seq) -> i64 {
     (seq.0 / BUCKET_EVENTS).cast_signed()
+}
+
+/// The epoch of the store, which begins at one. Restore and repair raise it.
+pub async fn epoch(database: &Database) -> Result<u32, StoreError> {
+    let operation = "read the epoch";
+    let text = "SELECT epoch FROM {chats}.store_epoch WHERE part = 'store'";
+    let read = SerialRead::prepare(database, text).await?;
+    let text = "INSERT INTO {chats}.store_epoch (part, epoch) VALUES ('store', 1) IF NOT EXISTS";
+    let begin = Conditional::prepare(database, text).await?;
+    let mut tries = Tries::new(operation);
+    loop {
+        if let Some((Some(epoch),)) =
+            tries.after(read.row::<(Option<i32>,)>(operation, ()).await)?
+        {
+            let damaged = |_| StoreError::corrupt(operation, "store_epoch");
+            return u32::try_from(epoch).map_err(damaged);
+        }
+        if tries.settle(begin.run(operation, ()).await)? {
+            return Ok(1);
+        }
+    }
 }
 
 /// The chat store of a cluster. Cheap to clone; its tasks end with the last handle.
