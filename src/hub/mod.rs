@@ -36,7 +36,7 @@ use barterline_protocol::error_code::ErrorCode;
 use barterline_protocol::limits::PUSH_EVENTS_MAX;
 use barterline_protocol::push::{Behind, StateMoved};
 use barterline_storage::chat_log::{
-    Append, AppendError, AppendOutcome, ChatLog, Committed, Outcomes, Range,
+    Append, AppendError, AppendOutcome, ChatHead, ChatLog, ChatMoved, Committed, Outcomes, Range,
 };
 use barterline_storage::error::StoreError;
 use barterline_storage::inbox::PersonalMoved;
@@ -272,9 +272,19 @@ impl Hub {
         self.0.registry.each_of(user, f);
     }
 
+    /// Reads where a chat ends. What comes to light by that is noted for its people.
+    async fn head(&self, chat: ChatId) -> Result<Option<ChatHead>, StoreError> {
+        let found = self.0.log.head(chat).await?;
+        if let Some(ChatHead { chat, head, unseen_from: Some(from), .. }) = &found {
+            let moved = ChatMoved { chat: Arc::clone(chat), from: *from, head: *head };
+            self.deliver_moved(&moved, self.delivered());
+        }
+        Ok(found)
+    }
+
     /// Reads the live end of a chat; `None` when the store cannot say.
     async fn snapshot(&self, chat: &Chat) -> Option<Snapshot> {
-        let head = match self.0.log.head(chat.id).await {
+        let head = match self.head(chat.id).await {
             Ok(head) => head?,
             Err(error) => {
                 tracing::warn!(%error, chat = %chat.id, "cannot load a room");
@@ -359,6 +369,9 @@ impl Hub {
             }
             self.0.polls.wake(buyer);
         }
+        for moved in committed.moved {
+            self.deliver_moved(&moved, turn.position_before);
+        }
         for outcome in committed.appends {
             self.deliver_append(outcome, turn);
         }
@@ -385,6 +398,28 @@ impl Hub {
         }
         self.0.delivered.store(committed.position, Ordering::Release);
         turn.flush();
+    }
+
+    /// What nobody told here: the connections look for themselves, from where they may lack it.
+    fn deliver_moved(&self, moved: &ChatMoved, position_before: u64) {
+        let ChatMoved { chat, from, head } = moved;
+        let mut effects = Effects::default();
+        {
+            let mut shard = self.shard(chat.id).lock();
+            if let Some(room) = shard.get_mut(&chat.id) {
+                if room.knows(*head) {
+                    // Told or noted already: from here on it would come twice.
+                    return;
+                }
+                room.step(Input::Moved, &mut effects);
+                self.hand_over(chat, &mut effects);
+            }
+            for user in [chat.participants.buyer, chat.participants.seller] {
+                self.0.registry.each_of(user, |slot| slot.note(chat.id, *from, position_before));
+            }
+        }
+        self.carry_out(chat, effects);
+        self.wake_both(&chat.participants);
     }
 
     fn deliver_append(&self, outcome: AppendOutcome, turn: &mut Turn) {
@@ -456,7 +491,7 @@ impl Hub {
         if self.put_from_ring(slot, chat, after) {
             return Ok(());
         }
-        let head = self.0.log.head(chat.id).await?;
+        let head = self.head(chat.id).await?;
         let head = head.ok_or(StoreError::Unknown { operation: "push a chat" })?;
         if head.head.0.saturating_sub(after.0) > PUSH_EVENTS_MAX {
             self.leave_to_client(slot, chat.id, head.head);

@@ -217,6 +217,8 @@ pub enum Input {
     Overtaken(Vec<Event>),
     /// The store refused these, and will refuse what is behind them.
     Failed(Vec<Event>),
+    /// The log goes on further than the room knows, by somebody else.
+    Moved,
 }
 
 /// The live end of a chat as the store has it.
@@ -341,6 +343,11 @@ impl Room {
         (known && self.ring.covers(seq, self.head)).then(|| self.ring.above(seq))
     }
 
+    /// Whether everything up to `seq` was told or noted here.
+    pub fn knows(&self, seq: Seq) -> bool {
+        !matches!(self.phase, Phase::Unknown | Phase::Loading) && self.head >= seq
+    }
+
     /// Whether no snapshot has been taken in since the room was made or set back.
     pub fn knows_nothing(&self) -> bool {
         self.pending.is_empty() && matches!(self.phase, Phase::Unknown | Phase::Loading)
@@ -363,6 +370,7 @@ impl Room {
             Input::Appended(entries) => self.appended(entries, effects),
             Input::Overtaken(events) => self.overtaken(events, effects),
             Input::Failed(events) => self.failed(&events, effects),
+            Input::Moved => self.moved(effects),
         }
     }
 
@@ -623,6 +631,17 @@ impl Room {
         }
         self.set_back();
         self.ask_to_load(effects);
+    }
+
+    /// Reads the log again, unless an append is on its way that will find out.
+    fn moved(&mut self, effects: &mut Effects) {
+        if !self.pending.is_empty() || matches!(self.phase, Phase::Searching { .. }) {
+            return;
+        }
+        self.set_back();
+        if !self.queue.is_empty() {
+            self.ask_to_load(effects);
+        }
     }
 
     fn set_back(&mut self) {

@@ -40,7 +40,8 @@ pub fn event_bytes(kind: &EventKind) -> usize {
 /// Why an append did not happen, or may not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
-    /// Another append was faster. Nothing was written; search and check again up to `head`.
+    /// Another append was faster. Nothing was written, or what comes first of it; search and check
+    /// again up to `head`. The inbox has everything up to there.
     #[error("another append was faster: the head is {head}")]
     Conflict {
         /// The chat's head.
@@ -65,12 +66,26 @@ pub struct AppendOutcome {
     pub result: Result<(), AppendError>,
 }
 
+/// Events of a chat were found in its log that no outcome told of: appended by another server, or by
+/// one that is gone. The inbox has them when this is told.
+#[derive(Debug, Clone)]
+pub struct ChatMoved {
+    /// Which chat.
+    pub chat: Arc<Chat>,
+    /// The first of them.
+    pub from: Seq,
+    /// The newest.
+    pub head: Seq,
+}
+
 /// Everything that one commit settled. One message for a whole group, so that one task delivers it
 /// without a wake-up for each append.
 #[derive(Debug, Default)]
 pub struct Committed {
     /// Chats that were created.
     pub opened: Vec<Arc<Chat>>,
+    /// Chats that went on unseen, before the appends.
+    pub moved: Vec<ChatMoved>,
     /// Appends, in log order within each chat.
     pub appends: Vec<AppendOutcome>,
     /// Marks that moved.
@@ -93,6 +108,9 @@ pub struct ChatHead {
     pub head: Seq,
     /// Its small state at the head.
     pub state: SmallState,
+    /// The first event that no outcome told of as far as the store knows, and that the inbox did not
+    /// have until this was read; see [`ChatMoved`].
+    pub unseen_from: Option<Seq>,
 }
 
 /// Which events of a chat to read. Both ends are exclusive, the answer ascends.
@@ -127,7 +145,7 @@ pub trait ChatLog: Send + Sync {
     /// taken back, or is none.
     async fn original(&self, chat: ChatId, seq: Seq) -> Result<Option<Event>, StoreError>;
 
-    /// Finds a chat with its head.
+    /// Finds a chat with its head. The inbox has everything up to there when it is given.
     async fn head(&self, chat: ChatId) -> Result<Option<ChatHead>, StoreError>;
 
     /// Reads at most `limit` events of a chat; fewer only at its end. A missing chat is empty.

@@ -342,7 +342,7 @@ impl ChatLog for Node {
         self.read("read a head", move |disk| {
             let stored = disk.chats.get(&chat)?;
             let (head, state) = (stored.head(), stored.state());
-            Some(ChatHead { chat: Arc::clone(&stored.chat), head, state })
+            Some(ChatHead { chat: Arc::clone(&stored.chat), head, state, unseen_from: None })
         })
         .await
     }

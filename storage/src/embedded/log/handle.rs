@@ -15,7 +15,7 @@ use crate::embedded::chat_log::{blocking, lost};
 use crate::error::StoreError;
 use crate::inbox::{InboxPage, InboxRow, Position, Unread};
 use crate::record::chat_log::{Change, Mark, put_chat, put_mark, put_personal};
-use crate::record::index::IndexedChat;
+use crate::record::index::{IndexedChat, Tail};
 
 impl Log {
     pub(crate) async fn create_chat(&self, chat: Chat) -> Result<Arc<Chat>, StoreError> {
@@ -57,7 +57,8 @@ impl Log {
     pub(crate) fn chat_head(&self, chat: ChatId) -> Result<Option<ChatHead>, StoreError> {
         self.shared.with_chat(chat, |state, id| {
             let row = &state.chats[&id].row;
-            ChatHead { chat: Arc::clone(&row.chat), head: row.tail.head, state: row.tail.state }
+            let Tail { head, state, .. } = row.tail;
+            ChatHead { chat: Arc::clone(&row.chat), head, state, unseen_from: None }
         })
     }
 

@@ -1,12 +1,14 @@
 //! One append: conditional batches on the heads of the buckets it falls in.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use barterline_domain::chat::Chat;
 use barterline_domain::event::{Event, Seq};
 use barterline_domain::ids::ChatId;
 use scylla::value::CqlValue;
 
-use super::read::column;
+use super::read::{End, column};
 use super::{BUCKET_EVENTS, Store, back_off, bucket_of};
 use crate::chat_log::{Append, AppendError, event_bytes as reckoned_bytes};
 use crate::error::StoreError;
@@ -42,7 +44,8 @@ impl Store {
         while let Some(len) = batch_len(rest) {
             let (batch, others) = rest.split_at(len);
             let left = APPEND_TIMEOUT.saturating_sub(began.elapsed());
-            let result = tokio::time::timeout(left, self.append_batch(chat, head, batch)).await;
+            let result =
+                tokio::time::timeout(left, self.append_batch(&append.chat, head, batch)).await;
             match result.unwrap_or(Err(AppendError::Unknown)) {
                 Ok(()) => {}
                 // Nothing of it is written.
@@ -53,7 +56,12 @@ impl Store {
                     return Err(AppendError::Unknown);
                 }
             }
-            self.take_effect(&append.chat, batch).await;
+            // Without its rows it is not told as appended: who connects now reads them, and who is
+            // connected would get it twice when they are made up for.
+            if let Err(error) = self.take_effect(&append.chat, batch).await {
+                tracing::warn!(%error, %chat, "an append waits for its effects");
+                return Err(AppendError::Unknown);
+            }
             (head, rest) = (batch[len - 1].seq, others);
         }
         Ok(())
@@ -62,7 +70,7 @@ impl Store {
     /// Appends events of one bucket behind `head`.
     async fn append_batch(
         &self,
-        chat: ChatId,
+        chat: &Arc<Chat>,
         head: Seq,
         events: &[Event],
     ) -> Result<(), AppendError> {
@@ -72,21 +80,21 @@ impl Store {
             self.open_bucket(chat, head).await?;
         }
         for attempt in 0..ATTEMPTS_MAX {
-            let tried = self.try_batch(chat, head, opens_bucket, events).await;
+            let tried = self.try_batch(chat.id, head, opens_bucket, events).await;
             match tried {
                 Tried::Stands => return Ok(()),
                 Tried::Conflict => {
                     // It may be an earlier attempt of ours that was in the way.
-                    if attempt > 0 && self.stand(chat, events).await == Some(true) {
+                    if attempt > 0 && self.stand(chat.id, events).await == Some(true) {
                         return Ok(());
                     }
                     return Err(self.conflict(chat).await);
                 }
                 Tried::Refused(why) if attempt == 0 => return Err(AppendError::Unavailable(why)),
                 Tried::Refused(_) | Tried::Unknown => {
-                    tokio::time::sleep(back_off(chat, attempt)).await;
+                    tokio::time::sleep(back_off(chat.id, attempt)).await;
                     // Absent is no failure for good: the same slot again, until somebody has it.
-                    if self.stand(chat, events).await == Some(true) {
+                    if self.stand(chat.id, events).await == Some(true) {
                         return Ok(());
                     }
                 }
@@ -97,13 +105,13 @@ impl Store {
 
     /// The first append to a bucket: only behind a bucket that is full, read at SERIAL. Whoever
     /// looks for the end of the chat finds the new bucket before there is anything in it.
-    async fn open_bucket(&self, chat: ChatId, head: Seq) -> Result<(), AppendError> {
+    async fn open_bucket(&self, chat: &Arc<Chat>, head: Seq) -> Result<(), AppendError> {
         let unavailable = |error: StoreError| AppendError::Unavailable(error.to_string());
-        let end = self.bucket_end(chat, bucket_of(head)).await.map_err(unavailable)?;
+        let end = self.bucket_end(chat.id, bucket_of(head)).await.map_err(unavailable)?;
         match end {
             Some(end) if end.epoch != self.epoch => Err(other_epoch(end.epoch)),
             Some(end) if end.head == head => {
-                self.move_end(chat, bucket_of(head.next())).await.map_err(unavailable)
+                self.move_end(chat.id, bucket_of(head.next())).await.map_err(unavailable)
             }
             Some(_) | None => Err(self.conflict(chat).await),
         }
@@ -155,10 +163,17 @@ impl Store {
     }
 
     /// Where the chat ends, for who was not the first.
-    async fn conflict(&self, chat: ChatId) -> AppendError {
-        match self.end_of(chat).await {
+    async fn conflict(&self, chat: &Arc<Chat>) -> AppendError {
+        match self.end_of(chat.id).await {
             Ok(Some(end)) if end.epoch != self.epoch => other_epoch(end.epoch),
-            Ok(Some(end)) => AppendError::Conflict { head: end.head },
+            Ok(Some(End { head, last: Some(last), .. })) => {
+                // Whoever was faster may not have come to the rows, and who connects now reads them.
+                match self.catch_up(chat, &last).await {
+                    Ok(_) => AppendError::Conflict { head },
+                    Err(error) => AppendError::Unavailable(error.to_string()),
+                }
+            }
+            Ok(Some(End { head, last: None, .. })) => AppendError::Conflict { head },
             Ok(None) => AppendError::Unavailable("there is no such chat".to_owned()),
             Err(error) => AppendError::Unavailable(error.to_string()),
         }

@@ -11,8 +11,9 @@ use scylla::value::{CqlTimestamp, CqlValue};
 use uuid::Uuid;
 
 use super::Store;
+use super::effects::EVENTS_MAX;
 use super::read::{column, number};
-use crate::chat_log::Range;
+use crate::chat_log::{ChatMoved, Committed, Range};
 use crate::error::StoreError;
 use crate::scylla::columns::{Id as _, time};
 use crate::scylla::statements::WriteBatch;
@@ -25,8 +26,6 @@ const HOURS_KEPT: u64 = 48;
 /// A mark this old is written anew before the next append, and looked at if there is none: an append
 /// takes 5 s at most, and all clocks are within a few seconds.
 const MARK_AGE: Duration = Duration::from_secs(30);
-/// Events that are looked through for what they change about messages, the newest.
-const EVENTS_MAX: usize = 4_096;
 /// Stamps of numbers of which the lowest is to stay: this much less the number.
 const LOWEST_STAYS: i64 = 1 << 53;
 /// Between two looks at a slot. All of them are looked at within 16 s.
@@ -117,7 +116,7 @@ impl Store {
             if seen || self.clock.now().since(at) < age {
                 continue;
             }
-            self.make_up(ChatId::from_column(chat), number(from.unwrap_or(0))).await?;
+            self.repair(ChatId::from_column(chat), number(from.unwrap_or(0))).await?;
             let values = (marked.0, marked, i16::from(slot), hour_column(hour), chat);
             self.dirty.settle.run("settle a mark", values).await?;
             settled += 1;
@@ -126,36 +125,19 @@ impl Store {
     }
 
     /// Writes again what follows from the appends of a chat above `from`.
-    async fn make_up(&self, id: ChatId, from: Seq) -> Result<(), StoreError> {
+    async fn repair(&self, id: ChatId, from: Seq) -> Result<(), StoreError> {
         let Some(end) = self.end_of(id).await? else { return Ok(()) };
         let Some(last) = end.last else { return Ok(()) };
         let Some(chat) = self.chat(id).await? else { return Ok(()) };
-        let from = from.max(Seq(last.seq.0.saturating_sub(EVENTS_MAX as u64)));
-        let events = self.raw_events(id, Range::After(from), EVENTS_MAX).await?;
+        // The rows may be written, and what becomes of messages not.
+        let from = from.max(Seq(last.seq.0.saturating_sub(EVENTS_MAX)));
+        let events = self.raw_events(id, Range::After(from), EVENTS_MAX as usize).await?;
         self.amend_targets(id, &events).await?;
-        if self.row_heads_lack(&chat, last.seq).await? {
-            self.announce(&chat, &last).await?;
+        if let Some(from) = self.catch_up(&chat, &last).await? {
+            let moved = vec![ChatMoved { chat, from, head: last.seq }];
+            self.tell_all(Committed { moved, ..Committed::default() }).await;
         }
         Ok(())
-    }
-
-    /// Whether one of the rows of a chat is behind its log, or is not there.
-    async fn row_heads_lack(
-        &self,
-        chat: &barterline_domain::chat::Chat,
-        head: Seq,
-    ) -> Result<bool, StoreError> {
-        let people = chat.participants;
-        for user in [people.buyer, people.seller] {
-            let row = self.row_columns(user, chat.id).await?;
-            if row.as_ref().is_none_or(|row| row.opened.is_none()) {
-                self.open_rows(chat).await?;
-            }
-            if row.is_none_or(|row| row.head() < head) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 }
 

@@ -10,6 +10,7 @@ use scylla::value::CqlValue;
 
 use super::read::column;
 use super::{Store, bucket_of};
+use crate::chat_log::Range;
 use crate::error::StoreError;
 use crate::record::amend::Aspect;
 use crate::record::chat_rows::{chat_bytes, event_bytes};
@@ -18,19 +19,24 @@ use crate::scylla::statements::WriteBatch;
 
 /// The stamp of what never changes.
 const ONCE: i64 = 1;
+/// Events that are looked through for what they change about messages, the newest: more than any
+/// server has under way in one chat.
+pub(super) const EVENTS_MAX: u64 = 4_096;
 /// Numbers below an epoch's: a chat of 10^12 messages would take its sender 30,000 years.
 const EPOCH_SHIFT: u32 = 40;
 
 impl Store {
-    /// Writes what follows from events that stand. What cannot be written now is written from the
-    /// chat's mark.
-    pub(super) async fn take_effect(&self, chat: &Arc<Chat>, events: &[Event]) {
-        let Some(last) = events.last() else { return };
+    /// Writes what follows from events that stand. What cannot be written now is written by whoever
+    /// reads the chat's end next, or from its mark.
+    pub(super) async fn take_effect(
+        &self,
+        chat: &Arc<Chat>,
+        events: &[Event],
+    ) -> Result<(), StoreError> {
+        let Some(last) = events.last() else { return Ok(()) };
         let (amended, announced) =
             tokio::join!(self.amend_targets(chat.id, events), self.announce(chat, last));
-        if let Err(error) = amended.and(announced) {
-            tracing::warn!(%error, chat = %chat.id, "an append waits for its effects");
-        }
+        amended.and(announced)
     }
 
     /// Writes what events change about earlier messages.
@@ -48,6 +54,44 @@ impl Store {
             self.log.amend.run("amend a message", values).await?;
         }
         Ok(())
+    }
+
+    /// Sees to it that what follows from a chat's events, up to `last`, is written: by whoever finds
+    /// more in its log than in the rows of its people, before anybody is shown it. Gives the first
+    /// event that they lacked.
+    pub(super) async fn catch_up(
+        &self,
+        chat: &Arc<Chat>,
+        last: &Event,
+    ) -> Result<Option<Seq>, StoreError> {
+        let known = match self.known_to_both(chat).await? {
+            Some(known) => known,
+            None => {
+                self.open_rows(chat).await?;
+                Seq::ZERO
+            }
+        };
+        if known >= last.seq {
+            return Ok(None);
+        }
+        let lacking = (last.seq.0 - known.0).min(EVENTS_MAX);
+        let range = Range::Before(last.seq.next());
+        let events = self.raw_events(chat.id, range, lacking as usize).await?;
+        self.amend_targets(chat.id, &events).await?;
+        self.announce(chat, last).await?;
+        Ok(Some(known.next()))
+    }
+
+    /// Up to where the rows of both people know a chat; `None` if one of them is missing.
+    async fn known_to_both(&self, chat: &Chat) -> Result<Option<Seq>, StoreError> {
+        let people = chat.participants;
+        let (buyer, seller) = tokio::try_join!(
+            self.row_columns(people.buyer, chat.id),
+            self.row_columns(people.seller, chat.id)
+        )?;
+        let rows = buyer.zip(seller);
+        let rows = rows.filter(|(buyer, seller)| buyer.is_open() && seller.is_open());
+        Ok(rows.map(|(buyer, seller)| buyer.head().min(seller.head())))
     }
 
     /// Writes the head of a chat into the rows of both its people.

@@ -258,7 +258,12 @@ impl Store {
             Some(bytes) => Some(read::decode_chat("read a chat", id, bytes)?),
             None => self.chat(id).await?,
         };
-        Ok(chat.map(|chat| ChatHead { chat, head: end.head, state: end.state() }))
+        let unseen_from = match (&chat, &end.last) {
+            (Some(chat), Some(last)) => self.catch_up(chat, last).await?,
+            _ => None,
+        };
+        let state = end.state();
+        Ok(chat.map(|chat| ChatHead { chat, head: end.head, state, unseen_from }))
     }
 
     pub(in crate::scylla) async fn original(

@@ -28,7 +28,7 @@ const DEVICE_TTL_S: i32 = 180 * 24 * 3_600;
 #[derive(DeserializeRow)]
 pub(super) struct InboxColumns {
     chat: Uuid,
-    pub opened: Option<Vec<u8>>,
+    opened: Option<Vec<u8>>,
     head: Option<i64>,
     last: Option<Vec<u8>>,
     buyer_messages: Option<i64>,
@@ -50,6 +50,11 @@ pub(super) struct InboxColumns {
 impl InboxColumns {
     pub fn head(&self) -> Seq {
         seq(self.head)
+    }
+
+    /// Whether the row says of which chat it is: marks can come first.
+    pub fn is_open(&self) -> bool {
+        self.opened.is_some()
     }
 
     /// The person's marks: the furthest of their devices.
