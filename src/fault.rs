@@ -89,6 +89,8 @@ faults! {
     CursorWhileDirty = "cursor-while-dirty",
     /// G5: nobody looks for what another node wrote.
     RivalUnnoticed = "rival-unnoticed",
+    /// G5: events that nobody told of are not looked for.
+    MovedNotTold = "moved-not-told",
     /// G5: a page lacks the newest event.
     PageLacksNewest = "page-lacks-newest",
     /// G6: anybody reads any chat.

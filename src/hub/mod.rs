@@ -36,7 +36,7 @@ use barterline_protocol::error_code::ErrorCode;
 use barterline_protocol::limits::PUSH_EVENTS_MAX;
 use barterline_protocol::push::{Behind, StateMoved};
 use barterline_storage::chat_log::{
-    Append, AppendError, AppendOutcome, ChatHead, ChatLog, ChatMoved, Committed, Outcomes, Range,
+    Append, AppendError, AppendOutcome, ChatLog, ChatMoved, Committed, Outcomes, Range,
 };
 use barterline_storage::error::StoreError;
 use barterline_storage::inbox::PersonalMoved;
@@ -133,7 +133,7 @@ impl Hub {
             slot.answer(reference, &error);
             return;
         }
-        debug_assert_eq!(command.origin, slot.id);
+        debug_assert_eq!(command.origin, Some(slot.id));
         if planted(Fault::AckBeforePersist) {
             slot.repeat(chat.id, id, command.base.unwrap_or_default().next(), command.at);
             slot.flush();
@@ -153,7 +153,7 @@ impl Hub {
             self.0.metrics.refused.inc();
             return Err(Refusal::Busy);
         };
-        command.origin = place.origin;
+        command.origin = Some(place.origin);
         self.step(chat, Input::Send(command));
         let answer = tokio::time::timeout(ANSWER_TIMEOUT, place.answer()).await;
         answer.unwrap_or(Err(Refusal::Unavailable))
@@ -272,19 +272,9 @@ impl Hub {
         self.0.registry.each_of(user, f);
     }
 
-    /// Reads where a chat ends. What comes to light by that is noted for its people.
-    async fn head(&self, chat: ChatId) -> Result<Option<ChatHead>, StoreError> {
-        let found = self.0.log.head(chat).await?;
-        if let Some(ChatHead { chat, head, unseen_from: Some(from), .. }) = &found {
-            let moved = ChatMoved { chat: Arc::clone(chat), from: *from, head: *head };
-            self.deliver_moved(&moved, self.delivered());
-        }
-        Ok(found)
-    }
-
     /// Reads the live end of a chat; `None` when the store cannot say.
     async fn snapshot(&self, chat: &Chat) -> Option<Snapshot> {
-        let head = match self.head(chat.id).await {
+        let head = match self.0.log.head(chat.id).await {
             Ok(head) => head?,
             Err(error) => {
                 tracing::warn!(%error, chat = %chat.id, "cannot load a room");
@@ -403,15 +393,14 @@ impl Hub {
     /// What nobody told here: the connections look for themselves, from where they may lack it.
     fn deliver_moved(&self, moved: &ChatMoved, position_before: u64) {
         let ChatMoved { chat, from, head } = moved;
+        if planted(Fault::MovedNotTold) {
+            return;
+        }
         let mut effects = Effects::default();
         {
             let mut shard = self.shard(chat.id).lock();
             if let Some(room) = shard.get_mut(&chat.id) {
-                if room.knows(*head) {
-                    // Told or noted already: from here on it would come twice.
-                    return;
-                }
-                room.step(Input::Moved, &mut effects);
+                room.step(Input::Moved(*head), &mut effects);
                 self.hand_over(chat, &mut effects);
             }
             for user in [chat.participants.buyer, chat.participants.seller] {
@@ -425,6 +414,7 @@ impl Hub {
     fn deliver_append(&self, outcome: AppendOutcome, turn: &mut Turn) {
         let AppendOutcome { chat, events, result } = outcome;
         let unknown = result == Err(AppendError::Unknown);
+        let conflict = matches!(result, Err(AppendError::Conflict { .. }));
         let as_written = planted(Fault::AckRefusedAppend) && !unknown
             || planted(Fault::AckUnknownOutcome) && unknown;
         let result = if as_written { Ok(()) } else { result };
@@ -461,10 +451,10 @@ impl Hub {
                 }
             }
             let room = shard.entry(chat.id).or_insert_with(|| self.room());
-            if matches!(input, Input::Overtaken(_)) && !planted(Fault::RivalUnnoticed) {
-                // Whoever was faster told nobody here, and what is written although its outcome was
-                // unknown is told by no outcome. The connections look for themselves, and hold
-                // their cursors back until they have.
+            let untold = conflict || unknown && self.0.log.pipelines();
+            if untold && !planted(Fault::RivalUnnoticed) {
+                // Whoever was faster told nobody here. The connections look for themselves, and
+                // hold their cursors back until they have.
                 let from = room.head().next();
                 for role in [Role::Buyer, Role::Seller] {
                     self.0.registry.each_of(chat.participants.user(role), |slot| {
@@ -491,7 +481,7 @@ impl Hub {
         if self.put_from_ring(slot, chat, after) {
             return Ok(());
         }
-        let head = self.head(chat.id).await?;
+        let head = self.0.log.head(chat.id).await?;
         let head = head.ok_or(StoreError::Unknown { operation: "push a chat" })?;
         if head.head.0.saturating_sub(after.0) > PUSH_EVENTS_MAX {
             self.leave_to_client(slot, chat.id, head.head);

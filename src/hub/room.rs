@@ -40,8 +40,8 @@ pub struct Command {
     pub at: Timestamp,
     /// The other person has blocked the author.
     pub withheld: bool,
-    /// Who waits for the answer, in the caller's terms.
-    pub origin: u64,
+    /// Who waits for the answer, in the caller's terms; everybody who uses the name, without one.
+    pub origin: Option<u64>,
     /// Why it cannot be, unless it was carried out earlier: what was allowed once may no longer be,
     /// and its retry gets its number all the same (G2).
     pub refusal: Option<Refusal>,
@@ -217,8 +217,8 @@ pub enum Input {
     Overtaken(Vec<Event>),
     /// The store refused these, and will refuse what is behind them.
     Failed(Vec<Event>),
-    /// The log goes on further than the room knows, by somebody else.
-    Moved,
+    /// The log goes on up to this number, by somebody else.
+    Moved(Seq),
 }
 
 /// The live end of a chat as the store has it.
@@ -276,7 +276,6 @@ struct Pending {
     id: ClientId,
     digest: RequestDigest,
     base: Option<Seq>,
-    origin: u64,
 }
 
 /// The live end of one chat.
@@ -343,11 +342,6 @@ impl Room {
         (known && self.ring.covers(seq, self.head)).then(|| self.ring.above(seq))
     }
 
-    /// Whether everything up to `seq` was told or noted here.
-    pub fn knows(&self, seq: Seq) -> bool {
-        !matches!(self.phase, Phase::Unknown | Phase::Loading) && self.head >= seq
-    }
-
     /// Whether no snapshot has been taken in since the room was made or set back.
     pub fn knows_nothing(&self) -> bool {
         self.pending.is_empty() && matches!(self.phase, Phase::Unknown | Phase::Loading)
@@ -370,7 +364,7 @@ impl Room {
             Input::Appended(entries) => self.appended(entries, effects),
             Input::Overtaken(events) => self.overtaken(events, effects),
             Input::Failed(events) => self.failed(&events, effects),
-            Input::Moved => self.moved(effects),
+            Input::Moved(head) => self.moved(head, effects),
         }
     }
 
@@ -518,11 +512,11 @@ impl Room {
             effects.others.push(refuse(&command, refusal));
             return;
         }
-        let Command { author, id, digest, base, kind, at, withheld, origin, .. } = command;
+        let Command { author, id, digest, base, kind, at, withheld, .. } = command;
         let seq = self.taken.next();
         self.taken = seq;
         self.state = self.state.after(author, &kind, withheld);
-        self.pending.push_back(Pending { seq, author, id, digest, base, origin });
+        self.pending.push_back(Pending { seq, author, id, digest, base });
         let (after, amended) = (self.state, None);
         self.waiting.push(Event { seq, at, author, id, digest, kind, after, withheld, amended });
     }
@@ -609,6 +603,10 @@ impl Room {
             self.ring.push(entry);
         }
         self.hand_over(effects);
+        if !self.queue.is_empty() {
+            // Set back while they were on their way.
+            self.ask_to_load(effects);
+        }
     }
 
     /// Puts everything on its way back in front of the queue, to be decided against the new head.
@@ -622,10 +620,11 @@ impl Room {
         let pending = std::mem::take(&mut self.pending);
         for (event, pending) in events.into_iter().zip(pending).rev() {
             let Event { at, author, id, digest, kind, withheld, .. } = event;
-            let Pending { base, origin, .. } = pending;
+            let base = pending.base;
             let unsearched = planted(Fault::RenumberWithoutSearch);
             let base = if unsearched { Some(pending.seq) } else { base };
-            let refusal = None;
+            // Whoever sent it again while it was on its way waits for the same answer.
+            let (origin, refusal) = (None, None);
             let command = Command { author, id, digest, base, kind, at, withheld, origin, refusal };
             self.queue.push_front(command);
         }
@@ -633,9 +632,10 @@ impl Room {
         self.ask_to_load(effects);
     }
 
-    /// Reads the log again, unless an append is on its way that will find out.
-    fn moved(&mut self, effects: &mut Effects) {
-        if !self.pending.is_empty() || matches!(self.phase, Phase::Searching { .. }) {
+    /// Starts again from the store; with appends under way after the last of them, which will not
+    /// stand.
+    fn moved(&mut self, head: Seq, effects: &mut Effects) {
+        if self.phase == Phase::Ready && self.head >= head {
             return;
         }
         self.set_back();
@@ -683,7 +683,7 @@ enum Known {
 
 fn refuse(command: &Command, refusal: Refusal) -> Effect {
     let Command { origin, author, id, .. } = *command;
-    Effect::Refuse { origin: Some(origin), author, id, refusal }
+    Effect::Refuse { origin, author, id, refusal }
 }
 
 #[cfg(test)]

@@ -50,7 +50,8 @@ pub enum AppendError {
     /// Not written.
     #[error("the store takes no writes: {0}")]
     Unavailable(String),
-    /// May have been written. Read the log before trying the same slot again.
+    /// May have been written. Read the log before trying the same slot again. Where appends are not
+    /// pipelined, what turns out to stand is told as moved.
     #[error("the outcome of the append is unknown")]
     Unknown,
 }
@@ -108,9 +109,6 @@ pub struct ChatHead {
     pub head: Seq,
     /// Its small state at the head.
     pub state: SmallState,
-    /// The first event that no outcome told of as far as the store knows, and that the inbox did not
-    /// have until this was read; see [`ChatMoved`].
-    pub unseen_from: Option<Seq>,
 }
 
 /// Which events of a chat to read. Both ends are exclusive, the answer ascends.
@@ -145,7 +143,8 @@ pub trait ChatLog: Send + Sync {
     /// taken back, or is none.
     async fn original(&self, chat: ChatId, seq: Seq) -> Result<Option<Event>, StoreError>;
 
-    /// Finds a chat with its head. The inbox has everything up to there when it is given.
+    /// Finds a chat with its head. The inbox has everything up to there when it is given, and what it
+    /// lacked was told as moved.
     async fn head(&self, chat: ChatId) -> Result<Option<ChatHead>, StoreError>;
 
     /// Reads at most `limit` events of a chat; fewer only at its end. A missing chat is empty.

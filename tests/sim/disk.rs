@@ -8,7 +8,7 @@ use barterline_domain::event::{Author, Event, Seq, SmallState};
 use barterline_domain::ids::{ChatId, DeviceId, UserId};
 use barterline_domain::marks::Marks;
 use barterline_domain::personal::Personal;
-use barterline_storage::chat_log::Append;
+use barterline_storage::chat_log::{Append, ChatMoved};
 use barterline_storage::inbox::{InboxRow, MarkMoved, Position};
 
 use crate::laws::{Verdict, law};
@@ -23,12 +23,17 @@ pub struct Disk {
     pub chats: BTreeMap<ChatId, StoredChat>,
     /// Written by a commit that failed: a restart finds it, or not.
     pub in_doubt: Vec<Append>,
+    /// On their way to a store of many nodes from a server that gave up on them, or is gone: they
+    /// land when nobody looks, or never.
+    pub late: Vec<Append>,
 }
 
 pub struct StoredChat {
     pub chat: Arc<Chat>,
-    /// Each event with the position at which it became durable.
+    /// Each event with the position at which the inbox had it.
     pub log: Vec<(Event, u64)>,
+    /// Events that the inbox does not have yet.
+    unseen: usize,
     /// Every state of each side's marks, with the position of the move.
     pub moves: Vec<(Role, Marks, u64)>,
     delivered: BTreeMap<(UserId, DeviceId), Seq>,
@@ -74,19 +79,25 @@ impl StoredChat {
         self.log.iter().filter(by_peer).count() as u64
     }
 
+    /// The head as the inbox has it.
+    fn seen(&self) -> Seq {
+        Seq(self.head().0 - self.unseen as u64)
+    }
+
     fn row(&self, user: UserId) -> Option<InboxRow> {
         let role = self.chat.participants.role_of(user)?;
-        let marks = self.marks(role);
+        let (marks, head) = (self.marks(role), self.seen());
+        let last = self.event(head).cloned();
         Some(InboxRow {
             chat: Arc::clone(&self.chat),
             role,
-            head: self.head(),
-            state: self.state(),
-            last: self.log.last().map(|(event, _)| event.clone()),
+            head,
+            state: last.as_ref().map(|last| last.after).unwrap_or_default(),
+            last,
             marks,
             peer_marks: self.marks(role.other()),
             personal: Personal::default(),
-            unread: self.unread(role, marks.read, self.head()),
+            unread: self.unread(role, marks.read, head),
             changed: self.changed,
         })
     }
@@ -113,6 +124,7 @@ impl Disk {
         let stored = self.chats.entry(chat.id).or_insert_with(|| StoredChat {
             chat: Arc::new(chat),
             log: Vec::new(),
+            unseen: 0,
             moves: Vec::new(),
             delivered: BTreeMap::new(),
             read: BTreeMap::new(),
@@ -122,8 +134,43 @@ impl Disk {
         Arc::clone(&stored.chat)
     }
 
-    /// Writes events that follow the head. What a store takes on trust, the laws do not.
+    /// Writes events that follow the head, and the inbox with them.
     pub fn append(&mut self, chat: ChatId, events: &[Event]) -> Verdict {
+        self.land(chat, events)?;
+        self.catch_up(chat);
+        Ok(())
+    }
+
+    /// Writes what the inbox lacks of a chat, to be told.
+    pub fn make_up(&mut self, chat: ChatId) -> Option<ChatMoved> {
+        let from = self.catch_up(chat)?;
+        let stored = &self.chats[&chat];
+        Some(ChatMoved { chat: Arc::clone(&stored.chat), from, head: stored.head() })
+    }
+
+    /// Writes what the inbox lacks of a chat; gives the first event that it lacked.
+    pub fn catch_up(&mut self, chat: ChatId) -> Option<Seq> {
+        let stored = self.chats.get_mut(&chat)?;
+        let seen = stored.seen();
+        let lacking = std::mem::take(&mut stored.unseen);
+        for (_, position) in stored.log.iter_mut().rev().take(lacking) {
+            self.position += 1;
+            *position = self.position;
+        }
+        if lacking > 0 {
+            stored.changed = self.position;
+        }
+        (lacking > 0).then(|| seen.next())
+    }
+
+    /// Chats of which the inbox lacks something.
+    pub fn lagging(&self) -> Vec<ChatId> {
+        let lags = self.chats.iter().filter(|(_, stored)| stored.unseen > 0);
+        lags.map(|(id, _)| *id).collect()
+    }
+
+    /// Writes events that follow the head. What a store takes on trust, the laws do not.
+    pub fn land(&mut self, chat: ChatId, events: &[Event]) -> Verdict {
         let stored = self.chats.get_mut(&chat).expect("appends to chats that exist");
         for event in events {
             let Event { seq, author, id, .. } = *event;
@@ -139,9 +186,8 @@ impl Disk {
             law("g3_small_state", after == event.after, || {
                 format!("{after:?} at {seq}, not {:?}", event.after)
             })?;
-            self.position += 1;
-            stored.log.push((event.clone(), self.position));
-            stored.changed = self.position;
+            stored.log.push((event.clone(), u64::MAX));
+            stored.unseen += 1;
         }
         Ok(())
     }
@@ -150,7 +196,7 @@ impl Disk {
     pub fn mark(&mut self, op: MarkOp) -> Option<MarkMoved> {
         let stored = self.chats.get_mut(&op.chat)?;
         let role = stored.chat.participants.role_of(op.user)?;
-        let head = stored.head();
+        let head = stored.seen();
         let delivered = stored.delivered.entry((op.user, op.device)).or_default();
         *delivered = op.marks.delivered.min(head).max(*delivered);
         let read = stored.read.entry(op.user).or_default();

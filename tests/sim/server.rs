@@ -68,7 +68,8 @@ impl Server {
         let entered = runtime.enter();
         let clock = Arc::new(SimClock { start: now, started: Instant::now() });
         let shared: Arc<dyn Clock> = clock.clone();
-        let node = Arc::new(Node::new(Arc::clone(ground)));
+        let (outcomes, delivered) = mpsc::channel(OUTCOMES_MAX);
+        let node = Arc::new(Node::new(Arc::clone(ground), outcomes));
         let (log, inbox): (Arc<dyn ChatLog>, Arc<dyn Inbox>) = (node.clone(), node.clone());
         let metrics = HubMetrics::default();
         let position = inbox.position().position;
@@ -102,8 +103,7 @@ impl Server {
             stop: CancellationToken::new(),
             tasks: tasks.clone(),
         });
-        let (outcomes, delivered) = mpsc::channel(OUTCOMES_MAX);
-        tasks.spawn(node.run_committer(outcomes));
+        tasks.spawn(node.run_committer());
         tasks.spawn(hub.clone().run_delivery(delivered));
         tasks.spawn(gateway.clone().run_heartbeat());
         drop(entered);

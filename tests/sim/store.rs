@@ -13,7 +13,7 @@ use barterline_domain::marks::{Marks, Visibility};
 use barterline_domain::message::EventKind;
 use barterline_domain::personal::{Personal, PersonalChange};
 use barterline_storage::chat_log::{
-    Append, AppendError, AppendOutcome, ChatHead, ChatLog, Committed, Range,
+    Append, AppendError, AppendOutcome, ChatHead, ChatLog, ChatMoved, Committed, Range,
 };
 use barterline_storage::error::StoreError;
 use barterline_storage::inbox::{Inbox, InboxPage, InboxRow, Position, Unread};
@@ -136,6 +136,7 @@ pub struct Node {
     ground: Arc<Ground>,
     queue: Mutex<VecDeque<Op>>,
     wake: Notify,
+    outcomes: mpsc::Sender<Committed>,
 }
 
 enum Op {
@@ -146,9 +147,28 @@ enum Op {
 
 type Reply = Box<dyn FnOnce() + Send>;
 
+/// Between two looks at what the inbox lacks.
+const LOOK_EVERY: Duration = Duration::from_millis(700);
+
+/// What a server sent last may arrive when it is gone.
+impl Drop for Node {
+    fn drop(&mut self) {
+        let weather = &mut *self.ground.weather.lock();
+        let mut disk = self.ground.disk.lock();
+        for op in self.queue.lock().drain(..) {
+            if let Op::Append(append) = op
+                && !weather.pipelines
+                && weather.rng.percent(50)
+            {
+                disk.late.push(append);
+            }
+        }
+    }
+}
+
 impl Node {
-    pub fn new(ground: Arc<Ground>) -> Self {
-        Self { ground, queue: Mutex::default(), wake: Notify::new() }
+    pub fn new(ground: Arc<Ground>, outcomes: mpsc::Sender<Committed>) -> Self {
+        Self { ground, queue: Mutex::default(), wake: Notify::new(), outcomes }
     }
 
     fn enqueue(&self, op: Op) {
@@ -159,7 +179,7 @@ impl Node {
     async fn read<T>(
         &self,
         operation: &'static str,
-        read: impl FnOnce(&Disk) -> T + Send,
+        read: impl FnOnce(&mut Disk) -> T + Send,
     ) -> Result<T, StoreError> {
         self.ground.pause().await;
         {
@@ -168,7 +188,7 @@ impl Node {
                 return Err(StoreError::unavailable(operation, "the weather"));
             }
         }
-        let value = read(&self.ground.disk.lock());
+        let value = read(&mut self.ground.disk.lock());
         // The answer may be old when it arrives.
         self.ground.pause().await;
         Ok(value)
@@ -179,10 +199,19 @@ impl Node {
     }
 
     /// Commits what waits, group by group, until the server is gone.
-    pub async fn run_committer(self: Arc<Self>, outcomes: mpsc::Sender<Committed>) {
+    pub async fn run_committer(self: Arc<Self>) {
+        let outcomes = self.outcomes.clone();
         loop {
             if self.queue.lock().is_empty() {
-                self.wake.notified().await;
+                tokio::select! {
+                    () = self.wake.notified() => continue,
+                    () = tokio::time::sleep(LOOK_EVERY) => {}
+                }
+                // What is found is told before anybody else can read it.
+                let Ok(permit) = outcomes.reserve().await else { return };
+                let moved = self.look_around();
+                let position = self.ground.disk.lock().position;
+                permit.send(Committed { moved, position, ..Committed::default() });
                 continue;
             }
             self.ground.pause().await;
@@ -203,6 +232,12 @@ impl Node {
         }
     }
 
+    /// Makes up for what the inbox lacks, as a node of many does now and then.
+    fn look_around(&self) -> Vec<ChatMoved> {
+        let mut disk = self.ground.disk.lock();
+        disk.lagging().into_iter().filter_map(|id| disk.make_up(id)).collect()
+    }
+
     /// Some of what waits: the oldest where there is one queue, else anything.
     fn take_group(&self) -> Vec<Op> {
         let weather = &mut *self.ground.weather.lock();
@@ -221,6 +256,7 @@ impl Node {
     fn commit(&self, group: Vec<Op>) -> (Committed, Vec<Reply>) {
         let weather = &mut *self.ground.weather.lock();
         let mut disk = self.ground.disk.lock();
+        weather.late_ones_land(&mut disk);
         let mut committed = Committed::default();
         let mut replies: Vec<Reply> = Vec::new();
         weather.in_doubt = std::mem::take(&mut weather.dies) && !weather.dead;
@@ -287,15 +323,43 @@ impl Weather {
         }
         let head = disk.chats[&chat.id].head();
         if head != *expected_head {
+            disk.catch_up(chat.id);
             return Err(AppendError::Conflict { head });
         }
         let unknown = self.rng.percent(self.unknown);
         let written = !unknown || self.rng.percent(50);
-        if written && let Err(violation) = disk.append(chat.id, events) {
+        // Of many nodes, whoever does not know the outcome has not come to the inbox.
+        let with_inbox = !unknown || self.pipelines;
+        let verdict = match (written, with_inbox) {
+            (true, true) => disk.append(chat.id, events),
+            (true, false) => disk.land(chat.id, events),
+            (false, _) => Ok(()),
+        };
+        if let Err(violation) = verdict {
             self.broken.get_or_insert(violation);
             return Err(refused());
         }
+        if unknown && !written && !self.pipelines && self.rng.percent(30) {
+            let (chat, expected_head) = (Arc::clone(chat), *expected_head);
+            disk.late.push(Append { chat, expected_head, events: events.clone() });
+        }
         if unknown { Err(AppendError::Unknown) } else { Ok(()) }
+    }
+
+    /// Some of what was given up lands after all, where nobody was faster.
+    fn late_ones_land(&mut self, disk: &mut Disk) {
+        for append in std::mem::take(&mut disk.late) {
+            if self.rng.percent(50) {
+                disk.late.push(append);
+                continue;
+            }
+            let Append { chat, expected_head, events } = append;
+            if disk.chats[&chat.id].head() == expected_head
+                && let Err(violation) = disk.land(chat.id, &events)
+            {
+                self.broken.get_or_insert(violation);
+            }
+        }
     }
 
     /// Another node is faster: with a message of its own, or with the very same one, which the
@@ -339,12 +403,23 @@ impl ChatLog for Node {
     }
 
     async fn head(&self, chat: ChatId) -> Result<Option<ChatHead>, StoreError> {
-        self.read("read a head", move |disk| {
+        // What is found is told before anybody else can read it.
+        let Ok(permit) = self.outcomes.reserve().await else {
+            return Err(StoreError::unavailable("read a head", "the server is gone"));
+        };
+        let tell = move |moved: Vec<ChatMoved>, position| {
+            if !moved.is_empty() {
+                permit.send(Committed { moved, position, ..Committed::default() });
+            }
+        };
+        let head = self.read("read a head", move |disk| {
+            let moved: Vec<_> = disk.make_up(chat).into_iter().collect();
+            tell(moved, disk.position);
             let stored = disk.chats.get(&chat)?;
             let (head, state) = (stored.head(), stored.state());
-            Some(ChatHead { chat: Arc::clone(&stored.chat), head, state, unseen_from: None })
-        })
-        .await
+            Some(ChatHead { chat: Arc::clone(&stored.chat), head, state })
+        });
+        head.await
     }
 
     async fn original(&self, _: ChatId, _: Seq) -> Result<Option<Event>, StoreError> {

@@ -21,7 +21,7 @@ fn text_command(n: u8, base: u64, text: &str) -> Command {
         kind,
         at: Timestamp::from_millis(1),
         withheld: false,
-        origin: 0,
+        origin: None,
         refusal: None,
     }
 }

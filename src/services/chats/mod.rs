@@ -353,7 +353,7 @@ impl Chats {
         reference: Option<u32>,
         send: Send,
     ) -> Result<(), ChatError> {
-        let command = self.judged(membership, slot.id, send).await?;
+        let command = self.judged(membership, Some(slot.id), send).await?;
         self.hub.send(&membership.chat, slot, reference, command);
         Ok(())
     }
@@ -367,7 +367,7 @@ impl Chats {
         send: Send,
     ) -> Result<(), ChatError> {
         debug_assert!(send.stands_alone());
-        let command = self.command(membership, slot.id, send)?;
+        let command = self.command(membership, Some(slot.id), send)?;
         self.hub.send(&membership.chat, slot, reference, command);
         Ok(())
     }
@@ -381,7 +381,7 @@ impl Chats {
     ) -> Result<Sent, SendError> {
         let membership = self.membership(user, chat).await?;
         // Who waits is the hub's to say.
-        let command = self.judged(&membership, 0, send).await?;
+        let command = self.judged(&membership, None, send).await?;
         self.hub.send_and_wait(&membership.chat, command).await.map_err(SendError::Refused)
     }
 
@@ -389,7 +389,7 @@ impl Chats {
     async fn judged(
         &self,
         membership: &Membership,
-        origin: u64,
+        origin: Option<u64>,
         send: Send,
     ) -> Result<Command, ChatError> {
         let stands_alone = send.stands_alone();
@@ -409,7 +409,7 @@ impl Chats {
     fn command(
         &self,
         membership: &Membership,
-        origin: u64,
+        origin: Option<u64>,
         send: Send,
     ) -> Result<Command, ChatError> {
         let Membership { chat, role, withheld, .. } = membership;

@@ -58,7 +58,7 @@ impl Log {
         self.shared.with_chat(chat, |state, id| {
             let row = &state.chats[&id].row;
             let Tail { head, state, .. } = row.tail;
-            ChatHead { chat: Arc::clone(&row.chat), head, state, unseen_from: None }
+            ChatHead { chat: Arc::clone(&row.chat), head, state }
         })
     }
 

@@ -51,8 +51,9 @@ impl Store {
                 // Nothing of it is written.
                 Err(error) if head == append.expected_head => return Err(error),
                 Err(AppendError::Conflict { head }) => return Err(AppendError::Conflict { head }),
-                // A part stands: who appends finds it in the log.
+                // A part stands, which no outcome tells of: who appends finds it in the log.
                 Err(AppendError::Unavailable(_) | AppendError::Unknown) => {
+                    self.tell_moved(&append.chat, append.expected_head.next(), head).await;
                     return Err(AppendError::Unknown);
                 }
             }
@@ -60,6 +61,9 @@ impl Store {
             // connected would get it twice when they are made up for.
             if let Err(error) = self.take_effect(&append.chat, batch).await {
                 tracing::warn!(%error, %chat, "an append waits for its effects");
+                if head > append.expected_head {
+                    self.tell_moved(&append.chat, append.expected_head.next(), head).await;
+                }
                 return Err(AppendError::Unknown);
             }
             (head, rest) = (batch[len - 1].seq, others);
@@ -168,6 +172,8 @@ impl Store {
             Ok(Some(end)) if end.epoch != self.epoch => other_epoch(end.epoch),
             Ok(Some(End { head, last: Some(last), .. })) => {
                 // Whoever was faster may not have come to the rows, and who connects now reads them.
+                // Those who are connected look for themselves after a conflict.
+                let _turn = self.turn(chat.id).lock().await;
                 match self.catch_up(chat, &last).await {
                     Ok(_) => AppendError::Conflict { head },
                     Err(error) => AppendError::Unavailable(error.to_string()),

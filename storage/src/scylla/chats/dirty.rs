@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::Store;
 use super::effects::EVENTS_MAX;
 use super::read::{column, number};
-use crate::chat_log::{ChatMoved, Committed, Range};
+use crate::chat_log::Range;
 use crate::error::StoreError;
 use crate::scylla::columns::{Id as _, time};
 use crate::scylla::statements::WriteBatch;
@@ -133,11 +133,7 @@ impl Store {
         let from = from.max(Seq(last.seq.0.saturating_sub(EVENTS_MAX)));
         let events = self.raw_events(id, Range::After(from), EVENTS_MAX as usize).await?;
         self.amend_targets(id, &events).await?;
-        if let Some(from) = self.catch_up(&chat, &last).await? {
-            let moved = vec![ChatMoved { chat, from, head: last.seq }];
-            self.tell_all(Committed { moved, ..Committed::default() }).await;
-        }
-        Ok(())
+        self.catch_up_and_tell(&chat, &last).await
     }
 }
 

@@ -10,7 +10,7 @@ use scylla::value::CqlValue;
 
 use super::read::column;
 use super::{Store, bucket_of};
-use crate::chat_log::Range;
+use crate::chat_log::{ChatMoved, Committed, Range};
 use crate::error::StoreError;
 use crate::record::amend::Aspect;
 use crate::record::chat_rows::{chat_bytes, event_bytes};
@@ -80,6 +80,25 @@ impl Store {
         self.amend_targets(chat.id, &events).await?;
         self.announce(chat, last).await?;
         Ok(Some(known.next()))
+    }
+
+    /// The same, and tells of it: before anybody else here can read further than the rows were.
+    pub(super) async fn catch_up_and_tell(
+        &self,
+        chat: &Arc<Chat>,
+        last: &Event,
+    ) -> Result<(), StoreError> {
+        let _turn = self.turn(chat.id).lock().await;
+        if let Some(from) = self.catch_up(chat, last).await? {
+            self.tell_moved(chat, from, last.seq).await;
+        }
+        Ok(())
+    }
+
+    /// Tells that events stand of which no outcome tells.
+    pub(super) async fn tell_moved(&self, chat: &Arc<Chat>, from: Seq, head: Seq) {
+        let moved = vec![ChatMoved { chat: Arc::clone(chat), from, head }];
+        self.tell_all(Committed { moved, ..Committed::default() }).await;
     }
 
     /// Up to where the rows of both people know a chat; `None` if one of them is missing.

@@ -258,12 +258,10 @@ impl Store {
             Some(bytes) => Some(read::decode_chat("read a chat", id, bytes)?),
             None => self.chat(id).await?,
         };
-        let unseen_from = match (&chat, &end.last) {
-            (Some(chat), Some(last)) => self.catch_up(chat, last).await?,
-            _ => None,
-        };
-        let state = end.state();
-        Ok(chat.map(|chat| ChatHead { chat, head: end.head, state, unseen_from }))
+        if let (Some(chat), Some(last)) = (&chat, &end.last) {
+            self.catch_up_and_tell(chat, last).await?;
+        }
+        Ok(chat.map(|chat| ChatHead { chat, head: end.head, state: end.state() }))
     }
 
     pub(in crate::scylla) async fn original(
