@@ -5,10 +5,15 @@ use std::panic;
 
 use tracing_subscriber::EnvFilter;
 
+/// What the database's driver may say unless it is asked for more: it has a line for every connection,
+/// and at each start a warning about timeouts that are meant (`barterline_storage::scylla::session`).
+const DRIVER: &str = "scylla=warn,scylla::client::session_builder=error";
+
 /// Starts writing what `level` asks for, as text or as one JSON object a line. A panic becomes a
 /// line of it.
 pub fn start(level: &str, json: bool) {
-    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_new(format!("{DRIVER},{level}"));
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -64,12 +64,11 @@ impl Store {
         chat: &Arc<Chat>,
         last: &Event,
     ) -> Result<Option<Seq>, StoreError> {
-        let known = match self.known_to_both(chat).await? {
-            Some(known) => known,
-            None => {
-                self.open_rows(chat).await?;
-                Seq::ZERO
-            }
+        let known = if let Some(known) = self.known_to_both(chat).await? {
+            known
+        } else {
+            self.open_rows(chat).await?;
+            Seq::ZERO
         };
         if known >= last.seq {
             return Ok(None);
