@@ -145,7 +145,8 @@ impl<S: Socket> Connection<S> {
                 Todo::Close(code) => return Ending::Close(code),
                 Todo::Broken => return Ending::Gone,
                 Todo::Announce(since) => {
-                    if let Err(ending) = Box::pin(self.announce(since)).await {
+                    let from = self.gateway.0.chats.overlapped(since);
+                    if let Err(ending) = Box::pin(self.announce(from)).await {
                         return ending;
                     }
                     continue;

@@ -167,7 +167,8 @@ fn cursor<S: Socket>(connection: &Connection<S>) -> Option<Cursor> {
     // Read first: what is delivered after it is above it.
     let delivered = chats.hub().delivered();
     let epoch = chats.position().epoch;
-    connection.slot.is_clean().then(|| Cursor::new(epoch, delivered))
+    let told = chats.hears_everything() && connection.slot.is_clean();
+    told.then(|| Cursor::new(epoch, delivered))
 }
 
 async fn mark<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>, request: Mark) {

@@ -68,7 +68,8 @@ impl Gateway {
             if now.since(slot.heard_at()) >= silent_after {
                 slot.close(CloseCode::Silent);
             } else {
-                let cursor = slot.is_clean().then(|| Cursor::new(epoch, delivered));
+                let told = self.0.chats.hears_everything() && slot.is_clean();
+                let cursor = told.then(|| Cursor::new(epoch, delivered));
                 slot.answer_if_room(&Outgoing::Ping(Ping { cursor }));
                 slot.flush();
             }

@@ -23,6 +23,11 @@ pub struct Disk {
     pub chats: BTreeMap<ChatId, StoredChat>,
     /// Written by a commit that failed: a restart finds it, or not.
     pub in_doubt: Vec<Append>,
+    /// How far below its position a cursor may stand for too much: all the way where outcomes can
+    /// be unknown and the inbox have them.
+    pub overlap: u64,
+    /// The first event of a chat that no outcome has told of.
+    pub untold: BTreeMap<ChatId, Seq>,
     /// On their way to a store of many nodes from a server that gave up on them, or is gone: they
     /// land when nobody looks, or never.
     pub late: Vec<Append>,
@@ -143,7 +148,9 @@ impl Disk {
 
     /// Writes what the inbox lacks of a chat, to be told.
     pub fn make_up(&mut self, chat: ChatId) -> Option<ChatMoved> {
-        let from = self.catch_up(chat)?;
+        let unseen = self.catch_up(chat);
+        let untold = self.untold.remove(&chat);
+        let from = unseen.into_iter().chain(untold).min()?;
         let stored = &self.chats[&chat];
         Some(ChatMoved { chat: Arc::clone(&stored.chat), from, head: stored.head() })
     }
@@ -163,10 +170,10 @@ impl Disk {
         (lacking > 0).then(|| seen.next())
     }
 
-    /// Chats of which the inbox lacks something.
+    /// Chats of which the inbox lacks something, or somebody was not told.
     pub fn lagging(&self) -> Vec<ChatId> {
         let lags = self.chats.iter().filter(|(_, stored)| stored.unseen > 0);
-        lags.map(|(id, _)| *id).collect()
+        lags.map(|(id, _)| *id).chain(self.untold.keys().copied()).collect()
     }
 
     /// Writes events that follow the head. What a store takes on trust, the laws do not.
@@ -210,6 +217,8 @@ impl Disk {
 
     /// Opens the disk after a crash: what was in doubt was written to its end, or not at all.
     pub fn reopen(&mut self, written: bool) -> Verdict {
+        // Those who were not told are gone as well.
+        self.untold.clear();
         for append in std::mem::take(&mut self.in_doubt) {
             let fits = self.chats[&append.chat.id].head() == append.expected_head;
             if written && fits {

@@ -80,7 +80,8 @@ impl Ground {
             asked: Vec::new(),
             broken: None,
         };
-        Self { disk: Mutex::default(), weather: Mutex::new(weather), released: Notify::new() }
+        let disk = Disk { overlap: if pipelines { 0 } else { u64::MAX }, ..Disk::default() };
+        Self { disk: Mutex::new(disk), weather: Mutex::new(weather), released: Notify::new() }
     }
 
     /// Lets the store stand still, or go on.
@@ -324,12 +325,13 @@ impl Weather {
         let head = disk.chats[&chat.id].head();
         if head != *expected_head {
             disk.catch_up(chat.id);
+            disk.untold.remove(&chat.id);
             return Err(AppendError::Conflict { head });
         }
         let unknown = self.rng.percent(self.unknown);
         let written = !unknown || self.rng.percent(50);
-        // Of many nodes, whoever does not know the outcome has not come to the inbox.
-        let with_inbox = !unknown || self.pipelines;
+        // Of many nodes, whoever does not know the outcome may have come to the inbox, or not.
+        let with_inbox = !unknown || self.pipelines || self.rng.percent(50);
         let verdict = match (written, with_inbox) {
             (true, true) => disk.append(chat.id, events),
             (true, false) => disk.land(chat.id, events),
@@ -338,6 +340,9 @@ impl Weather {
         if let Err(violation) = verdict {
             self.broken.get_or_insert(violation);
             return Err(refused());
+        }
+        if unknown && written && !self.pipelines {
+            disk.untold.entry(chat.id).or_insert(expected_head.next());
         }
         if unknown && !written && !self.pipelines && self.rng.percent(30) {
             let (chat, expected_head) = (Arc::clone(chat), *expected_head);
@@ -536,6 +541,6 @@ impl Inbox for Node {
     }
 
     fn overlap(&self) -> u64 {
-        0
+        self.ground.disk.lock().overlap
     }
 }

@@ -191,7 +191,7 @@ fn g1_an_append_outlives_the_server_that_died_before_the_inbox() {
         }
         drop((one, chats));
         let (_, next) = store.another(Arc::new(Skewed(61_000)), 1).await;
-        while next.make_up(Duration::from_secs(30)).await.expect("a look") > 0 {}
+        while next.make_up(Duration::from_mins(1)).await.expect("a look") > 0 {}
         let people = chat.participants;
         for user in [people.buyer, people.seller] {
             let row = next.row(user, chat.id).await.expect("a read").expect("the row");

@@ -218,6 +218,7 @@ impl Device {
         law("g5_cursor_is_sound", epoch == EPOCH && position <= truth.disk.position, || {
             format!("{parts:?}, the store is at {}", truth.disk.position)
         })?;
+        let position = position.saturating_sub(truth.disk.overlap);
         for (id, stored) in &truth.disk.chats {
             if stored.chat.participants.role_of(self.user()).is_none() {
                 continue;

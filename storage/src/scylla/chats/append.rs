@@ -7,9 +7,10 @@ use barterline_domain::chat::Chat;
 use barterline_domain::event::{Event, Seq};
 use barterline_domain::ids::ChatId;
 use scylla::value::CqlValue;
+use tokio::sync::MutexGuard;
 
 use super::read::{End, column};
-use super::{BUCKET_EVENTS, Store, back_off, bucket_of};
+use super::{BUCKET_EVENTS, Store, back_off, bucket_of, outcome};
 use crate::chat_log::{Append, AppendError, event_bytes as reckoned_bytes};
 use crate::error::StoreError;
 use crate::record::chat_rows::event_bytes;
@@ -33,14 +34,31 @@ enum Tried {
 }
 
 impl Store {
-    /// Appends the events, or says why not. What is durable has its effects when this returns.
-    pub(super) async fn carry_out(&self, append: &Append) -> Result<(), AppendError> {
+    /// Appends, and tells the outcome. Until then nobody else tells of these events.
+    pub(super) async fn carry_out(&self, append: Append) {
+        let chat = append.chat.id;
+        self.begin_untold(chat, append.expected_head.next());
+        let (result, turn) = self.append_all(&append).await;
+        // After a conflict the hub looks for everything above the head that it knew.
+        let told = matches!(result, Ok(()) | Err(AppendError::Conflict { .. }));
+        self.end_untold(chat, told);
+        self.tell(vec![outcome(append, result)]).await;
+        drop(turn);
+    }
+
+    /// Appends the events, or says why not. What is durable has its effects when this returns, and
+    /// the turn of its chat is kept until that is told.
+    async fn append_all(
+        &self,
+        append: &Append,
+    ) -> (Result<(), AppendError>, Option<MutexGuard<'_, ()>>) {
         let chat = append.chat.id;
         if let Err(error) = self.mark_dirty(chat, append.expected_head).await {
-            return Err(AppendError::Unavailable(error.to_string()));
+            return (Err(AppendError::Unavailable(error.to_string())), None);
         }
         let began = tokio::time::Instant::now();
         let (mut head, mut rest) = (append.expected_head, append.events.as_slice());
+        let mut turn = None;
         while let Some(len) = batch_len(rest) {
             let (batch, others) = rest.split_at(len);
             let left = APPEND_TIMEOUT.saturating_sub(began.elapsed());
@@ -48,27 +66,23 @@ impl Store {
                 tokio::time::timeout(left, self.append_batch(&append.chat, head, batch)).await;
             match result.unwrap_or(Err(AppendError::Unknown)) {
                 Ok(()) => {}
-                // Nothing of it is written.
-                Err(error) if head == append.expected_head => return Err(error),
-                Err(AppendError::Conflict { head }) => return Err(AppendError::Conflict { head }),
-                // A part stands, which no outcome tells of: who appends finds it in the log.
-                Err(AppendError::Unavailable(_) | AppendError::Unknown) => {
-                    self.tell_moved(&append.chat, append.expected_head.next(), head).await;
-                    return Err(AppendError::Unknown);
+                // A part stands: who appends finds it in the log.
+                Err(AppendError::Unavailable(_)) if head > append.expected_head => {
+                    return (Err(AppendError::Unknown), None);
                 }
+                Err(error) => return (Err(error), None),
             }
-            // Without its rows it is not told as appended: who connects now reads them, and who is
-            // connected would get it twice when they are made up for.
+            if others.is_empty() {
+                turn = Some(self.turn(chat).lock().await);
+            }
+            // Without its rows it is not told as appended: who connects now reads them.
             if let Err(error) = self.take_effect(&append.chat, batch).await {
                 tracing::warn!(%error, %chat, "an append waits for its effects");
-                if head > append.expected_head {
-                    self.tell_moved(&append.chat, append.expected_head.next(), head).await;
-                }
-                return Err(AppendError::Unknown);
+                return (Err(AppendError::Unknown), turn);
             }
             (head, rest) = (batch[len - 1].seq, others);
         }
-        Ok(())
+        (Ok(()), turn)
     }
 
     /// Appends events of one bucket behind `head`.
@@ -153,13 +167,10 @@ impl Store {
         }
     }
 
-    /// Whether events stand in their slots, at SERIAL; `None` if nobody can say. They were written
-    /// together, so the first and the last stand for all.
+    /// Whether events stand in their slots as they are, at SERIAL; `None` if nobody can say.
     async fn stand(&self, chat: ChatId, events: &[Event]) -> Option<bool> {
-        for event in events.first().into_iter().chain(events.last()) {
-            let found = self.event_serial(chat, event.seq).await.ok()?;
-            let same = |found: Event| found.id == event.id && found.author == event.author;
-            if !found.is_some_and(same) {
+        for event in events {
+            if self.event_serial(chat, event.seq).await.ok()?.as_ref() != Some(event) {
                 return Some(false);
             }
         }
@@ -175,7 +186,7 @@ impl Store {
                 // Those who are connected look for themselves after a conflict.
                 let _turn = self.turn(chat.id).lock().await;
                 match self.catch_up(chat, &last).await {
-                    Ok(_) => AppendError::Conflict { head },
+                    Ok(()) => AppendError::Conflict { head },
                     Err(error) => AppendError::Unavailable(error.to_string()),
                 }
             }

@@ -11,9 +11,7 @@ use scylla::value::{CqlTimestamp, CqlValue};
 use uuid::Uuid;
 
 use super::Store;
-use super::effects::EVENTS_MAX;
 use super::read::{column, number};
-use crate::chat_log::Range;
 use crate::error::StoreError;
 use crate::scylla::columns::{Id as _, time};
 use crate::scylla::statements::WriteBatch;
@@ -23,11 +21,13 @@ const SLOTS: u8 = 64;
 const HOUR_MS: u64 = 3_600_000;
 /// Hours for which a mark is kept: the table's `default_time_to_live`.
 const HOURS_KEPT: u64 = 48;
-/// A mark this old is written anew before the next append, and looked at if there is none: an append
-/// takes 5 s at most, and all clocks are within a few seconds.
+/// A mark this old is written anew before the next append.
 const MARK_AGE: Duration = Duration::from_secs(30);
+/// A mark this old is looked at: the last append that relied on it, which takes 10 s at most with its
+/// effects, is over, and clocks are within a few seconds of each other.
+const LOOK_AGE: Duration = Duration::from_mins(1);
 /// Stamps of numbers of which the lowest is to stay: this much less the number.
-const LOWEST_STAYS: i64 = 1 << 53;
+const LOWEST_STAYS: i64 = 1 << 50;
 /// Between two looks at a slot. All of them are looked at within 16 s.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Chats whose marks are remembered.
@@ -64,22 +64,23 @@ impl Store {
         Ok(())
     }
 
-    /// Looks at all marks for good: first at what was left behind, then slot by slot.
+    /// Looks at all marks for good, slot by slot: those of two days at first, and of every hour that
+    /// could not be looked at.
     pub(super) async fn run_repair(self: Arc<Self>) {
-        let now = self.clock.now().as_millis() / HOUR_MS;
-        for hour in now.saturating_sub(HOURS_KEPT)..now {
-            for slot in 0..SLOTS {
-                self.look_at_or_say(slot, hour).await;
-            }
-        }
         let mut pace = tokio::time::interval(LOOK_EVERY);
         pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        for slot in (0..SLOTS).cycle() {
-            pace.tick().await;
+        let mut oldest = (self.clock.now().as_millis() / HOUR_MS).saturating_sub(HOURS_KEPT);
+        loop {
             let now = self.clock.now().as_millis() / HOUR_MS;
-            for hour in [now.saturating_sub(1), now] {
-                self.look_at_or_say(slot, hour).await;
+            let mut all = true;
+            for slot in 0..SLOTS {
+                pace.tick().await;
+                for hour in oldest..=now {
+                    all &= self.look_at_or_say(slot, hour).await;
+                }
             }
+            let kept = now.saturating_sub(HOURS_KEPT);
+            oldest = if all { now.saturating_sub(1) } else { oldest.max(kept) };
         }
     }
 
@@ -96,10 +97,10 @@ impl Store {
         Ok(settled)
     }
 
-    async fn look_at_or_say(&self, slot: u8, hour: u64) {
-        if let Err(error) = self.look_at(slot, hour, MARK_AGE).await {
-            tracing::debug!(%error, "marks of chats are looked at later");
-        }
+    /// Whether all of it could be looked at.
+    async fn look_at_or_say(&self, slot: u8, hour: u64) -> bool {
+        let looked = self.look_at(slot, hour, LOOK_AGE).await;
+        looked.inspect_err(|error| tracing::debug!(%error, "marks are looked at later")).is_ok()
     }
 
     /// Makes up for what is missing behind the marks of a slot that are at least `age` old; gives
@@ -116,7 +117,16 @@ impl Store {
             if seen || self.clock.now().since(at) < age {
                 continue;
             }
-            self.repair(ChatId::from_column(chat), number(from.unwrap_or(0))).await?;
+            let id = ChatId::from_column(chat);
+            match self.repair(id, number(from.unwrap_or(0))).await {
+                Ok(()) => {}
+                // One damaged chat is no reason to leave the others.
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    tracing::error!(%error, chat = %id, "a chat cannot be made up for");
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
             let values = (marked.0, marked, i16::from(slot), hour_column(hour), chat);
             self.dirty.settle.run("settle a mark", values).await?;
             settled += 1;
@@ -130,9 +140,7 @@ impl Store {
         let Some(last) = end.last else { return Ok(()) };
         let Some(chat) = self.chat(id).await? else { return Ok(()) };
         // The rows may be written, and what becomes of messages not.
-        let from = from.max(Seq(last.seq.0.saturating_sub(EVENTS_MAX)));
-        let events = self.raw_events(id, Range::After(from), EVENTS_MAX as usize).await?;
-        self.amend_targets(id, &events).await?;
+        self.amend_between(id, from, last.seq).await?;
         self.catch_up_and_tell(&chat, &last).await
     }
 }

@@ -21,7 +21,9 @@ use crate::scylla::statements::WriteBatch;
 const ONCE: i64 = 1;
 /// Events that are looked through for what they change about messages, the newest: more than any
 /// server has under way in one chat.
-pub(super) const EVENTS_MAX: u64 = 4_096;
+const EVENTS_MAX: u64 = 4_096;
+/// And so many at a time.
+const PAGE_EVENTS: usize = 128;
 /// Numbers below an epoch's: a chat of 10^12 messages would take its sender 30,000 years.
 const EPOCH_SHIFT: u32 = 40;
 
@@ -57,13 +59,8 @@ impl Store {
     }
 
     /// Sees to it that what follows from a chat's events, up to `last`, is written: by whoever finds
-    /// more in its log than in the rows of its people, before anybody is shown it. Gives the first
-    /// event that they lacked.
-    pub(super) async fn catch_up(
-        &self,
-        chat: &Arc<Chat>,
-        last: &Event,
-    ) -> Result<Option<Seq>, StoreError> {
+    /// more in its log than in the rows of its people, before anybody is shown it.
+    pub(super) async fn catch_up(&self, chat: &Arc<Chat>, last: &Event) -> Result<(), StoreError> {
         let known = if let Some(known) = self.known_to_both(chat).await? {
             known
         } else {
@@ -71,31 +68,48 @@ impl Store {
             Seq::ZERO
         };
         if known >= last.seq {
-            return Ok(None);
+            return Ok(());
         }
-        let lacking = (last.seq.0 - known.0).min(EVENTS_MAX);
-        let range = Range::Before(last.seq.next());
-        let events = self.raw_events(chat.id, range, lacking as usize).await?;
-        self.amend_targets(chat.id, &events).await?;
-        self.announce(chat, last).await?;
-        Ok(Some(known.next()))
+        // Whatever the writes come to.
+        self.note_untold(chat.id, known.next());
+        self.amend_between(chat.id, known, last.seq).await?;
+        self.announce(chat, last).await
     }
 
-    /// The same, and tells of it: before anybody else here can read further than the rows were.
+    /// Writes what the events above `after`, up to `head`, change about earlier messages; the newest,
+    /// if they are many.
+    pub(super) async fn amend_between(
+        &self,
+        chat: ChatId,
+        after: Seq,
+        head: Seq,
+    ) -> Result<(), StoreError> {
+        let mut after = after.max(Seq(head.0.saturating_sub(EVENTS_MAX)));
+        while after < head {
+            let events = self.raw_events(chat, Range::After(after), PAGE_EVENTS).await?;
+            let Some(last) = events.last() else { break };
+            after = last.seq;
+            self.amend_targets(chat, &events).await?;
+        }
+        Ok(())
+    }
+
+    /// The same, and tells of what was not told: before anybody else here can read further than it.
     pub(super) async fn catch_up_and_tell(
         &self,
         chat: &Arc<Chat>,
         last: &Event,
     ) -> Result<(), StoreError> {
         let _turn = self.turn(chat.id).lock().await;
-        if let Some(from) = self.catch_up(chat, last).await? {
+        self.catch_up(chat, last).await?;
+        if let Some(from) = self.take_untold(chat.id, last.seq) {
             self.tell_moved(chat, from, last.seq).await;
         }
         Ok(())
     }
 
     /// Tells that events stand of which no outcome tells.
-    pub(super) async fn tell_moved(&self, chat: &Arc<Chat>, from: Seq, head: Seq) {
+    async fn tell_moved(&self, chat: &Arc<Chat>, from: Seq, head: Seq) {
         let moved = vec![ChatMoved { chat: Arc::clone(chat), from, head }];
         self.tell_all(Committed { moved, ..Committed::default() }).await;
     }
@@ -153,7 +167,8 @@ impl Store {
 
     /// Writes the rows of a chat that was opened.
     pub(super) async fn open_rows(&self, chat: &Chat) -> Result<(), StoreError> {
-        for role in [Role::Buyer, Role::Seller] {
+        // The buyer's last: it stands for both where somebody asks whether this was done.
+        for role in [Role::Seller, Role::Buyer] {
             let user = chat.participants.user(role);
             let mut writes = WriteBatch::new(&self.database);
             writes.add(

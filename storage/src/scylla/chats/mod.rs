@@ -42,6 +42,8 @@ const BUCKET_EVENTS: u64 = 4_096;
 const APPENDS_MAX: usize = 4_096;
 /// Outcomes that wait for the hub.
 const OUTCOMES_MAX: usize = 1_024;
+/// Chats whose appends were refused are remembered up to this many.
+const UNTOLD_MAX: usize = 100_000;
 /// Locks that keep changes of one chat in order; chats share them by hash.
 const TURNS: usize = 256;
 
@@ -96,8 +98,18 @@ pub(in crate::scylla) struct Store {
     /// Locked while a position is taken and an outcome sent, so that positions ascend.
     outcomes: TurnMutex<mpsc::Sender<Committed>>,
     turns: Vec<TurnMutex<()>>,
+    /// Of which chats there may be events that no outcome has told of, and from where.
+    untold: Mutex<HashMap<ChatId, Untold>>,
     /// Which chats are marked as dirty, and since when on this node's clock.
     marked: Mutex<HashMap<ChatId, Instant>>,
+}
+
+/// Events that may stand and were not told.
+struct Untold {
+    /// The first of them.
+    from: Seq,
+    /// An append is under way that will tell.
+    appending: bool,
 }
 
 /// An open chat store, and where its outcomes arrive.
@@ -129,6 +141,7 @@ impl ScyllaChats {
             position: AtomicU64::new(0),
             outcomes: TurnMutex::new(sender),
             turns: (0..TURNS).map(|_| TurnMutex::default()).collect(),
+            untold: Mutex::default(),
             marked: Mutex::default(),
         });
         let (appends, taken) = mpsc::channel(APPENDS_MAX);
@@ -176,8 +189,7 @@ async fn run_appends(store: Arc<Store>, mut taken: mpsc::Receiver<(Append, Owned
                 let Some((append, permit)) = next else { break };
                 let store = Arc::clone(&store);
                 running.spawn(async move {
-                    let result = store.carry_out(&append).await;
-                    store.tell(vec![outcome(append, result)]).await;
+                    store.carry_out(append).await;
                     drop(permit);
                 });
             }
@@ -197,7 +209,8 @@ fn outcome(append: Append, result: Result<(), AppendError>) -> AppendOutcome {
 impl Store {
     /// A position above every one that was given out: microseconds of this node's clock.
     fn next_position(&self) -> u64 {
-        let now = self.clock.now().as_millis() * 1_000;
+        // Two servers in one millisecond give different ones: pages end between them.
+        let now = self.clock.now().as_millis() * 1_000 + u64::from(std::process::id() % 1_000);
         let next = |last: u64| Some(now.max(last + 1));
         let last = self.position.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
         last.map_or(now, |last| now.max(last + 1))
@@ -206,6 +219,43 @@ impl Store {
     /// The order of changes of one chat on this node.
     fn turn(&self, chat: ChatId) -> &TurnMutex<()> {
         &self.turns[usize::from(chat.as_bytes()[0]) % TURNS]
+    }
+
+    /// Notes that an append is under way, and will tell what stands from `from`.
+    fn begin_untold(&self, chat: ChatId, from: Seq) {
+        let mut all = self.untold.lock();
+        if all.len() > UNTOLD_MAX {
+            all.retain(|_, untold| untold.appending);
+        }
+        let untold = all.entry(chat).or_insert(Untold { from, appending: true });
+        untold.from = untold.from.min(from);
+        untold.appending = true;
+    }
+
+    /// Notes that it is not; `told`: and that everything is told.
+    fn end_untold(&self, chat: ChatId, told: bool) {
+        let mut all = self.untold.lock();
+        if told {
+            all.remove(&chat);
+        } else if let Some(untold) = all.get_mut(&chat) {
+            untold.appending = false;
+        }
+    }
+
+    /// Notes that what stands from `from` was not told.
+    fn note_untold(&self, chat: ChatId, from: Seq) {
+        let mut all = self.untold.lock();
+        let untold = all.entry(chat).or_insert(Untold { from, appending: false });
+        untold.from = untold.from.min(from);
+    }
+
+    /// From where to tell of a chat that ends at `head`, once; nothing while an append will.
+    fn take_untold(&self, chat: ChatId, head: Seq) -> Option<Seq> {
+        let mut all = self.untold.lock();
+        let due = all.get(&chat).filter(|untold| !untold.appending && untold.from <= head);
+        let from = due.map(|untold| untold.from)?;
+        all.remove(&chat);
+        Some(from)
     }
 
     async fn tell(&self, appends: Vec<AppendOutcome>) {
