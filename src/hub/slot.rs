@@ -5,6 +5,8 @@
 //! says "ask the inbox"). The delivering task writes straight to the socket; when the socket is
 //! full, the connection's own task goes on from here when it can (G7).
 
+mod sends;
+
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -26,14 +28,12 @@ use super::ring::Entry;
 use super::turn::Turn;
 use crate::fault::{Fault, planted};
 use crate::wire::{self, outgoing};
+use sends::{InFlight, Sends};
 
 /// Bytes that may wait for one socket before deliveries to it are only noted.
 pub const WAITING_BYTES_MAX: usize = 16 * 1024;
 /// Chats noted one by one before the inbox is asked instead.
 const DIRTY_MAX: usize = 256;
-/// Sends refused as retryable that are remembered: everything under way, and as much that was
-/// refused before.
-const REFUSED_MAX: usize = 2 * IN_FLIGHT_MAX;
 
 /// The way to a socket. Knows nothing of frames.
 pub trait Outlet: Send + Sync {
@@ -83,13 +83,7 @@ struct Out {
     dirty_since: u64,
     /// More than could be noted: announce what changed since this inbox position.
     overflow: Option<u64>,
-    /// Sends that wait for their answer.
-    in_flight: Vec<InFlight>,
-    /// Sends refused as retryable and not decided since, in the order in which they were sent: what
-    /// follows in their chats is refused until they have come again.
-    refused: Vec<Refused>,
-    /// Sends so far: their order.
-    sends: u32,
+    sends: Sends,
     /// Reading stopped because too many sends wait for their answer.
     reader_waits: bool,
     closing: Option<CloseCode>,
@@ -105,25 +99,6 @@ pub struct Dirty {
     pub from: Option<Seq>,
     /// Marks moved, or what is the person's alone.
     pub marks: bool,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct InFlight {
-    chat: ChatId,
-    id: ClientId,
-    reference: Option<u32>,
-    /// Its place among the connection's sends.
-    order: u32,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Refused {
-    chat: ChatId,
-    id: ClientId,
-    /// Its place among the connection's sends, when it came first.
-    order: u32,
-    /// It has come again, and may be refused again.
-    again: bool,
 }
 
 /// What the connection's task has to do next.
@@ -288,8 +263,8 @@ impl Slot {
     pub fn shown(&self, chat: ChatId, ids: impl Iterator<Item = ClientId>) {
         let mut out = self.out.lock();
         // Nearly always nothing is remembered.
-        if !out.refused.is_empty() {
-            ids.for_each(|id| out.forget_refused(chat, id));
+        if out.sends.any_refused() {
+            ids.for_each(|id| out.sends.forget_refused(chat, id));
         }
     }
 
@@ -337,14 +312,14 @@ impl Slot {
     /// nor while too many of its sends wait for theirs.
     pub fn may_read(&self) -> bool {
         let mut out = self.out.lock();
-        out.reader_waits = out.in_flight.len() >= IN_FLIGHT_MAX;
+        out.reader_waits = out.sends.in_flight() >= IN_FLIGHT_MAX;
         out.waiting() < WAITING_BYTES_MAX && !out.reader_waits
     }
 
     /// Whether every send has its answer. If not, the next answer wakes the connection's task.
     pub fn is_settled(&self) -> bool {
         let mut out = self.out.lock();
-        out.reader_waits = !out.in_flight.is_empty();
+        out.reader_waits = out.sends.in_flight() > 0;
         out.broken || !out.reader_waits
     }
 
@@ -481,22 +456,14 @@ impl Slot {
         id: ClientId,
         reference: Option<u32>,
     ) -> Result<(), ClientId> {
-        let mut out = self.out.lock();
-        let order = out.next_send();
-        if let Some(first) = out.refused_before(chat, id) {
-            // It holds back what follows as well: the first may get its number without coming again.
-            out.remember_refused(chat, id, order);
-            return Err(first);
-        }
-        out.in_flight.push(InFlight { chat, id, reference, order });
-        Ok(())
+        self.out.lock().sends.begin(chat, id, reference)
     }
 
     /// Answers a send that has an earlier success.
     pub fn repeat(&self, chat: ChatId, id: ClientId, seq: Seq, at: Timestamp) -> bool {
         let mut out = self.out.lock();
-        out.forget_refused(chat, id);
-        let Some(InFlight { reference, .. }) = out.settle(chat, id) else {
+        out.sends.forget_refused(chat, id);
+        let Some(InFlight { reference, .. }) = out.sends.settle(chat, id) else {
             return false;
         };
         let ack = Outgoing::Ack(Ack { chat, id, seq, at, repeat: true });
@@ -510,7 +477,7 @@ impl Slot {
     pub fn refuse(&self, chat: ChatId, id: ClientId, error: &Outgoing, retryable: bool) -> bool {
         let mut out = self.out.lock();
         let mut first = None;
-        while let Some(InFlight { reference, order, .. }) = out.settle(chat, id) {
+        while let Some(InFlight { reference, order, .. }) = out.sends.settle(chat, id) {
             outgoing::put(&mut out.bytes, self.encoding, reference, error);
             first.get_or_insert(order);
         }
@@ -519,9 +486,9 @@ impl Slot {
         };
         out.wake_reader(&self.wake);
         if retryable {
-            out.remember_refused(chat, id, order);
+            out.sends.remember_refused(chat, id, order);
         } else {
-            out.forget_refused(chat, id);
+            out.sends.forget_refused(chat, id);
         }
         true
     }
@@ -536,7 +503,7 @@ impl Slot {
     ) {
         let mut out = self.out.lock();
         outgoing::put(&mut out.bytes, self.encoding, reference, error);
-        out.forget_refused(chat, id);
+        out.sends.forget_refused(chat, id);
     }
 
     /// Refuses, as retryable, a send that has not come as far as a room.
@@ -549,8 +516,7 @@ impl Slot {
     ) {
         let mut out = self.out.lock();
         outgoing::put(&mut out.bytes, self.encoding, reference, error);
-        let order = out.next_send();
-        out.remember_refused(chat, id, order);
+        out.sends.refuse_unsent(chat, id);
     }
 }
 
@@ -600,7 +566,7 @@ impl Out {
     fn put_entry(&mut self, encoding: Encoding, chat: ChatId, role: Role, entry: &Entry) {
         let Entry { seq, at, id, .. } = *entry;
         let mut repeat = false;
-        while let Some(InFlight { reference, .. }) = self.settle(chat, id) {
+        while let Some(InFlight { reference, .. }) = self.sends.settle(chat, id) {
             let ack = Outgoing::Ack(Ack { chat, id, seq, at, repeat });
             outgoing::put(&mut self.bytes, encoding, reference, &ack);
             // Sent twice before the first answer: each is answered.
@@ -609,75 +575,15 @@ impl Out {
         if !repeat {
             outgoing::put_encoded(&mut self.bytes, encoding, entry.message_for(role));
         }
-        self.forget_refused(chat, id);
-    }
-
-    /// The first send to the chat that was refused before `id` and has not come again. If there is
-    /// none, `id` has come again.
-    fn refused_before(&mut self, chat: ChatId, id: ClientId) -> Option<ClientId> {
-        for refused in self.refused.iter_mut().filter(|refused| refused.chat == chat) {
-            if refused.id == id {
-                refused.again = true;
-                break;
-            }
-            if !refused.again && !planted(Fault::RefusedHoldsNothing) {
-                return Some(refused.id);
-            }
-        }
-        None
-    }
-
-    /// What follows in the chat waits until the send comes again, so that it does not stand before
-    /// it.
-    fn remember_refused(&mut self, chat: ChatId, id: ClientId, mut order: u32) {
-        let same = |refused: &Refused| refused.chat == chat && refused.id == id;
-        if let Some(at) = self.refused.iter().position(same) {
-            order = order.min(self.refused.remove(at).order);
-        }
-        // They are not always refused in the order in which they were sent: some waited for the
-        // store, and others behind them in the room.
-        let at = self.refused.partition_point(|earlier| earlier.order < order);
-        self.refused.insert(at, Refused { chat, id, order, again: false });
-        // The first hold back those that follow, remembered or not.
-        self.refused.truncate(REFUSED_MAX);
-    }
-
-    fn next_send(&mut self) -> u32 {
-        self.sends = self.sends.wrapping_add(1);
-        self.sends
-    }
-
-    /// The client hears what became of the send.
-    fn forget_refused(&mut self, chat: ChatId, id: ClientId) {
-        self.refused.retain(|refused| refused.chat != chat || refused.id != id);
+        self.sends.forget_refused(chat, id);
     }
 
     /// Lets the sends that `concerned` names come again.
     fn give_up(&mut self, encoding: Encoding, concerned: impl Fn(&InFlight) -> bool) {
-        for waiting in std::mem::take(&mut self.in_flight) {
-            if concerned(&waiting) {
-                let InFlight { chat, id, reference, order } = waiting;
-                if planted(Fault::BehindForgetsSends) {
-                    continue;
-                }
-                let busy = wire::refusal(ErrorCode::Busy, chat, id, None);
-                outgoing::put(&mut self.bytes, encoding, reference, &busy);
-                self.remember_refused(chat, id, order);
-            } else {
-                self.in_flight.push(waiting);
-            }
+        for InFlight { chat, id, reference, .. } in self.sends.give_up(concerned) {
+            let busy = wire::refusal(ErrorCode::Busy, chat, id, None);
+            outgoing::put(&mut self.bytes, encoding, reference, &busy);
         }
-    }
-
-    /// Takes the send `id` out of those that wait.
-    fn settle(&mut self, chat: ChatId, id: ClientId) -> Option<InFlight> {
-        let same = |waiting: &InFlight| waiting.id == id && waiting.chat == chat;
-        let at = self.in_flight.iter().position(same)?;
-        let settled = self.in_flight.remove(at);
-        if self.in_flight.is_empty() {
-            self.in_flight = Vec::new();
-        }
-        Some(settled)
     }
 
     fn note(&mut self, chat: ChatId, seq: Option<Seq>, position_before: u64) {

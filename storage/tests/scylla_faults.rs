@@ -17,10 +17,13 @@ use barterline_storage::error::StoreError;
 use barterline_storage::scylla::credentials::ScyllaCredentials;
 use barterline_storage::scylla::schema::{self, Replication};
 use barterline_storage::scylla::session::{Consistency, Database, Login, Options};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 const WRITERS: u32 = 16;
+/// Acknowledged between two faults: a few seconds of it, on a busy machine.
+const WRITES: u64 = 300;
 /// A store that refuses has to say so by then.
 const REFUSAL: Duration = Duration::from_secs(5);
 /// A write that goes on while nodes come and go is tried several times, each with a look at what came
@@ -63,7 +66,20 @@ struct Met {
     longest: Duration,
 }
 
-async fn write(store: Arc<ScyllaCredentials>, writer: u32, stop: Arc<AtomicBool>) -> Met {
+/// Waits until so many more writes than by now are acknowledged: everybody is in the middle of it.
+async fn more(acknowledged: &watch::Sender<u64>, writes: u64) {
+    let mut count = acknowledged.subscribe();
+    let wanted = *count.borrow() + writes;
+    let reached = tokio::time::timeout(RECOVERY, count.wait_for(|count| *count >= wanted)).await;
+    reached.expect("writing goes on").expect("writers that count");
+}
+
+async fn write(
+    store: Arc<ScyllaCredentials>,
+    writer: u32,
+    stop: Arc<AtomicBool>,
+    acknowledged: watch::Sender<u64>,
+) -> Met {
     let mut met = Met::default();
     for number in 0.. {
         if stop.load(Ordering::Relaxed) {
@@ -71,7 +87,10 @@ async fn write(store: Arc<ScyllaCredentials>, writer: u32, stop: Arc<AtomicBool>
         }
         let (credential, begun) = (credential(writer, number), Instant::now());
         match store.insert(credential.clone()).await {
-            Ok(true) => met.acknowledged.push(credential),
+            Ok(true) => {
+                met.acknowledged.push(credential);
+                acknowledged.send_modify(|count| *count += 1);
+            }
             Ok(false) => panic!("nobody else takes {:?}", credential.user),
             Err(error) => met.errors.push(error),
         }
@@ -105,17 +124,17 @@ async fn the_loss_of_a_node_loses_nothing_and_stops_nothing() {
 
     // One node, then another, dies and comes back while everybody writes.
     let stop = Arc::new(AtomicBool::new(false));
-    let mut writers = JoinSet::new();
+    let (mut writers, count) = (JoinSet::new(), watch::Sender::new(0));
     for writer in 0..WRITERS {
-        writers.spawn(write(Arc::clone(&store), writer, Arc::clone(&stop)));
+        writers.spawn(write(Arc::clone(&store), writer, Arc::clone(&stop), count.clone()));
     }
     for dies in [["kill", "2"].as_slice(), &["kill", "3"]] {
-        sleep(Duration::from_secs(2)).await;
+        more(&count, WRITES).await;
         server(dies).await;
-        sleep(Duration::from_secs(3)).await;
+        more(&count, WRITES).await;
         server(&["start", "3"]).await;
     }
-    sleep(Duration::from_secs(2)).await;
+    more(&count, WRITES).await;
     stop.store(true, Ordering::Relaxed);
     let met: Vec<Met> = writers.join_all().await;
     let acknowledged: Vec<&Credential> = met.iter().flat_map(|met| &met.acknowledged).collect();

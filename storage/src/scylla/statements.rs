@@ -2,6 +2,8 @@
 //!
 //! Made once when a store is opened. The text names keyspaces in braces: `{users}.accounts`.
 
+use std::ops::Deref;
+
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::deserialize::row::DeserializeRow;
 use scylla::errors::ExecutionError;
@@ -21,11 +23,11 @@ use crate::error::StoreError;
 const TRIES: u32 = 8;
 
 /// A read of what most copies have.
-pub struct Read(Prepared);
+pub struct Read(Reading);
 
 /// A read that takes part in the order of conditional writes: what it sees is settled, and what it
 /// does not see, and was sent before, can no longer be half done.
-pub struct SerialRead(Prepared);
+pub struct SerialRead(Reading);
 
 /// A write that may be made twice. Never into a partition with conditional writes.
 pub struct Write(Prepared);
@@ -134,25 +136,7 @@ impl Read {
         let profile = &database.profiles().repeatable;
         let mut prepared = Prepared::new(database, text, profile).await?;
         prepared.statement.set_is_idempotent(true);
-        Ok(Self(prepared))
-    }
-
-    /// Reads all rows: the statement bounds how many there can be.
-    pub async fn rows<R: Columns>(
-        &self,
-        operation: &'static str,
-        values: impl SerializeRow + Sync,
-    ) -> Result<Vec<R>, StoreError> {
-        self.0.rows(operation, values).await
-    }
-
-    /// Reads the row there is, if there is one.
-    pub async fn row<R: Columns>(
-        &self,
-        operation: &'static str,
-        values: impl SerializeRow + Sync,
-    ) -> Result<Option<R>, StoreError> {
-        self.0.row(operation, values).await
+        Ok(Self(Reading(prepared)))
     }
 }
 
@@ -163,7 +147,25 @@ impl SerialRead {
         let mut prepared = Prepared::new(database, text, &database.profiles().once).await?;
         prepared.statement.set_is_idempotent(true);
         prepared.statement.set_consistency(database.profiles().serial);
-        Ok(Self(prepared))
+        Ok(Self(Reading(prepared)))
+    }
+}
+
+/// What both kinds of reads do.
+pub struct Reading(Prepared);
+
+impl Reading {
+    /// Reads all rows: the statement bounds how many there can be.
+    pub async fn rows<R: Columns>(
+        &self,
+        operation: &'static str,
+        values: impl SerializeRow + Sync,
+    ) -> Result<Vec<R>, StoreError> {
+        let result = self.0.execute(values).await.map_err(|error| unread(operation, error))?;
+        let damaged = || StoreError::corrupt(operation, self.0.statement.get_statement());
+        let rows = result.into_rows_result().map_err(|_| damaged())?;
+        let rows = rows.rows::<R>().map_err(|_| damaged())?;
+        rows.collect::<Result<_, _>>().map_err(|_| damaged())
     }
 
     /// Reads the row there is, if there is one.
@@ -172,16 +174,23 @@ impl SerialRead {
         operation: &'static str,
         values: impl SerializeRow + Sync,
     ) -> Result<Option<R>, StoreError> {
-        self.0.row(operation, values).await
+        Ok(self.rows(operation, values).await?.into_iter().next())
     }
+}
 
-    /// Reads all rows: the statement bounds how many there can be.
-    pub async fn rows<R: Columns>(
-        &self,
-        operation: &'static str,
-        values: impl SerializeRow + Sync,
-    ) -> Result<Vec<R>, StoreError> {
-        self.0.rows(operation, values).await
+impl Deref for Read {
+    type Target = Reading;
+
+    fn deref(&self) -> &Reading {
+        &self.0
+    }
+}
+
+impl Deref for SerialRead {
+    type Target = Reading;
+
+    fn deref(&self) -> &Reading {
+        &self.0
     }
 }
 
@@ -309,26 +318,6 @@ impl Prepared {
         values: impl SerializeRow + Sync,
     ) -> Result<QueryResult, ExecutionError> {
         self.database.session().execute_unpaged(&self.statement, values).await
-    }
-
-    async fn rows<R: Columns>(
-        &self,
-        operation: &'static str,
-        values: impl SerializeRow + Sync,
-    ) -> Result<Vec<R>, StoreError> {
-        let result = self.execute(values).await.map_err(|error| unread(operation, error))?;
-        let damaged = || StoreError::corrupt(operation, self.statement.get_statement());
-        let rows = result.into_rows_result().map_err(|_| damaged())?;
-        let rows = rows.rows::<R>().map_err(|_| damaged())?;
-        rows.collect::<Result<_, _>>().map_err(|_| damaged())
-    }
-
-    async fn row<R: Columns>(
-        &self,
-        operation: &'static str,
-        values: impl SerializeRow + Sync,
-    ) -> Result<Option<R>, StoreError> {
-        Ok(self.rows(operation, values).await?.into_iter().next())
     }
 }
 
