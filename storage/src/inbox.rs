@@ -103,6 +103,9 @@ pub trait Inbox: Send + Sync {
     async fn membership(&self, user: UserId, chat: ChatId)
     -> Result<Option<Arc<Chat>>, StoreError>;
 
+    /// The head of one of `user`'s chats as their row has it: what was told to them is not above it.
+    async fn row_head(&self, user: UserId, chat: ChatId) -> Result<Option<Seq>, StoreError>;
+
     /// Finds one row.
     async fn row(&self, user: UserId, chat: ChatId) -> Result<Option<InboxRow>, StoreError>;
 

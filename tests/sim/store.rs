@@ -468,6 +468,12 @@ impl Inbox for Node {
         Ok(row.map(|row| row.chat))
     }
 
+    async fn row_head(&self, user: UserId, chat: ChatId) -> Result<Option<Seq>, StoreError> {
+        self.ask(user, "row_head");
+        let row = self.read("read the inbox", move |disk| disk.row(user, chat)).await?;
+        Ok(row.map(|row| row.head))
+    }
+
     async fn row(&self, user: UserId, chat: ChatId) -> Result<Option<InboxRow>, StoreError> {
         self.ask(user, "row");
         self.read("read the inbox", move |disk| disk.row(user, chat)).await

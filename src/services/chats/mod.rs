@@ -441,8 +441,8 @@ impl Chats {
         } else {
             self.membership(user, chat).await?
         };
-        let head = match self.inbox.row(user, chat).await? {
-            Some(row) => row.head,
+        let head = match self.inbox.row_head(user, chat).await? {
+            Some(head) => head,
             None if planted(Fault::StrangerLearnsHead) => self.any_row(chat).await?.head,
             None => return Err(ChatError::NotFound),
         };

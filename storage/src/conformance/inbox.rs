@@ -26,6 +26,8 @@ pub async fn g6_only_participants_have_a_row(subject: &mut Subject, inbox: &dyn 
     let stranger = UserId::from_bytes([99; 16]);
     assert!(inbox.membership(stranger, chat.id).await.expect("a read").is_none());
     assert!(inbox.row(stranger, chat.id).await.expect("a read").is_none());
+    assert_eq!(inbox.row_head(stranger, chat.id).await.expect("a read"), None);
+    assert_eq!(inbox.row_head(people.seller, chat.id).await.expect("a read"), Some(Seq::ZERO));
     let missing = samples::chat(77).id;
     assert!(inbox.membership(people.buyer, missing).await.expect("a read").is_none());
 }
@@ -46,6 +48,7 @@ pub async fn unread_follows_the_read_mark(subject: &mut Subject, inbox: &dyn Inb
     subject.grow(&chat, 6, 2).await;
     let row = inbox.row(buyer, chat.id).await.expect("a read").expect("a row");
     assert_eq!((row.unread, row.head), (1, Seq(8)));
+    assert_eq!(inbox.row_head(buyer, chat.id).await.expect("a read"), Some(Seq(8)));
     assert_eq!(row.last, Some(samples::event(8)));
 }
 

@@ -8,7 +8,7 @@ use scylla::value::{CqlTimestamp, MaybeUnset};
 use uuid::Uuid;
 
 use super::columns::{Id as _, role, role_word, time, timestamp};
-use super::insertions::{Insert, Insertions};
+use super::insertions::{Insert, Insertions, may_be_ours};
 use super::session::Database;
 use super::statements::{Conditional, Read, SerialRead, Tries};
 use crate::accounts::{Account, Accounts};
@@ -67,11 +67,9 @@ impl ScyllaAccounts {
         columns: Option<Columns>,
     ) -> Result<Option<Account>, StoreError> {
         let Some(columns) = columns else { return Ok(None) };
-        if !self.insertions.complete(operation, columns.5).await? {
-            return Ok(None);
-        }
-        let damaged = || StoreError::corrupt(operation, format!("table accounts, key {user}"));
-        read(user, columns).map(Some).ok_or_else(damaged)
+        let place = || format!("table accounts, key {user}");
+        let named = (columns.5, columns);
+        self.insertions.present(operation, named, |columns| read(user, columns), place).await
     }
 }
 
@@ -101,7 +99,7 @@ impl Insert<Account> for ScyllaAccounts {
             }
             let settled = tries.after(self.settled.row::<Columns>(operation, (id,)).await)?;
             if let Some(columns) = settled {
-                let ours = columns.5 == insertion && (tries.unsettled() || insertion.is_some());
+                let ours = may_be_ours(&tries, columns.5, insertion);
                 return Ok(ours && read(account.id, columns).as_ref() == Some(account));
             }
         }

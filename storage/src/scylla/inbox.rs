@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use barterline_domain::chat::Chat;
+use barterline_domain::event::Seq;
 use barterline_domain::ids::{ChatId, DeviceId, UserId};
 use barterline_domain::marks::{Marks, Visibility};
 use barterline_domain::personal::{Personal, PersonalChange};
@@ -23,6 +24,10 @@ impl Inbox for ScyllaChats {
         chat: ChatId,
     ) -> Result<Option<Arc<Chat>>, StoreError> {
         self.member_chat(user, chat).await
+    }
+
+    async fn row_head(&self, user: UserId, chat: ChatId) -> Result<Option<Seq>, StoreError> {
+        self.head_for(user, chat).await
     }
 
     async fn row(&self, user: UserId, chat: ChatId) -> Result<Option<InboxRow>, StoreError> {

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::session::Database;
-use super::statements::{Answer, Conditional, Read};
+use super::statements::{Answer, Conditional, Read, Tries};
 use crate::error::StoreError;
 
 /// Rows on their way at once.
@@ -20,6 +20,12 @@ const AT_ONCE: usize = 32;
 pub struct Insertions {
     complete: Conditional,
     find: Read,
+}
+
+/// Whether what stands in the place of a row, of the insertion `stands`, can be that very row: of the
+/// same insertion, or of an attempt before that nobody knows the outcome of.
+pub fn may_be_ours(tries: &Tries, stands: Option<Uuid>, insertion: Option<Uuid>) -> bool {
+    stands == insertion && (tries.unsettled() || insertion.is_some())
 }
 
 /// One kind of row, as far as inserting several of it goes.
@@ -47,13 +53,28 @@ impl Insertions {
     }
 
     /// Whether a row that names this insertion is there.
-    pub async fn complete(
+    async fn complete(
         &self,
         operation: &'static str,
         insertion: Option<Uuid>,
     ) -> Result<bool, StoreError> {
         let Some(insertion) = insertion else { return Ok(true) };
         Ok(self.find.row::<(Uuid,)>(operation, (insertion,)).await?.is_some())
+    }
+
+    /// What `columns` say, unless they belong to an insertion that was never completed. `place` names
+    /// them where they are damaged.
+    pub async fn present<C, R>(
+        &self,
+        operation: &'static str,
+        (insertion, columns): (Option<Uuid>, C),
+        read: impl FnOnce(C) -> Option<R>,
+        place: impl FnOnce() -> String,
+    ) -> Result<Option<R>, StoreError> {
+        if !self.complete(operation, insertion).await? {
+            return Ok(None);
+        }
+        read(columns).map(Some).ok_or_else(|| StoreError::corrupt(operation, place()))
     }
 
     /// Inserts rows whose ids are new, all or none. `encoded` are their bytes: the insertion is named

@@ -7,7 +7,7 @@ use scylla::value::{CqlTimestamp, MaybeUnset};
 use uuid::Uuid;
 
 use super::columns::{Id as _, time, timestamp};
-use super::insertions::{Insert, Insertions};
+use super::insertions::{Insert, Insertions, may_be_ours};
 use super::session::Database;
 use super::statements::{Conditional, Read, SerialRead, Tries};
 use crate::error::StoreError;
@@ -67,11 +67,9 @@ impl ScyllaSessions {
         columns: Option<Columns>,
     ) -> Result<Option<Session>, StoreError> {
         let Some(columns) = columns else { return Ok(None) };
-        if !self.insertions.complete(operation, columns.5).await? {
-            return Ok(None);
-        }
-        let damaged = || StoreError::corrupt(operation, format!("table sessions, key {id}"));
-        read(id, columns).map(Some).ok_or_else(damaged)
+        let place = || format!("table sessions, key {id}");
+        let named = (columns.5, columns);
+        self.insertions.present(operation, named, |columns| read(id, columns), place).await
     }
 
     /// The session as every conditional write before left it.
@@ -110,7 +108,7 @@ impl Insert<Session> for ScyllaSessions {
             }
             let settled = tries.after(self.settled.row::<Columns>(operation, (id,)).await)?;
             if let Some(columns) = settled {
-                let ours = columns.5 == insertion && (tries.unsettled() || insertion.is_some());
+                let ours = may_be_ours(&tries, columns.5, insertion);
                 return Ok(ours && read(session.id, columns).as_ref() == Some(session));
             }
         }

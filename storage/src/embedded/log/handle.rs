@@ -96,6 +96,13 @@ impl Log {
         self.shared.with_chat(chat, |state, id| Arc::clone(&state.chats[&id].row.chat))
     }
 
+    pub(crate) fn head_for(&self, user: UserId, chat: ChatId) -> Result<Option<Seq>, StoreError> {
+        if !self.shared.is_member(user, chat)? {
+            return Ok(None);
+        }
+        self.shared.with_chat(chat, |state, id| state.chats[&id].row.tail.head)
+    }
+
     pub(crate) fn inbox_row(
         &self,
         user: UserId,

@@ -154,7 +154,7 @@ impl ScyllaChats {
     }
 
     /// Looks now at every mark that is at least `age` old, and makes up for what is missing behind
-    /// it; gives how many there were. Nodes do so by themselves within a minute.
+    /// it; gives how many there were. Nodes do so by themselves within a minute and a half.
     pub async fn make_up(&self, age: Duration) -> Result<usize, StoreError> {
         self.store().look_at_all(age).await
     }
@@ -347,6 +347,17 @@ impl ScyllaChats {
         let Some((Some(bytes),)) = row else { return Ok(None) };
         let chat = read::decode_chat(operation, chat, &bytes)?;
         Ok(chat.participants.role_of(user).is_some().then_some(chat))
+    }
+
+    pub(in crate::scylla) async fn head_for(
+        &self,
+        user: UserId,
+        chat: ChatId,
+    ) -> Result<Option<Seq>, StoreError> {
+        let read = &self.store().inbox.row_head;
+        let key = (user.to_column(), chat.to_column());
+        let row = read.row::<(Option<Vec<u8>>, Option<i64>)>("read a head", key).await?;
+        Ok(row.and_then(|(opened, head)| opened.map(|_| read::number(head.unwrap_or(0)))))
     }
 
     pub(in crate::scylla) async fn find_row(

@@ -30,6 +30,7 @@ pub(super) struct OfInbox {
     pub row: Read,
     pub rows: Read,
     pub opened: Read,
+    pub row_head: Read,
     pub open: Write,
     pub head: Write,
     pub changed: Write,
@@ -140,6 +141,11 @@ impl OfInbox {
             rows: Read::prepare(database, &rows).await?,
             opened: Read::prepare(database, &format!("SELECT opened FROM {{chats}}.inbox {row}"))
                 .await?,
+            row_head: Read::prepare(
+                database,
+                &format!("SELECT opened, head FROM {{chats}}.inbox {row}"),
+            )
+            .await?,
             open: set("opened = ?").await?,
             head: set(head).await?,
             changed: set("changed = ?").await?,
