@@ -1,6 +1,7 @@
 //! The embedded chat log: every law, and what damage does to it.
 
 use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -84,17 +85,27 @@ fn segment(dir: &Path) -> PathBuf {
 
 /// Copies a store as a killed process leaves it: what the kernel has, without an orderly end.
 fn killed(dir: &Path) -> TempDir {
-    let copy = TempDir::new().expect("a directory");
-    fs::create_dir(copy.path().join("log")).expect("a directory");
+    loop {
+        let copy = TempDir::new().expect("a directory");
+        match copy_as_it_is(dir, copy.path()) {
+            Ok(()) => return copy,
+            // A segment made ahead got its name meanwhile. No moment of the store had neither.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => panic!("a copy: {error}"),
+        }
+    }
+}
+
+fn copy_as_it_is(dir: &Path, copy: &Path) -> io::Result<()> {
+    fs::create_dir(copy.join("log"))?;
     for file in ["index.redb", "log/high-water"] {
-        let _ = fs::copy(dir.join(file), copy.path().join(file));
+        let _ = fs::copy(dir.join(file), copy.join(file));
     }
-    for entry in fs::read_dir(dir.join("log")).expect("a directory") {
-        let path = entry.expect("an entry").path();
-        let name = path.file_name().expect("a name");
-        fs::copy(&path, copy.path().join("log").join(name)).expect("a copy");
+    for entry in fs::read_dir(dir.join("log"))? {
+        let path = entry?.path();
+        fs::copy(&path, copy.join("log").join(path.file_name().expect("a name")))?;
     }
-    copy
+    Ok(())
 }
 
 /// Offset behind the last byte that is not zero.
