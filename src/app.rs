@@ -6,8 +6,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::any;
 use barterline_domain::clock::Clock;
+use barterline_storage::bulk::standing::Import;
+use barterline_storage::bulk::{Source, Target};
 use barterline_storage::chat_log::Outcomes;
+use barterline_storage::embedded::bulk::{EmbeddedSource, EmbeddedTarget};
 use barterline_storage::error::StoreError;
+use barterline_storage::scylla::bulk::{ScyllaSource, ScyllaTarget};
 use barterline_storage::stores::Opened;
 use barterline_storage::{embedded, scylla};
 use tokio_util::sync::CancellationToken;
@@ -58,6 +62,32 @@ async fn open_stores(
         return Ok(scylla::open(&database, clock).await?);
     }
     Ok(embedded::open(data.path(), settings.storage.segment_bytes)?)
+}
+
+/// The backend that the settings name, to be read whole.
+pub async fn open_source(settings: &Settings, data: &DataDir) -> anyhow::Result<Arc<dyn Source>> {
+    if settings.storage.backend == "scylla" {
+        let database = schema::database(&settings.scylla).await?;
+        let source = ScyllaSource::of(&database, Arc::new(SystemClock)).await?;
+        return Ok(Arc::new(source));
+    }
+    let source = EmbeddedSource::of(data.path(), settings.storage.segment_bytes)?;
+    Ok(Arc::new(source))
+}
+
+/// The backend that the settings name, to be filled.
+pub async fn open_target(
+    settings: &Settings,
+    data: &DataDir,
+    import: Import,
+) -> anyhow::Result<Arc<dyn Target>> {
+    if settings.storage.backend == "scylla" {
+        let database = schema::database(&settings.scylla).await?;
+        let target = ScyllaTarget::open(&database, Arc::new(SystemClock), import).await?;
+        return Ok(Arc::new(target));
+    }
+    let target = EmbeddedTarget::open(data.path(), settings.storage.segment_bytes, import)?;
+    Ok(Arc::new(target))
 }
 
 /// A server, put together and not yet running.
@@ -111,6 +141,7 @@ impl App {
             http_metrics.register(registry);
         });
         admin.watch(store.health);
+        admin.keep(store.source);
         let position = stores.inbox.position().position;
         let hub =
             Hub::new(Arc::clone(&stores.chat_log), Arc::clone(&clock), position, metrics.clone());

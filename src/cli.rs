@@ -14,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::admin;
 use crate::config::{Assignment, Mistakes, Server, Settings, Sources};
+use crate::data;
 use crate::lifecycle::{self, Mode};
 use crate::schema;
 use crate::telemetry;
@@ -44,6 +45,11 @@ enum Command {
     /// Look at the tables of the cluster, or make them.
     #[command(subcommand)]
     Schema(Schema),
+    /// Write everything into an archive, or fill a store from one.
+    #[command(subcommand)]
+    Data(Data),
+    /// Have a running server take no writes, so that it can be moved, or take them again.
+    ReadOnly(ReadOnly),
     /// Print the effective settings as TOML, without secrets.
     Config(Show),
     /// Print the version.
@@ -129,6 +135,53 @@ enum Schema {
     Check(Flags),
 }
 
+#[derive(Debug, Subcommand)]
+enum Data {
+    /// Write everything into an archive, beside a running server or without one. Goes on with an
+    /// archive that was begun.
+    Export {
+        #[command(flatten)]
+        flags: Flags,
+        /// A directory for the archive
+        dir: PathBuf,
+        /// A full archive of the same store: write only what changed since then
+        #[arg(long, value_name = "DIR")]
+        since: Option<PathBuf>,
+    },
+    /// Fill a store that no server has used yet, read everything back and compare. Goes on with an
+    /// import that was begun.
+    Import {
+        #[command(flatten)]
+        flags: Flags,
+        /// The archive's directory
+        dir: PathBuf,
+    },
+    /// Read an archive, and fail if any of it is not as it was written.
+    Verify {
+        #[command(flatten)]
+        flags: Flags,
+        /// The archive's directory
+        dir: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+struct ReadOnly {
+    #[command(flatten)]
+    flags: Flags,
+    /// Whether it is to be so
+    #[arg(value_enum)]
+    state: Switch,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Switch {
+    /// Take no writes
+    On,
+    /// Take writes again
+    Off,
+}
+
 /// Reads the command line and does what it says.
 pub fn run() -> ExitCode {
     // Prints help and mistakes by itself, with the codes 0 and 2.
@@ -154,6 +207,15 @@ pub fn run() -> ExitCode {
         Command::Schema(Schema::Plan(flags)) => tables(flags, schema::Task::Plan),
         Command::Schema(Schema::Apply(flags)) => tables(flags, schema::Task::Apply),
         Command::Schema(Schema::Check(flags)) => tables(flags, schema::Task::Check),
+        Command::Data(Data::Export { flags, dir, since }) => {
+            move_data(flags, data::Task::Export { dir, since })
+        }
+        Command::Data(Data::Import { flags, dir }) => move_data(flags, data::Task::Import { dir }),
+        Command::Data(Data::Verify { flags, dir }) => move_data(flags, data::Task::Verify { dir }),
+        Command::ReadOnly(ReadOnly { flags, state: Switch::On }) => ask(flags, "PUT", "/read-only"),
+        Command::ReadOnly(ReadOnly { flags, state: Switch::Off }) => {
+            ask(flags, "DELETE", "/read-only")
+        }
         Command::Version => print(concat!("barterline ", env!("CARGO_PKG_VERSION"), "\n")),
     }
 }
@@ -167,6 +229,21 @@ fn ask(flags: Flags, method: &str, path: &str) -> ExitCode {
     match admin::client::ask(&settings.storage.data, method, path) {
         Ok(answer) if answer.is_empty() => ExitCode::SUCCESS,
         Ok(answer) => print(&format!("{answer}\n")),
+        Err(error) => {
+            say(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Moves what a store holds.
+fn move_data(flags: Flags, task: data::Task) -> ExitCode {
+    let settings = match flags.load() {
+        Ok(settings) => settings,
+        Err(mistakes) => return wrong(&mistakes.to_string()),
+    };
+    match data::run(&settings, task) {
+        Ok(done) => print(&done),
         Err(error) => {
             say(&format!("{error:#}"));
             ExitCode::FAILURE

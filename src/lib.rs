@@ -4,6 +4,7 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod data;
 pub mod data_dir;
 pub mod demo;
 pub mod lifecycle;

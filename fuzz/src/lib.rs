@@ -37,8 +37,10 @@ use barterline_storage::embedded::log::group::{
     GROUP_HEADER_BYTES, HighWater, Link, SEGMENT_HEADER_BYTES, SegmentHeader, find, find_later,
     seal,
 };
+use barterline_storage::record::archive::{put_frame, read_frame, read_header};
 use barterline_storage::record::chat_log::{
-    RECORD_HEADER_BYTES, Record, put_chat, put_event, put_mark, put_personal, read_record,
+    RECORD_HEADER_BYTES, Record, put_chat, put_event, put_imported_side, put_mark, put_personal,
+    read_record,
 };
 use barterline_storage::record::chat_rows::{chat_bytes, event_bytes, read_chat, read_event};
 use barterline_storage::record::index::{indexed_chat_bytes, read_indexed_chat};
@@ -133,6 +135,7 @@ fn decode_stored(bytes: &[u8]) {
             Record::Event { chat, event, back } => put_event(&mut out, *chat, event, *back),
             Record::Mark(mark) => put_mark(&mut out, mark),
             Record::Personal(change) => put_personal(&mut out, change),
+            Record::Side(side) => put_imported_side(&mut out, side),
         }
         assert_eq!(out, bytes, "a record has one form");
     }
@@ -144,6 +147,16 @@ fn decode_stored(bytes: &[u8]) {
     }
     if let Ok(chat) = read_chat(bytes) {
         assert_eq!(chat_bytes(&chat), bytes, "a chat's cell has one form");
+    }
+    if let Some((header, body)) = bytes.split_first_chunk()
+        && let Ok((_, crc)) = read_header(*header)
+        && let Ok(frame) = read_frame(body, crc)
+    {
+        let mut out = Vec::new();
+        put_frame(&mut out, &frame);
+        let (header, body) = out.split_first_chunk().expect("a frame has a header");
+        let (_, crc) = read_header(*header).expect("a header that was written");
+        assert_eq!(read_frame(body, crc), Ok(frame), "a frame brings back what it was given");
     }
     row::<Listing>(bytes);
     row::<Session>(bytes);

@@ -5,6 +5,7 @@
 //! the data directory. The port answers before the store is open.
 
 pub mod client;
+pub mod data;
 mod health;
 pub mod load_test;
 mod metrics;
@@ -20,10 +21,12 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, put};
 use barterline_protocol::error_code::ErrorCode;
+use barterline_storage::bulk::Source;
 use barterline_storage::health::Health;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 
+use self::data::Keeper;
 pub use self::token::Token;
 use crate::rest::problem::{Code, Problem};
 use crate::services::accounts::Accounts;
@@ -42,6 +45,8 @@ struct Inner {
     store: OnceLock<Health>,
     /// The same, for what staff do.
     staff: OnceLock<Staff>,
+    /// The same, for moving it.
+    keeper: OnceLock<Keeper>,
     load_test: OnceLock<Router>,
 }
 
@@ -66,6 +71,7 @@ impl Admin {
             metrics: Mutex::new(metrics),
             store: OnceLock::new(),
             staff: OnceLock::new(),
+            keeper: OnceLock::new(),
             load_test: OnceLock::new(),
         }))
     }
@@ -89,6 +95,15 @@ impl Admin {
     /// What staff work with, once the store is open.
     fn staff_tools(&self) -> Result<&Staff, Problem> {
         self.0.staff.get().ok_or_else(|| ErrorCode::Unavailable.into())
+    }
+
+    /// Lets the store be moved from here on.
+    pub fn keep(&self, store: Arc<dyn Source>) {
+        let _ = self.0.keeper.set(Keeper::new(store));
+    }
+
+    fn keeper(&self) -> Result<&Keeper, Problem> {
+        self.0.keeper.get().ok_or_else(|| ErrorCode::Unavailable.into())
     }
 
     /// Offers the routes for load tests from here on.
@@ -119,6 +134,8 @@ impl Admin {
     pub fn routes(self) -> Router {
         let guarded = Router::new()
             .route("/status", get(status::handle))
+            .route("/export", get(data::export_state).post(data::begin_export))
+            .route("/read-only", put(data::close).delete(data::open))
             .route("/reports", get(reports::list))
             .route("/reports/{id}", get(reports::read))
             .route("/accounts/{id}/suspension", put(suspension::suspend).delete(suspension::lift))

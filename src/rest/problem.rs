@@ -121,6 +121,8 @@ codes! {
         "offer the subprotocol barterline.v1 or barterline.v1.json";
     /// No such report.
     ReportNotFound = NOT_FOUND, "report.not_found", "there is no such report";
+    /// One at a time.
+    ExportRunning = CONFLICT, "export.running", "an export is under way";
     /// The operator's token is missing or wrong.
     AdminToken = UNAUTHORIZED, "admin.token_invalid",
         "show the token of the file admin-token in the data directory";

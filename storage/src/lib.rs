@@ -15,7 +15,9 @@
 //! 5. [`stores::Stores`] and [`stores::AGGREGATES`]: a test fails for an aggregate that is missing
 //!    from export, erasure, backup or the laws.
 
+pub mod bulk;
 pub mod error;
+pub mod gate;
 pub mod health;
 pub mod stores;
 

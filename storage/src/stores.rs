@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::accounts::Accounts;
 use crate::blocks::Blocks;
+use crate::bulk::Source;
 use crate::chat_log::{ChatLog, Outcomes};
 use crate::credentials::Credentials;
 use crate::health::Health;
@@ -44,6 +45,8 @@ pub struct Opened {
     pub health: Health,
     /// To be read without pause.
     pub outcomes: Outcomes,
+    /// To read all of it.
+    pub source: Arc<dyn Source>,
 }
 
 /// Every aggregate by name. A test holds it against the traits, the laws and the backends.

@@ -12,7 +12,7 @@ use barterline_domain::message::EventKind;
 use barterline_storage::chat_log::{AppendError, ChatLog, Range};
 use barterline_storage::conformance::chat_log::{self as laws, Subject};
 use barterline_storage::conformance::{inbox as inbox_laws, samples};
-use barterline_storage::embedded::log::{Log, Opened, Options};
+use barterline_storage::embedded::log::{FIRST_EPOCH, Log, Opened, Options};
 use barterline_storage::error::StoreError;
 use barterline_storage::inbox::Inbox;
 use tempfile::TempDir;
@@ -20,7 +20,7 @@ use tempfile::TempDir;
 const SEGMENT_BYTES: u64 = 1 << 20;
 
 fn open_dir(dir: &Path) -> Result<Opened, StoreError> {
-    Log::open(&Options { dir: dir.to_owned(), segment_bytes: SEGMENT_BYTES })
+    Log::open(&Options { dir: dir.to_owned(), segment_bytes: SEGMENT_BYTES, epoch: FIRST_EPOCH })
 }
 
 fn open(dir: &Path) -> (Subject, Log) {

@@ -21,10 +21,13 @@ use barterline_domain::message::{
 use barterline_domain::money::{Currency, Money};
 use barterline_domain::personal::{Personal, PersonalChange};
 use barterline_storage::accounts::Account;
+use barterline_storage::bulk::{ChatItem, Item, Place};
 use barterline_storage::conformance::{reports, samples};
 use barterline_storage::credentials::Credential;
+use barterline_storage::record::archive::{Begin, End, Frame, put_frame, read_frame, read_header};
 use barterline_storage::record::chat_log::{
-    Back, Change, Mark, Record, put_chat, put_event, put_mark, put_personal, read_record,
+    Back, Change, ImportedSide, Mark, Record, put_chat, put_event, put_imported_side, put_mark,
+    put_personal, read_record,
 };
 use barterline_storage::record::chat_rows::{chat_bytes, event_bytes, read_chat, read_event};
 use barterline_storage::record::index::{
@@ -33,6 +36,7 @@ use barterline_storage::record::index::{
 use barterline_storage::record::rows::Row;
 use barterline_storage::sessions::Session;
 use barterline_storage::user_state::UserState;
+use uuid::Uuid;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/records.txt");
 
@@ -51,11 +55,55 @@ fn record(record: Record) -> Sample {
         Record::Event { chat, event, back } => put_event(&mut bytes, *chat, event, *back),
         Record::Mark(mark) => put_mark(&mut bytes, mark),
         Record::Personal(change) => put_personal(&mut bytes, change),
+        Record::Side(side) => put_imported_side(&mut bytes, side),
     }
     Sample {
         bytes,
         means_the_same: Box::new(move |bytes| read_record(bytes) == Ok(record.clone())),
     }
+}
+
+fn frame(frame: Frame) -> Sample {
+    let mut bytes = Vec::new();
+    put_frame(&mut bytes, &frame);
+    let same = move |bytes: &[u8]| {
+        let (header, body) = bytes.split_first_chunk().expect("a header");
+        let (len, crc) = read_header(*header).expect("a header");
+        len == body.len() && read_frame(body, crc).as_ref() == Ok(&frame)
+    };
+    Sample { bytes, means_the_same: Box::new(same) }
+}
+
+/// Frames of an archive's part, of every kind.
+fn frames(
+    chat: &Chat,
+    event: &Event,
+    side: &Side,
+    rows: impl IntoIterator<Item = (&'static str, Item)>,
+) -> BTreeMap<&'static str, Sample> {
+    let place = Place(vec![1, 2, 3]);
+    let item = ChatItem {
+        chat: Arc::new(chat.clone()),
+        head: event.seq,
+        buyer: Side::default(),
+        seller: side.clone(),
+    };
+    let (one, other) = (UserId::from_bytes([1; 16]), UserId::from_bytes([2; 16]));
+    let end = End { items: 1, events: 2, total: 3, next: Some(place.clone()) };
+    let begin = Begin { archive: Uuid::from_bytes([8; 16]), number: 1 };
+    let mut frames = BTreeMap::from([
+        ("archive_begin", frame(Frame::Begin(begin))),
+        ("archive_chat", frame(Frame::Item(place.clone(), Item::Chat(Box::new(item))))),
+        ("archive_event", frame(Frame::Event(event.clone()))),
+        ("archive_block", frame(Frame::Item(place.clone(), Item::Block(one, other)))),
+        ("archive_unblock", frame(Frame::Unblock(one, other))),
+        ("archive_end", frame(Frame::End(end.clone()))),
+        ("archive_last_end", frame(Frame::End(End { next: None, ..end }))),
+    ]);
+    for (name, item) in rows {
+        frames.insert(name, frame(Frame::Item(place.clone(), item)));
+    }
+    frames
 }
 
 fn row<T: Row + PartialEq + 'static>(value: T) -> Sample {
@@ -89,8 +137,6 @@ fn samples() -> BTreeMap<&'static str, Sample> {
     let change =
         Change { chat: chat.id, role: Role::Buyer, change: PersonalChange::Mute(Some(at)) };
     let tail = Tail { head: Seq(64), position: 1_000, near: 1_000, far: 0, state: event.after };
-    let indexed =
-        IndexedChat { tail, seller: side, ..IndexedChat::new(Arc::new(chat.clone()), 77) };
     let price = Money { minor: 12_300, currency: Currency::parse("EUR").expect("a currency") };
     let listing = Listing {
         id: chat.listing,
@@ -128,6 +174,19 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         data: ExtensionData::parse("{}".to_owned()).ok(),
     };
     let media = Content::Media { media: MediaId::from_bytes([6; 16]), caption: None };
+    let state = UserState { shows_read: false, ..UserState::default() };
+    let rows = [
+        ("archive_report", Item::Report(Box::new(reports::report(1)))),
+        ("archive_listing", Item::Listing(Box::new(listing.clone()))),
+        ("archive_user_state", Item::UserState(user, state)),
+        ("archive_session", Item::Session(session.clone())),
+        ("archive_credential", Item::Credential(credential.clone())),
+        ("archive_account", Item::Account(account.clone())),
+    ];
+    let frames = frames(&chat, &event, &side, rows);
+    let imported = ImportedSide { chat: chat.id, role: Role::Seller, side: side.clone() };
+    let indexed =
+        IndexedChat { tail, seller: side, ..IndexedChat::new(Arc::new(chat.clone()), 77) };
     let mut samples = BTreeMap::from([
         ("log_event_reply_withheld", kind(said(Content::Text(words("yes"))))),
         ("log_event_media", kind(said(media))),
@@ -144,6 +203,7 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         ("log_event_text", record(Record::Event { chat: chat.id, event: event.clone(), back })),
         ("log_mark", record(Record::Mark(mark))),
         ("log_personal", record(Record::Personal(change))),
+        ("log_imported_side", record(Record::Side(imported))),
         ("index_chat_v1", {
             let bytes = indexed_chat_bytes(&indexed);
             let same = move |bytes: &[u8]| read_indexed_chat(bytes).as_ref() == Ok(&indexed);
@@ -154,10 +214,11 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         ("account_v1", row(account)),
         ("account_v1_suspended", row(suspended)),
         ("report_v1", row(reports::report(1))),
-        ("user_state_v1", row(UserState { shows_read: false, ..UserState::default() })),
+        ("user_state_v1", row(state)),
         ("credential_v1", row(credential)),
     ]);
     samples.extend(cells(&chat, &event));
+    samples.extend(frames);
     samples
 }
 

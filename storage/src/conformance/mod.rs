@@ -1,5 +1,6 @@
 //! The laws of each trait, to be run on every backend. Each law starts with a fresh store.
 
+pub mod bulk;
 pub mod chat_log;
 pub mod inbox;
 

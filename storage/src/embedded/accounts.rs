@@ -6,8 +6,9 @@ use barterline_domain::ids::UserId;
 use redb::TableDefinition;
 
 use super::engine::Engine;
-use super::table::{Rows, find, find_in, put, put_new};
+use super::table::{self, Rows, find, find_in, put, put_new};
 use crate::accounts::{Account, Accounts};
+use crate::bulk::{Item, Page, Place};
 use crate::error::StoreError;
 
 const ACCOUNTS: Rows = TableDefinition::new("accounts");
@@ -45,4 +46,22 @@ impl Accounts for EmbeddedAccounts {
         };
         self.0.write(suspend).await
     }
+}
+
+/// A page of them, for an archive.
+pub(super) fn page(engine: &Engine, after: Option<&Place>) -> Result<Page, StoreError> {
+    table::page(engine, ACCOUNTS, after, |_, account| Ok(Item::Account(account)))
+}
+
+/// One of them, for an archive.
+pub(super) fn item(read: &redb::ReadTransaction, id: UserId) -> Result<Option<Item>, StoreError> {
+    Ok(find(read, ACCOUNTS, id.as_bytes())?.map(Item::Account))
+}
+
+/// Puts one from an archive.
+pub(super) fn put_account(
+    write: &redb::WriteTransaction,
+    account: &Account,
+) -> Result<(), StoreError> {
+    put(write, ACCOUNTS, account.id.as_bytes(), account)
 }

@@ -1,6 +1,6 @@
 //! Blocks by blocker.
 
-use std::ops::Bound::{Excluded, Included};
+use std::ops::Bound::{Excluded, Included, Unbounded};
 
 use async_trait::async_trait;
 use barterline_domain::ids::UserId;
@@ -8,6 +8,7 @@ use redb::TableDefinition;
 
 use super::engine::{Engine, failed, table};
 use crate::blocks::Blocks;
+use crate::bulk::{Item, PAGE_ITEMS, Page, Place};
 use crate::error::StoreError;
 
 const BLOCKS: TableDefinition<'static, &[u8; 32], ()> = TableDefinition::new("blocks");
@@ -25,17 +26,7 @@ fn key(blocker: UserId, blocked: UserId) -> [u8; 32] {
 #[async_trait]
 impl Blocks for EmbeddedBlocks {
     async fn set(&self, blocker: UserId, blocked: UserId, on: bool) -> Result<bool, StoreError> {
-        let set = move |write: &redb::WriteTransaction| {
-            let mut blocks = write.open_table(BLOCKS).map_err(failed)?;
-            let key = key(blocker, blocked);
-            let before = if on {
-                blocks.insert(&key, ()).map_err(failed)?.is_some()
-            } else {
-                blocks.remove(&key).map_err(failed)?.is_some()
-            };
-            Ok(before != on)
-        };
-        self.0.write(set).await
+        self.0.write(move |write| put_block(write, blocker, blocked, on)).await
     }
 
     async fn contains(&self, blocker: UserId, blocked: UserId) -> Result<bool, StoreError> {
@@ -68,4 +59,42 @@ impl Blocks for EmbeddedBlocks {
             Ok(blocked)
         })
     }
+}
+
+/// A page of them, for an archive.
+pub(super) fn page(engine: &Engine, after: Option<&Place>) -> Result<Page, StoreError> {
+    engine.read(|read| {
+        let Some(blocks) = table(read, BLOCKS)? else { return Ok(Page::default()) };
+        let after: Option<[u8; 32]> = after.and_then(|place| place.0[..].try_into().ok());
+        let from = after.as_ref().map_or(Unbounded, Excluded);
+        let range = blocks.range::<&[u8; 32]>((from, Unbounded)).map_err(failed)?;
+        let mut page = Page::default();
+        for row in range.take(PAGE_ITEMS) {
+            let (key, ()) = row.map(|(key, _)| (*key.value(), ())).map_err(failed)?;
+            let (mut blocker, mut blocked) = ([0; 16], [0; 16]);
+            blocker.copy_from_slice(&key[..16]);
+            blocked.copy_from_slice(&key[16..]);
+            let item = Item::Block(UserId::from_bytes(blocker), UserId::from_bytes(blocked));
+            page.items.push((Place(key.to_vec()), item));
+        }
+        page.end();
+        Ok(page)
+    })
+}
+
+/// Sets or takes back a block; gives whether that changed anything.
+pub(super) fn put_block(
+    write: &redb::WriteTransaction,
+    blocker: UserId,
+    blocked: UserId,
+    on: bool,
+) -> Result<bool, StoreError> {
+    let mut blocks = write.open_table(BLOCKS).map_err(failed)?;
+    let key = key(blocker, blocked);
+    let before = if on {
+        blocks.insert(&key, ()).map_err(failed)?.is_some()
+    } else {
+        blocks.remove(&key).map_err(failed)?.is_some()
+    };
+    Ok(before != on)
 }

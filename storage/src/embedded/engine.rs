@@ -21,6 +21,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::StoreError;
+use crate::gate::Gate;
 
 /// The layout written now. A newer one is refused.
 pub const FORMAT_VERSION: u64 = 1;
@@ -60,6 +61,7 @@ pub struct Engine {
     // Before the writer, so that the last handle has closed the queue when it waits for its end.
     jobs: mpsc::Sender<Job>,
     failure: Arc<OnceLock<String>>,
+    gate: Gate,
     _writer: Arc<Writer>,
 }
 
@@ -149,12 +151,18 @@ impl Engine {
             let thread = thread.spawn(move || run_writer(&db, receiver, &failure));
             thread.map_err(|error| open(&error))?
         };
-        Ok(Self { db, jobs, failure, _writer: Arc::new(Writer(Some(thread))) })
+        let gate = Gate::default();
+        Ok(Self { db, jobs, failure, gate, _writer: Arc::new(Writer(Some(thread))) })
     }
 
     /// Why nothing is written any more, if so. Only reopening clears it.
     pub fn failure(&self) -> Option<String> {
         self.failure.get().cloned()
+    }
+
+    /// Lets writes through or, while the store is moved, none.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// Reads. At once, on the caller's thread: rows are small and nearly always in memory.
@@ -173,6 +181,7 @@ impl Engine {
         &self,
         write: impl FnOnce(&WriteTransaction) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let _passage = self.gate.enter(OPERATION)?;
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |transaction| {
             let result = match transaction {

@@ -7,8 +7,9 @@ use barterline_domain::ids::{ListingId, UserId};
 use barterline_domain::listing::Listing;
 use redb::TableDefinition;
 
-use super::engine::{Engine, failed, table};
-use super::table::{Rows, find, find_in, put, put_new};
+use super::engine::{Engine, failed, table as open};
+use super::table::{self, Rows, find, find_in, put, put_new};
+use crate::bulk::{Item, Page, Place};
 use crate::error::StoreError;
 use crate::listings::{Listings, Replaced};
 
@@ -34,10 +35,7 @@ impl Listings for EmbeddedListings {
             if let Err(taken) = put_new(write, LISTINGS, std::iter::once(row))? {
                 return Ok(Err(taken));
             }
-            let mut index = write.open_table(BY_SELLER).map_err(failed)?;
-            let key = by_seller(listing.seller, *listing.id.as_bytes());
-            index.insert(&key, ()).map_err(failed)?;
-            Ok(Ok(()))
+            note_seller(write, &listing).map(Ok)
         };
         self.0.write(insert).await?
     }
@@ -67,7 +65,7 @@ impl Listings for EmbeddedListings {
         limit: usize,
     ) -> Result<Vec<Listing>, StoreError> {
         self.0.read(|read| {
-            let Some(index) = table(read, BY_SELLER)? else {
+            let Some(index) = open(read, BY_SELLER)? else {
                 return Ok(Vec::new());
             };
             let from = by_seller(seller, [0; 16]);
@@ -83,4 +81,34 @@ impl Listings for EmbeddedListings {
             Ok(listings)
         })
     }
+}
+
+/// Notes whose a listing is.
+fn note_seller(write: &redb::WriteTransaction, listing: &Listing) -> Result<(), StoreError> {
+    let mut index = write.open_table(BY_SELLER).map_err(failed)?;
+    let key = by_seller(listing.seller, *listing.id.as_bytes());
+    index.insert(&key, ()).map_err(failed)?;
+    Ok(())
+}
+
+/// A page of them, for an archive.
+pub(super) fn page(engine: &Engine, after: Option<&Place>) -> Result<Page, StoreError> {
+    table::page(engine, LISTINGS, after, |_, listing| Ok(Item::Listing(Box::new(listing))))
+}
+
+/// One of them, for an archive.
+pub(super) fn item(
+    read: &redb::ReadTransaction,
+    id: ListingId,
+) -> Result<Option<Item>, StoreError> {
+    Ok(find(read, LISTINGS, id.as_bytes())?.map(|listing| Item::Listing(Box::new(listing))))
+}
+
+/// Puts one from an archive.
+pub(super) fn put_listing(
+    write: &redb::WriteTransaction,
+    listing: &Listing,
+) -> Result<(), StoreError> {
+    put(write, LISTINGS, listing.id.as_bytes(), listing)?;
+    note_seller(write, listing)
 }

@@ -7,6 +7,8 @@ pub mod chat_log;
 pub mod inbox;
 pub mod log;
 
+pub mod bulk;
+
 pub mod accounts;
 pub mod blocks;
 pub mod credentials;
@@ -17,9 +19,11 @@ pub mod sessions;
 mod table;
 pub mod user_state;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use self::bulk::EmbeddedSource;
+use crate::chat_log::Outcomes;
 use crate::error::StoreError;
 use crate::health::Health;
 use crate::stores::{Opened, Stores};
@@ -27,9 +31,38 @@ use crate::stores::{Opened, Stores};
 const CREDENTIALS: &str = "credentials.redb";
 const MAIN: &str = "main.redb";
 
-/// Opens or creates the stores of a data directory. Needs a tokio runtime around it.
+/// Opens or creates the stores of a data directory, to serve them. Needs a tokio runtime around it.
 pub fn open(dir: &Path, segment_bytes: u64) -> Result<Opened, StoreError> {
-    let marker = dir.join("complete");
+    bulk::begin_to_serve(dir)?;
+    let (source, outcomes) = open_files(dir, segment_bytes, log::FIRST_EPOCH)?;
+    let EmbeddedSource { credentials, main, log } = source.clone();
+    let health = health(log.clone(), credentials.clone(), main.clone());
+    let stores = Stores {
+        credentials: Arc::new(credentials::EmbeddedCredentials(credentials)),
+        accounts: Arc::new(accounts::EmbeddedAccounts(main.clone())),
+        sessions: Arc::new(sessions::EmbeddedSessions(main.clone())),
+        blocks: Arc::new(blocks::EmbeddedBlocks(main.clone())),
+        reports: Arc::new(reports::EmbeddedReports(main.clone())),
+        user_states: Arc::new(user_state::EmbeddedUserStates(main.clone())),
+        listings: Arc::new(listings::EmbeddedListings(main)),
+        chat_log: Arc::new(log.clone()),
+        inbox: Arc::new(log),
+    };
+    Ok(Opened { stores, health, outcomes, source: Arc::new(source) })
+}
+
+/// Says that every file of a store was made.
+fn marker(dir: &Path) -> PathBuf {
+    dir.join("complete")
+}
+
+/// Opens or creates the files of a store; one that is made gets this epoch.
+fn open_files(
+    dir: &Path,
+    segment_bytes: u64,
+    epoch: u32,
+) -> Result<(EmbeddedSource, Outcomes), StoreError> {
+    let marker = marker(dir);
     if marker.exists() {
         // A database that is missing would be made anew, empty, and nobody would know.
         for file in [CREDENTIALS, MAIN] {
@@ -41,24 +74,12 @@ pub fn open(dir: &Path, segment_bytes: u64) -> Result<Opened, StoreError> {
     }
     let credentials = engine::Engine::open(&dir.join(CREDENTIALS))?;
     let main = engine::Engine::open(&dir.join(MAIN))?;
-    let options = log::Options { dir: dir.join("messages"), segment_bytes };
+    let options = log::Options { dir: dir.join("messages"), segment_bytes, epoch };
     let log::Opened { log, outcomes } = log::Log::open(&options)?;
     std::fs::write(&marker, "every file of this store was made\n").map_err(|error| {
         StoreError::unavailable("open the store", format!("{}: {error}", marker.display()))
     })?;
-    let health = health(log.clone(), credentials.clone(), main.clone());
-    let stores = Stores {
-        credentials: Arc::new(credentials::EmbeddedCredentials(credentials)),
-        accounts: Arc::new(accounts::EmbeddedAccounts(main.clone())),
-        sessions: Arc::new(sessions::EmbeddedSessions(main.clone())),
-        blocks: Arc::new(blocks::EmbeddedBlocks(main.clone())),
-        reports: Arc::new(reports::EmbeddedReports(main.clone())),
-        user_states: Arc::new(user_state::EmbeddedUserStates(main.clone())),
-        listings: Arc::new(listings::EmbeddedListings(main)),
-        chat_log: Arc::new(log.clone()),
-        inbox: Arc::new(log.clone()),
-    };
-    Ok(Opened { stores, health, outcomes })
+    Ok((EmbeddedSource { credentials, main, log }, outcomes))
 }
 
 /// Which file takes no writes any more, and why. Only a restart clears it.

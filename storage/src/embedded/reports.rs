@@ -7,8 +7,9 @@ use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::ReportId;
 use redb::TableDefinition;
 
-use super::engine::{Engine, failed, table};
-use super::table::{Rows, find, find_in, put};
+use super::engine::{Engine, failed, table as open};
+use super::table::{self, Rows, find, find_in, put};
+use crate::bulk::{Item, Page, Place};
 use crate::error::StoreError;
 use crate::reports::{Report, Reports};
 
@@ -33,9 +34,7 @@ impl Reports for EmbeddedReports {
             if find_in::<Report>(write, REPORTS, key)?.is_some() {
                 return Ok(false);
             }
-            put(write, REPORTS, key, &report)?;
-            let mut index = write.open_table(BY_TIME).map_err(failed)?;
-            index.insert(&by_time(report.at, *key), ()).map_err(failed)?;
+            put_report(write, &report)?;
             Ok(true)
         };
         self.0.write(insert).await
@@ -51,7 +50,7 @@ impl Reports for EmbeddedReports {
         limit: usize,
     ) -> Result<Vec<Report>, StoreError> {
         self.0.read(|read| {
-            let Some(index) = table(read, BY_TIME)? else { return Ok(Vec::new()) };
+            let Some(index) = open(read, BY_TIME)? else { return Ok(Vec::new()) };
             let last = [0xff; 24];
             let before = before.map(|(at, id)| by_time(at, *id.as_bytes()));
             let to = before.as_ref().map_or(Included(&last), Excluded);
@@ -64,4 +63,26 @@ impl Reports for EmbeddedReports {
             Ok(reports)
         })
     }
+}
+
+/// A page of them, for an archive.
+pub(super) fn page(engine: &Engine, after: Option<&Place>) -> Result<Page, StoreError> {
+    table::page(engine, REPORTS, after, |_, report| Ok(Item::Report(Box::new(report))))
+}
+
+/// One of them, for an archive.
+pub(super) fn item(read: &redb::ReadTransaction, id: ReportId) -> Result<Option<Item>, StoreError> {
+    Ok(find(read, REPORTS, id.as_bytes())?.map(|report| Item::Report(Box::new(report))))
+}
+
+/// Puts one, and where it stands by time.
+pub(super) fn put_report(
+    write: &redb::WriteTransaction,
+    report: &Report,
+) -> Result<(), StoreError> {
+    let key = report.id.as_bytes();
+    put(write, REPORTS, key, report)?;
+    let mut index = write.open_table(BY_TIME).map_err(failed)?;
+    index.insert(&by_time(report.at, *key), ()).map_err(failed)?;
+    Ok(())
 }

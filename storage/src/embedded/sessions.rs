@@ -6,7 +6,8 @@ use barterline_domain::ids::SessionId;
 use redb::TableDefinition;
 
 use super::engine::Engine;
-use super::table::{Rows, find, find_in, put, put_new};
+use super::table::{self, Rows, find, find_in, put, put_new};
+use crate::bulk::{Item, Page, Place};
 use crate::error::StoreError;
 use crate::sessions::{RefreshHash, Rotation, Session, Sessions};
 
@@ -68,4 +69,25 @@ impl Sessions for EmbeddedSessions {
         };
         self.0.write(revoke).await
     }
+}
+
+/// A page of them, for an archive.
+pub(super) fn page(engine: &Engine, after: Option<&Place>) -> Result<Page, StoreError> {
+    table::page(engine, SESSIONS, after, |_, session| Ok(Item::Session(session)))
+}
+
+/// One of them, for an archive.
+pub(super) fn item(
+    read: &redb::ReadTransaction,
+    id: SessionId,
+) -> Result<Option<Item>, StoreError> {
+    Ok(find(read, SESSIONS, id.as_bytes())?.map(Item::Session))
+}
+
+/// Puts one from an archive.
+pub(super) fn put_session(
+    write: &redb::WriteTransaction,
+    session: &Session,
+) -> Result<(), StoreError> {
+    put(write, SESSIONS, session.id.as_bytes(), session)
 }

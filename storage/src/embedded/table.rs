@@ -1,10 +1,12 @@
 //! Rows by their keys: what every aggregate in a database file does alike.
 
 use std::fmt::Write as _;
+use std::ops::Bound;
 
 use redb::{ReadTransaction, ReadableTable, TableDefinition, TableHandle, WriteTransaction};
 
-use super::engine::{failed, table};
+use super::engine::{Engine, failed, table};
+use crate::bulk::{Item, PAGE_ITEMS, Page, Place};
 use crate::error::StoreError;
 use crate::record::rows::Row;
 
@@ -66,12 +68,36 @@ pub fn put_new<'a, R: Row + 'a>(
     Ok(Ok(()))
 }
 
+/// A page of rows by key, for an archive.
+pub fn page<R: Row>(
+    engine: &Engine,
+    rows: Rows,
+    after: Option<&Place>,
+    item: impl Fn(&[u8], R) -> Result<Item, StoreError>,
+) -> Result<Page, StoreError> {
+    engine.read(|read| {
+        let Some(table) = table(read, rows)? else { return Ok(Page::default()) };
+        let from = after.map_or(Bound::Unbounded, |place| Bound::Excluded(&place.0[..]));
+        let range = table.range::<&[u8]>((from, Bound::Unbounded)).map_err(failed)?;
+        let mut page = Page::default();
+        for row in range.take(PAGE_ITEMS) {
+            let (key, value) = row.map_err(failed)?;
+            let place = Place(key.value().to_vec());
+            let row = decode(rows, key.value(), value.value())?;
+            page.items.push((place, item(key.value(), row)?));
+        }
+        page.end();
+        Ok(page)
+    })
+}
+
 /// Reads a row's bytes.
 pub fn decode<R: Row>(rows: Rows, key: &[u8], bytes: &[u8]) -> Result<R, StoreError> {
     R::from_bytes(bytes).map_err(|_| StoreError::corrupt("database", place(rows, key)))
 }
 
-fn place(rows: Rows, key: &[u8]) -> String {
+/// Names a row in an error.
+pub fn place(rows: Rows, key: &[u8]) -> String {
     let mut place = format!("table {}, key ", rows.name());
     for byte in key {
         let _ = write!(place, "{byte:02x}");

@@ -15,6 +15,7 @@ use barterline_domain::personal::PersonalChange;
 
 use super::bytes::{Get, Malformed, Put};
 use super::event_kind::{get_kind, put_kind};
+use super::index::{Side, get_side, put_side};
 
 /// Length and checksum in front of each record.
 pub const RECORD_HEADER_BYTES: usize = 8;
@@ -29,6 +30,7 @@ const KIND_CHAT: u8 = 1;
 const KIND_EVENT: u8 = 2;
 const KIND_MARK: u8 = 3;
 const KIND_PERSONAL: u8 = 4;
+const KIND_SIDE: u8 = 5;
 
 /// Positions of earlier events of the same chat, so that any number is found in few reads without
 /// an index. Zero: there is none.
@@ -72,6 +74,17 @@ pub struct Change {
     pub change: PersonalChange,
 }
 
+/// A side of a chat as an import has it: what stood there before is replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportedSide {
+    /// In which chat.
+    pub chat: ChatId,
+    /// Which side.
+    pub role: Role,
+    /// All of it; when it changed is where the record stands.
+    pub side: Side,
+}
+
 /// One record of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
@@ -90,6 +103,8 @@ pub enum Record {
     Mark(Mark),
     /// Somebody changed what is theirs alone.
     Personal(Change),
+    /// A side was imported.
+    Side(ImportedSide),
 }
 
 /// Appends a record made by `fields` to `out`.
@@ -164,6 +179,15 @@ pub fn put_personal(out: &mut Vec<u8>, change: &Change) {
     });
 }
 
+/// Appends a record of an imported side.
+pub fn put_imported_side(out: &mut Vec<u8>, imported: &ImportedSide) {
+    put_record(out, KIND_SIDE, |out| {
+        out.put_id(imported.chat.as_bytes());
+        out.put_u8(role_code(imported.role));
+        put_side(out, &imported.side);
+    });
+}
+
 fn get_personal(get: &mut Get<'_>) -> Result<Change, Malformed> {
     let (chat, role) = (ChatId::from_bytes(get.id()?), role(get.u8()?)?);
     let (code, value) = (get.u8()?, get.u64()?);
@@ -220,6 +244,11 @@ pub fn read_record(bytes: &[u8]) -> Result<Record, Malformed> {
             },
         }),
         KIND_PERSONAL => Record::Personal(get_personal(&mut get)?),
+        KIND_SIDE => Record::Side(ImportedSide {
+            chat: ChatId::from_bytes(get.id()?),
+            role: role(get.u8()?)?,
+            side: get_side(&mut get)?,
+        }),
         _ => return Err(Malformed),
     };
     get.end()?;

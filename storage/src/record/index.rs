@@ -69,7 +69,29 @@ pub struct Side {
     pub changed: u64,
 }
 
+/// Most devices of one person whose marks are kept for a chat.
+const DEVICES_MAX: usize = 16;
+
 impl Side {
+    /// Keeps the devices that are furthest, if there are too many.
+    pub fn forget_the_furthest_behind(&mut self) {
+        while self.delivered.len() > DEVICES_MAX {
+            // Of several as far behind, the same one on every backend.
+            let least = self.delivered.iter().enumerate();
+            let least = least.min_by_key(|(_, (device, seq))| (*seq, *device.as_bytes()));
+            let Some((at, _)) = least else { return };
+            self.delivered.swap_remove(at);
+        }
+    }
+
+    /// One form for what means the same: devices in the order of their ids, as many as are kept.
+    pub fn normalise(&mut self) {
+        self.forget_the_furthest_behind();
+        self.delivered.sort_unstable_by_key(|(device, _)| *device.as_bytes());
+        let through = self.personal.hidden_through;
+        self.personal.hidden.retain(|seq| *seq > through);
+    }
+
     /// The person's marks: the furthest of their devices.
     pub fn marks(&self) -> Marks {
         let delivered = self.delivered.iter().map(|(_, seq)| *seq).max().unwrap_or_default();
@@ -139,19 +161,8 @@ pub fn indexed_chat_bytes(row: &IndexedChat) -> Vec<u8> {
     out.put_u64(row.tail.far);
     out.put_u64(row.tail.state.buyer_messages);
     out.put_u64(row.tail.state.seller_messages);
-    for side in [&row.buyer, &row.seller] {
-        out.put_u32(side.delivered.len() as u32);
-        for (device, seq) in &side.delivered {
-            out.put_id(device.as_bytes());
-            out.put_u64(seq.0);
-        }
-        out.put_u64(side.read.0);
-        out.put_u64(side.read_messages);
-        out.put_u64(side.shown.delivered.0);
-        out.put_u64(side.shown.read.0);
-        put_personal(&mut out, &side.personal);
-        out.put_u64(side.changed);
-    }
+    put_side(&mut out, &row.buyer);
+    put_side(&mut out, &row.seller);
     out.put_u64(row.changed);
     out
 }
@@ -177,7 +188,21 @@ pub fn read_indexed_chat(bytes: &[u8]) -> Result<IndexedChat, Malformed> {
     Ok(IndexedChat { chat, tail, buyer, seller, changed })
 }
 
-fn get_side(get: &mut Get<'_>) -> Result<Side, Malformed> {
+pub(super) fn put_side(out: &mut Vec<u8>, side: &Side) {
+    out.put_u32(side.delivered.len() as u32);
+    for (device, seq) in &side.delivered {
+        out.put_id(device.as_bytes());
+        out.put_u64(seq.0);
+    }
+    out.put_u64(side.read.0);
+    out.put_u64(side.read_messages);
+    out.put_u64(side.shown.delivered.0);
+    out.put_u64(side.shown.read.0);
+    put_personal(out, &side.personal);
+    out.put_u64(side.changed);
+}
+
+pub(super) fn get_side(get: &mut Get<'_>) -> Result<Side, Malformed> {
     let devices = get.u32()?;
     let mut delivered = Vec::new();
     for _ in 0..devices {

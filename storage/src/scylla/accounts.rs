@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::columns::{Id as _, role, role_word, time, timestamp};
 use super::insertions::{Insert, Insertions, may_be_ours};
 use super::session::Database;
-use super::statements::{Conditional, Read, SerialRead, Tries};
+use super::statements::{Conditional, Read, SerialRead, Tries, Write};
 use crate::accounts::{Account, Accounts};
 use crate::error::StoreError;
 use crate::record::rows::Row;
@@ -29,6 +29,7 @@ pub struct ScyllaAccounts {
     find: Read,
     settled: SerialRead,
     insertions: Insertions,
+    import: Write,
 }
 
 impl ScyllaAccounts {
@@ -56,7 +57,29 @@ impl ScyllaAccounts {
             find: Read::prepare(database, FIND).await?,
             settled: SerialRead::prepare(database, FIND).await?,
             insertions: Insertions::open(database).await?,
+            import: Write::prepare(
+                database,
+                "INSERT INTO {users}.accounts \
+                 (id, name, roles, created_at, suspended, suspended_at) \
+                 VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
+            )
+            .await?,
         })
+    }
+
+    /// Puts one from an archive.
+    pub(super) async fn import(&self, account: &Account, stamp: i64) -> Result<(), StoreError> {
+        let roles: Vec<&str> = account.roles.iter().copied().map(role_word).collect();
+        let values = (
+            account.id.to_column(),
+            account.name.as_str(),
+            &roles,
+            time(account.created_at),
+            account.suspended_at.is_some(),
+            MaybeUnset::from_option(account.suspended_at.map(time)),
+            stamp,
+        );
+        self.import.run("import an account", values).await
     }
 
     /// The account of these columns, unless its insertion was never completed.

@@ -5,7 +5,7 @@ use barterline_domain::ids::UserId;
 
 use super::columns::Id as _;
 use super::session::Database;
-use super::statements::{Conditional, Read, SerialRead, Tries};
+use super::statements::{Conditional, Read, SerialRead, Tries, Write};
 use crate::blocks::Blocks;
 use crate::error::StoreError;
 
@@ -20,6 +20,7 @@ pub struct ScyllaBlocks {
     find: Read,
     settled: SerialRead,
     list: Read,
+    import: Write,
 }
 
 impl ScyllaBlocks {
@@ -46,7 +47,24 @@ impl ScyllaBlocks {
                  LIMIT ?",
             )
             .await?,
+            import: Write::prepare(
+                database,
+                "INSERT INTO {users}.blocks (blocker, blocked, holds) VALUES (?, ?, ?) \
+                 USING TIMESTAMP ?",
+            )
+            .await?,
         })
+    }
+
+    /// Puts one from an archive, or takes it back.
+    pub(super) async fn import(
+        &self,
+        (blocker, blocked): (UserId, UserId),
+        holds: bool,
+        stamp: i64,
+    ) -> Result<(), StoreError> {
+        let values = (blocker.to_column(), &blocked.as_bytes()[..], holds, stamp);
+        self.import.run("import a block", values).await
     }
 }
 

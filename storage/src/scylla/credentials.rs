@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::columns::Id as _;
 use super::session::Database;
-use super::statements::{Conditional, Read, SerialRead, Tries};
+use super::statements::{Conditional, Read, SerialRead, Tries, Write};
 use crate::credentials::{Credential, Credentials};
 use crate::error::StoreError;
 
@@ -18,6 +18,7 @@ pub struct ScyllaCredentials {
     insert: Conditional,
     find: Read,
     settled: SerialRead,
+    import: Write,
 }
 
 impl ScyllaCredentials {
@@ -32,7 +33,19 @@ impl ScyllaCredentials {
             .await?,
             find: Read::prepare(database, FIND).await?,
             settled: SerialRead::prepare(database, FIND).await?,
+            import: Write::prepare(
+                database,
+                "INSERT INTO {credentials}.credentials (email, user_id, password_hash) \
+                 VALUES (?, ?, ?) USING TIMESTAMP ?",
+            )
+            .await?,
         })
+    }
+
+    /// Puts one from an archive.
+    pub(super) async fn import(&self, it: &Credential, stamp: i64) -> Result<(), StoreError> {
+        let values = (it.email.as_str(), it.user.to_column(), &it.password_hash, stamp);
+        self.import.run("import a credential", values).await
     }
 }
 

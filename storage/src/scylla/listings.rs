@@ -31,6 +31,7 @@ pub struct ScyllaListings {
     note: Write,
     weeks: Read,
     in_week: Read,
+    import: Write,
 }
 
 #[derive(DeserializeRow)]
@@ -88,7 +89,34 @@ impl ScyllaListings {
                  WHERE seller = ? AND week = ? AND listing < ? LIMIT ?",
             )
             .await?,
+            import: Write::prepare(
+                database,
+                "INSERT INTO {listings}.listings (id, seller, title, description, price_minor, \
+                 currency, status, version, created_at, changed_at) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
+            )
+            .await?,
         })
+    }
+
+    /// Puts one from an archive.
+    pub(super) async fn import(&self, listing: &Listing, stamp: i64) -> Result<(), StoreError> {
+        let operation = "import a listing";
+        self.note(operation, listing).await?;
+        let values = (
+            listing.id.to_column(),
+            listing.seller.to_column(),
+            listing.text.title(),
+            listing.text.description(),
+            stored(listing.price.minor),
+            listing.price.currency.code(),
+            status_word(listing.status),
+            stored(listing.version),
+            time(listing.created_at),
+            time(listing.changed_at),
+            stamp,
+        );
+        self.import.run(operation, values).await
     }
 
     /// Writes down that the seller made this listing. Means nothing until the listing is there.

@@ -2,7 +2,8 @@
 //!
 //! # Rules
 //! - A partition with a conditional write is written conditionally only: a plain write can be
-//!   stamped behind a conditional one before it, and is then lost without a word.
+//!   stamped behind a conditional one before it, and is then lost without a word. (The import is
+//!   the exception, of a store that nobody has served: see [`bulk`].)
 //! - A conditional statement is never sent twice by the driver. Whose outcome is unknown is read back
 //!   with serial consistency, which settles it, and tried again if it is not there.
 //! - Every partition is bounded; each table's comment in `storage/schema/` says by what. No
@@ -28,6 +29,8 @@ pub mod chat_log;
 pub mod chats;
 pub mod inbox;
 
+pub mod bulk;
+
 pub mod accounts;
 pub mod blocks;
 pub mod credentials;
@@ -40,7 +43,9 @@ use std::sync::Arc;
 
 use barterline_domain::clock::Clock;
 
+use self::bulk::ScyllaSource;
 use self::session::Database;
+use crate::chat_log::Outcomes;
 use crate::error::StoreError;
 use crate::health::Health;
 use crate::stores::{Opened, Stores};
@@ -48,6 +53,17 @@ use crate::stores::{Opened, Stores};
 /// Opens all stores of a cluster whose schema was checked. Needs a tokio runtime around it.
 pub async fn open(database: &Database, clock: Arc<dyn Clock>) -> Result<Opened, StoreError> {
     let epoch = chats::epoch(database).await?;
+    let (stores, source, outcomes) = open_with_epoch(database, epoch, clock).await?;
+    let database = database.clone();
+    let health = Health::new(move || database.unreachable());
+    Ok(Opened { stores, health, outcomes, source: Arc::new(source) })
+}
+
+async fn open_with_epoch(
+    database: &Database,
+    epoch: u32,
+    clock: Arc<dyn Clock>,
+) -> Result<(Stores, ScyllaSource, Outcomes), StoreError> {
     let chats::Opened { chats, outcomes } =
         chats::ScyllaChats::open(database.clone(), epoch, clock).await?;
     let stores = Stores {
@@ -59,9 +75,8 @@ pub async fn open(database: &Database, clock: Arc<dyn Clock>) -> Result<Opened, 
         reports: Arc::new(reports::ScyllaReports::open(database).await?),
         user_states: Arc::new(user_state::ScyllaUserStates::open(database).await?),
         chat_log: Arc::new(chats.clone()),
-        inbox: Arc::new(chats),
+        inbox: Arc::new(chats.clone()),
     };
-    let database = database.clone();
-    let health = Health::new(move || database.unreachable());
-    Ok(Opened { stores, health, outcomes })
+    let source = ScyllaSource::open(database, stores.clone(), chats).await?;
+    Ok((stores, source, outcomes))
 }

@@ -29,6 +29,7 @@ pub struct ScyllaReports {
     note: Write,
     days: Read,
     of_day: Read,
+    import: Write,
 }
 
 impl ScyllaReports {
@@ -64,7 +65,39 @@ impl ScyllaReports {
                  WHERE day = ? AND (at, report) < (?, ?) LIMIT ?",
             )
             .await?,
+            import: Write::prepare(
+                database,
+                "INSERT INTO {operations}.reports (id, chat, reporter, reported, at, record) \
+                 VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
+            )
+            .await?,
         })
+    }
+
+    /// Writes down that there is this report. Means nothing until the report is there.
+    async fn note(&self, operation: &'static str, report: &Report) -> Result<(), StoreError> {
+        let (day, at) = (day(report.at), time(report.at));
+        let noted = try_join(
+            self.note_day.run(operation, (PART, day)),
+            self.note.run(operation, (day, at, &report.id.as_bytes()[..])),
+        );
+        noted.await.map(|_| ())
+    }
+
+    /// Puts one from an archive.
+    pub(super) async fn import(&self, report: &Report, stamp: i64) -> Result<(), StoreError> {
+        let operation = "import a report";
+        self.note(operation, report).await?;
+        let values = (
+            report.id.to_column(),
+            report.chat.to_column(),
+            report.reporter.to_column(),
+            report.reported.to_column(),
+            time(report.at),
+            report.to_bytes(),
+            stamp,
+        );
+        self.import.run(operation, values).await
     }
 
     /// The report that a row of the index names, if it is there and of that time: the index is
@@ -106,13 +139,9 @@ impl Reports for ScyllaReports {
     async fn insert(&self, report: Report) -> Result<bool, StoreError> {
         let operation = "insert a report";
         let (id, at) = (report.id.to_column(), time(report.at));
-        let noted = try_join(
-            self.note_day.run(operation, (PART, day(report.at))),
-            self.note.run(operation, (day(report.at), at, &report.id.as_bytes()[..])),
-        );
         // Whatever stands there now, no report came to be.
         let failed = |_| StoreError::unavailable(operation, "the index by day takes no writes");
-        noted.await.map_err(failed)?;
+        self.note(operation, &report).await.map_err(failed)?;
         let record = report.to_bytes();
         let mut tries = Tries::new(operation);
         loop {

@@ -18,6 +18,7 @@ use scylla::statement::SerialConsistency;
 use super::error::ConnectError;
 use super::retry::Bounded;
 use super::schema::Keyspaces;
+use crate::gate::Gate;
 
 /// For an answer, all attempts together.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
@@ -76,6 +77,7 @@ struct Inner {
     keyspaces: Keyspaces,
     datacenter: String,
     profiles: Profiles,
+    gate: Gate,
     stamps: MonotonicTimestampGenerator,
 }
 
@@ -114,6 +116,7 @@ impl Database {
             keyspaces,
             datacenter: options.datacenter.clone(),
             profiles,
+            gate: Gate::default(),
             stamps: MonotonicTimestampGenerator::new(),
         }));
         let datacenters = database.datacenters();
@@ -157,6 +160,11 @@ impl Database {
     /// a statement; else an attempt that comes late would pass for a newer choice.
     pub fn stamp(&self) -> i64 {
         self.0.stamps.next_timestamp()
+    }
+
+    /// Lets writes through or, while the store is moved, none.
+    pub(super) fn gate(&self) -> &Gate {
+        &self.0.gate
     }
 
     /// The driver.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::columns::{Id as _, time, timestamp};
 use super::insertions::{Insert, Insertions, may_be_ours};
 use super::session::Database;
-use super::statements::{Conditional, Read, SerialRead, Tries};
+use super::statements::{Conditional, Read, SerialRead, Tries, Write};
 use crate::error::StoreError;
 use crate::record::rows::Row;
 use crate::sessions::{RefreshHash, Rotation, Session, Sessions};
@@ -28,6 +28,7 @@ pub struct ScyllaSessions {
     find: Read,
     settled: SerialRead,
     insertions: Insertions,
+    import: Write,
 }
 
 impl ScyllaSessions {
@@ -56,7 +57,28 @@ impl ScyllaSessions {
             find: Read::prepare(database, FIND).await?,
             settled: SerialRead::prepare(database, FIND).await?,
             insertions: Insertions::open(database).await?,
+            import: Write::prepare(
+                database,
+                "INSERT INTO {users}.sessions \
+                 (id, user_id, refresh_hash, created_at, expires_at, revoked) \
+                 VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
+            )
+            .await?,
         })
+    }
+
+    /// Puts one from an archive.
+    pub(super) async fn import(&self, session: &Session, stamp: i64) -> Result<(), StoreError> {
+        let values = (
+            session.id.to_column(),
+            session.user.to_column(),
+            &session.refresh_hash[..],
+            time(session.created_at),
+            time(session.expires_at),
+            session.revoked,
+            stamp,
+        );
+        self.import.run("import a session", values).await
     }
 
     /// The session of these columns, unless its insertion was never completed.

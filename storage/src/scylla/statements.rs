@@ -98,6 +98,7 @@ impl ConditionalBatch {
 
     /// Writes all of it if every condition holds. An error means that nothing changed.
     pub async fn run(&self, operation: &'static str) -> Result<Answer, StoreError> {
+        let _passage = self.0.database.gate().enter(operation)?;
         settled(operation, self.0.execute().await)
     }
 }
@@ -115,6 +116,7 @@ impl WriteBatch {
 
     /// Writes all of it.
     pub async fn run(&self, operation: &'static str) -> Result<(), StoreError> {
+        let _passage = self.0.database.gate().enter(operation)?;
         let written = self.0.execute().await;
         written.map(|_| ()).map_err(|error| unwritten(operation, &error))
     }
@@ -209,6 +211,7 @@ impl Write {
         operation: &'static str,
         values: impl SerializeRow + Sync,
     ) -> Result<(), StoreError> {
+        let _passage = self.0.database.gate().enter(operation)?;
         let written = self.0.execute(values).await;
         written.map(|_| ()).map_err(|error| unwritten(operation, &error))
     }
@@ -228,6 +231,7 @@ impl Conditional {
         operation: &'static str,
         values: impl SerializeRow + Sync,
     ) -> Result<Answer, StoreError> {
+        let _passage = self.0.database.gate().enter(operation)?;
         settled(operation, self.0.execute(values).await)
     }
 }

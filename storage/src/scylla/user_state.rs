@@ -47,6 +47,26 @@ impl ScyllaUserStates {
     }
 }
 
+impl ScyllaUserStates {
+    /// Puts somebody's choices from an archive.
+    pub(super) async fn import(
+        &self,
+        user: UserId,
+        state: &UserState,
+        stamp: i64,
+    ) -> Result<(), StoreError> {
+        let operation = "import choices";
+        let id = user.to_column();
+        let (read, presence) =
+            (MaybeUnset::Set(state.shows_read), MaybeUnset::Set(state.shows_presence));
+        self.choose.run(operation, (stamp, read, presence, id)).await?;
+        match state.last_seen.map(time) {
+            Some(at) => self.see.run(operation, (at.0, at, id)).await,
+            None => Ok(()),
+        }
+    }
+}
+
 #[async_trait]
 impl UserStates for ScyllaUserStates {
     async fn find(&self, user: UserId) -> Result<UserState, StoreError> {

@@ -5,6 +5,7 @@
 //! so they run one after another. (Emptying is sound also for conditional writes: a server takes no
 //! round of one that is older than the emptying.)
 
+mod bulk;
 mod chats;
 
 use std::sync::LazyLock;

@@ -85,6 +85,7 @@ impl Shared {
 
     /// Writes what changed since the last checkpoint into the index.
     pub fn checkpoint(&self) -> Result<(), StoreError> {
+        let _checkpointing = self.checkpointing.lock();
         let (changes, checkpoint, bytes) = {
             let mut state = self.state.lock();
             let dirty = std::mem::take(&mut state.dirty);

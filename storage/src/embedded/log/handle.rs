@@ -243,22 +243,31 @@ impl Log {
     ) -> Result<Option<Personal>, StoreError> {
         let Some(row) = self.member_chat(user, chat)? else { return Ok(None) };
         let Some(role) = row.participants.role_of(user) else { return Ok(None) };
-        let (reply, outcome) = oneshot::channel();
-        {
-            let shared = &self.shared;
-            let mut state = shared.state.lock();
-            if let Some(reason) = state.refusal() {
-                return Err(StoreError::unavailable("change a chat's settings", reason));
-            }
-            let change = Change { chat, role, change };
-            let group = state.open_group(shared.segment_bytes);
-            put_personal(&mut group.bytes, &change);
-            let end = group.start + group.bytes.len() as u64;
-            group.ops.push(Op::Personal { change, end, reply });
-            shared.ask_for_commit(&mut state);
-        }
+        let outcome = self.begin_change(chat, role, change)?;
         outcome.await.map_err(lost("change a chat's settings"))??;
         Ok(self.indexed(chat)?.map(|row| row.side(role).personal.clone()))
+    }
+
+    /// Begins a change of one side's own settings: such changes are made in the order they begin in.
+    pub(crate) fn begin_change(
+        &self,
+        chat: ChatId,
+        role: Role,
+        change: PersonalChange,
+    ) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
+        let shared = &self.shared;
+        let (reply, outcome) = oneshot::channel();
+        let mut state = shared.state.lock();
+        if let Some(reason) = state.refusal() {
+            return Err(StoreError::unavailable("change a chat's settings", reason));
+        }
+        let change = Change { chat, role, change };
+        let group = state.open_group(shared.segment_bytes);
+        put_personal(&mut group.bytes, &change);
+        let end = group.start + group.bytes.len() as u64;
+        group.ops.push(Op::Personal { change, end, reply });
+        shared.ask_for_commit(&mut state);
+        Ok(outcome)
     }
 
     /// Messages by `role` up to `seq`.

@@ -2,6 +2,7 @@
 //! log says; only the checkpoint thread writes it.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::path::Path;
 
 use barterline_domain::event::Seq;
@@ -121,6 +122,23 @@ impl Index {
                     .map_err(|_| StoreError::corrupt("chat index", format!("chat {chat}")))
             })
             .transpose()
+    }
+
+    /// At most `limit` chats by id, above the one whose bytes these are.
+    pub fn chats_after(
+        &self,
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<ChatId>, StoreError> {
+        let read = self.db.begin_read().map_err(failed)?;
+        let chats = read.open_table(CHATS).map_err(failed)?;
+        let after: Option<[u8; 16]> = after.and_then(|after| after.try_into().ok());
+        let from = after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        let range = chats.range::<&[u8; 16]>((from, Bound::Unbounded)).map_err(failed)?;
+        range
+            .take(limit)
+            .map(|row| Ok(ChatId::from_bytes(*row.map_err(failed)?.0.value())))
+            .collect()
     }
 
     /// Whether `user` takes part in `chat`.

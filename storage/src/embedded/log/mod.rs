@@ -10,6 +10,7 @@
 //!   appended any more; reads go on.
 
 mod amend;
+pub(crate) mod bulk;
 mod checkpoint;
 pub mod disk;
 pub mod group;
@@ -20,7 +21,7 @@ mod reader;
 mod state;
 mod writer;
 
-pub use open::{Opened, Options};
+pub use open::{FIRST_EPOCH, Opened, Options};
 pub use state::Log;
 
 #[cfg(test)]

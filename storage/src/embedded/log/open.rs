@@ -27,7 +27,7 @@ use crate::record::index::Amendment;
 /// Committed groups that wait for delivery before the committer waits too.
 const OUTCOMES_MAX: usize = 16;
 /// Epoch of a store that was never restored or repaired.
-const FIRST_EPOCH: u32 = 1;
+pub const FIRST_EPOCH: u32 = 1;
 
 /// How to open a log.
 #[derive(Debug, Clone)]
@@ -36,6 +36,8 @@ pub struct Options {
     pub dir: PathBuf,
     /// Bytes of a segment; at least 1 MiB. The same for the life of a log.
     pub segment_bytes: u64,
+    /// Epoch of a log that is made now. One that is there says its own.
+    pub epoch: u32,
 }
 
 /// An open log, and where its outcomes arrive.
@@ -79,17 +81,18 @@ impl Log {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&options.dir).map_err(open)?;
         let disk = DirDisk::open(&options.dir.join("log")).map_err(open)?;
         let index = Index::open(&options.dir.join("index.redb"))?;
-        Self::open_on(Box::new(disk), index, options.segment_bytes)
+        Self::open_on(Box::new(disk), index, options.segment_bytes, options.epoch)
     }
 
     pub(super) fn open_on(
         disk: Box<dyn Disk>,
         index: Index,
         segment_bytes: u64,
+        epoch: u32,
     ) -> Result<Opened, StoreError> {
-        let mut replay = Replay::start(&*disk, &index, segment_bytes)?;
+        let mut replay = Replay::start(&*disk, &index, segment_bytes, epoch)?;
         replay.run()?;
-        let Replay { segments, state, .. } = replay;
+        let Replay { segments, state, epoch, .. } = replay;
         let (outcomes, receiver) = mpsc::channel(OUTCOMES_MAX);
         let shared = Arc::new(Shared {
             durable: AtomicU64::new(state.position),
@@ -99,9 +102,10 @@ impl Log {
             segment_bytes,
             segments: RwLock::new(segments),
             creating: Mutex::new(()),
+            checkpointing: Mutex::new(()),
             index,
             outcomes,
-            epoch: FIRST_EPOCH,
+            epoch,
             disk,
         });
         let threads = Threads::start(&shared)?;
@@ -146,11 +150,17 @@ struct Replay<'a> {
     index: &'a Index,
     segment_bytes: u64,
     segments: Vec<(u64, Arc<dyn SegmentFile>)>,
+    epoch: u32,
     state: State,
 }
 
 impl<'a> Replay<'a> {
-    fn start(disk: &'a dyn Disk, index: &'a Index, segment_bytes: u64) -> Result<Self, StoreError> {
+    fn start(
+        disk: &'a dyn Disk,
+        index: &'a Index,
+        segment_bytes: u64,
+        mut epoch: u32,
+    ) -> Result<Self, StoreError> {
         let failed = |error| StoreError::unavailable("open the chat log", error);
         let checkpoint = index.checkpoint()?;
         let Checkpoint { start, position, link } = checkpoint;
@@ -162,7 +172,8 @@ impl<'a> Replay<'a> {
                 return Err(StoreError::corrupt("open the chat log", format!("{place}: missing")));
             }
             let file = disk.open(start).map_err(failed)?;
-            check_header(disk, start, &*file, segment_bytes, position)?;
+            let empty = SegmentHeader { start, bytes: segment_bytes, epoch };
+            epoch = check_header(disk, &*file, empty, position)?;
             segments.push((start, file));
             expected += segment_bytes;
         }
@@ -183,8 +194,9 @@ impl<'a> Replay<'a> {
             since_checkpoint: 0,
             failed: None,
             stopping: false,
+            read_only: false,
         };
-        Ok(Self { disk, index, segment_bytes, segments, state })
+        Ok(Self { disk, index, segment_bytes, segments, epoch, state })
     }
 
     fn damaged(&self, start: u64, offset: usize) -> StoreError {
@@ -307,6 +319,10 @@ impl<'a> Replay<'a> {
                 self.load(mark.chat)?;
                 let _ = self.state.apply_mark(&mark, end);
             }
+            Record::Side(imported) => {
+                self.load(imported.chat)?;
+                self.state.apply_side(&imported, end);
+            }
             Record::Personal(change) => {
                 self.load(change.chat)?;
                 self.state.apply_change(&change, end);
@@ -325,13 +341,14 @@ impl<'a> Replay<'a> {
     }
 }
 
+/// Checks a segment's header, and writes `wanted` where there is none yet; gives the log's epoch.
 fn check_header(
     disk: &dyn Disk,
-    start: u64,
     file: &dyn SegmentFile,
-    segment_bytes: u64,
+    wanted: SegmentHeader,
     checkpoint: u64,
-) -> Result<(), StoreError> {
+) -> Result<u32, StoreError> {
+    let SegmentHeader { start, bytes: segment_bytes, epoch } = wanted;
     let mut bytes = vec![0; SEGMENT_HEADER_BYTES as usize];
     let n = file
         .read_at(&mut bytes, 0)
@@ -339,7 +356,7 @@ fn check_header(
     bytes.truncate(n);
     let place = disk.place(start);
     match SegmentHeader::read(&bytes) {
-        Ok(header) if header.start == start && header.bytes == segment_bytes => Ok(()),
+        Ok(header) if header.start == start && header.bytes == segment_bytes => Ok(header.epoch),
         Ok(header) if header.bytes != segment_bytes => Err(StoreError::unavailable(
             "open the chat log",
             format!("{place} has segments of {} bytes, not {segment_bytes}", header.bytes),
@@ -350,10 +367,10 @@ fn check_header(
         )),
         // Made ready, and the power went before its header was written: nothing is in it.
         Err(BadSegment::Damaged) if start >= checkpoint && bytes.iter().all(|byte| *byte == 0) => {
-            let header = SegmentHeader { start, bytes: segment_bytes, epoch: FIRST_EPOCH };
-            file.write_all_at(&header.to_bytes(), 0)
+            file.write_all_at(&wanted.to_bytes(), 0)
                 .and_then(|()| file.sync())
-                .map_err(|error| StoreError::unavailable("open the chat log", error))
+                .map_err(|error| StoreError::unavailable("open the chat log", error))?;
+            Ok(epoch)
         }
         Ok(_) | Err(BadSegment::Damaged) => {
             Err(StoreError::corrupt("open the chat log", format!("{place}, offset 0")))

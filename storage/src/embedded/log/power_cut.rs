@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use super::Log;
 use super::disk::{Disk, SegmentFile};
 use super::index::Index;
-use super::open::Opened;
+use super::open::{FIRST_EPOCH, Opened};
 use crate::chat_log::{Append, ChatLog, Range};
 
 const SEGMENT_BYTES: u64 = 1 << 20;
@@ -118,7 +118,7 @@ impl Disk for ForgetfulDisk {
 /// Opens a log on `disk` with an index that knows nothing: all there is comes from the log.
 fn open(disk: ForgetfulDisk, dir: &TempDir, name: &str) -> Opened {
     let index = Index::open(&dir.path().join(name)).expect("an index");
-    Log::open_on(Box::new(disk), index, SEGMENT_BYTES).expect("a log")
+    Log::open_on(Box::new(disk), index, SEGMENT_BYTES, FIRST_EPOCH).expect("a log")
 }
 
 fn chat() -> Chat {

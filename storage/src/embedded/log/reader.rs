@@ -51,7 +51,11 @@ impl Shared {
             Record::Event { chat: found, event, back } if found == chat && event.seq == seq => {
                 Ok((event, back))
             }
-            Record::Event { .. } | Record::Chat(_) | Record::Mark(_) | Record::Personal(_) => {
+            Record::Event { .. }
+            | Record::Chat(_)
+            | Record::Mark(_)
+            | Record::Personal(_)
+            | Record::Side(_) => {
                 let start = position - position % self.segment_bytes;
                 let place = format!("{}, offset {}", self.disk.place(start), position - start);
                 Err(StoreError::corrupt("read the chat log", place))
@@ -109,6 +113,19 @@ impl Shared {
         range: Range,
         limit: usize,
     ) -> Result<Vec<Event>, StoreError> {
+        let mut events = self.raw_events(chat, tail, range, limit)?;
+        self.amend(chat, &mut events)?;
+        Ok(events)
+    }
+
+    /// Reads the events of a range, ascending, as they were appended.
+    pub fn raw_events(
+        &self,
+        chat: ChatId,
+        tail: &Tail,
+        range: Range,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
         let limit = limit as u64;
         let (first, last) = match range {
             Range::After(seq) => {
@@ -130,7 +147,6 @@ impl Shared {
             position = back.previous;
         }
         events.reverse();
-        self.amend(chat, &mut events)?;
         Ok(events)
     }
 }

@@ -17,9 +17,10 @@ use super::group::Link;
 use super::index::{Amendments, Index};
 use crate::chat_log::{AppendError, AppendOutcome, Committed};
 use crate::error::StoreError;
+use crate::gate::READ_ONLY;
 use crate::record::amend::Aspect;
-use crate::record::chat_log::{Change, Mark};
-use crate::record::index::{Amendment, IndexedChat, Tail};
+use crate::record::chat_log::{Change, ImportedSide, Mark};
+use crate::record::index::{Amendment, IndexedChat, Side, Tail};
 
 /// The embedded chat store. Cheap to clone; the last handle that goes closes it.
 #[derive(Clone)]
@@ -40,6 +41,8 @@ pub(super) struct Shared {
     pub segments: RwLock<Vec<(u64, Arc<dyn SegmentFile>)>>,
     /// Held while a segment is made.
     pub creating: Mutex<()>,
+    /// Held while the index is brought up to the log: an older checkpoint must not follow a newer.
+    pub checkpointing: Mutex<()>,
     pub index: Index,
     pub outcomes: mpsc::Sender<Committed>,
     /// End of the newest durable group.
@@ -80,6 +83,10 @@ pub(super) enum Op {
     Mark { mark: Mark, end: u64, reply: oneshot::Sender<Result<(), StoreError>> },
     /// Something personal changed.
     Personal { change: Change, end: u64, reply: oneshot::Sender<Result<(), StoreError>> },
+    /// Everything before is settled.
+    Settled(oneshot::Sender<()>),
+    /// A side was imported.
+    Side { side: ImportedSide, end: u64, reply: oneshot::Sender<Result<(), StoreError>> },
 }
 
 /// Records that one sync will cover.
@@ -118,6 +125,8 @@ pub(super) struct State {
     /// Why nothing is appended any more.
     pub failed: Option<String>,
     pub stopping: bool,
+    /// Nothing is taken while the store is moved.
+    pub read_only: bool,
 }
 
 /// Most bytes that wait for the committer; beyond, appends are refused. About a second of a fast
@@ -132,6 +141,9 @@ impl State {
         }
         if self.stopping {
             return Some("the store is closing".to_owned());
+        }
+        if self.read_only {
+            return Some(READ_ONLY.to_owned());
         }
         let waiting: usize = self.groups.iter().map(|group| group.bytes.len()).sum();
         (waiting > WAITING_BYTES_MAX).then(|| "too much is waiting for the disk".to_owned())
@@ -167,7 +179,7 @@ impl State {
             *seq = (*seq).max(mark.delivered);
         } else {
             side.delivered.push((mark.device, mark.delivered));
-            forget_the_furthest_behind(&mut side.delivered);
+            side.forget_the_furthest_behind();
         }
         if mark.read > side.read {
             side.read = mark.read;
@@ -186,6 +198,15 @@ impl State {
         shows
     }
 
+    /// Takes in a side as it was imported, durable since `end`.
+    pub fn apply_side(&mut self, imported: &ImportedSide, end: u64) {
+        let Some(entry) = self.chats.get_mut(&imported.chat) else {
+            return;
+        };
+        *entry.row.side_mut(imported.role) = Side { changed: end, ..imported.side.clone() };
+        self.touch(imported.chat);
+    }
+
     /// Takes in a personal change that is durable since `end`.
     pub fn apply_change(&mut self, change: &Change, end: u64) {
         let Some(entry) = self.chats.get_mut(&change.chat) else {
@@ -195,18 +216,6 @@ impl State {
         side.personal.apply(change.change);
         side.changed = end;
         self.touch(change.chat);
-    }
-}
-
-/// Most devices of one person whose marks are kept for a chat.
-const DEVICES_MAX: usize = 16;
-
-fn forget_the_furthest_behind(delivered: &mut Vec<(barterline_domain::ids::DeviceId, Seq)>) {
-    if delivered.len() > DEVICES_MAX {
-        let least = delivered.iter().enumerate().min_by_key(|(_, (_, seq))| *seq);
-        if let Some((at, _)) = least {
-            delivered.swap_remove(at);
-        }
     }
 }
 

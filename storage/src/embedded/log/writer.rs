@@ -326,6 +326,14 @@ impl Shared {
                     }
                     let _ = reply.send(Ok(()));
                 }
+                Op::Settled(reply) => {
+                    let _ = reply.send(());
+                }
+                // Nobody is connected while a store is imported.
+                Op::Side { side, end, reply } => {
+                    state.apply_side(&side, end);
+                    let _ = reply.send(Ok(()));
+                }
             }
         }
         state.start = group.start;
@@ -362,7 +370,10 @@ impl Shared {
                 Op::Create { reply, .. } => {
                     let _ = reply.send(Err(StoreError::unavailable("create chat", &reason)));
                 }
-                Op::Mark { reply, .. } | Op::Personal { reply, .. } => {
+                Op::Settled(reply) => {
+                    let _ = reply.send(());
+                }
+                Op::Mark { reply, .. } | Op::Personal { reply, .. } | Op::Side { reply, .. } => {
                     let _ = reply.send(Err(StoreError::unavailable("write", &reason)));
                 }
             }

@@ -203,7 +203,7 @@ fn other_epoch(epoch: u32) -> AppendError {
 
 /// How many of the next events go into one batch: those of one bucket, as far as there is room.
 /// `None` when nothing is left.
-fn batch_len(events: &[Event]) -> Option<usize> {
+pub(super) fn batch_len(events: &[Event]) -> Option<usize> {
     let bucket = bucket_of(events.first()?.seq);
     let mut bytes = 0;
     let fit = events.iter().take_while(|event| {

@@ -15,7 +15,7 @@ use crate::error::StoreError;
 use crate::record::amend::Aspect;
 use crate::record::chat_rows::{chat_bytes, event_bytes};
 use crate::scylla::columns::Id as _;
-use crate::scylla::statements::WriteBatch;
+use crate::scylla::statements::{Write, WriteBatch};
 
 /// The stamp of what never changes.
 const ONCE: i64 = 1;
@@ -24,8 +24,9 @@ const ONCE: i64 = 1;
 const EVENTS_MAX: u64 = 4_096;
 /// And so many at a time.
 const PAGE_EVENTS: usize = 128;
-/// Numbers below an epoch's: a chat of 10^12 messages would take its sender 30,000 years.
-const EPOCH_SHIFT: u32 = 40;
+/// Numbers below an epoch's, which has the 31 bits above: a chat of 4 * 10^9 messages would take its
+/// people 65 years at the most that is allowed.
+const EPOCH_SHIFT: u32 = 32;
 
 impl Store {
     /// Writes what follows from events that stand. What cannot be written now is written by whoever
@@ -142,22 +143,31 @@ impl Store {
         chat: ChatId,
         last: &Event,
     ) -> Result<(), StoreError> {
-        let after = last.after;
         let mut writes = WriteBatch::new(&self.database);
-        writes.add(
-            &self.inbox.head,
-            vec![
-                CqlValue::BigInt(self.head_stamp(last.seq)),
-                CqlValue::BigInt(column(last.seq)),
-                CqlValue::Blob(event_bytes(last)),
-                CqlValue::BigInt(after.buyer_messages.cast_signed()),
-                CqlValue::BigInt(after.seller_messages.cast_signed()),
-                CqlValue::Uuid(user.to_column()),
-                CqlValue::Uuid(chat.to_column()),
-            ],
-        );
+        let key = [CqlValue::Uuid(user.to_column()), CqlValue::Uuid(chat.to_column())];
+        self.head_cells(last, |write, values| {
+            writes.add(write, values.into_iter().chain(key.clone()).collect());
+        });
         self.touch(&mut writes, user, chat);
         writes.run("write an inbox row").await
+    }
+
+    /// What a row says of the chat's end.
+    pub(super) fn head_cells(&self, last: &Event, mut add: impl FnMut(&Write, Vec<CqlValue>)) {
+        let values = vec![
+            CqlValue::BigInt(self.head_stamp(last.seq)),
+            CqlValue::BigInt(column(last.seq)),
+            CqlValue::Blob(event_bytes(last)),
+            CqlValue::BigInt(last.after.buyer_messages.cast_signed()),
+            CqlValue::BigInt(last.after.seller_messages.cast_signed()),
+        ];
+        add(&self.inbox.head, values);
+    }
+
+    /// What a row says of the chat itself.
+    pub(super) fn open_cells(&self, chat: &Chat, mut add: impl FnMut(&Write, Vec<CqlValue>)) {
+        let values = vec![CqlValue::BigInt(ONCE), CqlValue::Blob(chat_bytes(chat))];
+        add(&self.inbox.open, values);
     }
 
     /// The stamp of what is known of a chat at a head: one of a later epoch outranks all before.
@@ -171,15 +181,10 @@ impl Store {
         for role in [Role::Seller, Role::Buyer] {
             let user = chat.participants.user(role);
             let mut writes = WriteBatch::new(&self.database);
-            writes.add(
-                &self.inbox.open,
-                vec![
-                    CqlValue::BigInt(ONCE),
-                    CqlValue::Blob(chat_bytes(chat)),
-                    CqlValue::Uuid(user.to_column()),
-                    CqlValue::Uuid(chat.id.to_column()),
-                ],
-            );
+            let key = [CqlValue::Uuid(user.to_column()), CqlValue::Uuid(chat.id.to_column())];
+            self.open_cells(chat, |write, values| {
+                writes.add(write, values.into_iter().chain(key.clone()).collect());
+            });
             self.touch(&mut writes, user, chat.id);
             writes.run("open an inbox row").await?;
         }

@@ -6,6 +6,7 @@
 //! (`dirty`).
 
 mod append;
+pub(super) mod bulk;
 mod dirty;
 mod effects;
 mod read;
@@ -55,9 +56,11 @@ const fn bucket_of(seq: Seq) -> i64 {
 /// The epoch of the store, which begins at one. Restore and repair raise it.
 pub async fn epoch(database: &Database) -> Result<u32, StoreError> {
     let operation = "read the epoch";
+    bulk::Note::prepare(database).await?.begin_to_serve().await?;
     let text = "SELECT epoch FROM {chats}.store_epoch WHERE part = 'store'";
     let read = SerialRead::prepare(database, text).await?;
-    let text = "INSERT INTO {chats}.store_epoch (part, epoch) VALUES ('store', 1) IF NOT EXISTS";
+    let text = "INSERT INTO {chats}.store_epoch (part, epoch, import) VALUES ('store', 1, '') \
+                IF NOT EXISTS";
     let begin = Conditional::prepare(database, text).await?;
     let mut tries = Tries::new(operation);
     loop {

@@ -18,11 +18,12 @@ use crate::chat_log::{Committed, Range};
 use crate::error::StoreError;
 use crate::inbox::{InboxRow, MarkMoved, PersonalMoved};
 use crate::record::chat_rows::read_event;
+use crate::record::index::Side;
 use crate::scylla::columns::{Id as _, timestamp};
 use crate::scylla::statements::{Write, WriteBatch};
 
 /// For how long the delivered mark of one device is kept after it last moved: 180 days.
-const DEVICE_TTL_S: i32 = 180 * 24 * 3_600;
+pub(super) const DEVICE_TTL_S: i32 = 180 * 24 * 3_600;
 
 /// The columns of a row, in the order of the statements.
 #[derive(DeserializeRow)]
@@ -63,7 +64,7 @@ impl InboxColumns {
         Marks::new(seq(delivered), seq(self.read))
     }
 
-    fn peer_marks(&self) -> Marks {
+    pub fn peer_marks(&self) -> Marks {
         Marks { delivered: seq(self.peer_delivered), read: seq(self.peer_read) }
     }
 
@@ -97,6 +98,22 @@ impl InboxColumns {
             hidden_through,
             hidden: hidden.filter(|seq| *seq > hidden_through).collect(),
         }
+    }
+
+    /// The person's side of the chat, of which the other is shown this much.
+    pub fn side(&self, shown: Marks) -> Side {
+        let delivered = self.delivered.iter().flatten();
+        let delivered = delivered.map(|(id, seq)| (DeviceId::from_column(*id), number(*seq)));
+        let mut side = Side {
+            delivered: delivered.collect(),
+            read: seq(self.read),
+            read_messages: self.read_messages.unwrap_or(0).cast_unsigned(),
+            shown,
+            personal: self.personal(),
+            changed: self.changed.unwrap_or(0).cast_unsigned(),
+        };
+        side.normalise();
+        side
     }
 
     /// The chat of the row; `None` when only marks of it are here.

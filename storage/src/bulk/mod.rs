@@ -1,0 +1,248 @@
+//! Whole stores, moved: from a store into an archive, and from an archive into an empty store of any
+//! backend. The way from a laptop to a cluster and back, and the logical backup.
+//!
+//! - An **archive** ([`archive`]) is a directory of checked parts and a list of them. A full one has
+//!   everything; a *difference* has what changed since a full one.
+//! - An **export** ([`export`]) reads a [`Source`], which may be in use: each thing is whole, and what
+//!   changes meanwhile is in the next difference.
+//! - An **import** ([`import`]) fills a [`Target`] that nobody has served yet, then reads everything
+//!   back and compares.
+//! - Both go on where they ended when they are run again.
+
+pub mod archive;
+pub mod error;
+pub mod export;
+pub mod import;
+pub mod standing;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use barterline_domain::chat::Chat;
+use barterline_domain::event::{Event, Seq};
+use barterline_domain::ids::{ChatId, UserId};
+use barterline_domain::listing::Listing;
+
+use self::standing::Import;
+use crate::accounts::Account;
+use crate::credentials::Credential;
+use crate::error::StoreError;
+use crate::record::index::Side;
+use crate::reports::Report;
+use crate::sessions::Session;
+use crate::user_state::UserState;
+
+/// What an archive keeps together, in the order of an export: what refers before what is referred
+/// to, so that nothing in it refers to what came later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Chats with their events, marks and settings.
+    Chats,
+    /// Reports.
+    Reports,
+    /// Things for sale.
+    Listings,
+    /// Blocks.
+    Blocks,
+    /// What people chose for all their chats.
+    UserStates,
+    /// Log-ins.
+    Sessions,
+    /// Secrets.
+    Credentials,
+    /// Profiles.
+    Accounts,
+}
+
+impl Kind {
+    /// All of them, in the order of an export.
+    pub const ALL: [Self; 8] = [
+        Self::Chats,
+        Self::Reports,
+        Self::Listings,
+        Self::Blocks,
+        Self::UserStates,
+        Self::Sessions,
+        Self::Credentials,
+        Self::Accounts,
+    ];
+
+    /// Its name in file names and lists.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Chats => "chats",
+            Self::Reports => "reports",
+            Self::Listings => "listings",
+            Self::Blocks => "blocks",
+            Self::UserStates => "user_states",
+            Self::Sessions => "sessions",
+            Self::Credentials => "credentials",
+            Self::Accounts => "accounts",
+        }
+    }
+
+    /// The kind that keeps an aggregate ([`crate::stores::AGGREGATES`]); `None` for one that no
+    /// archive would have.
+    pub fn of_aggregate(aggregate: &str) -> Option<Self> {
+        let name = match aggregate {
+            "chat_log" | "inbox" => "chats",
+            "user_state" => "user_states",
+            other => other,
+        };
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// A chat, without its events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatItem {
+    /// What never changes about it.
+    pub chat: Arc<Chat>,
+    /// Its newest number.
+    pub head: Seq,
+    /// The buyer's side. `changed` is where the chat stands among the buyer's chats: comparable
+    /// within one store only.
+    pub buyer: Side,
+    /// The seller's.
+    pub seller: Side,
+}
+
+impl ChatItem {
+    /// The same for every backend: devices in order, as many as are kept, and no positions.
+    #[must_use]
+    pub fn normal(mut self) -> Self {
+        for side in [&mut self.buyer, &mut self.seller] {
+            side.normalise();
+            side.changed = 0;
+        }
+        self
+    }
+}
+
+/// One thing of a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    /// A chat; its events follow it.
+    Chat(Box<ChatItem>),
+    /// A report.
+    Report(Box<Report>),
+    /// A thing for sale.
+    Listing(Box<Listing>),
+    /// Who blocks whom.
+    Block(UserId, UserId),
+    /// Somebody's choices.
+    UserState(UserId, UserState),
+    /// A log-in.
+    Session(Session),
+    /// A secret.
+    Credential(Credential),
+    /// A profile.
+    Account(Account),
+}
+
+impl Item {
+    /// Of which kind it is.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Chat(_) => Kind::Chats,
+            Self::Report(_) => Kind::Reports,
+            Self::Listing(_) => Kind::Listings,
+            Self::Block(..) => Kind::Blocks,
+            Self::UserState(..) => Kind::UserStates,
+            Self::Session(_) => Kind::Sessions,
+            Self::Credential(_) => Kind::Credentials,
+            Self::Account(_) => Kind::Accounts,
+        }
+    }
+
+    /// What it is called by, for errors.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Chat(item) => format!("chat {}", item.chat.id),
+            Self::Report(report) => format!("report {}", report.id),
+            Self::Listing(listing) => format!("listing {}", listing.id),
+            Self::Block(blocker, blocked) => format!("block of {blocked} by {blocker}"),
+            Self::UserState(user, _) => format!("choices of {user}"),
+            Self::Session(session) => format!("session {}", session.id),
+            Self::Credential(credential) => format!("credential of {}", credential.user),
+            Self::Account(account) => format!("account {}", account.id),
+        }
+    }
+}
+
+/// Where an item stands in its store's own order: places of one store compare as bytes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place(pub Vec<u8>);
+
+/// Some items in order, and where the next begin.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// The items; there may be none in a page that is not the last.
+    pub items: Vec<(Place, Item)>,
+    /// Ask again after this place; `None` at the end.
+    pub next: Option<Place>,
+}
+
+impl Page {
+    /// Ends a page that may be the last: where the next begins follows from its last item.
+    pub fn end(&mut self) {
+        if self.items.len() >= PAGE_ITEMS {
+            self.next = self.items.last().map(|(place, _)| place.clone());
+        }
+    }
+}
+
+/// Most items of a page.
+pub const PAGE_ITEMS: usize = 256;
+/// Most events that are read at once.
+pub const PAGE_EVENTS: usize = 512;
+
+/// A store that can be read whole.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// The backend's name, as the settings have it.
+    fn backend(&self) -> &'static str;
+
+    /// The store's epoch.
+    fn epoch(&self) -> u32;
+
+    /// At most [`PAGE_ITEMS`] items of a kind behind a place, each as it is now. What was there
+    /// before the first page was asked for, and is still there, is in one of the pages.
+    async fn page(&self, kind: Kind, after: Option<&Place>) -> Result<Page, StoreError>;
+
+    /// Takes no writes from here on, or takes them again. What was under way before has ended when
+    /// this returns: an export that begins then is the last.
+    async fn set_read_only(&self, on: bool) -> Result<(), StoreError>;
+
+    /// At most [`PAGE_EVENTS`] events of a chat above a number, ascending, as they were appended.
+    async fn events(&self, chat: ChatId, after: Seq) -> Result<Vec<Event>, StoreError>;
+}
+
+/// A store that can be filled. Nobody serves it meanwhile. Everything may be put twice.
+#[async_trait]
+pub trait Target: Source {
+    /// The item of the same name as it stands there.
+    async fn find(&self, like: &Item) -> Result<Option<Item>, StoreError>;
+
+    /// Puts items that are no chats in the place of what was there.
+    async fn put(&self, items: Vec<Item>) -> Result<(), StoreError>;
+
+    /// Takes a block back.
+    async fn unblock(&self, blocker: UserId, blocked: UserId) -> Result<(), StoreError>;
+
+    /// Puts events of a chat, which is made if there is none, behind those that are there; those that
+    /// are there already are passed over. Called by one at a time for each chat.
+    async fn append(&self, chat: &Arc<Chat>, events: Vec<Event>) -> Result<(), StoreError>;
+
+    /// Puts a chat with its sides; all its events are there.
+    async fn settle(&self, item: ChatItem) -> Result<(), StoreError>;
+
+    /// Makes durable what is not yet, once everything was put: the order of chats above all.
+    async fn flush(&self) -> Result<(), StoreError>;
+
+    /// Notes that the import is whole: the store may be served.
+    async fn complete(&self) -> Result<(), StoreError>;
+
+    /// Which import this is.
+    fn import(&self) -> &Import;
+}

@@ -1,0 +1,245 @@
+//! What stands in an archive's parts. A frame is `[length u32][crc32c u32][kind u8][fields…]`; the
+//! length counts what follows the checksum, the checksum covers the same. A kind never changes its
+//! fields.
+
+use std::sync::Arc;
+
+use barterline_domain::event::Event;
+use barterline_domain::ids::UserId;
+use uuid::Uuid;
+
+use super::bytes::{Get, Malformed, Put};
+use super::chat_log::{get_chat_fields, put_chat_fields};
+use super::chat_rows::{event_bytes, read_event};
+use super::index::{get_side, put_side};
+use super::rows::Row;
+use crate::bulk::{ChatItem, Item, Place};
+
+/// Length and checksum in front of each frame.
+pub const FRAME_HEADER_BYTES: usize = 8;
+/// Longest frame: a report with everything it may carry.
+pub const FRAME_BYTES_MAX: usize = 2 << 20;
+
+const MAGIC: &[u8; 16] = b"barterline part\n";
+
+const BEGIN: u8 = 0;
+const CHAT: u8 = 1;
+const EVENT: u8 = 2;
+const REPORT: u8 = 3;
+const LISTING: u8 = 4;
+const BLOCK: u8 = 5;
+const UNBLOCK: u8 = 6;
+const USER_STATE: u8 = 7;
+const SESSION: u8 = 8;
+const CREDENTIAL: u8 = 9;
+const ACCOUNT: u8 = 10;
+const END: u8 = 255;
+
+/// What begins a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Begin {
+    /// Which archive it belongs to.
+    pub archive: Uuid,
+    /// Which part of its kind, from one.
+    pub number: u32,
+}
+
+/// What ends a part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// Items of the part.
+    pub items: u64,
+    /// Events of the part.
+    pub events: u64,
+    /// Items of the kind that the source had, up to here.
+    pub total: u64,
+    /// Behind which place the next part begins; `None` in the last.
+    pub next: Option<Place>,
+}
+
+/// One frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame {
+    /// The first of a part.
+    Begin(Begin),
+    /// An item, and where it stood in its store.
+    Item(Place, Item),
+    /// The next event of the chat before it.
+    Event(Event),
+    /// A block that was taken back.
+    Unblock(UserId, UserId),
+    /// The last of a part.
+    End(End),
+}
+
+/// Appends a frame to `out`.
+pub fn put_frame(out: &mut Vec<u8>, frame: &Frame) {
+    let start = out.len();
+    out.put_u64(0);
+    put_fields(out, frame);
+    let body = start + FRAME_HEADER_BYTES;
+    let len = (out.len() - body) as u32;
+    let crc = crc32c::crc32c(&out[body..]);
+    out[start..start + 4].copy_from_slice(&len.to_le_bytes());
+    out[start + 4..body].copy_from_slice(&crc.to_le_bytes());
+}
+
+fn put_fields(out: &mut Vec<u8>, frame: &Frame) {
+    match frame {
+        Frame::Begin(begin) => {
+            out.put_u8(BEGIN);
+            out.put_id(MAGIC);
+            out.put_id(begin.archive.as_bytes());
+            out.put_u32(begin.number);
+        }
+        Frame::Item(place, item) => {
+            out.put_u8(code(item));
+            put_place(out, place);
+            put_item(out, item);
+        }
+        Frame::Event(event) => {
+            out.put_u8(EVENT);
+            out.put_u64(event.seq.0);
+            out.extend(event_bytes(event));
+        }
+        Frame::Unblock(blocker, blocked) => {
+            out.put_u8(UNBLOCK);
+            out.put_id(blocker.as_bytes());
+            out.put_id(blocked.as_bytes());
+        }
+        Frame::End(end) => {
+            out.put_u8(END);
+            out.put_u64(end.items);
+            out.put_u64(end.events);
+            out.put_u64(end.total);
+            out.put_u8(end.next.is_some().into());
+            put_place(out, end.next.as_ref().unwrap_or(&Place(Vec::new())));
+        }
+    }
+}
+
+const fn code(item: &Item) -> u8 {
+    match item {
+        Item::Chat(_) => CHAT,
+        Item::Report(_) => REPORT,
+        Item::Listing(_) => LISTING,
+        Item::Block(..) => BLOCK,
+        Item::UserState(..) => USER_STATE,
+        Item::Session(_) => SESSION,
+        Item::Credential(_) => CREDENTIAL,
+        Item::Account(_) => ACCOUNT,
+    }
+}
+
+fn put_place(out: &mut Vec<u8>, place: &Place) {
+    out.put_u32(place.0.len() as u32);
+    out.extend_from_slice(&place.0);
+}
+
+fn put_item(out: &mut Vec<u8>, item: &Item) {
+    match item {
+        Item::Chat(item) => {
+            put_chat_fields(out, &item.chat);
+            out.put_u64(item.head.0);
+            put_side(out, &item.buyer);
+            put_side(out, &item.seller);
+        }
+        Item::Report(row) => out.extend(row.to_bytes()),
+        Item::Listing(row) => out.extend(row.to_bytes()),
+        Item::Block(blocker, blocked) => {
+            out.put_id(blocker.as_bytes());
+            out.put_id(blocked.as_bytes());
+        }
+        Item::UserState(user, row) => {
+            out.put_id(user.as_bytes());
+            out.extend(row.to_bytes());
+        }
+        Item::Session(row) => out.extend(row.to_bytes()),
+        Item::Credential(row) => out.extend(row.to_bytes()),
+        Item::Account(row) => out.extend(row.to_bytes()),
+    }
+}
+
+/// Length of the body that follows the header that starts `bytes`, and its checksum.
+pub fn read_header(bytes: [u8; FRAME_HEADER_BYTES]) -> Result<(usize, u32), Malformed> {
+    let mut get = Get(&bytes);
+    let (len, crc) = (get.u32()? as usize, get.u32()?);
+    if (1..=FRAME_BYTES_MAX).contains(&len) { Ok((len, crc)) } else { Err(Malformed) }
+}
+
+/// Reads the body of a frame.
+pub fn read_frame(body: &[u8], crc: u32) -> Result<Frame, Malformed> {
+    if crc32c::crc32c(body) != crc {
+        return Err(Malformed);
+    }
+    let mut get = Get(body);
+    let frame = match get.u8()? {
+        BEGIN => {
+            if get.id()? != *MAGIC {
+                return Err(Malformed);
+            }
+            Frame::Begin(Begin { archive: Uuid::from_bytes(get.id()?), number: get.u32()? })
+        }
+        EVENT => {
+            let seq = get.seq()?;
+            Frame::Event(read_event(seq, take_rest(&mut get))?)
+        }
+        UNBLOCK => {
+            let (blocker, blocked) = (get.id()?, get.id()?);
+            Frame::Unblock(UserId::from_bytes(blocker), UserId::from_bytes(blocked))
+        }
+        END => {
+            let (items, events, total) = (get.u64()?, get.u64()?, get.u64()?);
+            let has_next = get.u8()?;
+            let place = get_place(&mut get)?;
+            let next = match has_next {
+                0 if place.0.is_empty() => None,
+                1 => Some(place),
+                _ => return Err(Malformed),
+            };
+            Frame::End(End { items, events, total, next })
+        }
+        code => {
+            let place = get_place(&mut get)?;
+            Frame::Item(place, get_item(code, &mut get)?)
+        }
+    };
+    get.end()?;
+    Ok(frame)
+}
+
+fn take_rest<'a>(get: &mut Get<'a>) -> &'a [u8] {
+    std::mem::take(&mut get.0)
+}
+
+fn get_place(get: &mut Get<'_>) -> Result<Place, Malformed> {
+    let len = get.u32()? as usize;
+    let (place, rest) = get.0.split_at_checked(len).ok_or(Malformed)?;
+    get.0 = rest;
+    Ok(Place(place.to_vec()))
+}
+
+fn get_item(code: u8, get: &mut Get<'_>) -> Result<Item, Malformed> {
+    Ok(match code {
+        CHAT => Item::Chat(Box::new(ChatItem {
+            chat: Arc::new(get_chat_fields(get)?),
+            head: get.seq()?,
+            buyer: get_side(get)?,
+            seller: get_side(get)?,
+        })),
+        REPORT => Item::Report(Box::new(Row::from_bytes(take_rest(get))?)),
+        LISTING => Item::Listing(Box::new(Row::from_bytes(take_rest(get))?)),
+        BLOCK => {
+            let (blocker, blocked) = (get.id()?, get.id()?);
+            Item::Block(UserId::from_bytes(blocker), UserId::from_bytes(blocked))
+        }
+        USER_STATE => {
+            let user = UserId::from_bytes(get.id()?);
+            Item::UserState(user, Row::from_bytes(take_rest(get))?)
+        }
+        SESSION => Item::Session(Row::from_bytes(take_rest(get))?),
+        CREDENTIAL => Item::Credential(Row::from_bytes(take_rest(get))?),
+        ACCOUNT => Item::Account(Row::from_bytes(take_rest(get))?),
+        _ => return Err(Malformed),
+    })
+}

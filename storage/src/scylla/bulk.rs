@@ -1,0 +1,450 @@
+//! The cluster, read whole and filled.
+//!
+//! Reading goes by token, which is the order in which the database keeps partitions: a place is a
+//! token, and the key for where two have the same. Each thing is then read as anybody reads it.
+//!
+//! Filling is done with plain writes, into partitions that are else written conditionally only. That is
+//! sound while nobody serves the store: they are stamped with the time at which the archive was taken,
+//! and every conditional write of a server that opens the store later has a later ballot.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use barterline_domain::account::Email;
+use barterline_domain::chat::Chat;
+use barterline_domain::clock::Clock;
+use barterline_domain::event::{Event, Seq};
+use barterline_domain::ids::{ChatId, ListingId, ReportId, SessionId, UserId};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use uuid::Uuid;
+
+use super::accounts::ScyllaAccounts;
+use super::blocks::ScyllaBlocks;
+use super::chats::{self, ScyllaChats};
+use super::columns::Id as _;
+use super::credentials::ScyllaCredentials;
+use super::listings::ScyllaListings;
+use super::reports::ScyllaReports;
+use super::session::Database;
+use super::sessions::ScyllaSessions;
+use super::statements::{Columns, Read};
+use super::user_state::ScyllaUserStates;
+use crate::accounts::Accounts as _;
+use crate::blocks::Blocks as _;
+use crate::bulk::error::BulkError;
+use crate::bulk::standing::Import;
+use crate::bulk::{ChatItem, Item, Kind, PAGE_EVENTS, PAGE_ITEMS, Page, Place, Source, Target};
+use crate::chat_log::Range;
+use crate::credentials::Credentials as _;
+use crate::error::StoreError;
+use crate::listings::Listings as _;
+use crate::reports::Reports as _;
+use crate::sessions::Sessions as _;
+use crate::stores::Stores;
+use crate::user_state::UserStates as _;
+
+const OPERATION: &str = "read the store";
+/// Things that are read or written at once.
+const AT_ONCE: usize = 32;
+/// Blocks of one person that are read at once.
+const BLOCKS: usize = 1_000;
+
+/// The tables of a cluster, read whole.
+#[derive(Clone)]
+pub struct ScyllaSource {
+    stores: Stores,
+    chats: ScyllaChats,
+    walks: Arc<Walks>,
+}
+
+/// Statements that list the partitions of a table by token.
+struct Walks {
+    accounts: Read,
+    sessions: Read,
+    credentials: Read,
+    blockers: Read,
+    user_states: Read,
+    listings: Read,
+    reports: Read,
+    chats: Read,
+}
+
+impl Walks {
+    async fn prepare(database: &Database) -> Result<Self, StoreError> {
+        let walk = |table: &'static str, key: &'static str| async move {
+            let text = format!(
+                "SELECT DISTINCT token({key}), {key} FROM {table} WHERE token({key}) >= ? LIMIT ?"
+            );
+            Read::prepare(database, &text).await
+        };
+        Ok(Self {
+            accounts: walk("{users}.accounts", "id").await?,
+            sessions: walk("{users}.sessions", "id").await?,
+            credentials: walk("{credentials}.credentials", "email").await?,
+            blockers: walk("{users}.blocks", "blocker").await?,
+            user_states: walk("{users}.user_states", "user_id").await?,
+            listings: walk("{listings}.listings", "id").await?,
+            reports: walk("{operations}.reports", "id").await?,
+            chats: walk("{chats}.chat_log", "chat, bucket").await?,
+        })
+    }
+}
+
+/// A row of a walk.
+trait Walked: Columns + Send + Sync {
+    fn token(&self) -> i64;
+}
+
+impl Walked for (i64, Uuid) {
+    fn token(&self) -> i64 {
+        self.0
+    }
+}
+
+impl Walked for (i64, String) {
+    fn token(&self) -> i64 {
+        self.0
+    }
+}
+
+impl Walked for (i64, Uuid, i64) {
+    fn token(&self) -> i64 {
+        self.0
+    }
+}
+
+/// A place of a token and a key: in the order of tokens, as bytes.
+fn place(token: i64, key: &[u8]) -> Place {
+    let token = token.cast_unsigned() ^ (1 << 63);
+    Place([&token.to_be_bytes()[..], key].concat())
+}
+
+/// From which token to read on: that of a place, where there may be more behind its key, or the one
+/// after a page's last. `None`: there is none.
+fn next_token(after: Option<&Place>) -> Option<i64> {
+    let Some(place) = after else { return Some(i64::MIN) };
+    let token = place.0.first_chunk::<8>()?;
+    let token = (u64::from_be_bytes(*token) ^ (1 << 63)).cast_signed();
+    if place.0.len() == 8 { token.checked_add(1) } else { Some(token) }
+}
+
+/// The next partitions of a walk, and behind which token there are more.
+async fn walk<K: Walked>(
+    walk: &Read,
+    after: Option<&Place>,
+) -> Result<(Vec<K>, Option<Place>), StoreError> {
+    let limit = i32::try_from(PAGE_ITEMS).unwrap_or(i32::MAX);
+    let Some(token) = next_token(after) else { return Ok((Vec::new(), None)) };
+    let mut keys = walk.rows::<K>(OPERATION, (token, limit)).await?;
+    if keys.len() < PAGE_ITEMS {
+        return Ok((keys, None));
+    }
+    // Others of the last token may be cut off: they all come with the next page.
+    let last = keys.last().map_or(i64::MAX, Walked::token);
+    if keys[0].token() < last {
+        keys.retain(|key| key.token() < last);
+    }
+    let next = keys.last().map(|key| place(key.token(), &[]));
+    Ok((keys, next))
+}
+
+impl ScyllaSource {
+    /// Prepares the statements.
+    pub(super) async fn open(
+        database: &Database,
+        stores: Stores,
+        chats: ScyllaChats,
+    ) -> Result<Self, StoreError> {
+        let walks = Arc::new(Walks::prepare(database).await?);
+        Ok(Self { stores, chats, walks })
+    }
+
+    /// Opens a cluster to read it, and leaves it as it stands: what was imported can still be added
+    /// to. Needs a tokio runtime around it.
+    pub async fn of(database: &Database, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let note = chats::bulk::Note::prepare(database).await?;
+        note.read().await?.readable()?;
+        let epoch = note.epoch().await?;
+        Ok(super::open_with_epoch(database, epoch, clock).await?.1)
+    }
+
+    /// A page of things that are each found by their key.
+    async fn found<K: Walked + 'static, F>(
+        &self,
+        statement: &Read,
+        after: Option<&Place>,
+        find: impl Fn(K) -> F + Send,
+    ) -> Result<Page, StoreError>
+    where
+        F: Future<Output = Result<Vec<(Place, Item)>, StoreError>> + Send,
+    {
+        let (keys, next) = walk::<K>(statement, after).await?;
+        let items: Vec<Vec<_>> =
+            stream::iter(keys.into_iter().map(find)).buffered(AT_ONCE).try_collect().await?;
+        let items = items.into_iter().flatten();
+        let behind = items.filter(|(place, _)| after.is_none_or(|after| place > after));
+        Ok(Page { items: behind.collect(), next })
+    }
+
+    /// A page of things whose key is an id.
+    async fn by_id<F>(
+        &self,
+        statement: &Read,
+        after: Option<&Place>,
+        find: impl Fn(Uuid) -> F + Send + Sync,
+    ) -> Result<Page, StoreError>
+    where
+        F: Future<Output = Result<Option<Item>, StoreError>> + Send,
+    {
+        let find = &find;
+        let find = |(token, id): (i64, Uuid)| async move {
+            let item = find(id).await?;
+            Ok(item.map(|item| (place(token, id.as_bytes()), item)).into_iter().collect())
+        };
+        self.found(statement, after, find).await
+    }
+
+    async fn blocks_of(&self, token: i64, blocker: Uuid) -> Result<Vec<(Place, Item)>, StoreError> {
+        let user = UserId::from_column(blocker);
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.stores.blocks.list(user, after, BLOCKS).await?;
+            after = page.last().copied();
+            let full = page.len() == BLOCKS;
+            all.extend(page.into_iter().map(|blocked| {
+                let key = [&blocker.as_bytes()[..], blocked.as_bytes()].concat();
+                (place(token, &key), Item::Block(user, blocked))
+            }));
+            if !full {
+                return Ok(all);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Source for ScyllaSource {
+    fn backend(&self) -> &'static str {
+        "scylla"
+    }
+
+    fn epoch(&self) -> u32 {
+        self.chats.store().now().epoch
+    }
+
+    async fn page(&self, kind: Kind, after: Option<&Place>) -> Result<Page, StoreError> {
+        let Self { stores, chats, walks } = self;
+        match kind {
+            Kind::Chats => {
+                let find = |(token, chat, bucket): (i64, Uuid, i64)| async move {
+                    if bucket != 0 {
+                        return Ok(Vec::new());
+                    }
+                    let item = chats.store().item(ChatId::from_column(chat)).await?;
+                    let item = item.map(|item| Item::Chat(Box::new(item)));
+                    Ok(item.map(|item| (place(token, chat.as_bytes()), item)).into_iter().collect())
+                };
+                self.found(&walks.chats, after, find).await
+            }
+            Kind::Reports => {
+                let find = |id| async move {
+                    let found = stores.reports.find(ReportId::from_column(id)).await?;
+                    Ok(found.map(|report| Item::Report(Box::new(report))))
+                };
+                self.by_id(&walks.reports, after, find).await
+            }
+            Kind::Listings => {
+                let find = |id| async move {
+                    let found = stores.listings.find(ListingId::from_column(id)).await?;
+                    Ok(found.map(|listing| Item::Listing(Box::new(listing))))
+                };
+                self.by_id(&walks.listings, after, find).await
+            }
+            Kind::Blocks => {
+                let find = |(token, blocker): (i64, Uuid)| self.blocks_of(token, blocker);
+                self.found(&walks.blockers, after, find).await
+            }
+            Kind::UserStates => {
+                let find = |id| async move {
+                    let user = UserId::from_column(id);
+                    Ok(Some(Item::UserState(user, stores.user_states.find(user).await?)))
+                };
+                self.by_id(&walks.user_states, after, find).await
+            }
+            Kind::Sessions => {
+                let find = |id| async move {
+                    let found = stores.sessions.find(SessionId::from_column(id)).await?;
+                    Ok(found.map(Item::Session))
+                };
+                self.by_id(&walks.sessions, after, find).await
+            }
+            Kind::Credentials => {
+                let find = |(token, email): (i64, String)| async move {
+                    let damaged =
+                        |_| StoreError::corrupt(OPERATION, "table credentials, an address");
+                    let address = Email::parse(&email).map_err(damaged)?;
+                    let found = stores.credentials.find(&address).await?.map(Item::Credential);
+                    let place = place(token, email.as_bytes());
+                    Ok(found.map(|item| (place, item)).into_iter().collect())
+                };
+                self.found(&walks.credentials, after, find).await
+            }
+            Kind::Accounts => {
+                let find = |id| async move {
+                    let found = stores.accounts.find(UserId::from_column(id)).await?;
+                    Ok(found.map(Item::Account))
+                };
+                self.by_id(&walks.accounts, after, find).await
+            }
+        }
+    }
+
+    async fn set_read_only(&self, on: bool) -> Result<(), StoreError> {
+        self.chats.store().set_read_only(on).await;
+        Ok(())
+    }
+
+    async fn events(&self, chat: ChatId, after: Seq) -> Result<Vec<Event>, StoreError> {
+        self.chats.store().raw_events(chat, Range::After(after), PAGE_EVENTS).await
+    }
+}
+
+/// A cluster that is being filled.
+pub struct ScyllaTarget {
+    source: ScyllaSource,
+    import: Import,
+    standing: chats::bulk::Note,
+    puts: chats::bulk::Puts,
+    accounts: ScyllaAccounts,
+    sessions: ScyllaSessions,
+    credentials: ScyllaCredentials,
+    blocks: ScyllaBlocks,
+    user_states: ScyllaUserStates,
+    listings: ScyllaListings,
+    reports: ScyllaReports,
+}
+
+impl ScyllaTarget {
+    /// Opens a cluster to fill it, if nobody has served it. Needs a tokio runtime around it.
+    pub async fn open(
+        database: &Database,
+        clock: Arc<dyn Clock>,
+        wanted: Import,
+    ) -> Result<Self, BulkError> {
+        let standing = chats::bulk::Note::prepare(database).await?;
+        let import = wanted.admitted(standing.read().await?)?;
+        standing.write(&Import { complete: false, ..import }).await?;
+        // The hub's end is not listened to: nothing here is told to anybody.
+        let opened = super::open_with_epoch(database, import.epoch, clock).await?;
+        Ok(Self {
+            source: opened.1,
+            import,
+            standing,
+            puts: chats::bulk::Puts::prepare(database, import.stamp()).await?,
+            accounts: ScyllaAccounts::open(database).await?,
+            sessions: ScyllaSessions::open(database).await?,
+            credentials: ScyllaCredentials::open(database).await?,
+            blocks: ScyllaBlocks::open(database).await?,
+            user_states: ScyllaUserStates::open(database).await?,
+            listings: ScyllaListings::open(database).await?,
+            reports: ScyllaReports::open(database).await?,
+        })
+    }
+
+    async fn put_one(&self, item: Item) -> Result<(), StoreError> {
+        let stamp = self.import.stamp();
+        match item {
+            Item::Chat(item) => self.settle(*item).await,
+            Item::Report(report) => self.reports.import(&report, stamp).await,
+            Item::Listing(listing) => self.listings.import(&listing, stamp).await,
+            Item::Block(blocker, blocked) => {
+                self.blocks.import((blocker, blocked), true, stamp).await
+            }
+            Item::UserState(user, state) => self.user_states.import(user, &state, stamp).await,
+            Item::Session(session) => self.sessions.import(&session, stamp).await,
+            Item::Credential(credential) => self.credentials.import(&credential, stamp).await,
+            Item::Account(account) => self.accounts.import(&account, stamp).await,
+        }
+    }
+}
+
+#[async_trait]
+impl Source for ScyllaTarget {
+    fn backend(&self) -> &'static str {
+        self.source.backend()
+    }
+
+    fn epoch(&self) -> u32 {
+        self.source.epoch()
+    }
+
+    async fn page(&self, kind: Kind, after: Option<&Place>) -> Result<Page, StoreError> {
+        self.source.page(kind, after).await
+    }
+
+    async fn set_read_only(&self, on: bool) -> Result<(), StoreError> {
+        self.source.set_read_only(on).await
+    }
+
+    async fn events(&self, chat: ChatId, after: Seq) -> Result<Vec<Event>, StoreError> {
+        self.source.events(chat, after).await
+    }
+}
+
+#[async_trait]
+impl Target for ScyllaTarget {
+    async fn find(&self, like: &Item) -> Result<Option<Item>, StoreError> {
+        Ok(match like {
+            Item::Chat(item) => {
+                let found = self.source.chats.store().item(item.chat.id).await?;
+                found.map(|item| Item::Chat(Box::new(item)))
+            }
+            Item::Report(report) => {
+                self.reports.find(report.id).await?.map(|report| Item::Report(Box::new(report)))
+            }
+            Item::Listing(listing) => {
+                let found = self.listings.find(listing.id).await?;
+                found.map(|listing| Item::Listing(Box::new(listing)))
+            }
+            Item::Block(blocker, blocked) => {
+                self.blocks.contains(*blocker, *blocked).await?.then(|| like.clone())
+            }
+            Item::UserState(user, _) => {
+                Some(Item::UserState(*user, self.user_states.find(*user).await?))
+            }
+            Item::Session(session) => self.sessions.find(session.id).await?.map(Item::Session),
+            Item::Credential(it) => self.credentials.find(&it.email).await?.map(Item::Credential),
+            Item::Account(account) => self.accounts.find(account.id).await?.map(Item::Account),
+        })
+    }
+
+    async fn put(&self, items: Vec<Item>) -> Result<(), StoreError> {
+        let puts = items.into_iter().map(|item| self.put_one(item));
+        stream::iter(puts).buffer_unordered(AT_ONCE).try_collect().await
+    }
+
+    async fn unblock(&self, blocker: UserId, blocked: UserId) -> Result<(), StoreError> {
+        self.blocks.import((blocker, blocked), false, self.import.stamp()).await
+    }
+
+    async fn append(&self, chat: &Arc<Chat>, events: Vec<Event>) -> Result<(), StoreError> {
+        self.source.chats.store().import_events(&self.puts, chat, &events).await
+    }
+
+    async fn settle(&self, item: ChatItem) -> Result<(), StoreError> {
+        self.source.chats.store().import_chat(&self.puts, item).await
+    }
+
+    async fn flush(&self) -> Result<(), StoreError> {
+        // Every write was durable when it was answered, and rows say themselves where they stand.
+        Ok(())
+    }
+
+    async fn complete(&self) -> Result<(), StoreError> {
+        self.standing.write(&Import { complete: true, ..self.import }).await
+    }
+
+    fn import(&self) -> &Import {
+        &self.import
+    }
+}

@@ -1,0 +1,213 @@
+//! Stores that are moved: from one directory to another by an archive, and what goes wrong on the way.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use barterline_domain::clock::Timestamp;
+use barterline_storage::bulk::archive::{Archive, Manifest};
+use barterline_storage::bulk::error::BulkError;
+use barterline_storage::bulk::export::{Export, export};
+use barterline_storage::bulk::import::checked;
+use barterline_storage::bulk::{Kind, Source, Target as _};
+use barterline_storage::conformance::bulk::{
+    exported, fill, go_on, import_of, imported, order, seen,
+};
+use barterline_storage::conformance::chat_log::Subject;
+use barterline_storage::embedded;
+use barterline_storage::embedded::bulk::EmbeddedTarget;
+use barterline_storage::stores::{AGGREGATES, Opened};
+use tempfile::TempDir;
+
+const SEGMENT_BYTES: u64 = 1 << 20;
+
+fn open(dir: &Path) -> (Opened, Subject) {
+    let Opened { stores, health, outcomes, source } =
+        embedded::open(dir, SEGMENT_BYTES).expect("a store");
+    let subject = Subject::new(stores.chat_log.clone(), outcomes);
+    let (_, none) = tokio::sync::mpsc::channel(1);
+    (Opened { stores, health, outcomes: none, source }, subject)
+}
+
+fn target(dir: &Path, archive: &Path) -> Result<(EmbeddedTarget, Archive), BulkError> {
+    let (archive, import) = import_of(archive);
+    Ok((EmbeddedTarget::open(dir, SEGMENT_BYTES, import)?, archive))
+}
+
+/// Directories for a source, its archives and a target.
+struct Move(TempDir);
+
+impl Move {
+    fn new() -> Self {
+        Self(TempDir::new().expect("a directory"))
+    }
+
+    fn dir(&self, name: &str) -> PathBuf {
+        let dir = self.0.path().join(name);
+        fs::create_dir_all(&dir).expect("a directory");
+        dir
+    }
+
+    /// A filled store with its full archive.
+    async fn full(&self) -> (Opened, Subject) {
+        let (opened, mut subject) = open(&self.dir("source"));
+        fill(&opened.stores, &mut subject).await;
+        exported(&*opened.source, &self.dir("full"), None).await;
+        (opened, subject)
+    }
+}
+
+#[tokio::test]
+async fn g1_everything_moves_to_another_directory() {
+    let moving = Move::new();
+    let (opened, mut subject) = moving.full().await;
+    go_on(&opened.stores, &mut subject).await;
+    let rest = exported(&*opened.source, &moving.dir("rest"), Some(&moving.dir("full"))).await;
+    let chats = &rest.kinds["chats"];
+    assert_eq!((chats.items, chats.events, chats.total), (4, 5, 8), "only what changed");
+
+    let to = moving.dir("target");
+    for archive in ["full", "rest", "rest"] {
+        let (target, archive) = target(&to, &moving.dir(archive)).expect("an empty store");
+        imported(target, &archive).await;
+    }
+    let before = seen(&opened.stores).await;
+    let epoch = opened.stores.inbox.position().epoch;
+    drop((opened, subject));
+    let (moved, mut subject) = open(&to);
+    assert_eq!(seen(&moved.stores).await, before);
+    // Cursors of the old store mean nothing here.
+    assert_eq!(moved.stores.inbox.position().epoch, epoch + 1);
+    // It is a store like any other.
+    go_on_talking(&mut subject).await;
+    drop((moved, subject));
+    let (again, _subject) = open(&to);
+    assert_eq!(again.stores.inbox.position().epoch, epoch + 1);
+    drop(again);
+    let refused = target(&to, &moving.dir("full")).err().expect("a refusal").to_string();
+    assert!(refused.contains("a server has used this store"), "{refused}");
+}
+
+async fn go_on_talking(subject: &mut Subject) {
+    let chat = subject.chat(9).await;
+    subject.grow(&chat, 18, 2).await;
+}
+
+#[tokio::test]
+async fn an_export_that_was_cut_off_goes_on() {
+    let moving = Move::new();
+    let (opened, _subject) = moving.full().await;
+    let whole = checked(&moving.dir("full")).expect("an archive").manifest().clone();
+    let cut = moving.dir("full");
+    assert!(whole.kinds["chats"].parts.len() > 3, "several parts");
+    cut_off(&cut);
+    let refused = checked(&cut).err().expect("a refusal").to_string();
+    assert!(refused.contains("run `barterline data export` there again"), "{refused}");
+    // Wherever it was cut off, with a part begun.
+    for kind in Kind::ALL.iter().rev() {
+        for part in whole.kinds[kind.name()].parts.iter().rev() {
+            fs::remove_file(cut.join(&part.file)).expect("a part less");
+            let unfinished = cut.join(&part.file).with_extension("unfinished");
+            fs::write(unfinished, "half").expect("a write");
+            assert_eq!(resumed(&*opened.source, &cut).await, whole, "{}", part.file);
+            cut_off(&cut);
+            fs::remove_file(cut.join(&part.file)).expect("a part less");
+        }
+    }
+    assert_eq!(resumed(&*opened.source, &cut).await, whole);
+}
+
+/// As it is when the process dies before everything is there.
+fn cut_off(archive: &Path) {
+    let manifest = archive.join("archive.json");
+    let text = fs::read_to_string(&manifest).expect("a manifest");
+    let text = text.replace("\"complete\": true", "\"complete\": false");
+    fs::write(&manifest, text).expect("a write");
+}
+
+async fn resumed(source: &dyn Source, archive: &Path) -> Manifest {
+    let later = Export { now: Timestamp::from_millis(9_000), ..order(archive, None) };
+    export(source, later).await.expect("an export")
+}
+
+#[tokio::test]
+async fn an_import_that_was_cut_off_goes_on_and_nobody_serves_the_half() {
+    let moving = Move::new();
+    let (opened, _subject) = moving.full().await;
+    let to = moving.dir("target");
+    let (half, archive) = target(&to, &moving.dir("full")).expect("an empty store");
+    let account = archive.frames(Kind::Accounts).next_item().expect("an archive");
+    half.put(vec![account.expect("an account").1]).await.expect("a write");
+    drop((archive, half));
+    let refused = embedded::open(&to, SEGMENT_BYTES).err().expect("a refusal").to_string();
+    assert!(refused.contains("an import into it is unfinished"), "{refused}");
+    let (target, archive) = target(&to, &moving.dir("full")).expect("the same import");
+    imported(target, &archive).await;
+    let before = seen(&opened.stores).await;
+    assert_eq!(seen(&open(&to).0.stores).await, before);
+}
+
+#[tokio::test]
+async fn damage_to_an_archive_is_named_before_anything_is_written() {
+    let moving = Move::new();
+    let (opened, _subject) = moving.full().await;
+    let full = moving.dir("full");
+    let part = full.join("chats-00001.part");
+    let sound = fs::read(&part).expect("a part");
+    let mut flipped = sound.clone();
+    flipped[sound.len() / 2] ^= 1;
+    for (damage, expected) in
+        [(&flipped[..], "damaged at offset"), (&sound[..sound.len() - 9], "damaged at offset")]
+    {
+        fs::write(&part, damage).expect("a write");
+        let refused = checked(&full).err().expect("a refusal").to_string();
+        assert!(refused.contains("chats-00001.part") && refused.contains(expected), "{refused}");
+    }
+    fs::write(&part, &sound).expect("a write");
+    // A sound part of another archive of the same store.
+    let other = moving.dir("other");
+    exported(&*opened.source, &other, None).await;
+    fs::copy(other.join("accounts-00001.part"), full.join("accounts-00001.part")).expect("a copy");
+    let refused = checked(&full).err().expect("a refusal").to_string();
+    assert!(refused.contains("of another archive"), "{refused}");
+    fs::remove_file(full.join("accounts-00001.part")).expect("a removal");
+    let refused = checked(&full).err().expect("a refusal").to_string();
+    assert!(refused.contains("accounts-00001.part"), "{refused}");
+}
+
+#[tokio::test]
+async fn an_archive_goes_where_it_belongs() {
+    let moving = Move::new();
+    let (opened, mut subject) = moving.full().await;
+    go_on(&opened.stores, &mut subject).await;
+    let (full, rest) = (moving.dir("full"), moving.dir("rest"));
+    exported(&*opened.source, &rest, Some(&full)).await;
+    let refused = target(&moving.dir("empty"), &rest).err().expect("a refusal").to_string();
+    assert!(refused.contains("import the full one"), "{refused}");
+
+    let source = &*opened.source;
+    let mistakes = async |dir: &Path, base: Option<&Path>| {
+        export(source, order(dir, base)).await.expect_err("a refusal").to_string()
+    };
+    assert!(mistakes(&full, None).await.contains("whole archive already"));
+    assert!(mistakes(&moving.dir("source"), None).await.contains("not empty, and no archive"));
+    assert!(mistakes(&moving.dir("third"), Some(&rest)).await.contains("a difference"));
+    assert!(mistakes(&moving.dir("third"), Some(&moving.dir("none"))).await.contains("no archive"));
+    // Another store of the same kind and epoch.
+    let (other, _other_subject) = open(&moving.dir("another"));
+    let fourth = moving.dir("fourth");
+    let result = export(&*other.source, order(&fourth, Some(&full))).await;
+    let refused = result.expect_err("a refusal").to_string();
+    assert!(refused.contains("of another store"), "{refused}");
+}
+
+/// Whoever adds an aggregate says how it moves.
+#[test]
+fn every_aggregate_is_in_the_archive() {
+    for aggregate in AGGREGATES {
+        let kind = Kind::of_aggregate(aggregate);
+        assert!(kind.is_some(), "{aggregate} would be lost on the way");
+    }
+    let kept: std::collections::BTreeSet<_> =
+        AGGREGATES.iter().filter_map(|aggregate| Kind::of_aggregate(aggregate)).collect();
+    assert_eq!(kept.into_iter().collect::<Vec<_>>(), Kind::ALL);
+}
