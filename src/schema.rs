@@ -1,5 +1,7 @@
 //! `barterline schema`: the tables of the cluster, looked at or made. Says what to do when it cannot.
 
+mod tls;
+
 use barterline_storage::scylla::error::ConnectError;
 use barterline_storage::scylla::schema::{self, KNOWN, Replication, SchemaError};
 use barterline_storage::scylla::session::{Consistency, Database, Login, Options};
@@ -31,7 +33,7 @@ pub async fn database(settings: &Scylla) -> anyhow::Result<Database> {
 }
 
 async fn connect(settings: &Scylla) -> anyhow::Result<Database> {
-    let connected = Database::connect(&options(settings)).await;
+    let connected = Database::connect(&options(settings)?).await;
     connected.map_err(|error| anyhow::anyhow!("{error}: {}", unreached(&error)))
 }
 
@@ -63,19 +65,20 @@ fn advised(error: SchemaError) -> anyhow::Error {
     }
 }
 
-fn options(settings: &Scylla) -> Options {
+fn options(settings: &Scylla) -> anyhow::Result<Options> {
     let login =
         Login { user: settings.user.clone(), password: settings.password.expose().to_owned() };
-    Options {
+    Ok(Options {
         contact_points: settings.contact_points(),
         login: (!login.user.is_empty()).then_some(login),
+        tls: tls::client(settings)?,
         datacenter: settings.datacenter.clone(),
         consistency: match settings.consistency.as_str() {
             "local_quorum" => Consistency::LocalQuorum,
             _ => Consistency::Quorum,
         },
         keyspace_prefix: settings.keyspace_prefix.clone(),
-    }
+    })
 }
 
 /// What to do when there is no way to the database.
@@ -87,6 +90,11 @@ fn unreached(error: &ConnectError) -> &'static str {
         }
         ConnectError::LoginMissing => "set `scylla.user` and `scylla.password`",
         ConnectError::LoginRefused { .. } => "check `scylla.user` and `scylla.password`",
+        ConnectError::NotTrusted { .. } => "check `scylla.tls_ca`, and the nodes' certificates",
+        ConnectError::OtherName { .. } => "set `scylla.tls_name` to what stands there, or make new",
+        ConnectError::NoTls { .. } => {
+            "check `scylla.tls_certificate`, and that the database speaks TLS at that port"
+        }
         ConnectError::NoSuchDatacenter { .. } => "set `scylla.datacenter` to one of these",
     }
 }

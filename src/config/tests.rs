@@ -74,6 +74,27 @@ fn two_listeners_need_two_ports() {
 }
 
 #[test]
+fn tls_to_the_database_begins_with_whom_to_trust() {
+    let [ca, name, certificate, key] = [
+        ("BARTERLINE_SCYLLA__TLS_CA", "ca.pem"),
+        ("BARTERLINE_SCYLLA__TLS_NAME", "database.example"),
+        ("BARTERLINE_SCYLLA__TLS_CERTIFICATE", "us.pem"),
+        ("BARTERLINE_SCYLLA__TLS_KEY", "us.key"),
+    ];
+    assert!(load("", &[ca], Vec::new()).is_ok());
+    assert!(load("", &[ca, name, certificate, key], Vec::new()).is_ok());
+    for (some, missing) in [
+        (&[name][..], "`scylla.tls_name` needs `scylla.tls_ca`"),
+        (&[certificate, key], "`scylla.tls_certificate` needs `scylla.tls_ca`"),
+        (&[ca, certificate], "set both or none"),
+        (&[ca, key], "set both or none"),
+    ] {
+        let mistake = load("", some, Vec::new()).expect_err("a mistake");
+        assert!(mistake.contains(missing), "{mistake}");
+    }
+}
+
+#[test]
 fn tls_is_set_as_a_whole_or_not_at_all() {
     let (listen, files) = (
         ("BARTERLINE_TLS_LISTEN", "127.0.0.1:8443"),

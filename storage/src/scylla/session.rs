@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
@@ -50,6 +51,8 @@ pub struct Options {
     pub contact_points: Vec<String>,
     /// Who logs in, if the database asks.
     pub login: Option<Login>,
+    /// How the nodes are known under TLS; `None`: nothing is encrypted.
+    pub tls: Option<Arc<ClientConfig>>,
     /// The datacenter whose nodes are asked.
     pub datacenter: String,
     /// How many copies have to answer.
@@ -104,6 +107,7 @@ impl Database {
             .keepalive_timeout(KEEPALIVE)
             .schema_agreement_timeout(SCHEMA_TIMEOUT)
             .keyspaces_to_fetch(keyspaces.names())
+            .tls_context(options.tls.clone())
             .default_execution_profile_handle(profiles.once.clone().into_handle());
         if let Some(Login { user, password }) = &options.login {
             builder = builder.user(user, password);

@@ -66,6 +66,7 @@ fn options(prefix: &str) -> Options {
             user: or_usual("BARTERLINE_TEST_CQL_USER"),
             password: or_usual("BARTERLINE_TEST_CQL_PASSWORD"),
         }),
+        tls: None,
         datacenter: variable("BARTERLINE_TEST_CQL_DATACENTER")
             .unwrap_or_else(|| "datacenter1".to_owned()),
         consistency: Consistency::Quorum,
