@@ -109,6 +109,7 @@ impl App {
         admin.register(|registry| {
             metrics.register(registry);
             http_metrics.register(registry);
+            (store.metrics)(registry);
         });
         admin.watch(store.health);
         let position = stores.inbox.position().position;

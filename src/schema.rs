@@ -3,6 +3,7 @@
 mod tls;
 
 use barterline_storage::scylla::error::ConnectError;
+use barterline_storage::scylla::metrics::Metrics;
 use barterline_storage::scylla::schema::{self, KNOWN, Replication, SchemaError};
 use barterline_storage::scylla::session::{Consistency, Database, Login, Options};
 
@@ -78,6 +79,7 @@ fn options(settings: &Scylla) -> anyhow::Result<Options> {
             _ => Consistency::Quorum,
         },
         keyspace_prefix: settings.keyspace_prefix.clone(),
+        metrics: Metrics::default(),
     })
 }
 

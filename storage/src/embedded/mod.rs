@@ -58,7 +58,9 @@ pub fn open(dir: &Path, segment_bytes: u64) -> Result<Opened, StoreError> {
         chat_log: Arc::new(log.clone()),
         inbox: Arc::new(log.clone()),
     };
-    Ok(Opened { stores, health, outcomes })
+    // What there is to know stands in the log and on the disk.
+    let metrics = Box::new(|_: &mut _| ());
+    Ok(Opened { stores, health, metrics, outcomes })
 }
 
 /// Which file takes no writes any more, and why. Only a restart clears it.

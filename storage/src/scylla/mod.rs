@@ -16,6 +16,7 @@
 //!    [`statements::Conditional`].
 
 pub mod error;
+pub mod metrics;
 pub mod schema;
 pub mod session;
 pub mod statements;
@@ -43,7 +44,7 @@ use barterline_domain::clock::Clock;
 use self::session::Database;
 use crate::error::StoreError;
 use crate::health::Health;
-use crate::stores::{Opened, Stores};
+use crate::stores::{Metrics, Opened, Stores};
 
 /// Opens all stores of a cluster whose schema was checked. Needs a tokio runtime around it.
 pub async fn open(database: &Database, clock: Arc<dyn Clock>) -> Result<Opened, StoreError> {
@@ -62,6 +63,9 @@ pub async fn open(database: &Database, clock: Arc<dyn Clock>) -> Result<Opened, 
         inbox: Arc::new(chats),
     };
     let database = database.clone();
+    let measured = database.clone();
+    let metrics: Metrics =
+        Box::new(move |registry| measured.metrics().register(&measured, registry));
     let health = Health::new(move || database.unreachable());
-    Ok(Opened { stores, health, outcomes })
+    Ok(Opened { stores, health, metrics, outcomes })
 }

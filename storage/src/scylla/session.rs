@@ -17,6 +17,7 @@ use scylla::policies::timestamp_generator::{MonotonicTimestampGenerator, Timesta
 use scylla::statement::SerialConsistency;
 
 use super::error::ConnectError;
+use super::metrics::Metrics;
 use super::retry::Bounded;
 use super::schema::Keyspaces;
 
@@ -59,6 +60,8 @@ pub struct Options {
     pub consistency: Consistency,
     /// What the names of all keyspaces begin with.
     pub keyspace_prefix: String,
+    /// What counts the requests.
+    pub metrics: Metrics,
 }
 
 /// A role of the database with its password.
@@ -79,6 +82,7 @@ struct Inner {
     keyspaces: Keyspaces,
     datacenter: String,
     profiles: Profiles,
+    metrics: Metrics,
     stamps: MonotonicTimestampGenerator,
 }
 
@@ -118,6 +122,7 @@ impl Database {
             keyspaces,
             datacenter: options.datacenter.clone(),
             profiles,
+            metrics: options.metrics.clone(),
             stamps: MonotonicTimestampGenerator::new(),
         }));
         let datacenters = database.datacenters();
@@ -145,10 +150,20 @@ impl Database {
 
     /// Why nothing can be asked at the moment: no node has a connection. Passes by itself.
     pub fn unreachable(&self) -> Option<String> {
+        let (known, connected) = self.nodes();
+        (connected == 0).then(|| format!("none of {known} database nodes is connected"))
+    }
+
+    /// Nodes that are known, and those of them with a connection.
+    pub(super) fn nodes(&self) -> (usize, usize) {
         let cluster = self.0.session.get_cluster_state();
         let nodes = cluster.get_nodes_info();
-        let gone = !nodes.iter().any(|node| node.is_connected());
-        gone.then(|| format!("none of {} database nodes is connected", nodes.len()))
+        (nodes.len(), nodes.iter().filter(|node| node.is_connected()).count())
+    }
+
+    /// What was counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     /// The datacenter whose nodes are asked.
@@ -193,7 +208,7 @@ impl Profiles {
                     .permit_dc_failover(options.consistency == Consistency::Quorum)
                     .build(),
             )
-            .retry_policy(Arc::new(Bounded))
+            .retry_policy(Arc::new(Bounded { retries: options.metrics.retries() }))
             .speculative_execution_policy(None)
             .build();
         let speculation = SimpleSpeculativeExecutionPolicy {
