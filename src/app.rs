@@ -54,8 +54,8 @@ async fn open_stores(
     clock: Arc<dyn Clock>,
 ) -> Result<Opened, BuildError> {
     if settings.storage.backend == "scylla" {
-        let database = schema::database(&settings.scylla).await.map_err(BuildError::Cluster)?;
-        return Ok(scylla::open(&database, clock).await?);
+        let databases = schema::databases(settings).await.map_err(BuildError::Cluster)?;
+        return Ok(scylla::open(&databases, clock).await?);
     }
     Ok(embedded::open(data.path(), settings.storage.segment_bytes)?)
 }

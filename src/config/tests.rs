@@ -45,7 +45,7 @@ fn every_mistake_is_named_at_once() {
         [
             "FILE: `log.level` cannot be \"a=b=c\"; allowed: error, warn, info, debug, trace, or directives such as info,barterline::gateway=debug",
             "FILE: `server.header_timeout_ms` cannot be 1; allowed: 100 to 600000",
-            "FILE: there is no section `sever`; there are server, storage, scylla, socket, chat, limits, accounts, log",
+            "FILE: there is no section `sever`; there are server, storage, scylla, scylla_roles, socket, chat, limits, accounts, log",
             "FILE: there is no setting `server.listne`",
             "there is no setting for the variable BARTERLINE_NONSENSE; they read \
              BARTERLINE_SECTION__KEY",
@@ -71,6 +71,21 @@ fn two_listeners_need_two_ports() {
     assert!(mistake.contains("both 127.0.0.1:8081"), "{mistake}");
     let any = [("BARTERLINE_LISTEN", "127.0.0.1:0"), ("BARTERLINE_ADMIN_LISTEN", "127.0.0.1:0")];
     assert!(load("", &any, Vec::new()).is_ok());
+}
+
+#[test]
+fn a_role_of_a_keyspace_stands_beside_the_common_one() {
+    let [user, role, password] = [
+        ("BARTERLINE_SCYLLA__USER", "shop"),
+        ("BARTERLINE_SCYLLA_ROLES__CREDENTIALS", "keeper"),
+        ("BARTERLINE_SCYLLA_ROLES__CREDENTIALS_PASSWORD", "hunter2"),
+    ];
+    let settings = load("", &[user, role, password], Vec::new()).expect("sound settings");
+    assert!(!settings.to_toml().contains("hunter2"), "a password was printed");
+    let mistake = load("", &[user, password], Vec::new()).expect_err("a mistake");
+    assert!(mistake.contains("needs `scylla_roles.credentials` as well"), "{mistake}");
+    let mistake = load("", &[role, password], Vec::new()).expect_err("a mistake");
+    assert!(mistake.contains("needs `scylla.user` as well"), "{mistake}");
 }
 
 #[test]

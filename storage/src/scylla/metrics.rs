@@ -14,7 +14,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
 
-use super::session::Database;
+use super::databases::Databases;
 
 /// What may be done with a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ struct OfError {
 }
 
 /// How many nodes there are, looked at when somebody asks.
-struct Nodes(Database);
+struct Nodes(Databases);
 
 impl Kind {
     const fn label(self) -> OfKind {
@@ -87,8 +87,8 @@ fn times() -> Histogram {
 }
 
 impl Metrics {
-    /// Adds them to a registry, with the nodes of this database.
-    pub fn register(&self, database: &Database, registry: &mut Registry) {
+    /// Adds them to a registry, with the nodes there are.
+    pub fn register(&self, databases: Databases, registry: &mut Registry) {
         let of = registry.sub_registry_with_prefix("database");
         let help = "Seconds until a request was answered, all attempts together";
         of.register("request_seconds", help, self.seconds.clone());
@@ -97,7 +97,7 @@ impl Metrics {
         let help = "Conditional writes whose condition did not hold";
         of.register("conflicts", help, self.conflicts.clone());
         of.register("retries", "Attempts after the first", self.retries.clone());
-        of.register_collector(Box::new(Nodes(database.clone())));
+        of.register_collector(Box::new(Nodes(databases)));
     }
 
     /// What counts attempts after the first.
@@ -150,7 +150,11 @@ impl Collector for Nodes {
         let (known, connected) = self.0.nodes();
         for (name, help, value) in [
             ("nodes", "Nodes of the database that are known", known),
-            ("nodes_connected", "Nodes of the database with a connection", connected),
+            (
+                "nodes_connected",
+                "Nodes of the database that every session has a connection to",
+                connected,
+            ),
         ] {
             let gauge = ConstGauge::new(u64::try_from(value).unwrap_or(u64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;

@@ -65,7 +65,7 @@ pub struct Options {
 }
 
 /// A role of the database with its password.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Login {
     /// The role.
     pub user: String,

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::{RUNTIME, Store, TURN};
 
-struct Wall;
+pub struct Wall;
 
 impl Clock for Wall {
     #[expect(clippy::disallowed_methods, reason = "a test")]

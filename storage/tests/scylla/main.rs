@@ -6,6 +6,7 @@
 //! round of one that is older than the emptying.)
 
 mod chats;
+mod roles;
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -86,8 +87,12 @@ fn replication(database: &Database) -> Replication {
 
 /// A session without any of our settings.
 async fn raw() -> Session {
+    raw_as(options(PREFIX).login.expect("a login")).await
+}
+
+/// The same, as somebody else.
+async fn raw_as(Login { user, password }: Login) -> Session {
     let options = options(PREFIX);
-    let Login { user, password } = options.login.expect("a login");
     let builder = SessionBuilder::new().known_nodes(options.contact_points).user(user, password);
     builder.build().await.expect("a session")
 }
@@ -139,7 +144,7 @@ macro_rules! laws {
 /// What the metrics say, in the text that is scraped.
 fn scraped(database: &Database) -> String {
     let mut registry = Registry::default();
-    database.metrics().register(database, &mut registry);
+    database.metrics().register(database.clone().into(), &mut registry);
     let mut text = String::new();
     encode(&mut text, &registry).expect("a text");
     text
