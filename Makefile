@@ -17,7 +17,7 @@ help:
 	@echo "make run [ARGS='--demo']   build and start the server"
 	@echo "make test                  every test of the workspace"
 	@echo "make test-real             everything that needs a real thing beside it: $(PART)"
-	@echo "make test-real PART=cql    the cluster backend on a database of its own (JDK 17, Maven)"
+	@echo "make test-real PART=cql    the cluster backend on a database of its own (JDK 17, Maven, openssl)"
 	@echo "make planted               plants faults, and wants harness and model test to catch them"
 	@echo "make model SCHEDULES=n     the model test for longer, on n random schedules"
 	@echo "make check                 format, lints, documents, doors, licences"

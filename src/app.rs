@@ -58,8 +58,8 @@ async fn open_stores(
     clock: Arc<dyn Clock>,
 ) -> Result<Opened, BuildError> {
     if settings.storage.backend == "scylla" {
-        let database = schema::database(&settings.scylla).await.map_err(BuildError::Cluster)?;
-        return Ok(scylla::open(&database, clock).await?);
+        let databases = schema::databases(settings).await.map_err(BuildError::Cluster)?;
+        return Ok(scylla::open(&databases, clock).await?);
     }
     Ok(embedded::open(data.path(), settings.storage.segment_bytes)?)
 }
@@ -67,8 +67,8 @@ async fn open_stores(
 /// The backend that the settings name, to be read whole.
 pub async fn open_source(settings: &Settings, data: &DataDir) -> anyhow::Result<Arc<dyn Source>> {
     if settings.storage.backend == "scylla" {
-        let database = schema::database(&settings.scylla).await?;
-        let source = ScyllaSource::of(&database, Arc::new(SystemClock)).await?;
+        let databases = schema::databases(settings).await?;
+        let source = ScyllaSource::of(&databases, Arc::new(SystemClock)).await?;
         return Ok(Arc::new(source));
     }
     let source = EmbeddedSource::of(data.path(), settings.storage.segment_bytes)?;
@@ -82,8 +82,8 @@ pub async fn open_target(
     import: Import,
 ) -> anyhow::Result<Arc<dyn Target>> {
     if settings.storage.backend == "scylla" {
-        let database = schema::database(&settings.scylla).await?;
-        let target = ScyllaTarget::open(&database, Arc::new(SystemClock), import).await?;
+        let databases = schema::databases(settings).await?;
+        let target = ScyllaTarget::open(&databases, Arc::new(SystemClock), import).await?;
         return Ok(Arc::new(target));
     }
     let target = EmbeddedTarget::open(data.path(), settings.storage.segment_bytes, import)?;
@@ -139,6 +139,7 @@ impl App {
         admin.register(|registry| {
             metrics.register(registry);
             http_metrics.register(registry);
+            (store.metrics)(registry);
         });
         admin.watch(store.health);
         admin.keep(store.source);

@@ -133,6 +133,8 @@ enum Schema {
     Apply(Flags),
     /// Succeed if this program can work with the tables as they are.
     Check(Flags),
+    /// Print what the roles of the settings have to be granted. Says nothing to the database.
+    Grants(Flags),
 }
 
 #[derive(Debug, Subcommand)]
@@ -207,6 +209,7 @@ pub fn run() -> ExitCode {
         Command::Schema(Schema::Plan(flags)) => tables(flags, schema::Task::Plan),
         Command::Schema(Schema::Apply(flags)) => tables(flags, schema::Task::Apply),
         Command::Schema(Schema::Check(flags)) => tables(flags, schema::Task::Check),
+        Command::Schema(Schema::Grants(flags)) => with_settings(flags, schema::grants),
         Command::Data(Data::Export { flags, dir, since }) => {
             move_data(flags, data::Task::Export { dir, since })
         }
@@ -238,27 +241,25 @@ fn ask(flags: Flags, method: &str, path: &str) -> ExitCode {
 
 /// Moves what a store holds.
 fn move_data(flags: Flags, task: data::Task) -> ExitCode {
-    let settings = match flags.load() {
-        Ok(settings) => settings,
-        Err(mistakes) => return wrong(&mistakes.to_string()),
-    };
-    match data::run(&settings, task) {
-        Ok(done) => print(&done),
-        Err(error) => {
-            say(&format!("{error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    with_settings(flags, |settings| data::run(settings, task))
 }
 
 /// Does something about the tables of the cluster.
 fn tables(flags: Flags, task: schema::Task) -> ExitCode {
+    // No log: what the driver has to say about each node would hide the line that says what to do.
+    with_settings(flags, |settings| schema::run(&settings.scylla, task))
+}
+
+/// Prints what comes of the settings.
+fn with_settings(
+    flags: Flags,
+    answer: impl FnOnce(&Settings) -> anyhow::Result<String>,
+) -> ExitCode {
     let settings = match flags.load() {
         Ok(settings) => settings,
         Err(mistakes) => return wrong(&mistakes.to_string()),
     };
-    // No log: what the driver has to say about each node would hide the line that says what to do.
-    match schema::run(&settings.scylla, task) {
+    match answer(&settings) {
         Ok(answer) => print(&format!("{answer}\n")),
         Err(error) => {
             say(&format!("{error:#}"));

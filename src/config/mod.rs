@@ -8,6 +8,7 @@ mod section;
 mod source;
 
 mod scylla;
+mod scylla_roles;
 mod server;
 mod storage;
 
@@ -28,6 +29,7 @@ pub use self::chat::Chat;
 pub use self::limits::Limits;
 pub use self::log::Log;
 pub use self::scylla::Scylla;
+pub use self::scylla_roles::{Role, ScyllaRoles};
 use self::section::{Entry, Refusal, Section};
 pub use self::server::Server;
 pub use self::socket::Socket;
@@ -43,6 +45,8 @@ pub struct Settings {
     pub storage: Storage,
     /// The cluster.
     pub scylla: Scylla,
+    /// Who opens which part of it.
+    pub scylla_roles: ScyllaRoles,
     /// What sockets are held to.
     pub socket: Socket,
     /// What people may do in chats.
@@ -131,6 +135,7 @@ impl Settings {
             }
         }
         mistakes.extend(self.scylla.contradictions());
+        mistakes.extend(self.scylla_roles.contradictions(!self.scylla.user.is_empty()));
         mistakes
     }
 
@@ -139,6 +144,7 @@ impl Settings {
             Server::NAME => &mut self.server,
             Storage::NAME => &mut self.storage,
             Scylla::NAME => &mut self.scylla,
+            ScyllaRoles::NAME => &mut self.scylla_roles,
             Socket::NAME => &mut self.socket,
             Chat::NAME => &mut self.chat,
             Limits::NAME => &mut self.limits,
@@ -156,6 +162,7 @@ impl Settings {
             shown(&self.server),
             shown(&self.storage),
             shown(&self.scylla),
+            shown(&self.scylla_roles),
             shown(&self.socket),
             shown(&self.chat),
             shown(&self.limits),

@@ -1,5 +1,9 @@
 //! The cluster that keeps everything when one machine does not.
 
+use std::path::PathBuf;
+
+use rustls::pki_types::DnsName;
+
 use super::section::{Allowed, Any, Secret, Word, section};
 
 /// Longest beginning of a keyspace's name: with `credentials` behind it 48 characters, which is as
@@ -25,6 +29,16 @@ section! {
         /// How many copies have to answer: most of all, or most of the own datacenter's.
         /// `local_quorum` is sound only where every server writes to the same datacenter.
         consistency: String = "quorum".to_owned(), Word(&["quorum", "local_quorum"]);
+        /// Certificates of those who sign the nodes' (PEM). With it, nothing is said to the database
+        /// but under TLS.
+        tls_ca: Option<PathBuf> = None, Any("a file, or \"\" without TLS");
+        /// The name that stands in the nodes' certificates. Without it they have to name the address
+        /// at which the driver reaches each of them.
+        tls_name: Option<String> = None, Host;
+        /// What is shown to a database that asks for a certificate (PEM), its own first.
+        tls_certificate: Option<PathBuf> = None, Any("a file, or \"\" to show none");
+        /// The private key of that certificate (PEM).
+        tls_key: Option<PathBuf> = None, Any("a file, or \"\" to show none");
         /// What the names of all keyspaces begin with.
         keyspace_prefix: String = "barterline_".to_owned(), Prefix;
     }
@@ -52,6 +66,20 @@ impl Scylla {
         }
         if self.user.is_empty() && !self.password.is_empty() {
             mistakes.push("`scylla.password` needs `scylla.user` as well".to_owned());
+        }
+        if self.tls_certificate.is_some() != self.tls_key.is_some() {
+            let both =
+                "`scylla.tls_certificate` and `scylla.tls_key` go together: set both or none";
+            mistakes.push(both.to_owned());
+        }
+        if self.tls_ca.is_none() {
+            let others = [
+                ("tls_name", self.tls_name.is_some()),
+                ("tls_certificate", self.tls_certificate.is_some()),
+            ];
+            for (key, _) in others.iter().filter(|(_, is_set)| *is_set) {
+                mistakes.push(format!("`scylla.{key}` needs `scylla.tls_ca` as well"));
+            }
         }
         mistakes
     }
@@ -97,6 +125,18 @@ impl Allowed<String> for Name {
 
     fn describe(&self) -> String {
         "the name of one, as the database spells it".to_owned()
+    }
+}
+
+struct Host;
+
+impl Allowed<Option<String>> for Host {
+    fn allows(&self, value: &Option<String>) -> bool {
+        value.as_ref().is_none_or(|name| DnsName::try_from(name.as_str()).is_ok())
+    }
+
+    fn describe(&self) -> String {
+        "a name of DNS, or \"\"".to_owned()
     }
 }
 

@@ -45,7 +45,7 @@ fn every_mistake_is_named_at_once() {
         [
             "FILE: `log.level` cannot be \"a=b=c\"; allowed: error, warn, info, debug, trace, or directives such as info,barterline::gateway=debug",
             "FILE: `server.header_timeout_ms` cannot be 1; allowed: 100 to 600000",
-            "FILE: there is no section `sever`; there are server, storage, scylla, socket, chat, limits, accounts, log",
+            "FILE: there is no section `sever`; there are server, storage, scylla, scylla_roles, socket, chat, limits, accounts, log",
             "FILE: there is no setting `server.listne`",
             "there is no setting for the variable BARTERLINE_NONSENSE; they read \
              BARTERLINE_SECTION__KEY",
@@ -71,6 +71,42 @@ fn two_listeners_need_two_ports() {
     assert!(mistake.contains("both 127.0.0.1:8081"), "{mistake}");
     let any = [("BARTERLINE_LISTEN", "127.0.0.1:0"), ("BARTERLINE_ADMIN_LISTEN", "127.0.0.1:0")];
     assert!(load("", &any, Vec::new()).is_ok());
+}
+
+#[test]
+fn a_role_of_a_keyspace_stands_beside_the_common_one() {
+    let [user, role, password] = [
+        ("BARTERLINE_SCYLLA__USER", "shop"),
+        ("BARTERLINE_SCYLLA_ROLES__CREDENTIALS", "keeper"),
+        ("BARTERLINE_SCYLLA_ROLES__CREDENTIALS_PASSWORD", "hunter2"),
+    ];
+    let settings = load("", &[user, role, password], Vec::new()).expect("sound settings");
+    assert!(!settings.to_toml().contains("hunter2"), "a password was printed");
+    let mistake = load("", &[user, password], Vec::new()).expect_err("a mistake");
+    assert!(mistake.contains("needs `scylla_roles.credentials` as well"), "{mistake}");
+    let mistake = load("", &[role, password], Vec::new()).expect_err("a mistake");
+    assert!(mistake.contains("needs `scylla.user` as well"), "{mistake}");
+}
+
+#[test]
+fn tls_to_the_database_begins_with_whom_to_trust() {
+    let [ca, name, certificate, key] = [
+        ("BARTERLINE_SCYLLA__TLS_CA", "ca.pem"),
+        ("BARTERLINE_SCYLLA__TLS_NAME", "database.example"),
+        ("BARTERLINE_SCYLLA__TLS_CERTIFICATE", "us.pem"),
+        ("BARTERLINE_SCYLLA__TLS_KEY", "us.key"),
+    ];
+    assert!(load("", &[ca], Vec::new()).is_ok());
+    assert!(load("", &[ca, name, certificate, key], Vec::new()).is_ok());
+    for (some, missing) in [
+        (&[name][..], "`scylla.tls_name` needs `scylla.tls_ca`"),
+        (&[certificate, key], "`scylla.tls_certificate` needs `scylla.tls_ca`"),
+        (&[ca, certificate], "set both or none"),
+        (&[ca, key], "set both or none"),
+    ] {
+        let mistake = load("", some, Vec::new()).expect_err("a mistake");
+        assert!(mistake.contains(missing), "{mistake}");
+    }
 }
 
 #[test]

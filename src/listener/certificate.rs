@@ -122,14 +122,10 @@ pub fn open(files: Files) -> Result<(Arc<ServerConfig>, Renewal), CertificateErr
 }
 
 impl Files {
-    fn read(&self, provider: &CryptoProvider) -> Result<CertifiedKey, CertificateError> {
+    /// Reads both, and holds the one against the other.
+    pub fn read(&self, provider: &CryptoProvider) -> Result<CertifiedKey, CertificateError> {
         let (certificate, key) = (shown(&self.certificate), shown(&self.key));
-        let chain = CertificateDer::pem_slice_iter(&read(&self.certificate)?)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|source| CertificateError::Pem { path: certificate.clone(), source })?;
-        if chain.is_empty() {
-            return Err(CertificateError::NoCertificate { path: certificate });
-        }
+        let chain = chain(&self.certificate)?;
         let metadata = fs::metadata(&self.key);
         let metadata =
             metadata.map_err(|source| CertificateError::Io { path: key.clone(), source })?;
@@ -194,6 +190,17 @@ impl Renewal {
             }
         };
     }
+}
+
+/// The certificates of a file, of which there is one at least.
+pub fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+    let chain = CertificateDer::pem_slice_iter(&read(path)?)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|source| CertificateError::Pem { path: shown(path), source })?;
+    if chain.is_empty() {
+        return Err(CertificateError::NoCertificate { path: shown(path) });
+    }
+    Ok(chain)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CertificateError> {

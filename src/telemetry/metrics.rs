@@ -1,4 +1,5 @@
-//! Every metric's name, once.
+//! Every metric's name, once. A store has its own, as it knows no server
+//! (`barterline_storage::scylla::metrics`).
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;

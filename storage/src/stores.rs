@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use prometheus_client::registry::Registry;
+
 use crate::accounts::Accounts;
 use crate::blocks::Blocks;
 use crate::bulk::Source;
@@ -37,12 +39,17 @@ pub struct Stores {
     pub inbox: Arc<dyn Inbox>,
 }
 
+/// Adds what a backend counts to a registry.
+pub type Metrics = Box<dyn FnOnce(&mut Registry) + Send>;
+
 /// A backend that is open.
 pub struct Opened {
     /// One of each.
     pub stores: Stores,
     /// To ask how it is.
     pub health: Health,
+    /// What it counts.
+    pub metrics: Metrics,
     /// To be read without pause.
     pub outcomes: Outcomes,
     /// To read all of it.

@@ -21,11 +21,11 @@ use tempfile::TempDir;
 const SEGMENT_BYTES: u64 = 1 << 20;
 
 fn open(dir: &Path) -> (Opened, Subject) {
-    let Opened { stores, health, outcomes, source } =
-        embedded::open(dir, SEGMENT_BYTES).expect("a store");
-    let subject = Subject::new(stores.chat_log.clone(), outcomes);
+    let mut opened = embedded::open(dir, SEGMENT_BYTES).expect("a store");
     let (_, none) = tokio::sync::mpsc::channel(1);
-    (Opened { stores, health, outcomes: none, source }, subject)
+    let outcomes = std::mem::replace(&mut opened.outcomes, none);
+    let subject = Subject::new(opened.stores.chat_log.clone(), outcomes);
+    (opened, subject)
 }
 
 fn target(dir: &Path, archive: &Path) -> Result<(EmbeddedTarget, Archive), BulkError> {

@@ -14,7 +14,9 @@ use barterline_domain::account::Email;
 use barterline_domain::ids::UserId;
 use barterline_storage::credentials::{Credential, Credentials as _};
 use barterline_storage::error::StoreError;
+use barterline_storage::gate::Gate;
 use barterline_storage::scylla::credentials::ScyllaCredentials;
+use barterline_storage::scylla::metrics::Metrics;
 use barterline_storage::scylla::schema::{self, Replication};
 use barterline_storage::scylla::session::{Consistency, Database, Login, Options};
 use tokio::sync::watch;
@@ -116,6 +118,9 @@ async fn the_loss_of_a_node_loses_nothing_and_stops_nothing() {
         datacenter: "datacenter1".to_owned(),
         consistency: Consistency::Quorum,
         keyspace_prefix: "faults_".to_owned(),
+        tls: None,
+        metrics: Metrics::default(),
+        gate: Gate::default(),
     };
     let database = Database::connect(&options).await.expect("a database");
     let replication = Replication(vec![("datacenter1".to_owned(), 3)]);

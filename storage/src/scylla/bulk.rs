@@ -23,9 +23,10 @@ use super::blocks::ScyllaBlocks;
 use super::chats::{self, ScyllaChats};
 use super::columns::Id as _;
 use super::credentials::ScyllaCredentials;
+use super::databases::Databases;
 use super::listings::ScyllaListings;
 use super::reports::ScyllaReports;
-use super::session::Database;
+use super::schema::Area;
 use super::sessions::ScyllaSessions;
 use super::statements::{Columns, Read};
 use super::user_state::ScyllaUserStates;
@@ -70,22 +71,22 @@ struct Walks {
 }
 
 impl Walks {
-    async fn prepare(database: &Database) -> Result<Self, StoreError> {
-        let walk = |table: &'static str, key: &'static str| async move {
+    async fn prepare(databases: &Databases) -> Result<Self, StoreError> {
+        let walk = |area, table: &'static str, key: &'static str| async move {
             let text = format!(
                 "SELECT DISTINCT token({key}), {key} FROM {table} WHERE token({key}) >= ? LIMIT ?"
             );
-            Read::prepare(database, &text).await
+            Read::prepare(databases.of(area), &text).await
         };
         Ok(Self {
-            accounts: walk("{users}.accounts", "id").await?,
-            sessions: walk("{users}.sessions", "id").await?,
-            credentials: walk("{credentials}.credentials", "email").await?,
-            blockers: walk("{users}.blocks", "blocker").await?,
-            user_states: walk("{users}.user_states", "user_id").await?,
-            listings: walk("{listings}.listings", "id").await?,
-            reports: walk("{operations}.reports", "id").await?,
-            chats: walk("{chats}.chat_log", "chat, bucket").await?,
+            accounts: walk(Area::Users, "{users}.accounts", "id").await?,
+            sessions: walk(Area::Users, "{users}.sessions", "id").await?,
+            credentials: walk(Area::Credentials, "{credentials}.credentials", "email").await?,
+            blockers: walk(Area::Users, "{users}.blocks", "blocker").await?,
+            user_states: walk(Area::Users, "{users}.user_states", "user_id").await?,
+            listings: walk(Area::Listings, "{listings}.listings", "id").await?,
+            reports: walk(Area::Operations, "{operations}.reports", "id").await?,
+            chats: walk(Area::Chats, "{chats}.chat_log", "chat, bucket").await?,
         })
     }
 }
@@ -151,21 +152,21 @@ async fn walk<K: Walked>(
 impl ScyllaSource {
     /// Prepares the statements.
     pub(super) async fn open(
-        database: &Database,
+        databases: &Databases,
         stores: Stores,
         chats: ScyllaChats,
     ) -> Result<Self, StoreError> {
-        let walks = Arc::new(Walks::prepare(database).await?);
+        let walks = Arc::new(Walks::prepare(databases).await?);
         Ok(Self { stores, chats, walks })
     }
 
     /// Opens a cluster to read it, and leaves it as it stands: what was imported can still be added
     /// to. Needs a tokio runtime around it.
-    pub async fn of(database: &Database, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        let note = chats::bulk::Note::prepare(database).await?;
+    pub async fn of(databases: &Databases, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let note = chats::bulk::Note::prepare(databases.of(Area::Chats)).await?;
         note.read().await?.readable()?;
         let epoch = note.epoch().await?;
-        Ok(super::open_with_epoch(database, epoch, clock).await?.1)
+        Ok(super::open_with_epoch(databases, epoch, clock).await?.1)
     }
 
     /// A page of things that are each found by their key.
@@ -327,27 +328,28 @@ pub struct ScyllaTarget {
 impl ScyllaTarget {
     /// Opens a cluster to fill it, if nobody has served it. Needs a tokio runtime around it.
     pub async fn open(
-        database: &Database,
+        databases: &Databases,
         clock: Arc<dyn Clock>,
         wanted: Import,
     ) -> Result<Self, BulkError> {
-        let standing = chats::bulk::Note::prepare(database).await?;
+        let of = |area| databases.of(area);
+        let standing = chats::bulk::Note::prepare(of(Area::Chats)).await?;
         let import = wanted.admitted(standing.read().await?)?;
         standing.write(&Import { complete: false, ..import }).await?;
         // The hub's end is not listened to: nothing here is told to anybody.
-        let opened = super::open_with_epoch(database, import.epoch, clock).await?;
+        let opened = super::open_with_epoch(databases, import.epoch, clock).await?;
         Ok(Self {
             source: opened.1,
             import,
             standing,
-            puts: chats::bulk::Puts::prepare(database, import.stamp()).await?,
-            accounts: ScyllaAccounts::open(database).await?,
-            sessions: ScyllaSessions::open(database).await?,
-            credentials: ScyllaCredentials::open(database).await?,
-            blocks: ScyllaBlocks::open(database).await?,
-            user_states: ScyllaUserStates::open(database).await?,
-            listings: ScyllaListings::open(database).await?,
-            reports: ScyllaReports::open(database).await?,
+            puts: chats::bulk::Puts::prepare(of(Area::Chats), import.stamp()).await?,
+            accounts: ScyllaAccounts::open(of(Area::Users)).await?,
+            sessions: ScyllaSessions::open(of(Area::Users)).await?,
+            credentials: ScyllaCredentials::open(of(Area::Credentials)).await?,
+            blocks: ScyllaBlocks::open(of(Area::Users)).await?,
+            user_states: ScyllaUserStates::open(of(Area::Users)).await?,
+            listings: ScyllaListings::open(of(Area::Listings)).await?,
+            reports: ScyllaReports::open(of(Area::Operations)).await?,
         })
     }
 

@@ -1,8 +1,12 @@
 //! What the driver says, as what the caller can do about it.
 
+use std::io;
+
+use rustls::CertificateError;
 use scylla::errors::{
-    ConnectionError, ConnectionPoolError, ConnectionSetupRequestErrorKind, DbError, ExecutionError,
-    MetadataError, NewSessionError, RequestAttemptError,
+    BrokenConnectionErrorKind, ConnectionError, ConnectionPoolError,
+    ConnectionSetupRequestErrorKind, DbError, ExecutionError, FrameHeaderParseError, MetadataError,
+    NewSessionError, RequestAttemptError,
 };
 use scylla::statement::Consistency;
 
@@ -35,6 +39,24 @@ pub enum ConnectError {
         /// Who tried.
         user: String,
     },
+    /// Who answers shows a certificate that nobody trusted has signed, or whose time is over.
+    #[error("the database's certificate cannot be trusted ({reason})")]
+    NotTrusted {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Who answers shows a certificate for others.
+    #[error("the database's certificate is for others ({reason})")]
+    OtherName {
+        /// Whom it should be for, and whom it is for.
+        reason: String,
+    },
+    /// There is no agreement upon TLS, or the database does not take our certificate.
+    #[error("the database refuses TLS as it is set ({reason})")]
+    NoTls {
+        /// What was said.
+        reason: String,
+    },
     /// The datacenter is not one of the cluster's.
     #[error("the cluster has no datacenter {wanted}; it has {known}")]
     NoSuchDatacenter {
@@ -57,6 +79,9 @@ impl ConnectError {
             )) => last_connection_error,
             other => return Self::Unreachable { contact_points, reason: one_line(other) },
         };
+        if let Some(error) = under_tls(last) {
+            return Self::of_tls(error);
+        }
         if let ConnectionError::ConnectionSetupRequestError(refused) = last {
             match refused.get_error() {
                 ConnectionSetupRequestErrorKind::MissingAuthentication => {
@@ -71,6 +96,38 @@ impl ConnectError {
         }
         Self::Unreachable { contact_points, reason: one_line(last) }
     }
+
+    fn of_tls(error: &rustls::Error) -> Self {
+        let reason = one_line(error);
+        match error {
+            rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            ) => Self::OtherName { reason },
+            rustls::Error::InvalidCertificate(_) => Self::NotTrusted { reason },
+            _ => Self::NoTls { reason },
+        }
+    }
+}
+
+/// What TLS said, if a connection failed by it: at its beginning, or, as the database looks at our
+/// certificate last, when the first answer was read.
+fn under_tls(error: &ConnectionError) -> Option<&rustls::Error> {
+    let error: &io::Error = match error {
+        ConnectionError::IoError(error) => error,
+        ConnectionError::ConnectionSetupRequestError(request) => match request.get_error() {
+            ConnectionSetupRequestErrorKind::BrokenConnection(broken) => {
+                match broken.downcast_ref()? {
+                    BrokenConnectionErrorKind::FrameHeaderParseError(
+                        FrameHeaderParseError::HeaderIoError(error),
+                    ) => error,
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        },
+        _ => return None,
+    };
+    error.get_ref()?.downcast_ref()
 }
 
 /// A read failed: nothing changed.

@@ -16,7 +16,9 @@
 //!    [`statements::Read`], [`statements::SerialRead`], [`statements::Write`],
 //!    [`statements::Conditional`].
 
+pub mod databases;
 pub mod error;
+pub mod metrics;
 pub mod schema;
 pub mod session;
 pub mod statements;
@@ -44,39 +46,46 @@ use std::sync::Arc;
 use barterline_domain::clock::Clock;
 
 use self::bulk::ScyllaSource;
-use self::session::Database;
+use self::databases::Databases;
+use self::schema::Area;
 use crate::chat_log::Outcomes;
 use crate::error::StoreError;
 use crate::health::Health;
-use crate::stores::{Opened, Stores};
+use crate::stores::{Metrics, Opened, Stores};
 
 /// Opens all stores of a cluster whose schema was checked. Needs a tokio runtime around it.
-pub async fn open(database: &Database, clock: Arc<dyn Clock>) -> Result<Opened, StoreError> {
-    let epoch = chats::epoch(database).await?;
-    let (stores, source, outcomes) = open_with_epoch(database, epoch, clock).await?;
-    let database = database.clone();
-    let health = Health::new(move || database.unreachable());
-    Ok(Opened { stores, health, outcomes, source: Arc::new(source) })
+pub async fn open(databases: &Databases, clock: Arc<dyn Clock>) -> Result<Opened, StoreError> {
+    let epoch = chats::epoch(databases.of(Area::Chats)).await?;
+    let (stores, source, outcomes) = open_with_epoch(databases, epoch, clock).await?;
+    let (measured, watched) = (databases.clone(), databases.clone());
+    let metrics: Metrics = Box::new(move |registry| {
+        let metrics = measured.common().metrics().clone();
+        metrics.register(measured, registry);
+    });
+    let health = Health::new(move || watched.unreachable());
+    Ok(Opened { stores, health, metrics, outcomes, source: Arc::new(source) })
 }
 
 async fn open_with_epoch(
-    database: &Database,
+    databases: &Databases,
     epoch: u32,
     clock: Arc<dyn Clock>,
 ) -> Result<(Stores, ScyllaSource, Outcomes), StoreError> {
+    let of = |area| databases.of(area);
+    let (users, of_chats) = (of(Area::Users), of(Area::Chats));
     let chats::Opened { chats, outcomes } =
-        chats::ScyllaChats::open(database.clone(), epoch, clock).await?;
+        chats::ScyllaChats::open(of_chats.clone(), epoch, clock).await?;
     let stores = Stores {
-        credentials: Arc::new(credentials::ScyllaCredentials::open(database).await?),
-        accounts: Arc::new(accounts::ScyllaAccounts::open(database).await?),
-        sessions: Arc::new(sessions::ScyllaSessions::open(database).await?),
-        listings: Arc::new(listings::ScyllaListings::open(database).await?),
-        blocks: Arc::new(blocks::ScyllaBlocks::open(database).await?),
-        reports: Arc::new(reports::ScyllaReports::open(database).await?),
-        user_states: Arc::new(user_state::ScyllaUserStates::open(database).await?),
+        credentials: Arc::new(credentials::ScyllaCredentials::open(of(Area::Credentials)).await?),
+        accounts: Arc::new(accounts::ScyllaAccounts::open(users).await?),
+        sessions: Arc::new(sessions::ScyllaSessions::open(users).await?),
+        listings: Arc::new(listings::ScyllaListings::open(of(Area::Listings)).await?),
+        blocks: Arc::new(blocks::ScyllaBlocks::open(users).await?),
+        reports: Arc::new(reports::ScyllaReports::open(of(Area::Operations)).await?),
+        user_states: Arc::new(user_state::ScyllaUserStates::open(users).await?),
         chat_log: Arc::new(chats.clone()),
         inbox: Arc::new(chats.clone()),
     };
-    let source = ScyllaSource::open(database, stores.clone(), chats).await?;
+    let source = ScyllaSource::open(databases, stores.clone(), chats).await?;
     Ok((stores, source, outcomes))
 }

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
@@ -16,6 +17,7 @@ use scylla::policies::timestamp_generator::{MonotonicTimestampGenerator, Timesta
 use scylla::statement::SerialConsistency;
 
 use super::error::ConnectError;
+use super::metrics::Metrics;
 use super::retry::Bounded;
 use super::schema::Keyspaces;
 use crate::gate::Gate;
@@ -51,16 +53,22 @@ pub struct Options {
     pub contact_points: Vec<String>,
     /// Who logs in, if the database asks.
     pub login: Option<Login>,
+    /// How the nodes are known under TLS; `None`: nothing is encrypted.
+    pub tls: Option<Arc<ClientConfig>>,
     /// The datacenter whose nodes are asked.
     pub datacenter: String,
     /// How many copies have to answer.
     pub consistency: Consistency,
     /// What the names of all keyspaces begin with.
     pub keyspace_prefix: String,
+    /// What counts the requests.
+    pub metrics: Metrics,
+    /// Lets writes through.
+    pub gate: Gate,
 }
 
 /// A role of the database with its password.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Login {
     /// The role.
     pub user: String,
@@ -77,6 +85,7 @@ struct Inner {
     keyspaces: Keyspaces,
     datacenter: String,
     profiles: Profiles,
+    metrics: Metrics,
     gate: Gate,
     stamps: MonotonicTimestampGenerator,
 }
@@ -106,6 +115,7 @@ impl Database {
             .keepalive_timeout(KEEPALIVE)
             .schema_agreement_timeout(SCHEMA_TIMEOUT)
             .keyspaces_to_fetch(keyspaces.names())
+            .tls_context(options.tls.clone())
             .default_execution_profile_handle(profiles.once.clone().into_handle());
         if let Some(Login { user, password }) = &options.login {
             builder = builder.user(user, password);
@@ -116,7 +126,8 @@ impl Database {
             keyspaces,
             datacenter: options.datacenter.clone(),
             profiles,
-            gate: Gate::default(),
+            metrics: options.metrics.clone(),
+            gate: options.gate.clone(),
             stamps: MonotonicTimestampGenerator::new(),
         }));
         let datacenters = database.datacenters();
@@ -144,10 +155,20 @@ impl Database {
 
     /// Why nothing can be asked at the moment: no node has a connection. Passes by itself.
     pub fn unreachable(&self) -> Option<String> {
+        let (known, connected) = self.nodes();
+        (connected == 0).then(|| format!("none of {known} database nodes is connected"))
+    }
+
+    /// Nodes that are known, and those of them with a connection.
+    pub(super) fn nodes(&self) -> (usize, usize) {
         let cluster = self.0.session.get_cluster_state();
         let nodes = cluster.get_nodes_info();
-        let gone = !nodes.iter().any(|node| node.is_connected());
-        gone.then(|| format!("none of {} database nodes is connected", nodes.len()))
+        (nodes.len(), nodes.iter().filter(|node| node.is_connected()).count())
+    }
+
+    /// What was counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     /// The datacenter whose nodes are asked.
@@ -197,7 +218,7 @@ impl Profiles {
                     .permit_dc_failover(options.consistency == Consistency::Quorum)
                     .build(),
             )
-            .retry_policy(Arc::new(Bounded))
+            .retry_policy(Arc::new(Bounded { retries: options.metrics.retries() }))
             .speculative_execution_policy(None)
             .build();
         let speculation = SimpleSpeculativeExecutionPolicy {

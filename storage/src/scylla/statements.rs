@@ -3,6 +3,7 @@
 //! Made once when a store is opened. The text names keyspaces in braces: `{users}.accounts`.
 
 use std::ops::Deref;
+use std::time::Instant;
 
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::deserialize::row::DeserializeRow;
@@ -15,6 +16,7 @@ use scylla::statement::prepared::PreparedStatement;
 use scylla::value::{CqlValue, Row};
 
 use super::error::{never_happened, unread, unwritten};
+use super::metrics::{Kind, Metrics};
 use super::session::Database;
 use crate::error::StoreError;
 
@@ -62,17 +64,18 @@ pub struct WriteBatch(Together);
 
 struct Together {
     database: Database,
+    kind: Kind,
     batch: Batch,
     values: Vec<Vec<CqlValue>>,
 }
 
 impl Together {
-    fn new(database: &Database, profile: &ExecutionProfile, is_idempotent: bool) -> Self {
+    fn new(database: &Database, profile: &ExecutionProfile, kind: Kind) -> Self {
         // One partition is one copy's own commit: a log of the batch would only cost.
         let mut batch = Batch::new(BatchType::Unlogged);
-        batch.set_is_idempotent(is_idempotent);
+        batch.set_is_idempotent(kind == Kind::Write);
         batch.set_execution_profile_handle(Some(profile.clone().into_handle()));
-        Self { database: database.clone(), batch, values: Vec::new() }
+        Self { database: database.clone(), kind, batch, values: Vec::new() }
     }
 
     fn add(&mut self, prepared: &Prepared, values: Vec<CqlValue>) {
@@ -81,14 +84,17 @@ impl Together {
     }
 
     async fn execute(&self) -> Result<QueryResult, ExecutionError> {
-        self.database.session().batch(&self.batch, &self.values).await
+        let began = Instant::now();
+        let result = self.database.session().batch(&self.batch, &self.values).await;
+        self.database.metrics().ended(self.kind, began, &result);
+        result
     }
 }
 
 impl ConditionalBatch {
     /// Nothing so far.
     pub fn new(database: &Database) -> Self {
-        Self(Together::new(database, &database.profiles().once, false))
+        Self(Together::new(database, &database.profiles().once, Kind::Conditional))
     }
 
     /// Adds a statement with its values.
@@ -99,14 +105,14 @@ impl ConditionalBatch {
     /// Writes all of it if every condition holds. An error means that nothing changed.
     pub async fn run(&self, operation: &'static str) -> Result<Answer, StoreError> {
         let _passage = self.0.database.gate().enter(operation)?;
-        settled(operation, self.0.execute().await)
+        settled(self.0.database.metrics(), operation, self.0.execute().await)
     }
 }
 
 impl WriteBatch {
     /// Nothing so far.
     pub fn new(database: &Database) -> Self {
-        Self(Together::new(database, &database.profiles().repeatable, true))
+        Self(Together::new(database, &database.profiles().repeatable, Kind::Write))
     }
 
     /// Adds a write with its values.
@@ -117,13 +123,13 @@ impl WriteBatch {
     /// Writes all of it.
     pub async fn run(&self, operation: &'static str) -> Result<(), StoreError> {
         let _passage = self.0.database.gate().enter(operation)?;
-        let written = self.0.execute().await;
-        written.map(|_| ()).map_err(|error| unwritten(operation, &error))
+        written(self.0.database.metrics(), operation, self.0.execute().await)
     }
 }
 
 struct Prepared {
     database: Database,
+    kind: Kind,
     statement: PreparedStatement,
 }
 
@@ -135,19 +141,14 @@ impl<T: for<'a> DeserializeRow<'a, 'a>> Columns for T {}
 impl Read {
     /// Prepares a read.
     pub async fn prepare(database: &Database, text: &str) -> Result<Self, StoreError> {
-        let profile = &database.profiles().repeatable;
-        let mut prepared = Prepared::new(database, text, profile).await?;
-        prepared.statement.set_is_idempotent(true);
-        Ok(Self(Reading(prepared)))
+        Ok(Self(Reading(Prepared::new(database, text, Kind::Read).await?)))
     }
 }
 
 impl SerialRead {
     /// Prepares a read with serial consistency.
     pub async fn prepare(database: &Database, text: &str) -> Result<Self, StoreError> {
-        // Asking several nodes at once would have them compete for the same partition.
-        let mut prepared = Prepared::new(database, text, &database.profiles().once).await?;
-        prepared.statement.set_is_idempotent(true);
+        let mut prepared = Prepared::new(database, text, Kind::SerialRead).await?;
         prepared.statement.set_consistency(database.profiles().serial);
         Ok(Self(Reading(prepared)))
     }
@@ -199,10 +200,7 @@ impl Deref for SerialRead {
 impl Write {
     /// Prepares a write.
     pub async fn prepare(database: &Database, text: &str) -> Result<Self, StoreError> {
-        let profile = &database.profiles().repeatable;
-        let mut prepared = Prepared::new(database, text, profile).await?;
-        prepared.statement.set_is_idempotent(true);
-        Ok(Self(prepared))
+        Ok(Self(Prepared::new(database, text, Kind::Write).await?))
     }
 
     /// Writes.
@@ -212,17 +210,14 @@ impl Write {
         values: impl SerializeRow + Sync,
     ) -> Result<(), StoreError> {
         let _passage = self.0.database.gate().enter(operation)?;
-        let written = self.0.execute(values).await;
-        written.map(|_| ()).map_err(|error| unwritten(operation, &error))
+        written(self.0.database.metrics(), operation, self.0.execute(values).await)
     }
 }
 
 impl Conditional {
     /// Prepares a conditional write.
     pub async fn prepare(database: &Database, text: &str) -> Result<Self, StoreError> {
-        let mut prepared = Prepared::new(database, text, &database.profiles().once).await?;
-        prepared.statement.set_is_idempotent(false);
-        Ok(Self(prepared))
+        Ok(Self(Prepared::new(database, text, Kind::Conditional).await?))
     }
 
     /// Writes if the condition holds. An error means that nothing changed.
@@ -232,20 +227,41 @@ impl Conditional {
         values: impl SerializeRow + Sync,
     ) -> Result<Answer, StoreError> {
         let _passage = self.0.database.gate().enter(operation)?;
-        settled(operation, self.0.execute(values).await)
+        settled(self.0.database.metrics(), operation, self.0.execute(values).await)
     }
+}
+
+/// What came of a write that may be made twice.
+fn written(
+    metrics: &Metrics,
+    operation: &'static str,
+    result: Result<QueryResult, ExecutionError>,
+) -> Result<(), StoreError> {
+    let written = result.map(|_| ()).map_err(|error| unwritten(operation, &error));
+    if matches!(written, Err(StoreError::Unknown { .. })) {
+        metrics.lost_sight(Kind::Write);
+    }
+    written
 }
 
 /// What came of a conditional statement or batch that was sent once.
 fn settled(
+    metrics: &Metrics,
     operation: &'static str,
     result: Result<QueryResult, ExecutionError>,
 ) -> Result<Answer, StoreError> {
     match result {
-        Ok(result) => applied(operation, result),
+        Ok(result) => {
+            let answer = applied(operation, result)?;
+            if answer == Answer::Refused {
+                metrics.conflicted();
+            }
+            Ok(answer)
+        }
         Err(error) if never_happened(&error) => Err(unread(operation, error)),
         Err(error) => {
             tracing::debug!(operation, %error, "a conditional write has no known outcome");
+            metrics.lost_sight(Kind::Conditional);
             Ok(Answer::Unknown)
         }
     }
@@ -304,24 +320,29 @@ impl Tries {
 }
 
 impl Prepared {
-    async fn new(
-        database: &Database,
-        text: &str,
-        profile: &ExecutionProfile,
-    ) -> Result<Self, StoreError> {
+    async fn new(database: &Database, text: &str, kind: Kind) -> Result<Self, StoreError> {
+        let profile = match kind {
+            Kind::Read | Kind::Write => &database.profiles().repeatable,
+            // Asking several nodes at once would have them compete for the same partition.
+            Kind::SerialRead | Kind::Conditional => &database.profiles().once,
+        };
         let text = database.keyspaces().fill(text);
         let prepared = database.session().prepare(Statement::new(&text)).await;
         let mut statement =
             prepared.map_err(|error| unread("prepare a statement", format!("{error} ({text})")))?;
         statement.set_execution_profile_handle(Some(profile.clone().into_handle()));
-        Ok(Self { database: database.clone(), statement })
+        statement.set_is_idempotent(kind != Kind::Conditional);
+        Ok(Self { database: database.clone(), kind, statement })
     }
 
     async fn execute(
         &self,
         values: impl SerializeRow + Sync,
     ) -> Result<QueryResult, ExecutionError> {
-        self.database.session().execute_unpaged(&self.statement, values).await
+        let began = Instant::now();
+        let result = self.database.session().execute_unpaged(&self.statement, values).await;
+        self.database.metrics().ended(self.kind, began, &result);
+        result
     }
 }
 

@@ -8,8 +8,11 @@ use barterline_storage::bulk::error::BulkError;
 use barterline_storage::conformance::bulk::{exported, fill, go_on, import_of, imported, seen};
 use barterline_storage::conformance::chat_log::Subject;
 use barterline_storage::conformance::credentials;
-use barterline_storage::embedded::{self, bulk::EmbeddedTarget};
-use barterline_storage::scylla::{self, bulk::ScyllaTarget};
+use barterline_storage::embedded;
+use barterline_storage::embedded::bulk::EmbeddedTarget;
+use barterline_storage::scylla as cluster;
+use barterline_storage::scylla::bulk::ScyllaTarget;
+use barterline_storage::scylla::databases::Databases;
 use barterline_storage::stores::Opened;
 use tempfile::TempDir;
 
@@ -38,25 +41,31 @@ const TABLES: &[&str] = &[
     "{chats}.store_epoch",
 ];
 
-fn with_subject(opened: Opened) -> (Opened, Subject) {
-    let Opened { stores, health, outcomes, source } = opened;
-    let subject = Subject::new(stores.chat_log.clone(), outcomes);
+fn with_subject(mut opened: Opened) -> (Opened, Subject) {
     let (_, none) = tokio::sync::mpsc::channel(1);
-    (Opened { stores, health, outcomes: none, source }, subject)
+    let outcomes = std::mem::replace(&mut opened.outcomes, none);
+    let subject = Subject::new(opened.stores.chat_log.clone(), outcomes);
+    (opened, subject)
 }
 
 fn embedded_at(dir: &Path) -> (Opened, Subject) {
     with_subject(embedded::open(dir, SEGMENT_BYTES).expect("a store"))
 }
 
+impl Store {
+    fn databases(&self) -> Databases {
+        self.database.clone().into()
+    }
+}
+
 async fn target(store: &Store, archive: &Path) -> Result<(ScyllaTarget, Archive), BulkError> {
     let (archive, import) = import_of(archive);
-    let target = ScyllaTarget::open(&store.database, Arc::new(Wall), import).await?;
+    let target = ScyllaTarget::open(&store.databases(), Arc::new(Wall), import).await?;
     Ok((target, archive))
 }
 
 async fn serve(store: &Store) -> (Opened, Subject) {
-    let opened = scylla::open(&store.database, Arc::new(Wall)).await;
+    let opened = cluster::open(&store.databases(), Arc::new(Wall)).await;
     with_subject(opened.expect("a store"))
 }
 
@@ -78,7 +87,7 @@ fn g1_everything_moves_from_a_laptop_to_the_cluster_and_back() {
         // Cut off in the middle, nobody is let in; then whole, then the difference.
         let (half, _) = target(store, &at("full")).await.expect("an empty store");
         drop(half);
-        let refused = scylla::open(&store.database, Arc::new(Wall)).await.err();
+        let refused = cluster::open(&store.databases(), Arc::new(Wall)).await.err();
         let refused = refused.expect("a refusal").to_string();
         assert!(refused.contains("an import into it is unfinished"), "{refused}");
         for archive in ["full", "rest"] {

@@ -7,6 +7,7 @@
 
 mod bulk;
 mod chats;
+mod roles;
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ use barterline_storage::conformance::{
     accounts, blocks, credentials, listings, reports, sessions, user_state,
 };
 use barterline_storage::credentials::Credentials as _;
+use barterline_storage::gate::Gate;
 use barterline_storage::listings::Listings as _;
 use barterline_storage::reports::Reports as _;
 use barterline_storage::scylla::accounts::ScyllaAccounts;
@@ -26,6 +28,7 @@ use barterline_storage::scylla::blocks::ScyllaBlocks;
 use barterline_storage::scylla::credentials::ScyllaCredentials;
 use barterline_storage::scylla::error::ConnectError;
 use barterline_storage::scylla::listings::ScyllaListings;
+use barterline_storage::scylla::metrics::Metrics;
 use barterline_storage::scylla::reports::ScyllaReports;
 use barterline_storage::scylla::schema::{self, KNOWN, Keyspaces, Replication, SchemaError};
 use barterline_storage::scylla::session::{Consistency, Database, Login, Options};
@@ -34,6 +37,8 @@ use barterline_storage::scylla::user_state::ScyllaUserStates;
 use barterline_storage::sessions::Sessions as _;
 use barterline_storage::user_state::{UserChange, UserStates as _};
 use futures_util::future::join_all;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use tokio::runtime::Runtime;
@@ -67,10 +72,13 @@ fn options(prefix: &str) -> Options {
             user: or_usual("BARTERLINE_TEST_CQL_USER"),
             password: or_usual("BARTERLINE_TEST_CQL_PASSWORD"),
         }),
+        tls: None,
         datacenter: variable("BARTERLINE_TEST_CQL_DATACENTER")
             .unwrap_or_else(|| "datacenter1".to_owned()),
         consistency: Consistency::Quorum,
         keyspace_prefix: prefix.to_owned(),
+        metrics: Metrics::default(),
+        gate: Gate::default(),
     }
 }
 
@@ -82,8 +90,12 @@ fn replication(database: &Database) -> Replication {
 
 /// A session without any of our settings.
 async fn raw() -> Session {
+    raw_as(options(PREFIX).login.expect("a login")).await
+}
+
+/// The same, as somebody else.
+async fn raw_as(Login { user, password }: Login) -> Session {
     let options = options(PREFIX);
-    let Login { user, password } = options.login.expect("a login");
     let builder = SessionBuilder::new().known_nodes(options.contact_points).user(user, password);
     builder.build().await.expect("a session")
 }
@@ -130,6 +142,48 @@ macro_rules! laws {
             });
         }
     )+)+};
+}
+
+/// What the metrics say, in the text that is scraped.
+fn scraped(database: &Database) -> String {
+    let mut registry = Registry::default();
+    database.metrics().register(database.clone().into(), &mut registry);
+    let mut text = String::new();
+    encode(&mut text, &registry).expect("a text");
+    text
+}
+
+/// The value behind this name and its labels; none is nothing.
+fn value(scraped: &str, name: &str) -> u64 {
+    let line = scraped.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.map_or(0, |value| value.parse().expect("a number"))
+}
+
+/// Each kind by itself, a conflict apart from a success, and the nodes there are.
+#[test]
+fn requests_are_counted_by_their_kind() {
+    RUNTIME.block_on(async {
+        let _turn = TURN.lock().await;
+        let store = Store::shared().await;
+        let database = &store.database;
+        store.empty(&["{credentials}.credentials"]).await;
+        let opened = ScyllaCredentials::open(database).await.expect("a store");
+        let before = scraped(database);
+        let credential = credentials::credential(1);
+        assert!(opened.insert(credential.clone()).await.expect("the first"));
+        assert!(!opened.insert(credential.clone()).await.expect("an answer"));
+        opened.find(&credential.email).await.expect("an answer").expect("it is there");
+        let after = scraped(database);
+        let more = |name: &str| value(&after, name) - value(&before, name);
+        assert_eq!(more("database_request_seconds_count{kind=\"conditional\"}"), 2, "{after}");
+        assert_eq!(more("database_request_seconds_count{kind=\"write\"}"), 0);
+        assert_eq!(more("database_request_seconds_count{kind=\"read\"}"), 1);
+        assert_eq!(more("database_request_seconds_count{kind=\"serial_read\"}"), 1);
+        assert_eq!(more("database_conflicts_total"), 1);
+        assert_eq!(more("database_retries_total"), 0);
+        let nodes = value(&after, "database_nodes");
+        assert!(nodes > 0 && value(&after, "database_nodes_connected") == nodes, "{after}");
+    });
 }
 
 laws! {

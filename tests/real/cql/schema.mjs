@@ -1,11 +1,13 @@
 // `barterline schema`, as an operator meets it: against a real server, sound and with every mistake.
 //
-//   node tests/real/cql/schema.mjs BINARY HOST:PORT
+//   node tests/real/cql/schema.mjs BINARY HOST:PORT [DIRECTORY]
+//
+// The directory has the certificates of a server that speaks TLS (server, in this folder).
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 
-const [binary, server] = process.argv.slice(2);
+const [binary, server, certificates] = process.argv.slice(2);
 const PASSWORD = process.env.BARTERLINE_TEST_CQL_PASSWORD ?? "cassandra";
 const datacenter = process.env.BARTERLINE_TEST_CQL_DATACENTER ?? "datacenter1";
 const sound = {
@@ -90,3 +92,42 @@ refused("other copies", { BARTERLINE_SCYLLA__REPLICATION: `${datacenter}:2` }, [
   `keeps ${datacenter}:1, the settings say ${datacenter}:2`,
   "docs/storage.md",
 ]);
+
+// Under TLS, with certificates both ways.
+function tls(authority, client, other = {}) {
+  const set = { ca: authority && `${certificates}/${authority}.pem` };
+  if (client) {
+    set.certificate = `${certificates}/${client}.pem`;
+    set.key = `${certificates}/${client}.key`;
+  }
+  const named = Object.entries({ ...set, ...other }).filter(([, value]) => value);
+  return Object.fromEntries(
+    named.map(([key, value]) => [`BARTERLINE_SCYLLA__TLS_${key.toUpperCase()}`, value]),
+  );
+}
+
+if (certificates) {
+  for (const [name, how] of [
+    ["under TLS, by address", tls("ca", "client")],
+    ["under TLS, by name", tls("ca", "client", { name: "database.example" })],
+  ]) {
+    const answer = schema("check", how);
+    assert.deepEqual([answer.status, answer.stderr], [0, ""], name);
+    console.log(`ok    ${name}`);
+  }
+  refused("a certificate of nobody's", tls("other/ca", "client"), [
+    "cannot be trusted",
+    "check `scylla.tls_ca`",
+  ]);
+  refused("another name", tls("ca", "client", { name: "nobody.example" }), [
+    'not valid for name "nobody.example"',
+    "set `scylla.tls_name`",
+  ]);
+  const ours = "check `scylla.tls_certificate`";
+  refused("no certificate of ours", tls("ca"), ["refuses TLS", ours]);
+  refused("ours is signed by nobody known", tls("ca", "other/client"), ["refuses TLS", ours]);
+  refused("no such file", tls("none", "client"), ["none.pem: No such file"]);
+  refused("a name alone", tls(undefined, undefined, { name: "a.example" }), [
+    "needs `scylla.tls_ca` as well",
+  ], 2);
+}

@@ -24,8 +24,9 @@ pub const PARTS: &[Part] = &[
     },
     // Seeds as an edge would, with what the edge of HTTP was given.
     Part { name: "demo", may_use: &["rest", "services"] },
-    // The tables of the cluster, made by hand before a server starts.
-    Part { name: "schema", may_use: &["config"] },
+    // The tables of the cluster, made by hand before a server starts. What it shows the database is
+    // read as what the listener shows.
+    Part { name: "schema", may_use: &["config", "listener"] },
     Part { name: "data_dir", may_use: &[] },
     Part { name: "readiness", may_use: &[] },
     // Accepts connections and hands them to a service it is given; knows no edge by name.

@@ -28,6 +28,17 @@ const AREAS: [(Area, &str); 6] = [
     (Area::Operations, "operations"),
 ];
 
+impl Area {
+    /// Those that have tables, which is more than the schema's own.
+    pub const OPENED: [Self; 5] =
+        [Self::Credentials, Self::Users, Self::Listings, Self::Chats, Self::Operations];
+
+    /// The one that is called so.
+    pub fn named(word: &str) -> Option<Self> {
+        AREAS.iter().find(|(_, known)| *known == word).map(|(area, _)| *area)
+    }
+}
+
 /// The names of the keyspaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keyspaces {

@@ -6,12 +6,14 @@
 //! may make two of one name: CASSANDRA-10699.) The number of steps made stands in the same row, raised
 //! by one on the condition of the number before.
 
+mod grants;
 mod keyspaces;
 mod lease;
 mod server;
 
 use std::time::Duration;
 
+pub use self::grants::grants;
 pub use self::keyspaces::{Area, Keyspaces};
 use self::lease::Lease;
 use self::server::Server;
