@@ -54,7 +54,11 @@ async fn open_stores(
     clock: Arc<dyn Clock>,
 ) -> Result<Opened, BuildError> {
     if settings.storage.backend == "scylla" {
-        let databases = schema::databases(settings).await.map_err(BuildError::Cluster)?;
+        let databases = schema::databases(settings, &*clock).await.map_err(BuildError::Cluster)?;
+        let limit = Duration::from_millis(settings.scylla.clock_skew_ms);
+        let watched = databases.common().clone();
+        // Ends with the process: it only looks.
+        tokio::spawn(scylla::clocks::watch(watched, Arc::clone(&clock), limit));
         return Ok(scylla::open(&databases, clock).await?);
     }
     Ok(embedded::open(data.path(), settings.storage.segment_bytes)?)
