@@ -58,7 +58,11 @@ async fn open_stores(
     clock: Arc<dyn Clock>,
 ) -> Result<Opened, BuildError> {
     if settings.storage.backend == "scylla" {
-        let databases = schema::databases(settings).await.map_err(BuildError::Cluster)?;
+        let databases = schema::databases(settings, &*clock).await.map_err(BuildError::Cluster)?;
+        let limit = Duration::from_millis(settings.scylla.clock_skew_ms);
+        let watched = databases.common().clone();
+        // Ends with the process: it only looks.
+        tokio::spawn(scylla::clocks::watch(watched, Arc::clone(&clock), limit));
         return Ok(scylla::open(&databases, clock).await?);
     }
     Ok(embedded::open(data.path(), settings.storage.segment_bytes)?)
@@ -67,7 +71,7 @@ async fn open_stores(
 /// The backend that the settings name, to be read whole.
 pub async fn open_source(settings: &Settings, data: &DataDir) -> anyhow::Result<Arc<dyn Source>> {
     if settings.storage.backend == "scylla" {
-        let databases = schema::databases(settings).await?;
+        let databases = schema::databases(settings, &SystemClock).await?;
         let source = ScyllaSource::of(&databases, Arc::new(SystemClock)).await?;
         return Ok(Arc::new(source));
     }
@@ -82,7 +86,7 @@ pub async fn open_target(
     import: Import,
 ) -> anyhow::Result<Arc<dyn Target>> {
     if settings.storage.backend == "scylla" {
-        let databases = schema::databases(settings).await?;
+        let databases = schema::databases(settings, &SystemClock).await?;
         let target = ScyllaTarget::open(&databases, Arc::new(SystemClock), import).await?;
         return Ok(Arc::new(target));
     }

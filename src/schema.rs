@@ -2,7 +2,9 @@
 
 mod tls;
 
+use barterline_domain::clock::Clock;
 use barterline_storage::gate::Gate;
+use barterline_storage::scylla::clocks;
 use barterline_storage::scylla::databases::Databases;
 use barterline_storage::scylla::error::ConnectError;
 use barterline_storage::scylla::metrics::Metrics;
@@ -28,8 +30,8 @@ pub fn run(settings: &Scylla, task: Task) -> anyhow::Result<String> {
     runtime.block_on(on_cluster(settings, task))
 }
 
-/// The cluster, when its tables are those that this program knows.
-pub async fn databases(settings: &Settings) -> anyhow::Result<Databases> {
+/// The cluster, when its tables are those that this program knows, and its clocks not too far off.
+pub async fn databases(settings: &Settings, clock: &dyn Clock) -> anyhow::Result<Databases> {
     let login = |(area, Role { user, password, .. }): (Area, Role<'_>)| {
         (area, Login { user: user.to_owned(), password: password.expose().to_owned() })
     };
@@ -38,6 +40,14 @@ pub async fn databases(settings: &Settings) -> anyhow::Result<Databases> {
     let databases = connected.map_err(|error| unreached(&error))?;
     let copies = Replication(settings.scylla.copies());
     schema::check(databases.common(), &copies).await.map_err(advised)?;
+    let readings = clocks::read(databases.common(), clock).await;
+    if let Some(ahead_ms) = clocks::too_far(&readings) {
+        let (apart_s, side) =
+            (ahead_ms.unsigned_abs() / 1000, if ahead_ms < 0 { "ahead of" } else { "behind" });
+        anyhow::bail!(
+            "the clock of this machine is {apart_s} s {side} the database's: have both follow NTP"
+        );
+    }
     Ok(databases)
 }
 

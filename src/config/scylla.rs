@@ -39,6 +39,9 @@ section! {
         tls_certificate: Option<PathBuf> = None, Any("a file, or \"\" to show none");
         /// The private key of that certificate (PEM).
         tls_key: Option<PathBuf> = None, Any("a file, or \"\" to show none");
+        /// Milliseconds that the clocks of this server and a node may be apart before the log warns.
+        /// Four minutes from most nodes, and the server does not start.
+        clock_skew_ms: u64 = 500, 50..=60_000;
         /// What the names of all keyspaces begin with.
         keyspace_prefix: String = "barterline_".to_owned(), Prefix;
     }

@@ -21,14 +21,14 @@ impl Databases {
         let mut databases = vec![(None, common)];
         for (area, login) in own {
             let login = Some(login.clone());
-            let database = match logins.iter().find(|(known, _)| *known == login) {
-                Some((_, database)) => database.clone(),
-                None => {
-                    let options = Options { login: login.clone(), ..options.clone() };
-                    let database = Database::connect(&options).await?;
-                    logins.push((login, database.clone()));
-                    database
-                }
+            let known = logins.iter().find(|(known, _)| *known == login);
+            let database = if let Some((_, database)) = known {
+                database.clone()
+            } else {
+                let options = Options { login: login.clone(), ..options.clone() };
+                let database = Database::connect(&options).await?;
+                logins.push((login, database.clone()));
+                database
             };
             databases.push((Some(*area), database));
         }

@@ -9,7 +9,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
@@ -37,6 +37,7 @@ pub struct Metrics {
     unknown: Family<OfKind, Counter>,
     conflicts: Counter,
     retries: Counter,
+    apart_ms: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -76,6 +77,7 @@ impl Default for Metrics {
             unknown: Family::default(),
             conflicts: Counter::default(),
             retries: Counter::default(),
+            apart_ms: Gauge::default(),
         }
     }
 }
@@ -97,6 +99,9 @@ impl Metrics {
         let help = "Conditional writes whose condition did not hold";
         of.register("conflicts", help, self.conflicts.clone());
         of.register("retries", "Attempts after the first", self.retries.clone());
+        let help =
+            "Milliseconds between the clocks of this server and of the node furthest from it";
+        of.register("clock_skew_ms", help, self.apart_ms.clone());
         of.register_collector(Box::new(Nodes(databases)));
     }
 
@@ -117,6 +122,11 @@ impl Metrics {
     /// Nobody knows what came of a write.
     pub(super) fn lost_sight(&self, kind: Kind) {
         self.unknown.get_or_create(&kind.label()).inc();
+    }
+
+    /// The clocks of this server and a node are so many milliseconds apart.
+    pub(super) fn apart(&self, apart_ms: u64) {
+        self.apart_ms.set(i64::try_from(apart_ms).unwrap_or(i64::MAX));
     }
 
     /// A condition did not hold.

@@ -16,6 +16,7 @@
 //!    [`statements::Read`], [`statements::SerialRead`], [`statements::Write`],
 //!    [`statements::Conditional`].
 
+pub mod clocks;
 pub mod databases;
 pub mod error;
 pub mod metrics;

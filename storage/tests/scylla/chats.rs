@@ -75,7 +75,7 @@ laws! {
 }
 
 /// A clock that is off by so many milliseconds.
-struct Skewed(i64);
+pub struct Skewed(pub i64);
 
 impl Clock for Skewed {
     fn now(&self) -> Timestamp {

@@ -25,6 +25,7 @@ use barterline_storage::listings::Listings as _;
 use barterline_storage::reports::Reports as _;
 use barterline_storage::scylla::accounts::ScyllaAccounts;
 use barterline_storage::scylla::blocks::ScyllaBlocks;
+use barterline_storage::scylla::clocks;
 use barterline_storage::scylla::credentials::ScyllaCredentials;
 use barterline_storage::scylla::error::ConnectError;
 use barterline_storage::scylla::listings::ScyllaListings;
@@ -43,6 +44,8 @@ use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use tokio::runtime::Runtime;
 use tokio::sync::{Mutex, OnceCell};
+
+use crate::chats::Skewed;
 
 /// Connections live on the runtime that made them, so all tests share it.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
@@ -183,6 +186,26 @@ fn requests_are_counted_by_their_kind() {
         assert_eq!(more("database_retries_total"), 0);
         let nodes = value(&after, "database_nodes");
         assert!(nodes > 0 && value(&after, "database_nodes_connected") == nodes, "{after}");
+    });
+}
+
+/// Every node is looked at, with whatever clock the server has.
+#[test]
+fn a_clock_that_is_off_is_noticed() {
+    RUNTIME.block_on(async {
+        let database = &Store::shared().await.database;
+        let nodes: usize = database.datacenters().iter().map(|(_, nodes)| nodes).sum();
+        let sound = clocks::read(database, &Skewed(0)).await;
+        assert_eq!(sound.len(), nodes);
+        assert_eq!(clocks::too_far(&sound), None, "{sound:?}");
+        for off_ms in [-600_000, 600_000] {
+            let readings = clocks::read(database, &Skewed(off_ms)).await;
+            assert_eq!(readings.len(), nodes);
+            // A busy machine answers late, and its own clock is a little off.
+            let near = |ahead_ms: i64| (ahead_ms + off_ms).abs() < 60_000;
+            assert!(readings.iter().all(|reading| near(reading.ahead_ms)), "{readings:?}");
+            assert!(clocks::too_far(&readings).is_some_and(near), "{readings:?}");
+        }
     });
 }
 
