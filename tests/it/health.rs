@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::world::{barterline, run};
 use crate::support::{Call, World};
@@ -57,7 +57,8 @@ fn staff_work_from_the_command_line() {
         run(command)
     };
     let (code, out, _) = staff(&["reports"]);
-    assert_eq!((code, out.trim()), (0, r#"{"reports":[],"next":null}"#));
+    let list: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((code, list["reports"].is_array()), (0, true), "{list}");
     let nothing = "5b2f9c1e-7a34-4d68-8f05-c19be2a07d31";
     let (code, _, err) = staff(&["reports", nothing]);
     assert!(code == 1 && err.contains("report.not_found"), "{code}: {err}");
@@ -117,7 +118,7 @@ fn a_command_asks_the_running_server() {
     status.args(["status", "--data"]).arg(world.data());
     let (code, out, err) = run(status);
     assert_eq!((code, &*err), (0, ""));
-    let answer: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    let answer: Value = serde_json::from_str(&out).expect("JSON");
     assert_eq!((&answer["ready"], &answer["pid"]), (&true.into(), &world.pid().into()));
     assert!(world.stop().success());
     for data in [world.data(), "/nowhere".into()] {

@@ -1,5 +1,6 @@
 //! Checks and generators behind make.
 
+mod backends;
 mod doors;
 mod errors;
 mod planted;
@@ -13,6 +14,8 @@ use anyhow::{Context as _, Result, bail};
 const HELP: &str = "\
 cargo xtask doors     proves which way the house's doors open
 cargo xtask errors    compares the codes that HTTP answers with docs/errors.md
+cargo xtask backends  runs every suite on both backends and compares docs/storage.md with it
+                      (--write: puts what came of it there); BARTERLINE_TEST_CQL names a database
 cargo xtask planted   plants faults in the server and wants the harness to catch them
 cargo xtask golden    fills in new vectors and rewrites the examples of docs/protocol.md";
 
@@ -21,6 +24,7 @@ fn main() -> ExitCode {
         Some("doors") => doors(),
         Some("errors") => errors(),
         Some("golden") => golden(),
+        Some("backends") => backends::check(workspace(), env::args().nth(2).as_deref()),
         Some("planted") => planted::check(workspace()),
         _ => {
             eprintln!("{HELP}");

@@ -31,7 +31,7 @@ fn people_log_in_and_out() {
 fn a_session_is_told_to_no_cache() {
     let world = World::new();
     world.register("ana").expect(201);
-    let body = json!({ "email": "Ana@Example.org", "password": "correct horse" });
+    let body = json!({ "email": world.email("Ana"), "password": "correct horse" });
     let answer = world.post("/v1/sessions", &body).expect(201);
     assert_eq!(answer.headers["cache-control"], "no-store");
     let session = answer.json();
@@ -48,10 +48,10 @@ fn wrong_address_and_wrong_password_are_one_answer() {
         let body = json!({ "email": email, "password": password });
         world.post("/v1/sessions", &body).problem(401, "login.failed")
     };
-    let wrong = check("ana@example.org", "incorrect horse");
-    assert_eq!(check("bob@example.org", "correct horse"), wrong);
+    let wrong = check(&world.email("ana"), "incorrect horse");
+    assert_eq!(check(&world.email("bob"), "correct horse"), wrong);
     assert_eq!(check("no address", "correct horse"), wrong);
-    assert_eq!(check("ana@example.org", "x"), wrong);
+    assert_eq!(check(&world.email("ana"), "x"), wrong);
 }
 
 #[test]

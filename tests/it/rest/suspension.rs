@@ -30,7 +30,8 @@ async fn a_suspended_account_is_shut_out_everywhere_until_it_is_let_in_again() {
     world.call(inbox()).problem(403, "account.suspended");
     let refresh = json!({ "refresh_token": ana.refresh_token });
     world.post("/v1/sessions/refresh", &refresh).problem(403, "account.suspended");
-    let log_in = |password| json!({ "email": "ana@example.org", "password": password });
+    let email = world.email("ana");
+    let log_in = |password| json!({ "email": email, "password": password });
     world.post("/v1/sessions", &log_in("correct horse")).problem(403, "account.suspended");
     // Who does not know the password learns nothing.
     world.post("/v1/sessions", &log_in("another horse")).problem(401, "login.failed");

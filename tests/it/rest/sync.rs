@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::TcpStream;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use barterline_domain::event::Seq;
@@ -9,11 +10,12 @@ use barterline_domain::ids::ChatId;
 use barterline_protocol::Encoding;
 use barterline_protocol::cursor::Cursor;
 use barterline_protocol::limits::ROWS_MAX;
+use barterline_protocol::push::Row;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::socket::{fresh_id, hello};
-use crate::support::{Answer, Call, Person, World};
+use crate::support::{Answer, Call, Inbox, Person, World, backend};
 
 impl Person {
     fn sync(&self, query: &str) -> Call {
@@ -33,18 +35,31 @@ fn cursor(world: &World, person: &Person) -> Value {
     world.call(person.sync("")).expect(200).json()["cursor"].clone()
 }
 
-/// Begins a poll that nothing has to be told yet.
-fn waiting(world: &World, person: &Person) -> std::thread::JoinHandle<Answer> {
-    let cursor = cursor(world, person);
-    let query = format!("wait_ms=30000&cursor={}", cursor.as_str().expect("a cursor"));
+/// Begins a poll that nothing has to be told yet; gives what the person has besides.
+fn waiting(world: &World, person: &Person) -> (Inbox, JoinHandle<Answer>) {
+    let all = world.call(person.sync("")).expect(200).json();
+    let mut inbox = Inbox::default();
+    inbox.hears(&rows(&all));
+    let query = format!("wait_ms=30000&cursor={}", all["cursor"].as_str().expect("a cursor"));
     let poll = world.begin(person.sync(&query));
     world.until_polls(1);
-    poll
+    (inbox, poll)
+}
+
+fn rows(answer: &Value) -> Vec<Row> {
+    serde_json::from_value(answer["rows"].clone()).expect("rows")
 }
 
 fn chats(answer: &Value) -> Vec<ChatId> {
-    let rows = answer["rows"].as_array().expect("rows").iter();
-    rows.map(|row| serde_json::from_value(row["chat"].clone()).expect("an id")).collect()
+    rows(answer).iter().map(|row| row.chat).collect()
+}
+
+/// Takes an answer that says neither that there is more nor that what one has is worth nothing;
+/// gives the chats that are news.
+#[track_caller]
+fn last(inbox: &mut Inbox, answer: &Value) -> Vec<ChatId> {
+    assert_eq!((&answer["more"], &answer["reset"]), (&Value::Null, &Value::Null), "{answer}");
+    inbox.hears(&rows(answer))
 }
 
 fn says(world: &World, person: &Person, chat: ChatId) {
@@ -61,12 +76,13 @@ async fn g5_exactly_what_changed_is_told() {
     assert_eq!(nothing.headers["cache-control"], "no-store");
     let nothing = nothing.json();
     assert_eq!(nothing, json!({ "rows": [], "cursor": nothing["cursor"] }));
+    let mut theirs = Inbox::default();
     says(&world, &ana, chat);
     let first = at_once(&world, &bob, &nothing["cursor"]);
-    assert_eq!((chats(&first), &first["rows"][0]["head"]), (vec![chat], &json!(1)));
+    assert_eq!((last(&mut theirs, &first), &first["rows"][0]["head"]), (vec![chat], &json!(1)));
     assert_eq!(first["rows"][0]["last"]["text"], "hello");
     let same = at_once(&world, &bob, &first["cursor"]);
-    assert_eq!(same, json!({ "rows": [], "cursor": same["cursor"] }));
+    assert_eq!(last(&mut theirs, &same), []);
     // Another chat: the first is not told again.
     let listing = world.listing(&bob);
     let open = Call::new("POST", "/v1/chats").token(&ana.token);
@@ -74,14 +90,17 @@ async fn g5_exactly_what_changed_is_told() {
     let other: ChatId = serde_json::from_value(opened["chat"].clone()).expect("an id");
     says(&world, &ana, other);
     let second = at_once(&world, &bob, &same["cursor"]);
-    assert_eq!(chats(&second), [other]);
+    assert_eq!(last(&mut theirs, &second), [other]);
     // A mark is a change for both.
-    let before = cursor(&world, &ana);
+    let before = world.call(ana.sync("")).expect(200).json();
+    let mut hers = Inbox::default();
+    hers.hears(&rows(&before));
     let mark = Call::new("PUT", &format!("/v1/chats/{chat}/marks")).token(&bob.token);
     let device = fresh_id().to_string();
     world.call(mark.json(&json!({ "device": device, "read": 1 }))).expect(204);
-    for (person, since) in [(&ana, &before), (&bob, &second["cursor"])] {
-        assert_eq!(chats(&at_once(&world, person, since)), [chat]);
+    for (person, inbox, since) in [(&ana, &mut hers, &before), (&bob, &mut theirs, &second)] {
+        let answer = at_once(&world, person, &since["cursor"]);
+        assert_eq!(last(inbox, &answer), [chat]);
     }
     assert_eq!(chats(&world.call(bob.sync("")).expect(200).json()), [other, chat]);
 }
@@ -92,22 +111,24 @@ async fn g5_a_message_on_a_socket_wakes_who_waits_within_a_second() {
     let (ana, bob, chat) = world.chat().await;
     let mut buyer = world.device(&ana, Encoding::MsgPack).await;
     for seq in 1..=3 {
-        let poll = waiting(&world, &bob);
-        let said = Instant::now();
+        let (mut theirs, poll) = waiting(&world, &bob);
         buyer.tells(chat, "wake up").await;
+        let said = Instant::now();
         let heard = poll.join().expect("an answer").expect(200).json();
         assert!(said.elapsed() < Duration::from_secs(1), "{:?}", said.elapsed());
-        assert_eq!((chats(&heard), &heard["rows"][0]["head"]), (vec![chat], &json!(seq)));
+        assert_eq!(last(&mut theirs, &heard), [chat]);
+        assert_eq!(heard["rows"][0]["head"], seq);
         world.until_polls(0);
     }
-    let poll = waiting(&world, &bob);
+    let (_, poll) = waiting(&world, &bob);
     buyer.moves_marks(chat, 3, 3).await;
     let heard = poll.join().expect("an answer").expect(200).json();
     assert_eq!(heard["rows"][0]["peer_marks"], json!({ "delivered": 3, "read": 3 }));
     // A chat that is opened is news for its buyer's other devices.
-    let poll = waiting(&world, &ana);
+    let (mut hers, poll) = waiting(&world, &ana);
     let opened = buyer.opens(&world.listing(&bob)).await.chat;
-    assert_eq!(chats(&poll.join().expect("an answer").expect(200).json()), [opened]);
+    let heard = poll.join().expect("an answer").expect(200).json();
+    assert_eq!(last(&mut hers, &heard), [opened]);
 }
 
 #[tokio::test]
@@ -116,7 +137,7 @@ async fn g6_nobody_is_woken_by_the_chats_of_others() {
     let (ana, bob, chat) = world.chat().await;
     let eve = world.person("eve");
     let mut buyer = world.device(&ana, Encoding::MsgPack).await;
-    let poll = waiting(&world, &eve);
+    let (_, poll) = waiting(&world, &eve);
     buyer.tells(chat, "not for eve").await;
     // Whoever it is for hears of it while she waits.
     assert_eq!(chats(&world.call(bob.sync("")).expect(200).json()), [chat]);
@@ -131,7 +152,7 @@ async fn g6_nobody_is_woken_by_the_chats_of_others() {
 async fn g6_a_session_that_ends_while_it_waits_is_told_nothing() {
     let world = World::new();
     let (ana, bob, chat) = world.chat().await;
-    let poll = waiting(&world, &bob);
+    let (_, poll) = waiting(&world, &bob);
     world.call(Call::new("DELETE", "/v1/sessions/current").token(&bob.token)).expect(204);
     world.device(&ana, Encoding::MsgPack).await.tells(chat, "too late").await;
     poll.join().expect("an answer").problem(401, "token.invalid");
@@ -143,25 +164,29 @@ async fn g5_a_cursor_goes_on_at_the_other_door() {
     let (ana, bob, chat) = world.chat().await;
     let mut buyer = world.device(&ana, Encoding::MsgPack).await;
     buyer.tells(chat, "known").await;
-    let http: Cursor = serde_json::from_value(cursor(&world, &bob)).expect("a cursor");
+    let all = world.call(bob.sync("")).expect(200).json();
+    let mut inbox = Inbox::default();
+    assert_eq!(last(&mut inbox, &all), [chat]);
+    let http: Cursor = serde_json::from_value(all["cursor"].clone()).expect("a cursor");
     for encoding in Encoding::ALL {
         let mut again = hello(&bob.token);
         again.cursor = Some(http.clone());
         let (_, opening) = world.opening(again, encoding).await;
-        assert_eq!(opening.rows, [], "nothing is new");
+        assert_eq!(inbox.hears(&opening.rows), [], "nothing is new");
     }
     buyer.tells(chat, "missed").await;
     let mut again = hello(&bob.token);
     again.cursor = Some(http.clone());
     let (_, opening) = world.opening(again, Encoding::Json).await;
+    assert_eq!(inbox.hears(&opening.rows), [chat]);
     assert_eq!(opening.rows[0].head, Seq(2));
     // And back.
     let socket = serde_json::to_value(&opening.cursor).expect("a cursor");
     let same = at_once(&world, &bob, &socket);
-    assert_eq!((&same["rows"], &same["reset"]), (&json!([]), &Value::Null));
+    assert_eq!(last(&mut inbox, &same), []);
     buyer.tells(chat, "more").await;
     let more = at_once(&world, &bob, &socket);
-    assert_eq!((chats(&more), &more["rows"][0]["head"]), (vec![chat], &json!(3)));
+    assert_eq!((last(&mut inbox, &more), &more["rows"][0]["head"]), (vec![chat], &json!(3)));
 }
 
 #[tokio::test]
@@ -174,16 +199,18 @@ async fn g5_a_cursor_that_is_not_of_this_store_counts_as_none_and_says_so() {
     let others = [
         Cursor::new(epoch + 1, position),
         Cursor::new(epoch.wrapping_sub(1), position),
-        Cursor::new(epoch, position + 1_000),
+        Cursor::new(epoch, backend::unknown_position(position)),
         Cursor::new(epoch, u64::MAX),
     ];
     let others = others.iter().map(|other| serde_json::to_value(other).expect("a cursor"));
     let nonsense = ["", "x", "AQ", "%00", "nonsense-that-is-long"].map(|text| json!(text));
     for other in others.chain(nonsense) {
         let all = at_once(&world, &bob, &other);
-        assert_eq!((chats(&all), &all["reset"]), (vec![chat], &json!(true)), "{other}");
+        let mut inbox = Inbox::default();
+        let news = inbox.hears(&rows(&all));
+        assert_eq!((news, &all["reset"]), (vec![chat], &json!(true)), "{other}");
         let next = at_once(&world, &bob, &all["cursor"]);
-        assert_eq!((&next["rows"], &next["reset"]), (&json!([]), &Value::Null), "{other}");
+        assert_eq!(last(&mut inbox, &next), [], "{other}");
     }
 }
 
@@ -198,13 +225,18 @@ fn g5_what_does_not_fit_comes_in_pages() {
         opened.push(serde_json::from_value(row.expect(201).json()["chat"].clone()).expect("an id"));
     }
     let first = world.call(ana.sync("")).expect(200).json();
-    assert_eq!((chats(&first).as_slice(), &first["more"]), (&opened[..ROWS_MAX], &json!(true)));
+    let mut hers = Inbox::default();
+    let news = hers.hears(&rows(&first));
+    assert_eq!((news.as_slice(), &first["more"]), (&opened[..ROWS_MAX], &json!(true)));
     // What changes between two pages is told on a later one.
     says(&world, &ana, opened[0]);
-    let second = at_once(&world, &ana, &first["cursor"]);
-    assert_eq!(chats(&second), [opened[ROWS_MAX], opened[0]]);
-    assert_eq!(second["more"], Value::Null);
-    assert_eq!(at_once(&world, &ana, &second["cursor"])["rows"], json!([]));
+    let (mut answer, mut news) = (first, Vec::new());
+    while answer["more"] == true {
+        answer = at_once(&world, &ana, &answer["cursor"]);
+        news.extend(hers.hears(&rows(&answer)));
+    }
+    assert_eq!(news, [opened[ROWS_MAX], opened[0]]);
+    assert_eq!(last(&mut hers, &at_once(&world, &ana, &answer["cursor"])), []);
     // Of all these chats the seller has heard of one.
     let theirs = world.call(bob.sync("")).expect(200).json();
     assert_eq!((chats(&theirs), &theirs["more"]), (vec![opened[0]], &Value::Null));
@@ -274,7 +306,7 @@ fn g7_few_requests_of_one_user_wait_and_those_that_go_make_room() {
 fn g9_a_server_that_stops_answers_who_waits_at_once() {
     let mut world = World::new();
     let ana = world.person("ana");
-    let poll = waiting(&world, &ana);
+    let (_, poll) = waiting(&world, &ana);
     let told = Instant::now();
     world.signal(Signal::TERM);
     let answer = poll.join().expect("an answer").expect(200).json();

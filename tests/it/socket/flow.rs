@@ -8,8 +8,8 @@ use barterline_protocol::request::{Pull, Send};
 use barterline_protocol::{Encoding, Outgoing, Request};
 use rustix::process::{Resource, Rlimit, prlimit};
 
-use crate::support::World;
 use crate::support::socket::{hello, masked, text};
+use crate::support::{World, embedded_only};
 
 #[tokio::test]
 async fn g7_more_than_may_wait_for_answers_is_read_later_and_in_order() {
@@ -74,6 +74,7 @@ async fn g2_a_base_too_far_back_is_refused_until_the_client_has_looked() {
 
 #[tokio::test]
 async fn what_follows_a_refused_message_waits_for_it() {
+    embedded_only!("fills the server's own disk");
     let world = World::new();
     let (ana, bob, chat) = world.chat().await;
     let listing = world.listing(&bob);

@@ -8,6 +8,7 @@ use barterline::clock::SystemClock;
 use barterline_domain::clock::{Clock as _, Timestamp};
 use barterline_domain::ids::SessionId;
 use barterline_protocol::close_code::CloseCode;
+use barterline_protocol::request::Ping;
 use barterline_protocol::{Encoding, Outgoing, Request};
 use serde_json::json;
 
@@ -47,7 +48,18 @@ async fn a_connection_ends_with_its_token_unless_a_new_one_came() {
         while !matches!(ending.next().await, Outgoing::Renew(renew) if renew.token_expires_at == end)
         {
         }
-        ending.is_closed(CloseCode::TokenExpired).await;
+        // Who is to stay gives signs of life meanwhile.
+        let stays = async {
+            loop {
+                if matches!(lasting.next().await, Outgoing::Ping(_)) {
+                    lasting.ask(Request::Pong(Ping::default())).await;
+                }
+            }
+        };
+        tokio::select! {
+            () = ending.is_closed(CloseCode::TokenExpired) => {}
+            () = stays => {}
+        }
         assert!(SystemClock.now() >= end.plus(Duration::from_millis(500)));
         lasting.pings().await;
     }

@@ -223,6 +223,15 @@ impl Client {
         self.first(|frame| frame.reference.is_none().then(|| frame.message.clone())).await
     }
 
+    /// The same, but for signs of life, which may come at any time.
+    pub async fn news(&mut self) -> Outgoing {
+        self.first(|frame| {
+            let is_news = frame.reference.is_none() && !matches!(frame.message, Outgoing::Ping(_));
+            is_news.then(|| frame.message.clone())
+        })
+        .await
+    }
+
     /// What the server says next, answers included.
     pub async fn any(&mut self) -> Outgoing {
         self.first(|frame| Some(frame.message.clone())).await
@@ -258,10 +267,12 @@ impl Client {
         .await
     }
 
-    /// Everything that came up to the answer to a `ping` and was not asked for.
+    /// Everything that came up to the answer to a `ping` and was not asked for, but for signs of
+    /// life.
     pub async fn unasked(&mut self) -> Vec<Outgoing> {
         self.pings().await;
-        self.heard.drain(..).map(|frame| frame.message).collect()
+        let heard = self.heard.drain(..).map(|frame| frame.message);
+        heard.filter(|message| !matches!(message, Outgoing::Ping(_))).collect()
     }
 
     pub async fn opens(&mut self, listing: &str) -> Row {

@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::backend;
 use super::http::{Answer, Call};
 use super::tls::{Certificate, Files, Secured};
 
@@ -46,11 +47,11 @@ pub fn barterline() -> Command {
     command
 }
 
-/// `barterline serve` on free ports.
+/// `barterline serve` on free ports, on the backend under test.
 pub fn serve(data: &Path) -> Command {
     let mut command = barterline();
     command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data"]);
-    command.arg(data);
+    command.arg(data).envs(backend::settings());
     command
 }
 
@@ -248,6 +249,19 @@ impl World {
         Call::new(method, path).token(token.trim()).send(self.admin)
     }
 
+    /// What staff see in their list of one chat's reports, the newest first.
+    pub fn reports(&self, chat: ChatId) -> Vec<Value> {
+        let mut found = Vec::new();
+        let mut path = "/reports?limit=1".to_owned();
+        loop {
+            let page = self.staff("GET", &path).expect(200).json();
+            let reports = page["reports"].as_array().expect("reports").iter();
+            found.extend(reports.filter(|report| report["chat"] == json!(chat)).cloned());
+            let Some(next) = page["next"].as_str() else { return found };
+            path = format!("/reports?limit=1&before={next}");
+        }
+    }
+
     /// What a socket's `send` does, over HTTP.
     pub fn send(&self, person: &Person, chat: ChatId, key: &str, body: &Value) -> Answer {
         self.call(person.send(chat, key, body))
@@ -267,9 +281,15 @@ impl World {
         self.call(Call::new("POST", path).json(body))
     }
 
+    /// An address that is nobody's on another server, which may have the same store.
+    pub fn email(&self, name: &str) -> String {
+        let dir = self.dir.path().file_name().and_then(|dir| dir.to_str()).expect("a name");
+        format!("{name}{dir}@example.org")
+    }
+
     /// Registers somebody.
     pub fn register(&self, name: &str) -> Answer {
-        let email = format!("{name}@example.org");
+        let email = self.email(name);
         let body = json!({ "email": email, "password": "correct horse", "name": name });
         self.post("/v1/accounts", &body)
     }
@@ -281,7 +301,7 @@ impl World {
     }
 
     pub fn log_in(&self, name: &str) -> Person {
-        self.log_in_with(&format!("{name}@example.org"), "correct horse")
+        self.log_in_with(&self.email(name), "correct horse")
     }
 
     pub fn log_in_with(&self, email: &str, password: &str) -> Person {

@@ -8,7 +8,7 @@ use rustix::process::{Resource, Rlimit, prlimit};
 use serde_json::{Value, json};
 
 use crate::support::socket::{fresh_id, text};
-use crate::support::{Call, Client, Person, World};
+use crate::support::{Call, Client, Person, World, embedded_only};
 
 fn key() -> String {
     fresh_id().to_string()
@@ -267,6 +267,7 @@ async fn g2_in_a_long_chat_the_newest_events_are_searched() {
 
 #[tokio::test]
 async fn g1_what_the_disk_does_not_take_is_not_acknowledged() {
+    embedded_only!("fills the server's own disk");
     let world = World::new();
     let (ana, _, chat) = world.chat().await;
     let id = key();

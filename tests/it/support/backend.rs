@@ -1,0 +1,50 @@
+//! Where servers under test keep everything: in their data directories or, when the environment
+//! names a database, all of them in the same keyspaces of it. What is there is no test's alone then.
+
+/// A day of microseconds: further than clocks may be apart.
+const DAY: u64 = 86_400_000_000;
+
+#[expect(clippy::disallowed_methods, reason = "a test is told its database by the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(format!("BARTERLINE_TEST_CQL{name}")).ok()
+}
+
+/// Whether servers keep everything in a cluster.
+pub fn is_cluster() -> bool {
+    variable("").is_some()
+}
+
+/// The settings by which a server uses the backend under test.
+pub fn settings() -> Vec<(&'static str, String)> {
+    let Some(server) = variable("") else { return Vec::new() };
+    let told = |name, usual: &str| variable(name).unwrap_or_else(|| usual.to_owned());
+    let prefix = variable("_PREFIX").expect("BARTERLINE_TEST_CQL_PREFIX=prefix of new keyspaces");
+    let datacenter = told("_DATACENTER", "datacenter1");
+    vec![
+        ("BARTERLINE_STORAGE__BACKEND", "scylla".to_owned()),
+        ("BARTERLINE_SCYLLA__CONTACT_POINTS", server),
+        ("BARTERLINE_SCYLLA__USER", told("_USER", "cassandra")),
+        ("BARTERLINE_SCYLLA__PASSWORD", told("_PASSWORD", "cassandra")),
+        ("BARTERLINE_SCYLLA__REPLICATION", format!("{datacenter}:1")),
+        ("BARTERLINE_SCYLLA__DATACENTER", datacenter),
+        ("BARTERLINE_SCYLLA__KEYSPACE_PREFIX", prefix),
+    ]
+}
+
+/// A position so far above `position` that no server can have given it out.
+pub fn unknown_position(position: u64) -> u64 {
+    position + if is_cluster() { DAY } else { 1_000 }
+}
+
+/// Ends a test on a cluster that is about the embedded store itself. By what it prints,
+/// `cargo xtask backends` knows of the test, and lists it with the reason.
+macro_rules! embedded_only {
+    ($why:literal) => {
+        if $crate::support::backend::is_cluster() {
+            println!("embedded only: {}", $why);
+            return;
+        }
+    };
+}
+
+pub(crate) use embedded_only;
