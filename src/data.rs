@@ -65,7 +65,8 @@ async fn export_from(
     since: Option<&Path>,
 ) -> anyhow::Result<String> {
     let at = &settings.storage.data;
-    if !at.is_dir() {
+    // A cluster's server keeps its keys there only; they may be elsewhere.
+    if settings.storage.backend == "embedded" && !at.is_dir() {
         bail!("there is no data directory {}: name it with --data", at.display());
     }
     let data = match DataDir::take(at) {
@@ -156,5 +157,5 @@ fn summary(what: &str, manifest: &Manifest) -> String {
     });
     let difference = if manifest.base.is_some() { " (a difference)" } else { "" };
     let contents = contents.collect::<Vec<_>>().join(", ");
-    format!("archive {}{difference} {what}: {contents}\n", manifest.archive)
+    format!("archive {}{difference} {what}: {contents}", manifest.archive)
 }

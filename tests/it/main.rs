@@ -4,6 +4,7 @@
 mod support;
 
 mod config;
+mod data;
 mod health;
 mod privacy;
 mod rest;

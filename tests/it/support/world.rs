@@ -135,6 +135,13 @@ impl World {
         Some(line.split_once("password ")?.1.to_owned())
     }
 
+    /// A server that keeps everything itself, whatever the others do, on data that are there.
+    pub fn on_a_laptop(dir: TempDir) -> Self {
+        Self::on(dir, |command| {
+            command.env("BARTERLINE_STORAGE__BACKEND", "embedded");
+        })
+    }
+
     fn on(dir: TempDir, change: impl FnOnce(&mut Command)) -> Self {
         let mut command = serve(&dir.path().join("data"));
         // Read by nobody: it must not fill up.
