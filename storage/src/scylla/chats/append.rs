@@ -7,10 +7,10 @@ use barterline_domain::chat::Chat;
 use barterline_domain::event::{Event, Seq};
 use barterline_domain::ids::ChatId;
 use scylla::value::CqlValue;
-use tokio::sync::MutexGuard;
 
 use super::read::{End, column};
 use super::{BUCKET_EVENTS, Store, back_off, bucket_of, outcome};
+use super::turns::Turn;
 use crate::chat_log::{Append, AppendError, event_bytes as reckoned_bytes};
 use crate::error::StoreError;
 use crate::record::chat_rows::event_bytes;
@@ -48,10 +48,7 @@ impl Store {
 
     /// Appends the events, or says why not. What is durable has its effects when this returns, and
     /// the turn of its chat is kept until that is told.
-    async fn append_all(
-        &self,
-        append: &Append,
-    ) -> (Result<(), AppendError>, Option<MutexGuard<'_, ()>>) {
+    async fn append_all(&self, append: &Append) -> (Result<(), AppendError>, Option<Turn<'_>>) {
         let chat = append.chat.id;
         if let Err(error) = self.mark_dirty(chat, append.expected_head).await {
             return (Err(AppendError::Unavailable(error.to_string())), None);
@@ -73,7 +70,7 @@ impl Store {
                 Err(error) => return (Err(error), None),
             }
             if others.is_empty() {
-                turn = Some(self.turn(chat).lock().await);
+                turn = Some(self.turns.take(chat).await);
             }
             // Without its rows it is not told as appended: who connects now reads them.
             if let Err(error) = self.take_effect(&append.chat, batch).await {
@@ -184,7 +181,7 @@ impl Store {
             Ok(Some(End { head, last: Some(last), .. })) => {
                 // Whoever was faster may not have come to the rows, and who connects now reads them.
                 // Those who are connected look for themselves after a conflict.
-                let _turn = self.turn(chat.id).lock().await;
+                let _turn = self.turns.take(chat.id).await;
                 match self.catch_up(chat, &last).await {
                     Ok(()) => AppendError::Conflict { head },
                     Err(error) => AppendError::Unavailable(error.to_string()),

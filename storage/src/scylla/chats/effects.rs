@@ -100,7 +100,7 @@ impl Store {
         chat: &Arc<Chat>,
         last: &Event,
     ) -> Result<(), StoreError> {
-        let _turn = self.turn(chat.id).lock().await;
+        let _turn = self.turns.take(chat.id).await;
         self.catch_up(chat, last).await?;
         if let Some(from) = self.take_untold(chat.id, last.seq) {
             self.tell_moved(chat, from, last.seq).await;

@@ -11,6 +11,7 @@ mod effects;
 mod read;
 mod rows;
 mod statements;
+mod turns;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ use crate::record::chat_rows::chat_bytes;
 use rows::InboxColumns;
 use statements::{OfDirty, OfInbox, OfLog};
 
+use turns::{Loads, Turns};
 /// Events of one bucket: a partition of 1 to 75 MB (design: `bucket = seq / 4096`).
 const BUCKET_EVENTS: u64 = 4_096;
 /// Appends under way at a time, of all chats: the hub has one for each busy chat.
@@ -44,8 +46,6 @@ const APPENDS_MAX: usize = 4_096;
 const OUTCOMES_MAX: usize = 1_024;
 /// Chats whose appends were refused are remembered up to this many.
 const UNTOLD_MAX: usize = 100_000;
-/// Locks that keep changes of one chat in order; chats share them by hash.
-const TURNS: usize = 256;
 
 /// Which bucket an event is in.
 const fn bucket_of(seq: Seq) -> i64 {
@@ -97,7 +97,9 @@ pub(in crate::scylla) struct Store {
     position: AtomicU64,
     /// Locked while a position is taken and an outcome sent, so that positions ascend.
     outcomes: TurnMutex<mpsc::Sender<Committed>>,
-    turns: Vec<TurnMutex<()>>,
+    /// The order of changes of one chat on this node.
+    turns: Turns,
+    heads: Loads<Result<Option<ChatHead>, StoreError>>,
     /// Of which chats there may be events that no outcome has told of, and from where.
     untold: Mutex<HashMap<ChatId, Untold>>,
     /// Which chats are marked as dirty, and since when on this node's clock.
@@ -140,7 +142,8 @@ impl ScyllaChats {
             clock,
             position: AtomicU64::new(0),
             outcomes: TurnMutex::new(sender),
-            turns: (0..TURNS).map(|_| TurnMutex::default()).collect(),
+            turns: Turns::default(),
+            heads: Loads::default(),
             untold: Mutex::default(),
             marked: Mutex::default(),
         });
@@ -214,11 +217,6 @@ impl Store {
         let next = |last: u64| Some(now.max(last + 1));
         let last = self.position.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
         last.map_or(now, |last| now.max(last + 1))
-    }
-
-    /// The order of changes of one chat on this node.
-    fn turn(&self, chat: ChatId) -> &TurnMutex<()> {
-        &self.turns[usize::from(chat.as_bytes()[0]) % TURNS]
     }
 
     /// Notes that an append is under way, and will tell what stands from `from`.
@@ -308,7 +306,13 @@ impl Store {
             Some(bytes) => Some(read::decode_chat("read a chat", id, bytes)?),
             None => self.chat(id).await?,
         };
+    /// A chat with its head. However many ask for it at once, it is read once at a time.
         if let (Some(chat), Some(last)) = (&chat, &end.last) {
+        // On the heap: every caller would else carry room for the read.
+        self.heads.load(id, Box::pin(self.read_head(id))).await
+    }
+
+    async fn read_head(&self, id: ChatId) -> Result<Option<ChatHead>, StoreError> {
             self.catch_up_and_tell(chat, last).await?;
         }
         Ok(chat.map(|chat| ChatHead { chat, head: end.head, state: end.state() }))

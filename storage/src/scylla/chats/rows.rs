@@ -169,7 +169,7 @@ impl Store {
         wanted: Marks,
         visibility: Visibility,
     ) -> Result<Option<Marks>, StoreError> {
-        let _turn = self.turn(id).lock().await;
+        let _turn = self.turns.take(id).await;
         let Some(row) = self.row_columns(user, id).await? else { return Ok(None) };
         let Some(chat) = row.chat()? else { return Ok(None) };
         let Some(role) = chat.participants.role_of(user) else { return Ok(None) };
@@ -264,7 +264,7 @@ impl Store {
         id: ChatId,
         change: PersonalChange,
     ) -> Result<Option<Personal>, StoreError> {
-        let _turn = self.turn(id).lock().await;
+        let _turn = self.turns.take(id).await;
         let Some(row) = self.row_columns(user, id).await? else { return Ok(None) };
         let Some(chat) = row.chat()? else { return Ok(None) };
         let Some(role) = chat.participants.role_of(user) else { return Ok(None) };
@@ -283,6 +283,70 @@ impl Store {
                 (&self.inbox.hidden, now, CqlValue::Set(vec![seq]))
             }
             PersonalChange::HideThrough(seq) => {
+    fn note_unshown(&self, user: UserId, chat: ChatId, unshown: Unshown) {
+        let mut all = self.unshown.lock();
+        if all.len() < UNSHOWN_MAX || all.contains_key(&(user, chat)) {
+            all.insert((user, chat), unshown);
+        }
+    }
+
+    /// Shows the other person what they may see of marks that moved by `wanted`, and tells of it.
+    async fn show_and_tell(
+        &self,
+        chat: &Arc<Chat>,
+        role: Role,
+        marks: Marks,
+        wanted: Marks,
+        visibility: Visibility,
+    ) -> Result<(), StoreError> {
+        let shown = self.show(chat, role, wanted, visibility).await?;
+        self.unshown.lock().remove(&(chat.participants.user(role), chat.id));
+        let moved = MarkMoved { chat: Arc::clone(chat), role, marks, shown };
+        self.tell_all(Committed { marks: vec![moved], ..Committed::default() }).await;
+        Ok(())
+    }
+
+    /// Shows and tells of a mark of unknown outcome as much as stands of it.
+    async fn show_what_stands(
+        &self,
+        chat: &Arc<Chat>,
+        role: Role,
+        marks: Marks,
+        unshown: Unshown,
+    ) -> Result<(), StoreError> {
+        let Unshown { wanted, visibility, looks } = unshown;
+        if marks.merge(wanted) == marks {
+            return self.show_and_tell(chat, role, marks, wanted, visibility).await;
+        }
+        // It may be on its way.
+        let key = (chat.participants.user(role), chat.id);
+        match looks.checked_sub(1) {
+            Some(looks) => self.note_unshown(key.0, key.1, Unshown { looks, ..unshown }),
+            None => drop(self.unshown.lock().remove(&key)),
+        }
+        Ok(())
+    }
+
+    /// Looks for all marks of unknown outcome.
+    pub(super) async fn show_unshown(&self) {
+        let all: Vec<_> = self.unshown.lock().keys().copied().collect();
+        for (user, chat) in all {
+            if let Err(error) = self.look_for_mark(user, chat).await {
+                tracing::debug!(%error, %chat, "a mark of unknown outcome is looked for later");
+            }
+        }
+    }
+
+    async fn look_for_mark(&self, user: UserId, id: ChatId) -> Result<(), StoreError> {
+        let _turn = self.turns.take(id).await;
+        // It may have been told meanwhile.
+        let Some(unshown) = self.unshown.lock().get(&(user, id)).copied() else { return Ok(()) };
+        let Some(row) = self.row_columns(user, id).await? else { return Ok(()) };
+        let Some(chat) = row.chat()? else { return Ok(()) };
+        let Some(role) = chat.participants.role_of(user) else { return Ok(()) };
+        self.show_what_stands(&chat, role, row.marks(), unshown).await
+    }
+
                 (&self.inbox.hidden_through, column(seq), CqlValue::BigInt(column(seq)))
             }
         };
