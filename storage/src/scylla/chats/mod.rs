@@ -61,13 +61,12 @@ pub async fn epoch(database: &Database) -> Result<u32, StoreError> {
     let begin = Conditional::prepare(database, text).await?;
     let mut tries = Tries::new(operation);
     loop {
-        if let Some((Some(epoch),)) =
-            tries.after(read.row::<(Option<i32>,)>(operation, ()).await)?
+        if let Some((Some(epoch),)) = tries.after(read.row::<(Option<i32>,)>(operation, ())).await?
         {
             let damaged = |_| StoreError::corrupt(operation, "store_epoch");
             return u32::try_from(epoch).map_err(damaged);
         }
-        if tries.settle(begin.run(operation, ()).await)? {
+        if tries.settle(begin.run(operation, ())).await? {
             return Ok(1);
         }
     }
@@ -198,7 +197,7 @@ async fn run_appends(store: Arc<Store>, mut taken: mpsc::Receiver<(Append, Owned
             }
             Some(ended) = running.join_next() => {
                 if let Err(error) = ended {
-                    tracing::error!(%error, "an append ended without an outcome");
+                    tracing::error!(%error, "an append was not told");
                 }
             }
         }
@@ -274,13 +273,13 @@ impl Store {
         let bytes = chat_bytes(&chat);
         let mut tries = Tries::new("create a chat");
         let (chat, is_new) = loop {
-            if let Some(found) = tries.after(self.chat_serial(id).await)? {
+            if let Some(found) = tries.after(self.chat_serial(id)).await? {
                 // An earlier attempt may have been ours, and unknown.
                 let ours = tries.unsettled() && chat_bytes(&found) == bytes;
                 break (found, ours);
             }
             let values = (self.epoch.cast_signed(), bytes.as_slice(), id.to_column());
-            if tries.settle(self.log.open.run("create a chat", values).await)? {
+            if tries.settle(self.log.open.run("create a chat", values)).await? {
                 break (Arc::new(chat), true);
             }
         };
