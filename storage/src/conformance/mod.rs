@@ -11,4 +11,5 @@ pub mod reports;
 pub mod sessions;
 pub mod user_state;
 
+pub mod mutants;
 pub mod samples;

@@ -68,6 +68,7 @@ laws! {
         unread_adds_up_over_all_chats,
         g6_only_participants_have_a_row,
         unread_follows_the_read_mark,
+        g3_what_is_behind_a_failed_append_fails,
         marks_merge_by_maximum,
         g5_changes_are_announced_after_a_position,
         marks_are_shown_as_far_as_they_may,
@@ -76,6 +77,9 @@ laws! {
 
 /// A clock that is off by so many milliseconds.
 struct Skewed(i64);
+        rows_are_listed_newest_first_over_pages,
+        changes_made_at_once_are_all_kept,
+        what_changed_is_told,
 
 impl Clock for Skewed {
     fn now(&self) -> Timestamp {
@@ -190,7 +194,7 @@ fn g1_an_append_outlives_the_server_that_died_before_the_inbox() {
             store.raw.query_unpaged(text, ()).await.expect("an empty table");
         }
         drop((one, chats));
-        let (_, next) = store.another(Arc::new(Skewed(61_000)), 1).await;
+        let (mut hears, next) = store.another(Arc::new(Skewed(61_000)), 1).await;
         while next.make_up(Duration::from_mins(1)).await.expect("a look") > 0 {}
         let people = chat.participants;
         for user in [people.buyer, people.seller] {
@@ -257,3 +261,5 @@ fn events_stand_in_buckets_and_nothing_is_deleted() {
         assert_eq!(all, back);
     });
 }
+        let moved = hears.committed().await.moved.pop().expect("what nobody told of");
+        assert_eq!((moved.chat, moved.from, moved.head), (Arc::clone(&chat), Seq(1), head));
