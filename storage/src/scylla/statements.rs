@@ -8,23 +8,26 @@ use std::time::Duration;
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::deserialize::row::DeserializeRow;
 use scylla::errors::ExecutionError;
+use scylla::response::PagingState;
 use scylla::response::query_result::QueryResult;
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::Statement;
 use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 use scylla::value::{CqlValue, Row};
-
 use tokio::time::{Instant, timeout_at};
+
 use super::error::{never_happened, unread, unwritten};
 use super::session::Database;
 use crate::error::StoreError;
 
 /// Times that a change is tried while others are faster, or while nobody knows.
 const TRIES: u32 = 8;
-
 /// And for how long, all attempts and looks together: whoever waits hears within 5 s (G10).
 pub const CHANGE_TIMEOUT: Duration = Duration::from_millis(4_500);
+/// Rows that are in memory at a time where there can be many.
+const PAGE_ROWS: i32 = 1_000;
+
 /// A read of what most copies have.
 pub struct Read(Reading);
 
@@ -53,10 +56,10 @@ pub enum Answer {
 /// read, read again.
 pub struct Tries {
     operation: &'static str,
+    deadline: Instant,
     left: u32,
     unsettled: bool,
 }
-    deadline: Instant,
 
 /// Conditional statements of one partition, written together or not at all. Sent once.
 pub struct ConditionalBatch(Together);
@@ -166,6 +169,34 @@ impl Reading {
         values: impl SerializeRow + Sync,
     ) -> Result<Vec<R>, StoreError> {
         let result = self.0.execute(values).await.map_err(|error| unread(operation, error))?;
+        self.rows_of(operation, result)
+    }
+
+    /// Reads all rows, however many there are: each page is taken before the next is asked for.
+    pub async fn pages<R: Columns>(
+        &self,
+        operation: &'static str,
+        values: impl SerializeRow + Sync,
+        mut take: impl FnMut(Vec<R>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let Prepared { database, statement } = &self.0;
+        let mut from = PagingState::start();
+        loop {
+            let page = database.session().execute_single_page(statement, &values, from).await;
+            let (page, next) = page.map_err(|error| unread(operation, error))?;
+            take(self.rows_of(operation, page)?)?;
+            match next.into_paging_control_flow() {
+                ControlFlow::Continue(next) => from = next,
+                ControlFlow::Break(()) => return Ok(()),
+            }
+        }
+    }
+
+    fn rows_of<R: Columns>(
+        &self,
+        operation: &'static str,
+        result: QueryResult,
+    ) -> Result<Vec<R>, StoreError> {
         let damaged = || StoreError::corrupt(operation, self.0.statement.get_statement());
         let rows = result.into_rows_result().map_err(|_| damaged())?;
         let rows = rows.rows::<R>().map_err(|_| damaged())?;
@@ -330,6 +361,7 @@ impl Prepared {
         let mut statement =
             prepared.map_err(|error| unread("prepare a statement", format!("{error} ({text})")))?;
         statement.set_execution_profile_handle(Some(profile.clone().into_handle()));
+        statement.set_page_size(PAGE_ROWS);
         Ok(Self { database: database.clone(), statement })
     }
 
@@ -343,6 +375,10 @@ impl Prepared {
 
 #[cfg(test)]
 mod tests {
+    use std::future::{pending, ready};
+
+    use tokio::time::sleep;
+
     use super::*;
 
     fn unavailable() -> StoreError {
@@ -394,7 +430,3 @@ mod tests {
         assert_eq!(begun.elapsed(), CHANGE_TIMEOUT);
     }
 }
-    use std::future::{pending, ready};
-
-    use tokio::time::sleep;
-

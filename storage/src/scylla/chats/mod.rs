@@ -23,6 +23,7 @@ use barterline_domain::clock::Clock;
 use barterline_domain::event::{Event, Seq};
 use barterline_domain::ids::{ChatId, UserId};
 use barterline_domain::message::EventKind;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use parking_lot::Mutex;
 use tokio::sync::{Mutex as TurnMutex, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -32,12 +33,12 @@ use super::session::Database;
 use super::statements::{Conditional, SerialRead, Tries};
 use crate::chat_log::{Append, AppendError, AppendOutcome, ChatHead, Committed, Outcomes, Range};
 use crate::error::StoreError;
-use crate::inbox::{InboxPage, InboxRow, Position, Unread};
+use crate::inbox::{InboxPage, InboxRow, Position};
 use crate::record::chat_rows::chat_bytes;
 use rows::InboxColumns;
 use statements::{OfDirty, OfInbox, OfLog};
-
 use turns::{Loads, Turns};
+
 /// Events of one bucket: a partition of 1 to 75 MB (design: `bucket = seq / 4096`).
 const BUCKET_EVENTS: u64 = 4_096;
 /// Appends under way at a time, of all chats: the hub has one for each busy chat.
@@ -46,6 +47,8 @@ const APPENDS_MAX: usize = 4_096;
 const OUTCOMES_MAX: usize = 1_024;
 /// Chats whose appends were refused are remembered up to this many.
 const UNTOLD_MAX: usize = 100_000;
+/// Rows of a page that are read at a time.
+const ROWS_AT_ONCE: usize = 8;
 
 /// Which bucket an event is in.
 const fn bucket_of(seq: Seq) -> i64 {
@@ -303,15 +306,15 @@ impl Store {
         let Some(end) = self.end_of(id).await? else { return Ok(None) };
         let chat = match &end.opened {
             Some(bytes) => Some(read::decode_chat("read a chat", id, bytes)?),
-            None => self.chat(id).await?,
-        };
     /// A chat with its head. However many ask for it at once, it is read once at a time.
-        if let (Some(chat), Some(last)) = (&chat, &end.last) {
+            None => self.chat(id).await?,
         // On the heap: every caller would else carry room for the read.
         self.heads.load(id, Box::pin(self.read_head(id))).await
     }
 
     async fn read_head(&self, id: ChatId) -> Result<Option<ChatHead>, StoreError> {
+        };
+        if let (Some(chat), Some(last)) = (&chat, &end.last) {
             self.catch_up_and_tell(chat, last).await?;
         }
         Ok(chat.map(|chat| ChatHead { chat, head: end.head, state: end.state() }))
@@ -352,17 +355,6 @@ impl ScyllaChats {
         Ok(chat.participants.role_of(user).is_some().then_some(chat))
     }
 
-    pub(in crate::scylla) async fn head_for(
-        &self,
-        user: UserId,
-        chat: ChatId,
-    ) -> Result<Option<Seq>, StoreError> {
-        let read = &self.store().inbox.row_head;
-        let key = (user.to_column(), chat.to_column());
-        let row = read.row::<(Option<Vec<u8>>, Option<i64>)>("read a head", key).await?;
-        Ok(row.and_then(|(opened, head)| opened.map(|_| read::number(head.unwrap_or(0)))))
-    }
-
     pub(in crate::scylla) async fn find_row(
         &self,
         user: UserId,
@@ -379,34 +371,25 @@ impl ScyllaChats {
         &self,
         user: UserId,
         limit: usize,
-        wanted: impl Fn(u64) -> bool + Send,
+        wanted: impl Fn(u64) -> bool + Send + Sync,
         newest_first: bool,
     ) -> Result<InboxPage, StoreError> {
-        let changed = |row: &InboxColumns| row.changed.unwrap_or(0).cast_unsigned();
-        let mut rows = self.store().all_rows(user).await?;
-        rows.retain(|row| wanted(changed(row)));
-        rows.sort_unstable_by_key(changed);
+        let mut changes = self.store().changes(user, wanted).await?;
+        changes.sort_unstable();
         if newest_first {
-            rows.reverse();
+            changes.reverse();
         }
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next = rows.last().filter(|_| more).map(changed);
-        let mut page = InboxPage { rows: Vec::with_capacity(rows.len()), next };
-        for row in &rows {
-            page.rows.extend(self.store().inbox_row(user, row).await?);
-        }
-        Ok(page)
-    }
-
-    pub(in crate::scylla) async fn count_unread(&self, user: UserId) -> Result<Unread, StoreError> {
-        let mut unread = Unread::default();
-        for row in self.store().all_rows(user).await? {
-            let Some(chat) = row.chat()? else { continue };
-            let Some(role) = chat.participants.role_of(user) else { continue };
-            unread.add(row.unread_messages(role), row.is_flagged_unread());
-        }
-        Ok(unread)
+        let more = changes.len() > limit;
+        changes.truncate(limit);
+        let next = changes.last().filter(|_| more).map(|(changed, _)| *changed);
+        // A row that changes meanwhile keeps its place here, and comes again.
+        let row = async |(changed, chat)| {
+            let row = self.find_row(user, chat).await?;
+            Ok::<_, StoreError>(row.map(|row| InboxRow { changed, ..row }))
+        };
+        let rows = stream::iter(changes).map(row).buffered(ROWS_AT_ONCE);
+        let rows: Vec<_> = rows.try_collect().await?;
+        Ok(InboxPage { rows: rows.into_iter().flatten().collect(), next })
     }
 }
 

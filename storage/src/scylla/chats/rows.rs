@@ -16,7 +16,7 @@ use super::Store;
 use super::read::{column, decode_chat, number};
 use crate::chat_log::{Committed, Range};
 use crate::error::StoreError;
-use crate::inbox::{InboxRow, MarkMoved, PersonalMoved};
+use crate::inbox::{InboxRow, MarkMoved, PersonalMoved, Unread};
 use crate::record::chat_rows::read_event;
 use crate::scylla::columns::{Id as _, timestamp};
 use crate::scylla::statements::{Write, WriteBatch};
@@ -48,13 +48,8 @@ pub(super) struct InboxColumns {
 }
 
 impl InboxColumns {
-    pub fn head(&self) -> Seq {
+    fn head(&self) -> Seq {
         seq(self.head)
-    }
-
-    /// Whether the row says of which chat it is: marks can come first.
-    pub fn is_open(&self) -> bool {
-        self.opened.is_some()
     }
 
     /// The person's marks: the furthest of their devices.
@@ -68,20 +63,10 @@ impl InboxColumns {
     }
 
     fn state(&self) -> SmallState {
-        let count = |cell: Option<i64>| cell.unwrap_or(0).cast_unsigned();
-        SmallState {
-            buyer_messages: count(self.buyer_messages),
-            seller_messages: count(self.seller_messages),
-        }
+        small_state(self.buyer_messages, self.seller_messages)
     }
 
-    /// Messages by the other person above the read mark.
-    pub fn unread_messages(&self, role: Role) -> u64 {
-        let read = self.read_messages.unwrap_or(0).cast_unsigned();
-        self.state().messages_by(role.other()).saturating_sub(read)
-    }
-
-    pub fn is_flagged_unread(&self) -> bool {
+    fn is_flagged_unread(&self) -> bool {
         self.unread.unwrap_or(false)
     }
 
@@ -100,10 +85,8 @@ impl InboxColumns {
     }
 
     /// The chat of the row; `None` when only marks of it are here.
-    pub fn chat(&self) -> Result<Option<Arc<Chat>>, StoreError> {
-        let chat = ChatId::from_column(self.chat);
-        let opened = self.opened.as_ref();
-        opened.map(|bytes| decode_chat("read the inbox", chat, bytes)).transpose()
+    fn chat(&self) -> Result<Option<Arc<Chat>>, StoreError> {
+        chat_of(self.chat, self.opened.as_deref())
     }
 
     fn last(&self) -> Option<Event> {
@@ -131,9 +114,51 @@ impl Store {
         self.inbox.row.row("read the inbox", (user.to_column(), chat.to_column())).await
     }
 
-    /// All rows of a person as they are stored.
-    pub(super) async fn all_rows(&self, user: UserId) -> Result<Vec<InboxColumns>, StoreError> {
-        self.inbox.rows.rows("read the inbox", (user.to_column(),)).await
+    /// The head that a row has. `None` while it does not say of which chat it is: marks can come first.
+    pub(in crate::scylla) async fn head_for(
+        &self,
+        user: UserId,
+        chat: ChatId,
+    ) -> Result<Option<Seq>, StoreError> {
+        let key = (user.to_column(), chat.to_column());
+        let row = self.inbox.row_head.row::<(Option<Vec<u8>>, Option<i64>)>("read a head", key);
+        Ok(row.await?.and_then(|(opened, head)| opened.map(|_| seq(head))))
+    }
+
+    /// When each row of a person last changed, of those that are `wanted`: 24 bytes a row, whatever
+    /// was said there.
+    pub(super) async fn changes(
+        &self,
+        user: UserId,
+        wanted: impl Fn(u64) -> bool + Send + Sync,
+    ) -> Result<Vec<(u64, ChatId)>, StoreError> {
+        let mut changes = Vec::new();
+        let take = |rows: Vec<(Uuid, Option<i64>)>| {
+            let changed = |cell: Option<i64>| cell.unwrap_or(0).cast_unsigned();
+            let rows = rows.into_iter().map(|(chat, cell)| (changed(cell), chat));
+            let rows = rows.filter(|(changed, _)| wanted(*changed));
+            changes.extend(rows.map(|(changed, chat)| (changed, ChatId::from_column(chat))));
+            Ok(())
+        };
+        self.inbox.changes.pages("read the inbox", (user.to_column(),), take).await?;
+        Ok(changes)
+    }
+
+    /// What a person has not read. See [`crate::inbox::Inbox::unread`].
+    pub(in crate::scylla) async fn count_unread(&self, user: UserId) -> Result<Unread, StoreError> {
+        let mut unread = Unread::default();
+        let take = |rows: Vec<CountColumns>| {
+            for row in rows {
+                let Some(chat) = chat_of(row.chat, row.opened.as_deref())? else { continue };
+                let Some(role) = chat.participants.role_of(user) else { continue };
+                let state = small_state(row.buyer_messages, row.seller_messages);
+                let messages = unread_messages(state, role, row.read_messages);
+                unread.add(messages, row.unread.unwrap_or(false));
+            }
+            Ok(())
+        };
+        self.inbox.counts.pages("count what is unread", (user.to_column(),), take).await?;
+        Ok(unread)
     }
 
     /// A row as it is read; `None` if the person takes no part in its chat.
@@ -142,6 +167,22 @@ impl Store {
         user: UserId,
         columns: &InboxColumns,
     ) -> Result<Option<InboxRow>, StoreError> {
+fn small_state(buyer_messages: Option<i64>, seller_messages: Option<i64>) -> SmallState {
+    let count = |cell: Option<i64>| cell.unwrap_or(0).cast_unsigned();
+    SmallState { buyer_messages: count(buyer_messages), seller_messages: count(seller_messages) }
+}
+
+/// Messages by the other person above the read mark.
+fn unread_messages(state: SmallState, role: Role, read_messages: Option<i64>) -> u64 {
+    let read = read_messages.unwrap_or(0).cast_unsigned();
+    state.messages_by(role.other()).saturating_sub(read)
+}
+
+fn chat_of(chat: Uuid, opened: Option<&[u8]>) -> Result<Option<Arc<Chat>>, StoreError> {
+    let chat = ChatId::from_column(chat);
+    opened.map(|bytes| decode_chat("read the inbox", chat, bytes)).transpose()
+}
+
         let Some(chat) = columns.chat()? else { return Ok(None) };
         let Some(role) = chat.participants.role_of(user) else { return Ok(None) };
         let mut last = columns.last();
@@ -154,7 +195,7 @@ impl Store {
             marks: columns.marks(),
             peer_marks: columns.peer_marks(),
             personal: columns.personal(),
-            unread: columns.unread_messages(role),
+            unread: unread_messages(columns.state(), role, columns.read_messages),
             changed: columns.changed.unwrap_or(0).cast_unsigned(),
             chat,
         }))
@@ -206,10 +247,8 @@ impl Store {
         }
         self.touch(&mut writes, user, id);
         writes.run("mark").await?;
-        let shown = self.show(&chat, role, wanted, visibility).await?;
         let marks = before.merge(wanted);
-        let moved = MarkMoved { chat, role, marks, shown };
-        self.tell_all(Committed { marks: vec![moved], ..Committed::default() }).await;
+        self.show_and_tell(&chat, role, marks, wanted, visibility).await?;
         Ok(Some(marks))
     }
 
