@@ -78,6 +78,9 @@ impl Store {
                 for hour in oldest..=now {
                     all &= self.look_at_or_say(slot, hour).await;
                 }
+                if slot == 0 {
+                    self.show_unshown().await;
+                }
             }
             let kept = now.saturating_sub(HOURS_KEPT);
             oldest = if all { now.saturating_sub(1) } else { oldest.max(kept) };

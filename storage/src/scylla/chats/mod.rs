@@ -35,7 +35,7 @@ use crate::chat_log::{Append, AppendError, AppendOutcome, ChatHead, Committed, O
 use crate::error::StoreError;
 use crate::inbox::{InboxPage, InboxRow, Position};
 use crate::record::chat_rows::chat_bytes;
-use rows::InboxColumns;
+use rows::Unshown;
 use statements::{OfDirty, OfInbox, OfLog};
 use turns::{Loads, Turns};
 
@@ -104,6 +104,8 @@ pub(in crate::scylla) struct Store {
     heads: Loads<Result<Option<ChatHead>, StoreError>>,
     /// Of which chats there may be events that no outcome has told of, and from where.
     untold: Mutex<HashMap<ChatId, Untold>>,
+    /// Whose marks may have moved without anybody being told, and how.
+    unshown: Mutex<HashMap<(UserId, ChatId), Unshown>>,
     /// Which chats are marked as dirty, and since when on this node's clock.
     marked: Mutex<HashMap<ChatId, Instant>>,
 }
@@ -147,6 +149,7 @@ impl ScyllaChats {
             turns: Turns::default(),
             heads: Loads::default(),
             untold: Mutex::default(),
+            unshown: Mutex::default(),
             marked: Mutex::default(),
         });
         let (appends, taken) = mpsc::channel(APPENDS_MAX);
@@ -161,6 +164,7 @@ impl ScyllaChats {
     /// Looks now at every mark that is at least `age` old, and makes up for what is missing behind
     /// it; gives how many there were. Nodes do so by themselves within a minute and a half.
     pub async fn make_up(&self, age: Duration) -> Result<usize, StoreError> {
+        self.store().show_unshown().await;
         self.store().look_at_all(age).await
     }
 
@@ -302,17 +306,17 @@ impl Store {
         read::decode_chat("read a chat", chat, &bytes).map(Some)
     }
 
-    pub(in crate::scylla) async fn head(&self, id: ChatId) -> Result<Option<ChatHead>, StoreError> {
-        let Some(end) = self.end_of(id).await? else { return Ok(None) };
-        let chat = match &end.opened {
-            Some(bytes) => Some(read::decode_chat("read a chat", id, bytes)?),
     /// A chat with its head. However many ask for it at once, it is read once at a time.
-            None => self.chat(id).await?,
+    pub(in crate::scylla) async fn head(&self, id: ChatId) -> Result<Option<ChatHead>, StoreError> {
         // On the heap: every caller would else carry room for the read.
         self.heads.load(id, Box::pin(self.read_head(id))).await
     }
 
     async fn read_head(&self, id: ChatId) -> Result<Option<ChatHead>, StoreError> {
+        let Some(end) = self.end_of(id).await? else { return Ok(None) };
+        let chat = match &end.opened {
+            Some(bytes) => Some(read::decode_chat("read a chat", id, bytes)?),
+            None => self.chat(id).await?,
         };
         if let (Some(chat), Some(last)) = (&chat, &end.last) {
             self.catch_up_and_tell(chat, last).await?;

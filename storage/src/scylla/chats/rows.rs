@@ -24,6 +24,31 @@ use crate::scylla::statements::{Write, WriteBatch};
 /// For how long the delivered mark of one device is kept after it last moved: 180 days.
 const DEVICE_TTL_S: i32 = 180 * 24 * 3_600;
 
+/// Looks for a mark of unknown outcome, one every 16 s, until it is given up: a write that is on its
+/// way for minutes is not.
+const LOOKS: u32 = 16;
+/// Marks of unknown outcome that are remembered.
+const UNSHOWN_MAX: usize = 10_000;
+
+/// Marks that may have been written, and were not told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unshown {
+    wanted: Marks,
+    visibility: Visibility,
+    looks: u32,
+}
+
+/// What is unread in a row is counted from these.
+#[derive(DeserializeRow)]
+struct CountColumns {
+    chat: Uuid,
+    opened: Option<Vec<u8>>,
+    buyer_messages: Option<i64>,
+    seller_messages: Option<i64>,
+    read_messages: Option<i64>,
+    unread: Option<bool>,
+}
+
 /// The columns of a row, in the order of the statements.
 #[derive(DeserializeRow)]
 pub(super) struct InboxColumns {
@@ -100,6 +125,22 @@ impl InboxColumns {
     }
 }
 
+fn small_state(buyer_messages: Option<i64>, seller_messages: Option<i64>) -> SmallState {
+    let count = |cell: Option<i64>| cell.unwrap_or(0).cast_unsigned();
+    SmallState { buyer_messages: count(buyer_messages), seller_messages: count(seller_messages) }
+}
+
+/// Messages by the other person above the read mark.
+fn unread_messages(state: SmallState, role: Role, read_messages: Option<i64>) -> u64 {
+    let read = read_messages.unwrap_or(0).cast_unsigned();
+    state.messages_by(role.other()).saturating_sub(read)
+}
+
+fn chat_of(chat: Uuid, opened: Option<&[u8]>) -> Result<Option<Arc<Chat>>, StoreError> {
+    let chat = ChatId::from_column(chat);
+    opened.map(|bytes| decode_chat("read the inbox", chat, bytes)).transpose()
+}
+
 fn seq(cell: Option<i64>) -> Seq {
     number(cell.unwrap_or(0))
 }
@@ -167,22 +208,6 @@ impl Store {
         user: UserId,
         columns: &InboxColumns,
     ) -> Result<Option<InboxRow>, StoreError> {
-fn small_state(buyer_messages: Option<i64>, seller_messages: Option<i64>) -> SmallState {
-    let count = |cell: Option<i64>| cell.unwrap_or(0).cast_unsigned();
-    SmallState { buyer_messages: count(buyer_messages), seller_messages: count(seller_messages) }
-}
-
-/// Messages by the other person above the read mark.
-fn unread_messages(state: SmallState, role: Role, read_messages: Option<i64>) -> u64 {
-    let read = read_messages.unwrap_or(0).cast_unsigned();
-    state.messages_by(role.other()).saturating_sub(read)
-}
-
-fn chat_of(chat: Uuid, opened: Option<&[u8]>) -> Result<Option<Arc<Chat>>, StoreError> {
-    let chat = ChatId::from_column(chat);
-    opened.map(|bytes| decode_chat("read the inbox", chat, bytes)).transpose()
-}
-
         let Some(chat) = columns.chat()? else { return Ok(None) };
         let Some(role) = chat.participants.role_of(user) else { return Ok(None) };
         let mut last = columns.last();
@@ -214,6 +239,10 @@ fn chat_of(chat: Uuid, opened: Option<&[u8]>) -> Result<Option<Arc<Chat>>, Store
         let Some(row) = self.row_columns(user, id).await? else { return Ok(None) };
         let Some(chat) = row.chat()? else { return Ok(None) };
         let Some(role) = chat.participants.role_of(user) else { return Ok(None) };
+        let noted = self.unshown.lock().get(&(user, id)).copied();
+        if let Some(noted) = noted {
+            self.show_what_stands(&chat, role, row.marks(), noted).await?;
+        }
         let head = row.head();
         let wanted = Marks::new(wanted.delivered.min(head), wanted.read.min(head));
         let stored = row.delivered.as_ref().and_then(|all| all.get(&device.to_column()));
@@ -246,10 +275,76 @@ fn chat_of(chat: Uuid, opened: Option<&[u8]>) -> Result<Option<Arc<Chat>>, Store
             }
         }
         self.touch(&mut writes, user, id);
+        // Until it is told: whatever happens from here on, it may stand.
+        self.note_unshown(user, id, Unshown { wanted, visibility, looks: LOOKS });
         writes.run("mark").await?;
         let marks = before.merge(wanted);
         self.show_and_tell(&chat, role, marks, wanted, visibility).await?;
         Ok(Some(marks))
+    }
+
+    fn note_unshown(&self, user: UserId, chat: ChatId, unshown: Unshown) {
+        let mut all = self.unshown.lock();
+        if all.len() < UNSHOWN_MAX || all.contains_key(&(user, chat)) {
+            all.insert((user, chat), unshown);
+        }
+    }
+
+    /// Shows the other person what they may see of marks that moved by `wanted`, and tells of it.
+    async fn show_and_tell(
+        &self,
+        chat: &Arc<Chat>,
+        role: Role,
+        marks: Marks,
+        wanted: Marks,
+        visibility: Visibility,
+    ) -> Result<(), StoreError> {
+        let shown = self.show(chat, role, wanted, visibility).await?;
+        self.unshown.lock().remove(&(chat.participants.user(role), chat.id));
+        let moved = MarkMoved { chat: Arc::clone(chat), role, marks, shown };
+        self.tell_all(Committed { marks: vec![moved], ..Committed::default() }).await;
+        Ok(())
+    }
+
+    /// Shows and tells of a mark of unknown outcome as much as stands of it.
+    async fn show_what_stands(
+        &self,
+        chat: &Arc<Chat>,
+        role: Role,
+        marks: Marks,
+        unshown: Unshown,
+    ) -> Result<(), StoreError> {
+        let Unshown { wanted, visibility, looks } = unshown;
+        if marks.merge(wanted) == marks {
+            return self.show_and_tell(chat, role, marks, wanted, visibility).await;
+        }
+        // It may be on its way.
+        let key = (chat.participants.user(role), chat.id);
+        match looks.checked_sub(1) {
+            Some(looks) => self.note_unshown(key.0, key.1, Unshown { looks, ..unshown }),
+            None => drop(self.unshown.lock().remove(&key)),
+        }
+        Ok(())
+    }
+
+    /// Looks for all marks of unknown outcome.
+    pub(super) async fn show_unshown(&self) {
+        let all: Vec<_> = self.unshown.lock().keys().copied().collect();
+        for (user, chat) in all {
+            if let Err(error) = self.look_for_mark(user, chat).await {
+                tracing::debug!(%error, %chat, "a mark of unknown outcome is looked for later");
+            }
+        }
+    }
+
+    async fn look_for_mark(&self, user: UserId, id: ChatId) -> Result<(), StoreError> {
+        let _turn = self.turns.take(id).await;
+        // It may have been told meanwhile.
+        let Some(unshown) = self.unshown.lock().get(&(user, id)).copied() else { return Ok(()) };
+        let Some(row) = self.row_columns(user, id).await? else { return Ok(()) };
+        let Some(chat) = row.chat()? else { return Ok(()) };
+        let Some(role) = chat.participants.role_of(user) else { return Ok(()) };
+        self.show_what_stands(&chat, role, row.marks(), unshown).await
     }
 
     /// Shows the other person as much of a move as they may see; gives what they see if it moved.
@@ -322,70 +417,6 @@ fn chat_of(chat: Uuid, opened: Option<&[u8]>) -> Result<Option<Arc<Chat>>, Store
                 (&self.inbox.hidden, now, CqlValue::Set(vec![seq]))
             }
             PersonalChange::HideThrough(seq) => {
-    fn note_unshown(&self, user: UserId, chat: ChatId, unshown: Unshown) {
-        let mut all = self.unshown.lock();
-        if all.len() < UNSHOWN_MAX || all.contains_key(&(user, chat)) {
-            all.insert((user, chat), unshown);
-        }
-    }
-
-    /// Shows the other person what they may see of marks that moved by `wanted`, and tells of it.
-    async fn show_and_tell(
-        &self,
-        chat: &Arc<Chat>,
-        role: Role,
-        marks: Marks,
-        wanted: Marks,
-        visibility: Visibility,
-    ) -> Result<(), StoreError> {
-        let shown = self.show(chat, role, wanted, visibility).await?;
-        self.unshown.lock().remove(&(chat.participants.user(role), chat.id));
-        let moved = MarkMoved { chat: Arc::clone(chat), role, marks, shown };
-        self.tell_all(Committed { marks: vec![moved], ..Committed::default() }).await;
-        Ok(())
-    }
-
-    /// Shows and tells of a mark of unknown outcome as much as stands of it.
-    async fn show_what_stands(
-        &self,
-        chat: &Arc<Chat>,
-        role: Role,
-        marks: Marks,
-        unshown: Unshown,
-    ) -> Result<(), StoreError> {
-        let Unshown { wanted, visibility, looks } = unshown;
-        if marks.merge(wanted) == marks {
-            return self.show_and_tell(chat, role, marks, wanted, visibility).await;
-        }
-        // It may be on its way.
-        let key = (chat.participants.user(role), chat.id);
-        match looks.checked_sub(1) {
-            Some(looks) => self.note_unshown(key.0, key.1, Unshown { looks, ..unshown }),
-            None => drop(self.unshown.lock().remove(&key)),
-        }
-        Ok(())
-    }
-
-    /// Looks for all marks of unknown outcome.
-    pub(super) async fn show_unshown(&self) {
-        let all: Vec<_> = self.unshown.lock().keys().copied().collect();
-        for (user, chat) in all {
-            if let Err(error) = self.look_for_mark(user, chat).await {
-                tracing::debug!(%error, %chat, "a mark of unknown outcome is looked for later");
-            }
-        }
-    }
-
-    async fn look_for_mark(&self, user: UserId, id: ChatId) -> Result<(), StoreError> {
-        let _turn = self.turns.take(id).await;
-        // It may have been told meanwhile.
-        let Some(unshown) = self.unshown.lock().get(&(user, id)).copied() else { return Ok(()) };
-        let Some(row) = self.row_columns(user, id).await? else { return Ok(()) };
-        let Some(chat) = row.chat()? else { return Ok(()) };
-        let Some(role) = chat.participants.role_of(user) else { return Ok(()) };
-        self.show_what_stands(&chat, role, row.marks(), unshown).await
-    }
-
                 (&self.inbox.hidden_through, column(seq), CqlValue::BigInt(column(seq)))
             }
         };
