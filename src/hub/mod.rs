@@ -424,8 +424,10 @@ impl Hub {
                 let encoded = events.iter().map(|event| turn.encode(chat.id, event));
                 Input::Appended(encoded.collect())
             }
-            Err(AppendError::Conflict { .. } | AppendError::Unknown) => Input::Overtaken(events),
-            Err(AppendError::Unavailable(_)) => Input::Failed(events),
+            Err(AppendError::Conflict { .. }) => Input::Overtaken(events),
+            // The store has looked and tried for as long as a client waits. If they stand after all,
+            // they are told as moved, and whoever sends them again gets their numbers.
+            Err(AppendError::Unavailable(_) | AppendError::Unknown) => Input::Failed(events),
         };
         let mut effects = Effects::default();
         {

@@ -213,9 +213,9 @@ pub enum Input {
     },
     /// The oldest events on their way are durable.
     Appended(Vec<Entry>),
-    /// Another node was faster, or nobody knows: these start again from the store.
+    /// Another node was faster: these start again from the store.
     Overtaken(Vec<Event>),
-    /// The store refused these, and will refuse what is behind them.
+    /// The store refused these, or nobody knows; what is behind them is refused too.
     Failed(Vec<Event>),
     /// The log goes on up to this number, by somebody else.
     Moved(Seq),

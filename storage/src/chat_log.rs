@@ -50,7 +50,7 @@ pub enum AppendError {
     /// Not written.
     #[error("the store takes no writes: {0}")]
     Unavailable(String),
-    /// May have been written. Read the log before trying the same slot again. Where appends are not
+    /// May have been written: read the log before trying the same slot again. Where appends are not
     /// pipelined, what turns out to stand is told as moved.
     #[error("the outcome of the append is unknown")]
     Unknown,
@@ -79,7 +79,7 @@ pub struct ChatMoved {
     pub head: Seq,
 }
 
-/// Everything that one commit settled. One message for a whole group, so that one task delivers it
+/// Everything that one commit settled: one message for a whole group, so that one task delivers it
 /// without a wake-up for each append.
 #[derive(Debug, Default)]
 pub struct Committed {

@@ -1,7 +1,7 @@
 //! What can go wrong in a store, by what the caller can do about it.
 
 /// A store's refusal.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The store does not take this at the moment; nothing changed. Try again later.
     #[error("{operation}: the store is not available: {reason}")]

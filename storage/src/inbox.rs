@@ -156,6 +156,7 @@ pub trait Inbox: Send + Sync {
     fn position(&self) -> Position;
 
     /// How far below a position changes may still come to be that a read at that position did not
-    /// see: who resumes from it reads from so much earlier. Zero where positions follow commits.
+    /// see: who resumes from it reads from so much earlier, which is nothing where positions follow
+    /// commits.
     fn overlap(&self) -> u64;
 }

@@ -11,7 +11,8 @@
 //! 1. The trait, in a file of its own, with its contract in words.
 //! 2. `embedded/` and every other backend: the same file name.
 //! 3. `record/`: its stored encoding, versioned. Nothing else is serialised for disk.
-//! 4. `conformance/`: a law for each sentence of the contract.
+//! 4. `conformance/`: a law for each sentence of the contract, and in `conformance/mutants/` a store
+//!    that breaks it. `tests/contract.rs` holds the two together.
 //! 5. [`bulk`]: how it moves from store to store.
 //! 6. [`stores::Stores`] and [`stores::AGGREGATES`]: a test fails for an aggregate that is missing
 //!    from export, erasure, backup or the laws.

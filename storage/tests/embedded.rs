@@ -47,7 +47,8 @@ laws! {
         the_first_report_of_an_id_stays,
         reports_are_listed_newest_first;
     user_state, EmbeddedUserStates:
-        choices_are_kept_by_person;
+        choices_are_kept_by_person,
+        choices_made_at_once_are_all_kept;
     credentials, EmbeddedCredentials:
         a_credential_is_found_by_its_address,
         an_address_is_taken_once,
@@ -100,7 +101,9 @@ fn every_aggregate_is_at_home_everywhere() {
     let scylla = read("tests/scylla/main.rs") + &read("tests/scylla/chats.rs");
     for aggregate in AGGREGATES {
         let file = format!("{aggregate}.rs");
-        for storey in ["src", "src/embedded", "src/scylla", "src/conformance"] {
+        let storeys =
+            ["src", "src/embedded", "src/scylla", "src/conformance", "src/conformance/mutants"];
+        for storey in storeys {
             let path = root.join(storey).join(&file);
             assert!(path.is_file(), "{} is missing", path.display());
         }

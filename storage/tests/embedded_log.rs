@@ -8,7 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use barterline_domain::event::{Event, Seq};
+use barterline_domain::ids::DeviceId;
+use barterline_domain::marks::{Marks, Visibility};
 use barterline_domain::message::EventKind;
+use barterline_domain::personal::PersonalChange;
 use barterline_storage::chat_log::{AppendError, ChatLog, Range};
 use barterline_storage::conformance::chat_log::{self as laws, Subject};
 use barterline_storage::conformance::{inbox as inbox_laws, samples};
@@ -53,6 +56,7 @@ laws! {
         g3_events_are_read_as_they_were_appended,
         g3_a_stale_head_conflicts,
         g3_pipelined_appends_keep_their_order,
+        g3_what_is_behind_a_failed_append_fails,
         ranges_are_exclusive_and_ascend,
         a_message_is_read_as_it_became;
     inbox:
@@ -61,6 +65,9 @@ laws! {
         unread_follows_the_read_mark,
         marks_merge_by_maximum,
         g5_changes_are_announced_after_a_position,
+        rows_are_listed_newest_first_over_pages,
+        changes_made_at_once_are_all_kept,
+        what_changed_is_told,
         marks_are_shown_as_far_as_they_may,
         personal_changes_are_kept_and_nobody_elses;
 }
@@ -122,21 +129,26 @@ fn write_at(path: &Path, bytes: &[u8], offset: u64) {
 #[tokio::test]
 async fn g1_everything_acknowledged_is_there_after_a_kill() {
     let dir = TempDir::new().expect("a directory");
-    let (mut subject, _log) = open(dir.path());
+    let (mut subject, running) = open(dir.path());
     let chat = subject.chat(1).await;
     // More than a segment, so that the log goes over to the next.
     for first in (1..=6_000).step_by(100) {
         let events = (first..first + 100).map(samples::event).collect();
         subject.append(&chat, first - 1, events).await.expect("an append");
     }
+    let (seller, device) = (chat.participants.seller, DeviceId::from_bytes([1; 16]));
+    let marks = Marks::new(Seq(9), Seq(8));
+    running.mark(seller, chat.id, device, marks, Visibility::Both).await.expect("a mark");
+    running.change(seller, chat.id, PersonalChange::Pin(true)).await.expect("a change");
     let copy = killed(dir.path());
     let (_, log) = open(copy.path());
     for first in (1..=6_000).step_by(100) {
         let events = log.read(chat.id, Range::After(Seq(first - 1)), 100).await.expect("a read");
         assert_eq!(events, (first..first + 100).map(samples::event).collect::<Vec<_>>());
     }
-    let row = log.row(chat.participants.seller, chat.id).await.expect("a read").expect("a row");
-    assert_eq!((row.head, row.unread), (Seq(6_000), 3_000));
+    let row = log.row(seller, chat.id).await.expect("a read").expect("a row");
+    assert_eq!((row.head, row.unread), (Seq(6_000), 2_996));
+    assert_eq!((row.marks, row.personal.pinned), (marks, true));
 }
 
 #[tokio::test]

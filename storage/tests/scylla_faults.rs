@@ -11,26 +11,37 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use barterline_domain::account::Email;
+use barterline_domain::clock::{Clock, Timestamp};
+use barterline_domain::event::Seq;
 use barterline_domain::ids::UserId;
+use barterline_storage::chat_log::{Append, AppendError, ChatLog as _, Range};
+use barterline_storage::conformance::chat_log::Subject;
+use barterline_storage::conformance::samples;
 use barterline_storage::credentials::{Credential, Credentials as _};
 use barterline_storage::error::StoreError;
 use barterline_storage::gate::Gate;
+use barterline_storage::scylla::chats::{self, Opened, ScyllaChats};
 use barterline_storage::scylla::credentials::ScyllaCredentials;
 use barterline_storage::scylla::metrics::Metrics;
 use barterline_storage::scylla::schema::{self, Replication};
 use barterline_storage::scylla::session::{Consistency, Database, Login, Options};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
+
+/// Both tests kill the same nodes.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 const WRITERS: u32 = 16;
 /// Acknowledged between two faults: a few seconds of it, on a busy machine.
 const WRITES: u64 = 300;
-/// A store that refuses has to say so by then.
+/// A store has to answer by then, also where a write is tried several times, each with a look at what
+/// came of it.
 const REFUSAL: Duration = Duration::from_secs(5);
-/// A write that goes on while nodes come and go is tried several times, each with a look at what came
-/// of it, 4 s at most together.
-const STALL: Duration = Duration::from_secs(20);
+/// Chats that are appended to while most copies are gone.
+const CHATS: u8 = 8;
+/// Rounds of appends until then.
+const ROUNDS: usize = 4;
 /// For a node to be seen by everybody again, on a busy machine.
 const RECOVERY: Duration = Duration::from_mins(2);
 
@@ -109,8 +120,10 @@ async fn recovered(store: &ScyllaCredentials, number: u32) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_loss_of_a_node_loses_nothing_and_stops_nothing() {
+/// The three nodes, all of them up, for one test at a time.
+async fn three_nodes() -> (MutexGuard<'static, ()>, Database) {
+    let turn = TURN.lock().await;
+    server(&["start", "3"]).await;
     let login = Login { user: "cassandra".to_owned(), password: "cassandra".to_owned() };
     let options = Options {
         contact_points: vec![variable("BARTERLINE_TEST_CQL")],
@@ -122,9 +135,24 @@ async fn the_loss_of_a_node_loses_nothing_and_stops_nothing() {
         metrics: Metrics::default(),
         gate: Gate::default(),
     };
-    let database = Database::connect(&options).await.expect("a database");
+    let begun = Instant::now();
+    let database = loop {
+        let database = Database::connect(&options).await.expect("a database");
+        if database.datacenters().iter().any(|(_, nodes)| *nodes == 3) {
+            break database;
+        }
+        // A node that answers may not have heard of the others yet.
+        assert!(begun.elapsed() < RECOVERY, "{:?}", database.datacenters());
+        sleep(Duration::from_millis(100)).await;
+    };
     let replication = Replication(vec![("datacenter1".to_owned(), 3)]);
     schema::apply(&database, &replication).await.expect("a schema");
+    (turn, database)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_loss_of_a_node_loses_nothing_and_stops_nothing() {
+    let (_turn, database) = three_nodes().await;
     let store = Arc::new(ScyllaCredentials::open(&database).await.expect("a store"));
 
     // One node, then another, dies and comes back while everybody writes.
@@ -160,7 +188,7 @@ async fn the_loss_of_a_node_loses_nothing_and_stops_nothing() {
     assert!(acknowledged.len() > 500, "writing went on");
     // Two nodes go and two come; each time it may catch everybody once, in the middle of a write.
     assert!(errors.len() < 4 * WRITERS as usize, "no more than the writes that were on their way");
-    assert!(longest < STALL, "a write is tried again, but not for ever");
+    assert!(longest < REFUSAL, "a write is tried again, but not for ever");
 
     // Two of three: refused soon, and by an error that says that it may be tried again.
     server(&["kill", "2"]).await;
@@ -184,5 +212,80 @@ async fn the_loss_of_a_node_loses_nothing_and_stops_nothing() {
         let inserted = store.insert(wanted.clone()).await.expect("an answer");
         let found = store.find(&wanted.email).await.expect("a read");
         assert_eq!(found.as_ref(), Some(&wanted), "inserted anew: {inserted}");
+    }
+}
+
+struct Wall;
+
+impl Clock for Wall {
+    #[expect(clippy::disallowed_methods, reason = "a test")]
+    fn now(&self) -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        Timestamp::from_millis(since.expect("after 1970").as_millis() as u64)
+    }
+}
+
+/// An append whose outcome nobody knows is told as such in time, and is told again if it stands.
+#[tokio::test(flavor = "multi_thread")]
+async fn g10_the_loss_of_two_nodes_is_told_in_time_and_passes() {
+    let (_turn, database) = three_nodes().await;
+    let epoch = chats::epoch(&database).await.expect("an epoch");
+    let opened = ScyllaChats::open(database, epoch, Arc::new(Wall)).await.expect("a store");
+    let Opened { chats, outcomes } = opened;
+    let mut subject = Subject::new(Arc::new(chats.clone()), outcomes);
+    let mut talks = Vec::new();
+    for n in 0..CHATS {
+        let chat = subject.chat(n).await;
+        let head = chats.head(chat.id).await.expect("a read").expect("the chat").head;
+        subject.grow(&chat, head.0, 2).await;
+        talks.push((chat, Seq(head.0 + 2)));
+    }
+
+    server(&["kill", "2"]).await;
+    // The last goes in the middle of the first round.
+    let (mut longest, mut unknown) = (Duration::ZERO, 0);
+    for round in 0..ROUNDS {
+        let begun = Instant::now();
+        for (chat, head) in &talks {
+            // The same slot again, until somebody has it.
+            let events = vec![samples::event(head.0 + 1)];
+            chats.append(Append { chat: Arc::clone(chat), expected_head: *head, events });
+        }
+        if round == 0 {
+            server(&["kill", "3"]).await;
+        }
+        for _ in 0..talks.len() {
+            let outcome = subject.outcome().await;
+            longest = longest.max(begun.elapsed());
+            let at = talks.iter_mut().find(|(chat, _)| chat.id == outcome.chat.id);
+            let (_, head) = at.expect("a chat of ours");
+            match outcome.result {
+                Ok(()) => *head = outcome.events[0].seq,
+                Err(AppendError::Conflict { head: found }) => *head = found,
+                Err(AppendError::Unknown) => unknown += 1,
+                Err(AppendError::Unavailable(_)) => {}
+            }
+        }
+    }
+    println!("two of three down: longest wait for an outcome {longest:?}, {unknown} unknown");
+    assert!(longest < REFUSAL, "{longest:?}");
+    let refused = subject.append(&talks[0].0, talks[0].1.0, vec![samples::event(talks[0].1.0 + 1)]);
+    refused.await.expect_err("one copy is not most");
+
+    server(&["start", "3"]).await;
+    for (chat, head) in &talks {
+        let (begun, wanted) = (Instant::now(), samples::event(head.0 + 1));
+        loop {
+            assert!(begun.elapsed() < RECOVERY, "it recovers by itself");
+            match chats.head(chat.id).await {
+                Ok(Some(found)) if found.head > *head => break,
+                Ok(_) => {
+                    let _again = subject.append(chat, head.0, vec![wanted.clone()]).await;
+                }
+                Err(_) => sleep(Duration::from_millis(100)).await,
+            }
+        }
+        let events = chats.read(chat.id, Range::After(*head), 10).await.expect("a read");
+        assert_eq!(events, [wanted], "once, in its slot");
     }
 }

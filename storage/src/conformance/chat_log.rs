@@ -9,7 +9,7 @@ use barterline_domain::message::{Body, Content, EventKind, Message, Reaction};
 use tokio::time::timeout;
 
 use super::samples;
-use crate::chat_log::{Append, AppendError, AppendOutcome, ChatLog, Outcomes, Range};
+use crate::chat_log::{Append, AppendError, AppendOutcome, ChatLog, Committed, Outcomes, Range};
 
 /// Longest wait for an outcome: a store that takes longer is broken.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -29,14 +29,19 @@ impl Subject {
         Self { log, outcomes, waiting: std::collections::VecDeque::new() }
     }
 
+    /// What the next commit settled.
+    pub async fn committed(&mut self) -> Committed {
+        let committed = timeout(PATIENCE, self.outcomes.recv()).await;
+        committed.expect("an outcome in time").expect("an open store")
+    }
+
     /// The next outcome.
     pub async fn outcome(&mut self) -> AppendOutcome {
         loop {
             if let Some(outcome) = self.waiting.pop_front() {
                 return outcome;
             }
-            let committed = timeout(PATIENCE, self.outcomes.recv()).await;
-            let committed = committed.expect("an outcome in time").expect("an open store");
+            let committed = self.committed().await;
             self.waiting.extend(committed.appends);
         }
     }
@@ -87,8 +92,10 @@ pub async fn a_missing_chat_is_empty(subject: &mut Subject) {
     let missing = samples::chat(2);
     assert!(subject.log.head(missing.id).await.expect("a read").is_none());
     assert!(subject.numbers(&missing, Range::After(Seq::ZERO), 10).await.is_empty());
-    let outcome = subject.append(&Arc::new(missing), 0, vec![samples::event(1)]).await;
+    let missing = Arc::new(missing);
+    let outcome = subject.append(&missing, 0, vec![samples::event(1)]).await;
     assert!(matches!(outcome, Err(AppendError::Unavailable(_))), "{outcome:?}");
+    assert!(subject.log.head(missing.id).await.expect("a read").is_none(), "nor made by that");
 }
 
 /// What was appended is read back as it was, under its numbers.
@@ -130,6 +137,26 @@ pub async fn g3_pipelined_appends_keep_their_order(subject: &mut Subject) {
         let outcome = subject.outcome().await;
         assert_eq!((outcome.events[0].seq, outcome.result), (Seq(seq), Ok(())));
     }
+}
+
+/// Where appends may be pipelined, what is behind one that fails fails too.
+pub async fn g3_what_is_behind_a_failed_append_fails(subject: &mut Subject) {
+    if !subject.log.pipelines() {
+        return;
+    }
+    let chat = subject.chat(8).await;
+    for seq in [2, 3, 4] {
+        let events = vec![samples::event(seq)];
+        let expected_head = Seq(seq - 1);
+        subject.log.append(Append { chat: Arc::clone(&chat), expected_head, events });
+    }
+    for seq in [2, 3, 4] {
+        let outcome = subject.outcome().await;
+        assert_eq!(outcome.events[0].seq, Seq(seq));
+        assert_eq!(outcome.result, Err(AppendError::Conflict { head: Seq::ZERO }));
+    }
+    assert_eq!(subject.numbers(&chat, Range::After(Seq::ZERO), 10).await, [0; 0]);
+    subject.grow(&chat, 0, 1).await;
 }
 
 /// Both directions, from anywhere, over the distances at which the skip pointers change.

@@ -45,9 +45,11 @@ pub async fn unread_follows_the_read_mark(subject: &mut Subject, inbox: &dyn Inb
         let row = inbox.row(buyer, chat.id).await.expect("a read").expect("a row");
         assert_eq!(row.unread, unread, "read up to {read}");
     }
+    let before = inbox.position().position;
     subject.grow(&chat, 6, 2).await;
     let row = inbox.row(buyer, chat.id).await.expect("a read").expect("a row");
-    assert_eq!((row.unread, row.head), (1, Seq(8)));
+    assert_eq!((row.unread, row.head, row.state), (1, Seq(8), samples::event(8).after));
+    assert!((before + 1..=inbox.position().position).contains(&row.changed), "{}", row.changed);
     assert_eq!(inbox.row_head(buyer, chat.id).await.expect("a read"), Some(Seq(8)));
     assert_eq!(row.last, Some(samples::event(8)));
 }
@@ -118,6 +120,15 @@ pub async fn marks_merge_by_maximum(subject: &mut Subject, inbox: &dyn Inbox) {
     let row = inbox.row(buyer, chat.id).await.expect("a read").expect("a row");
     assert_eq!(row.peer_marks, Marks { delivered: Seq(9), read: Seq(5) });
     assert_eq!(row.marks, Marks::default());
+    let own = inbox.row(seller, chat.id).await.expect("a read").expect("a row");
+    assert_eq!(own.marks, Marks { delivered: Seq(9), read: Seq(5) });
+    let now = inbox.position().position;
+    let back = inbox.mark(seller, chat.id, phone, Marks::new(Seq(1), Seq(1)), Visibility::Both);
+    assert_eq!(back.await.expect("a mark"), Some(own.marks));
+    for user in [buyer, seller] {
+        let changed = inbox.changed_after(user, now, 9).await.expect("a page");
+        assert!(changed.rows.is_empty(), "a mark that goes back is no change");
+    }
     let stranger = UserId::from_bytes([99; 16]);
     let nothing =
         inbox.mark(stranger, chat.id, phone, Marks::new(Seq(1), Seq(1)), Visibility::Both).await;
@@ -145,6 +156,7 @@ pub async fn g5_changes_are_announced_after_a_position(subject: &mut Subject, in
     let mut after = position.position;
     loop {
         let page = inbox.changed_after(user, after, 2).await.expect("a page");
+        assert!(page.rows.len() <= 2 && seen.len() <= chats.len());
         seen.extend(page.rows.iter().map(|row| Arc::clone(&row.chat)));
         let Some(next) = page.next else { break };
         after = next;
@@ -156,6 +168,77 @@ pub async fn g5_changes_are_announced_after_a_position(subject: &mut Subject, in
     let now = inbox.position();
     assert!(now > position);
     assert!(inbox.changed_after(user, now.position, 9).await.expect("a page").rows.is_empty());
+}
+
+/// Rows are listed the newest change first, over pages, and each once.
+pub async fn rows_are_listed_newest_first_over_pages(subject: &mut Subject, inbox: &dyn Inbox) {
+    let mut chats = Vec::new();
+    for n in 1..=5 {
+        let mut chat = samples::chat(n);
+        chat.participants.buyer = UserId::from_bytes([42; 16]);
+        chats.push(subject.log.create(chat).await.expect("a chat"));
+    }
+    let user = chats[0].participants.buyer;
+    for at in [3, 0] {
+        subject.grow(&chats[at], 0, 1).await;
+    }
+    let (mut seen, mut before) = (Vec::new(), None);
+    loop {
+        let page = inbox.list(user, before, 2).await.expect("a page");
+        assert!(page.rows.len() <= 2 && seen.len() <= chats.len());
+        seen.extend(page.rows.iter().map(|row| Arc::clone(&row.chat)));
+        let Some(next) = page.next else { break };
+        before = Some(next);
+    }
+    assert_eq!(seen, [0, 3, 4, 2, 1].map(|at: usize| Arc::clone(&chats[at])));
+}
+
+/// What several devices change at once is all kept.
+pub async fn changes_made_at_once_are_all_kept(subject: &mut Subject, inbox: &dyn Inbox) {
+    let chat = subject.chat(4).await;
+    subject.grow(&chat, 0, 4).await;
+    let buyer = chat.participants.buyer;
+    let change = |change| inbox.change(buyer, chat.id, change);
+    let changes = [PersonalChange::Pin(true), PersonalChange::Archive(true)];
+    let hide = PersonalChange::Hide(Seq(2));
+    let (a, b, c) = tokio::join!(change(changes[0]), change(changes[1]), change(hide));
+    for changed in [a, b, c] {
+        changed.expect("a change");
+    }
+    let mut expected = Personal::default();
+    changes.into_iter().chain([hide]).for_each(|change| expected.apply(change));
+    let row = inbox.row(buyer, chat.id).await.expect("a read").expect("a row");
+    assert_eq!(row.personal, expected);
+}
+
+/// Whatever changes is told, with a position that is not below the change.
+pub async fn what_changed_is_told(subject: &mut Subject, inbox: &dyn Inbox) {
+    let chat = subject.chat(7).await;
+    let opened = subject.committed().await;
+    assert_eq!(opened.opened, [Arc::clone(&chat)]);
+    let (user, role) = (chat.participants.seller, Role::Seller);
+    let changed = inbox.row(user, chat.id).await.expect("a read").expect("a row").changed;
+    assert!(opened.position >= changed, "{} is below {changed}", opened.position);
+    subject.grow(&chat, 0, 4).await;
+
+    let device = DeviceId::from_bytes([1; 16]);
+    for (seq, visibility, shown) in
+        [(2, Visibility::Both, Some(Marks::new(Seq(2), Seq(2)))), (3, Visibility::Nothing, None)]
+    {
+        let marks = Marks::new(Seq(seq), Seq(seq));
+        inbox.mark(user, chat.id, device, marks, visibility).await.expect("a mark");
+        let told = subject.committed().await;
+        let told = told.marks.first().expect("a mark that is told");
+        assert_eq!((&told.chat, told.role, told.marks, told.shown), (&chat, role, marks, shown));
+    }
+
+    let personal = inbox.change(user, chat.id, PersonalChange::Pin(true)).await;
+    let told = subject.committed().await;
+    let changed = inbox.row(user, chat.id).await.expect("a read").expect("a row").changed;
+    assert!(told.position >= changed, "{} is below {changed}", told.position);
+    let told = told.personal.first().expect("a change that is told");
+    assert_eq!((&told.chat, told.role), (&chat, role));
+    assert_eq!(Some(&told.personal), personal.expect("a change").as_ref());
 }
 
 /// The other person is shown as much of a move as its visibility says.

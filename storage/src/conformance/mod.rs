@@ -12,4 +12,5 @@ pub mod reports;
 pub mod sessions;
 pub mod user_state;
 
+pub mod mutants;
 pub mod samples;

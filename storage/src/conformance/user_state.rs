@@ -24,3 +24,22 @@ pub async fn choices_are_kept_by_person(store: &dyn UserStates) {
     assert_eq!(store.find(ana).await.expect("a read"), hidden);
     assert_eq!(store.find(bob).await.expect("a read"), UserState::default());
 }
+
+/// What several devices choose at once is all kept.
+pub async fn choices_made_at_once_are_all_kept(store: &dyn UserStates) {
+    let ana = UserId::from_bytes([1; 16]);
+    let at = Timestamp::from_millis(9);
+    let change = |change| store.change(ana, vec![change]);
+    let (a, b, c) = tokio::join!(
+        change(UserChange::ShowRead(false)),
+        change(UserChange::ShowPresence(false)),
+        change(UserChange::Seen(at))
+    );
+    for changed in [a, b, c] {
+        changed.expect("a change");
+    }
+    let all = UserState { shows_read: false, shows_presence: false, last_seen: Some(at) };
+    assert_eq!(store.find(ana).await.expect("a read"), all);
+    let again = store.change(ana, vec![UserChange::ShowRead(false)]).await;
+    assert_eq!(again.expect("a change"), all, "twice is once");
+}

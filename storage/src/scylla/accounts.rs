@@ -117,10 +117,10 @@ impl Insert<Account> for ScyllaAccounts {
                 MaybeUnset::from_option(account.suspended_at.map(time)),
                 MaybeUnset::from_option(insertion),
             );
-            if tries.settle(self.insert.run(operation, values).await)? {
+            if tries.settle(self.insert.run(operation, values)).await? {
                 return Ok(true);
             }
-            let settled = tries.after(self.settled.row::<Columns>(operation, (id,)).await)?;
+            let settled = tries.after(self.settled.row::<Columns>(operation, (id,))).await?;
             if let Some(columns) = settled {
                 let ours = may_be_ours(&tries, columns.5, insertion);
                 return Ok(ours && read(account.id, columns).as_ref() == Some(account));
@@ -156,17 +156,19 @@ impl Accounts for ScyllaAccounts {
         let id = user.to_column();
         let mut tries = Tries::new(operation);
         loop {
-            let columns = tries.after(self.settled.row(operation, (id,)).await)?;
-            let found = tries.after(self.present(operation, user, columns).await)?;
+            let columns = tries.after(self.settled.row(operation, (id,))).await?;
+            let found = tries.after(self.present(operation, user, columns)).await?;
             let Some(account) = found else { return Ok(None) };
             if account.suspended_at.is_some() == at.is_some() {
                 return Ok(Some(account));
             }
-            let outcome = match at {
-                Some(at) => self.suspend.run(operation, (time(at), id)).await,
-                None => self.lift.run(operation, (id,)).await,
+            let attempt = async {
+                match at {
+                    Some(at) => self.suspend.run(operation, (time(at), id)).await,
+                    None => self.lift.run(operation, (id,)).await,
+                }
             };
-            if tries.settle(outcome)? {
+            if tries.settle(attempt).await? {
                 return Ok(Some(Account { suspended_at: at, ..account }));
             }
         }

@@ -75,17 +75,19 @@ impl Blocks for ScyllaBlocks {
         let key = (blocker.to_column(), &blocked.as_bytes()[..]);
         let mut tries = Tries::new(operation);
         loop {
-            let row = tries.after(self.settled.row::<(bool,)>(operation, key).await)?;
+            let row = tries.after(self.settled.row::<(bool,)>(operation, key)).await?;
             let holds = row.map(|(holds,)| holds);
             if holds.unwrap_or(false) == on {
                 // An attempt of unknown outcome counts as a change: telling of it twice does no harm.
                 return Ok(tries.unsettled());
             }
-            let outcome = match holds {
-                None => self.insert.run(operation, key).await,
-                Some(before) => self.change.run(operation, (on, key.0, key.1, before)).await,
+            let attempt = async {
+                match holds {
+                    None => self.insert.run(operation, key).await,
+                    Some(before) => self.change.run(operation, (on, key.0, key.1, before)).await,
+                }
             };
-            if tries.settle(outcome)? {
+            if tries.settle(attempt).await? {
                 return Ok(true);
             }
         }

@@ -57,10 +57,10 @@ impl Credentials for ScyllaCredentials {
         loop {
             let email = credential.email.as_str();
             let values = (email, credential.user.to_column(), &credential.password_hash);
-            if tries.settle(self.insert.run(operation, values).await)? {
+            if tries.settle(self.insert.run(operation, values)).await? {
                 return Ok(true);
             }
-            let settled = tries.after(self.settled.row(operation, (email,)).await)?;
+            let settled = tries.after(self.settled.row(operation, (email,))).await?;
             if let Some(columns) = settled {
                 return Ok(tries.unsettled() && read(&credential.email, columns) == credential);
             }

@@ -27,7 +27,7 @@ impl Inbox for ScyllaChats {
     }
 
     async fn row_head(&self, user: UserId, chat: ChatId) -> Result<Option<Seq>, StoreError> {
-        self.head_for(user, chat).await
+        self.store().head_for(user, chat).await
     }
 
     async fn row(&self, user: UserId, chat: ChatId) -> Result<Option<InboxRow>, StoreError> {
@@ -54,7 +54,7 @@ impl Inbox for ScyllaChats {
     }
 
     async fn unread(&self, user: UserId) -> Result<Unread, StoreError> {
-        self.count_unread(user).await
+        self.store().count_unread(user).await
     }
 
     async fn mark(

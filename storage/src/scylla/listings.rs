@@ -190,10 +190,10 @@ impl Listings for ScyllaListings {
                 time(listing.created_at),
                 time(listing.changed_at),
             );
-            if tries.settle(self.insert.run(operation, values).await)? {
+            if tries.settle(self.insert.run(operation, values)).await? {
                 return Ok(());
             }
-            let settled = tries.after(self.settled.row(operation, (id,)).await)?;
+            let settled = tries.after(self.settled.row(operation, (id,))).await?;
             if let Some(columns) = settled {
                 let ours = tries.unsettled() && read(listing.id, columns)? == listing;
                 let taken = StoreError::unavailable(operation, format!("{} is taken", listing.id));
@@ -212,7 +212,7 @@ impl Listings for ScyllaListings {
         let id = listing.id.to_column();
         let mut tries = Tries::new(operation);
         loop {
-            let settled = tries.after(self.settled.row(operation, (id,)).await)?;
+            let settled = tries.after(self.settled.row(operation, (id,))).await?;
             let Some(columns) = settled else { return Ok(Replaced::Missing) };
             let before = read(listing.id, columns)?;
             if tries.unsettled() && before == listing {
@@ -234,7 +234,7 @@ impl Listings for ScyllaListings {
                 id,
                 stored(before.version),
             );
-            if tries.settle(self.replace.run(operation, values).await)? {
+            if tries.settle(self.replace.run(operation, values)).await? {
                 return Ok(Replaced::Yes);
             }
         }

@@ -3,7 +3,7 @@
 //! Our own, as the driver's counts know no kinds, its times nothing under a millisecond, and neither
 //! knows a conflict from a success.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};

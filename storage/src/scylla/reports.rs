@@ -153,11 +153,11 @@ impl Reports for ScyllaReports {
                 at,
                 &record,
             );
-            if tries.settle(self.insert.run(operation, values).await)? {
+            if tries.settle(self.insert.run(operation, values)).await? {
                 return Ok(true);
             }
-            let settled = self.settled.row::<(Vec<u8>,)>(operation, (id,)).await;
-            if let Some((stands,)) = tries.after(settled)? {
+            let settled = self.settled.row::<(Vec<u8>,)>(operation, (id,));
+            if let Some((stands,)) = tries.after(settled).await? {
                 return Ok(tries.unsettled() && stands == record);
             }
         }

@@ -125,10 +125,10 @@ impl Insert<Session> for ScyllaSessions {
                 session.revoked,
                 MaybeUnset::from_option(insertion),
             );
-            if tries.settle(self.insert.run(operation, values).await)? {
+            if tries.settle(self.insert.run(operation, values)).await? {
                 return Ok(true);
             }
-            let settled = tries.after(self.settled.row::<Columns>(operation, (id,)).await)?;
+            let settled = tries.after(self.settled.row::<Columns>(operation, (id,))).await?;
             if let Some(columns) = settled {
                 let ours = may_be_ours(&tries, columns.5, insertion);
                 return Ok(ours && read(session.id, columns).as_ref() == Some(session));
@@ -167,7 +167,7 @@ impl Sessions for ScyllaSessions {
         let id = session.to_column();
         let mut tries = Tries::new(operation);
         loop {
-            let found = tries.after(self.settled(operation, session).await)?;
+            let found = tries.after(self.settled(operation, session)).await?;
             let Some(row) = found else { return Ok(Rotation::Gone) };
             // Nobody else knows the new secret yet: who put it there was an attempt of this call.
             if tries.unsettled() && !row.revoked && row.refresh_hash == new && new != old {
@@ -182,15 +182,20 @@ impl Sessions for ScyllaSessions {
             // Both are hashes: comparing them in variable time tells nothing of the secret.
             let reused = row.refresh_hash != old;
             let stood = row.refresh_hash;
-            let (after, outcome) = if reused {
-                let outcome = self.revoke.run(operation, (id, &stood[..])).await;
-                (Session { revoked: true, ..row }, outcome)
+            let after = if reused {
+                Session { revoked: true, ..row }
             } else {
-                let values = (&new[..], time(expires_at), id, &old[..]);
-                let outcome = self.rotate.run(operation, values).await;
-                (Session { refresh_hash: new, expires_at, ..row }, outcome)
+                Session { refresh_hash: new, expires_at, ..row }
             };
-            if tries.settle(outcome)? {
+            let attempt = async {
+                if reused {
+                    self.revoke.run(operation, (id, &stood[..])).await
+                } else {
+                    let values = (&new[..], time(expires_at), id, &old[..]);
+                    self.rotate.run(operation, values).await
+                }
+            };
+            if tries.settle(attempt).await? {
                 return Ok(if reused { Rotation::Reused(after) } else { Rotation::Rotated(after) });
             }
         }
@@ -200,13 +205,13 @@ impl Sessions for ScyllaSessions {
         let operation = "revoke a session";
         let mut tries = Tries::new(operation);
         loop {
-            let found = tries.after(self.settled(operation, session).await)?;
+            let found = tries.after(self.settled(operation, session)).await?;
             let Some(row) = found else { return Ok(false) };
             if row.revoked {
                 return Ok(true);
             }
             let values = (session.to_column(), &row.refresh_hash[..]);
-            if tries.settle(self.revoke.run(operation, values).await)? {
+            if tries.settle(self.revoke.run(operation, values)).await? {
                 return Ok(true);
             }
         }

@@ -2,27 +2,32 @@
 //!
 //! Made once when a store is opened. The text names keyspaces in braces: `{users}.accounts`.
 
-use std::ops::Deref;
-use std::time::Instant;
+use std::ops::{ControlFlow, Deref};
+use std::time::Duration;
 
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::deserialize::row::DeserializeRow;
 use scylla::errors::ExecutionError;
+use scylla::response::PagingState;
 use scylla::response::query_result::QueryResult;
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::Statement;
 use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 use scylla::value::{CqlValue, Row};
+use tokio::time::{Instant, timeout_at};
 
 use super::error::{never_happened, unread, unwritten};
 use super::metrics::{Kind, Metrics};
 use super::session::Database;
 use crate::error::StoreError;
 
-/// Times that a change is tried while others are faster, or while nobody knows. Each ends with a
-/// read, so the requests' own timeouts end it sooner when the database does not answer.
+/// Times that a change is tried while others are faster, or while nobody knows.
 const TRIES: u32 = 8;
+/// And for how long, all attempts and looks together: whoever waits hears within 5 s (G10).
+pub const CHANGE_TIMEOUT: Duration = Duration::from_millis(4_500);
+/// Rows that are in memory at a time where there can be many.
+const PAGE_ROWS: i32 = 1_000;
 
 /// A read of what most copies have.
 pub struct Read(Reading);
@@ -52,6 +57,7 @@ pub enum Answer {
 /// read, read again.
 pub struct Tries {
     operation: &'static str,
+    deadline: Instant,
     left: u32,
     unsettled: bool,
 }
@@ -165,6 +171,36 @@ impl Reading {
         values: impl SerializeRow + Sync,
     ) -> Result<Vec<R>, StoreError> {
         let result = self.0.execute(values).await.map_err(|error| unread(operation, error))?;
+        self.rows_of(operation, result)
+    }
+
+    /// Reads all rows, however many there are: each page is taken before the next is asked for.
+    pub async fn pages<R: Columns>(
+        &self,
+        operation: &'static str,
+        values: impl SerializeRow + Sync,
+        mut take: impl FnMut(Vec<R>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let Prepared { database, kind, statement } = &self.0;
+        let mut from = PagingState::start();
+        loop {
+            let began = Instant::now();
+            let page = database.session().execute_single_page(statement, &values, from).await;
+            database.metrics().ended(*kind, began, &page);
+            let (page, next) = page.map_err(|error| unread(operation, error))?;
+            take(self.rows_of(operation, page)?)?;
+            match next.into_paging_control_flow() {
+                ControlFlow::Continue(next) => from = next,
+                ControlFlow::Break(()) => return Ok(()),
+            }
+        }
+    }
+
+    fn rows_of<R: Columns>(
+        &self,
+        operation: &'static str,
+        result: QueryResult,
+    ) -> Result<Vec<R>, StoreError> {
         let damaged = || StoreError::corrupt(operation, self.0.statement.get_statement());
         let rows = result.into_rows_result().map_err(|_| damaged())?;
         let rows = rows.rows::<R>().map_err(|_| damaged())?;
@@ -284,7 +320,8 @@ fn applied(operation: &'static str, result: QueryResult) -> Result<Answer, Store
 impl Tries {
     /// Nothing was tried yet.
     pub fn new(operation: &'static str) -> Self {
-        Self { operation, left: TRIES, unsettled: false }
+        let deadline = Instant::now() + CHANGE_TIMEOUT;
+        Self { operation, deadline, left: TRIES, unsettled: false }
     }
 
     /// Whether an attempt may have been applied without anybody knowing.
@@ -292,30 +329,45 @@ impl Tries {
         self.unsettled
     }
 
-    /// Takes the outcome of an attempt: `true` when it was applied, `false` when the caller has to
-    /// read and decide again. After too many, or an error, it says what can have happened.
-    pub fn settle(&mut self, outcome: Result<Answer, StoreError>) -> Result<bool, StoreError> {
-        let outcome = self.after(outcome)?;
-        self.unsettled |= outcome == Answer::Unknown;
-        if outcome == Answer::Applied {
+    /// Makes an attempt: `true` when it was applied, `false` when the caller has to read and decide
+    /// again. After too many, or too long, or an error, it says what can have happened.
+    pub async fn settle(
+        &mut self,
+        attempt: impl Future<Output = Result<Answer, StoreError>>,
+    ) -> Result<bool, StoreError> {
+        // One that is cut short may yet be applied.
+        let answer = timeout_at(self.deadline, attempt).await.unwrap_or(Ok(Answer::Unknown));
+        let answer = answer.map_err(|error| self.meaning(error))?;
+        self.unsettled |= answer == Answer::Unknown;
+        if answer == Answer::Applied {
             return Ok(true);
         }
         self.left -= 1;
-        if self.left > 0 {
+        if self.left > 0 && Instant::now() < self.deadline {
             return Ok(false);
         }
         let busy = StoreError::unavailable(self.operation, "others change the same all the time");
-        Err(if self.unsettled { StoreError::Unknown { operation: self.operation } } else { busy })
+        Err(self.meaning(busy))
     }
 
-    /// An error of a read between attempts, as what it means for the change.
-    pub fn after<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
-        outcome.map_err(|error| match error {
+    /// Makes a read between attempts. Its error says what can have come of them.
+    pub async fn after<T>(
+        &self,
+        read: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let late = |_| Err(StoreError::unavailable(self.operation, "no answer in time"));
+        let read = timeout_at(self.deadline, read).await;
+        read.unwrap_or_else(late).map_err(|error| self.meaning(error))
+    }
+
+    /// An error as what it means for the change.
+    fn meaning(&self, error: StoreError) -> StoreError {
+        match error {
             StoreError::Unavailable { .. } if self.unsettled => {
                 StoreError::Unknown { operation: self.operation }
             }
             other => other,
-        })
+        }
     }
 }
 
@@ -332,6 +384,7 @@ impl Prepared {
             prepared.map_err(|error| unread("prepare a statement", format!("{error} ({text})")))?;
         statement.set_execution_profile_handle(Some(profile.clone().into_handle()));
         statement.set_is_idempotent(kind != Kind::Conditional);
+        statement.set_page_size(PAGE_ROWS);
         Ok(Self { database: database.clone(), kind, statement })
     }
 
@@ -348,32 +401,58 @@ impl Prepared {
 
 #[cfg(test)]
 mod tests {
+    use std::future::{pending, ready};
+
+    use tokio::time::sleep;
+
     use super::*;
 
     fn unavailable() -> StoreError {
         StoreError::unavailable("try", "nobody is there")
     }
 
-    #[test]
-    fn an_error_behind_an_unknown_outcome_leaves_it_unknown() {
+    #[tokio::test]
+    async fn an_error_behind_an_unknown_outcome_leaves_it_unknown() {
         let mut tries = Tries::new("try");
-        assert!(!tries.settle(Ok(Answer::Refused)).expect("go on"));
-        let failed = tries.after::<()>(Err(unavailable()));
+        assert!(!tries.settle(ready(Ok(Answer::Refused))).await.expect("go on"));
+        let failed = tries.after(ready(Err::<(), _>(unavailable()))).await;
         assert!(matches!(failed, Err(StoreError::Unavailable { .. })), "nothing was written");
-        assert!(!tries.settle(Ok(Answer::Unknown)).expect("go on") && tries.unsettled());
-        let failed = tries.after::<()>(Err(unavailable()));
+        assert!(!tries.settle(ready(Ok(Answer::Unknown))).await.expect("go on"));
+        assert!(tries.unsettled());
+        let failed = tries.after(ready(Err::<(), _>(unavailable()))).await;
         assert!(matches!(failed, Err(StoreError::Unknown { .. })), "{failed:?}");
-        let failed = tries.settle(Err(unavailable()));
+        let failed = tries.settle(ready(Err(unavailable()))).await;
         assert!(matches!(failed, Err(StoreError::Unknown { .. })), "{failed:?}");
-        assert!(tries.settle(Ok(Answer::Applied)).expect("an end"));
+        assert!(tries.settle(ready(Ok(Answer::Applied))).await.expect("an end"));
     }
 
-    #[test]
-    fn a_change_is_not_tried_for_ever() {
+    #[tokio::test]
+    async fn a_change_is_not_tried_for_ever() {
         let mut tries = Tries::new("try");
         for _ in 1..TRIES {
-            assert!(!tries.settle(Ok(Answer::Refused)).expect("go on"));
+            assert!(!tries.settle(ready(Ok(Answer::Refused))).await.expect("go on"));
         }
-        assert!(matches!(tries.settle(Ok(Answer::Refused)), Err(StoreError::Unavailable { .. })));
+        let refused = tries.settle(ready(Ok(Answer::Refused))).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn g10_all_attempts_together_end_in_time() {
+        let begun = Instant::now();
+        let tries = Tries::new("try");
+        let late = tries.after(pending::<Result<(), _>>()).await;
+        assert!(matches!(late, Err(StoreError::Unavailable { .. })), "nothing was written");
+        assert_eq!(begun.elapsed(), CHANGE_TIMEOUT);
+
+        let (begun, mut tries) = (Instant::now(), Tries::new("try"));
+        let slow = async {
+            sleep(CHANGE_TIMEOUT / 3).await;
+            Ok(Answer::Unknown)
+        };
+        assert!(!tries.settle(slow).await.expect("go on"));
+        assert!(tries.after(ready(Ok(()))).await.is_ok(), "who looks can still answer");
+        let late = tries.settle(pending()).await;
+        assert!(matches!(late, Err(StoreError::Unknown { .. })), "{late:?}");
+        assert_eq!(begun.elapsed(), CHANGE_TIMEOUT);
     }
 }

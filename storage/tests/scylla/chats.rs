@@ -1,19 +1,25 @@
 //! The chat log and the inbox: every law, and the schedules that break what is not this way.
 
 use std::collections::HashSet;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use barterline_domain::chat::Chat;
 use barterline_domain::clock::{Clock, Timestamp};
 use barterline_domain::event::{Event, Seq};
-use barterline_domain::ids::{ClientId, DeviceId};
+use barterline_domain::ids::{ChatId, ClientId, DeviceId, ListingId, UserId};
 use barterline_domain::marks::{Marks, Visibility};
+use barterline_domain::personal::PersonalChange;
 use barterline_storage::chat_log::{Append, AppendError, ChatLog, Range};
 use barterline_storage::conformance::chat_log::{self as laws, Subject};
 use barterline_storage::conformance::{inbox as inbox_laws, samples};
 use barterline_storage::inbox::Inbox;
 use barterline_storage::scylla::chats::{Opened, ScyllaChats};
+use barterline_storage::scylla::session::Database;
+use futures_util::{StreamExt as _, stream};
 use uuid::Uuid;
 
 use crate::{RUNTIME, Store, TURN};
@@ -62,6 +68,7 @@ laws! {
         g3_events_are_read_as_they_were_appended,
         g3_a_stale_head_conflicts,
         g3_pipelined_appends_keep_their_order,
+        g3_what_is_behind_a_failed_append_fails,
         ranges_are_exclusive_and_ascend,
         a_message_is_read_as_it_became;
     inbox:
@@ -70,6 +77,9 @@ laws! {
         unread_follows_the_read_mark,
         marks_merge_by_maximum,
         g5_changes_are_announced_after_a_position,
+        rows_are_listed_newest_first_over_pages,
+        changes_made_at_once_are_all_kept,
+        what_changed_is_told,
         marks_are_shown_as_far_as_they_may,
         personal_changes_are_kept_and_nobody_elses;
 }
@@ -132,21 +142,128 @@ async fn talk(subject: &mut Subject, chat: &Arc<Chat>, name: u8, count: u64) -> 
     conflicts
 }
 
+/// `BARTERLINE_TEST_APPENDS`: how many events, of both together.
 #[test]
 fn g3_two_servers_append_to_one_chat_in_one_order() {
+    let wanted = crate::variable("BARTERLINE_TEST_APPENDS");
+    let all: u64 = wanted.map_or(600, |text| text.parse().expect("a number of appends"));
     on_a_cluster(async |store, mut one, chats| {
-        let (mut other, _) = store.another(Arc::new(Wall), 1).await;
+        // A server of its own: nothing but the database is shared.
+        let database = Database::connect(&crate::options(crate::PREFIX)).await.expect("a database");
+        let opened = ScyllaChats::open(database, 1, Arc::new(Wall)).await.expect("a store");
+        let mut other = Subject::new(Arc::new(opened.chats.clone()), opened.outcomes);
         let chat = one.chat(1).await;
-        let (a, b) = tokio::join!(talk(&mut one, &chat, 1, 150), talk(&mut other, &chat, 2, 150));
+        let begun = Instant::now();
+        let half = all / 2;
+        let (a, b) =
+            tokio::join!(talk(&mut one, &chat, 1, half), talk(&mut other, &chat, 2, all - half));
+        let took = begun.elapsed();
         assert!(a + b > 0, "they never met");
-        let events = chats.read(chat.id, Range::After(Seq::ZERO), 1_000).await.expect("a read");
-        assert!(events.iter().map(|event| event.seq.0).eq(1..=300), "a gap, or one twice");
-        let ids: HashSet<_> = events.iter().map(|event| event.id).collect();
-        assert_eq!(ids.len(), 300, "each once");
-        for name in [1, 2] {
-            let own = events.iter().filter(|event| event.id.as_bytes()[0] == name);
-            assert!(own.map(|event| event.id).is_sorted(), "the order of server {name}");
+        println!("{all} appends by two servers: {} conflicts, {took:.1?}", a + b);
+        for read_by in [&chats, &opened.chats] {
+            let mut events = Vec::new();
+            let mut after = Seq::ZERO;
+            while after.0 < all {
+                let page = read_by.read(chat.id, Range::After(after), 1_000).await.expect("a read");
+                after = page.last().expect("more").seq;
+                events.extend(page);
+            }
+            assert!(events.iter().map(|event| event.seq.0).eq(1..=all), "a gap, or one twice");
+            let ids: HashSet<_> = events.iter().map(|event| event.id).collect();
+            assert_eq!(ids.len() as u64, all, "each once");
+            for name in [1, 2] {
+                let own = events.iter().filter(|event| event.id.as_bytes()[0] == name);
+                assert!(own.map(|event| event.id).is_sorted(), "the order of server {name}");
+            }
         }
+        let text = "SELECT COUNT(seq) FROM {chats}.chat_log WHERE chat = ? AND bucket = 0";
+        let counted = store.count(text, &chat).await;
+        assert_eq!(counted.cast_unsigned(), all.min(4_095));
+    });
+}
+
+#[test]
+fn an_inbox_of_several_pages_is_read_whole() {
+    on_a_cluster(async |_, one, chats| {
+        // More than the 1,000 rows that are asked for at a time.
+        const CHATS: u16 = 1_100;
+        let user = UserId::from_bytes([42; 16]);
+        let create = async |n: u16| {
+            let mut chat = samples::chat(1);
+            let mut listing = [9; 16];
+            listing[..2].copy_from_slice(&n.to_be_bytes());
+            chat.id = ChatId::of(ListingId::from_bytes(listing), user);
+            chat.participants.buyer = user;
+            chats.create(chat).await.expect("a chat").id
+        };
+        // Nobody reads the outcomes of so many.
+        let Subject { mut outcomes, .. } = one;
+        let (created, ()) = tokio::join!(
+            stream::iter(0..CHATS).map(create).buffer_unordered(16).collect::<HashSet<_>>(),
+            async {
+                let mut opened = 0;
+                while opened < usize::from(CHATS) {
+                    opened += outcomes.recv().await.expect("an open store").opened.len();
+                }
+            }
+        );
+        let (mut listed, mut before) = (Vec::new(), None);
+        loop {
+            let page = chats.list(user, before, 300).await.expect("a page");
+            assert!(page.rows.is_sorted_by(|newer, older| newer.changed > older.changed));
+            listed.extend(page.rows.iter().map(|row| row.chat.id));
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        assert_eq!(listed.len(), usize::from(CHATS));
+        assert_eq!(listed.into_iter().collect::<HashSet<_>>(), created);
+        let flag = PersonalChange::Unread(true);
+        let marked = *created.iter().next().expect("a chat");
+        chats.change(user, marked, flag).await.expect("a change");
+        assert_eq!(chats.unread(user).await.expect("a count").chats, 1);
+    });
+}
+
+/// Gives up on a future after so many turns, as a request does whose answer is lost.
+async fn given_up<F: Future>(turns: u64, future: F) -> Option<F::Output> {
+    let (mut future, mut left) = (pin!(future), turns);
+    poll_fn(|context| {
+        let Some(less) = left.checked_sub(1) else { return Poll::Ready(None) };
+        left = less;
+        future.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+#[test]
+fn a_mark_of_unknown_outcome_is_shown_once_it_stands() {
+    on_a_cluster(async |_, mut one, chats| {
+        let chat = one.chat(1).await;
+        one.grow(&chat, 0, 40).await;
+        let people = chat.participants;
+        let device = DeviceId::from_bytes([1; 16]);
+        for turns in 1..40 {
+            let marks = Marks::new(Seq(turns), Seq(turns));
+            let mark = chats.mark(people.seller, chat.id, device, marks, Visibility::Both);
+            if given_up(turns, mark).await.is_some() {
+                assert!(turns > 2, "it was never given up half done");
+                return;
+            }
+            // Nobody asks again, and nobody moves it further.
+            let row = async |user| chats.row(user, chat.id).await.expect("a read").expect("a row");
+            let begun = Instant::now();
+            loop {
+                let stands = row(people.seller).await.marks;
+                if row(people.buyer).await.peer_marks == stands {
+                    break;
+                }
+                chats.make_up(Duration::from_mins(1)).await.expect("a look");
+                assert!(begun.elapsed() < Duration::from_secs(20), "{stands:?} is never shown");
+            }
+        }
+        panic!("the mark takes no end");
     });
 }
 
@@ -190,8 +307,10 @@ fn g1_an_append_outlives_the_server_that_died_before_the_inbox() {
             store.raw.query_unpaged(text, ()).await.expect("an empty table");
         }
         drop((one, chats));
-        let (_, next) = store.another(Arc::new(Skewed(61_000)), 1).await;
+        let (mut hears, next) = store.another(Arc::new(Skewed(61_000)), 1).await;
         while next.make_up(Duration::from_mins(1)).await.expect("a look") > 0 {}
+        let moved = hears.committed().await.moved.pop().expect("what nobody told of");
+        assert_eq!((moved.chat, moved.from, moved.head), (Arc::clone(&chat), Seq(1), head));
         let people = chat.participants;
         for user in [people.buyer, people.seller] {
             let row = next.row(user, chat.id).await.expect("a read").expect("the row");

@@ -222,7 +222,8 @@ laws! {
         the_first_report_of_an_id_stays,
         reports_are_listed_newest_first;
     user_state, ScyllaUserStates, ["{users}.user_states"] =>
-        choices_are_kept_by_person;
+        choices_are_kept_by_person,
+        choices_made_at_once_are_all_kept;
     credentials, ScyllaCredentials, ["{credentials}.credentials"] =>
         a_credential_is_found_by_its_address,
         an_address_is_taken_once,

@@ -1,28 +1,27 @@
 //! One append: conditional batches on the heads of the buckets it falls in.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use barterline_domain::chat::Chat;
 use barterline_domain::event::{Event, Seq};
 use barterline_domain::ids::ChatId;
+use futures_util::FutureExt as _;
 use scylla::value::CqlValue;
-use tokio::sync::MutexGuard;
 
 use super::read::{End, column};
+use super::turns::Turn;
 use super::{BUCKET_EVENTS, Store, back_off, bucket_of, outcome};
 use crate::chat_log::{Append, AppendError, event_bytes as reckoned_bytes};
 use crate::error::StoreError;
 use crate::record::chat_rows::event_bytes;
 use crate::scylla::columns::Id as _;
-use crate::scylla::statements::{Answer, ConditionalBatch};
+use crate::scylla::statements::{Answer, CHANGE_TIMEOUT, ConditionalBatch};
 
 /// Bytes of one batch: Cassandra refuses more than 50 KiB.
 const BATCH_BYTES_MAX: usize = 40 * 1024;
 /// How often an append whose outcome is unknown is looked for and tried again.
 const ATTEMPTS_MAX: u32 = 4;
-/// All attempts together: a client gets its retryable error within 5 s (G10).
-const APPEND_TIMEOUT: Duration = Duration::from_millis(4_500);
 
 /// What became of one batch.
 enum Tried {
@@ -38,33 +37,45 @@ impl Store {
     pub(super) async fn carry_out(&self, append: Append) {
         let chat = append.chat.id;
         self.begin_untold(chat, append.expected_head.next());
-        let (result, turn) = self.append_all(&append).await;
+        let (result, turn) = self.append_in_time(&append).await;
         // After a conflict the hub looks for everything above the head that it knew.
         let told = matches!(result, Ok(()) | Err(AppendError::Conflict { .. }));
+        let unknown = result == Err(AppendError::Unknown);
         self.end_untold(chat, told);
         self.tell(vec![outcome(append, result)]).await;
         drop(turn);
+        // Whoever appended may leave it at that: what stands is told as soon as that is known.
+        if unknown && let Err(error) = self.head(chat).await {
+            tracing::debug!(%error, %chat, "an append of unknown outcome is looked for later");
+        }
+    }
+
+    /// The outcome within the time that a client waits, whatever becomes of it.
+    async fn append_in_time(&self, append: &Append) -> (Result<(), AppendError>, Option<Turn<'_>>) {
+        let append_all = AssertUnwindSafe(self.append_all(append)).catch_unwind();
+        match tokio::time::timeout(CHANGE_TIMEOUT, append_all).await {
+            Ok(Ok(ended)) => ended,
+            Ok(Err(_)) => {
+                // The panic itself was told where it happened.
+                tracing::error!(chat = %append.chat.id, "an append ended without an outcome");
+                (Err(AppendError::Unknown), None)
+            }
+            Err(_) => (Err(AppendError::Unknown), None),
+        }
     }
 
     /// Appends the events, or says why not. What is durable has its effects when this returns, and
     /// the turn of its chat is kept until that is told.
-    async fn append_all(
-        &self,
-        append: &Append,
-    ) -> (Result<(), AppendError>, Option<MutexGuard<'_, ()>>) {
+    async fn append_all(&self, append: &Append) -> (Result<(), AppendError>, Option<Turn<'_>>) {
         let chat = append.chat.id;
         if let Err(error) = self.mark_dirty(chat, append.expected_head).await {
             return (Err(AppendError::Unavailable(error.to_string())), None);
         }
-        let began = tokio::time::Instant::now();
         let (mut head, mut rest) = (append.expected_head, append.events.as_slice());
         let mut turn = None;
         while let Some(len) = batch_len(rest) {
             let (batch, others) = rest.split_at(len);
-            let left = APPEND_TIMEOUT.saturating_sub(began.elapsed());
-            let result =
-                tokio::time::timeout(left, self.append_batch(&append.chat, head, batch)).await;
-            match result.unwrap_or(Err(AppendError::Unknown)) {
+            match self.append_batch(&append.chat, head, batch).await {
                 Ok(()) => {}
                 // A part stands: who appends finds it in the log.
                 Err(AppendError::Unavailable(_)) if head > append.expected_head => {
@@ -73,7 +84,7 @@ impl Store {
                 Err(error) => return (Err(error), None),
             }
             if others.is_empty() {
-                turn = Some(self.turn(chat).lock().await);
+                turn = Some(self.turns.take(chat).await);
             }
             // Without its rows it is not told as appended: who connects now reads them.
             if let Err(error) = self.take_effect(&append.chat, batch).await {
@@ -184,7 +195,7 @@ impl Store {
             Ok(Some(End { head, last: Some(last), .. })) => {
                 // Whoever was faster may not have come to the rows, and who connects now reads them.
                 // Those who are connected look for themselves after a conflict.
-                let _turn = self.turn(chat.id).lock().await;
+                let _turn = self.turns.take(chat.id).await;
                 match self.catch_up(chat, &last).await {
                     Ok(()) => AppendError::Conflict { head },
                     Err(error) => AppendError::Unavailable(error.to_string()),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::Seq;
 use barterline_domain::ids::ChatId;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use scylla::value::{CqlTimestamp, CqlValue};
 use uuid::Uuid;
 
@@ -30,6 +31,8 @@ const LOOK_AGE: Duration = Duration::from_mins(1);
 const LOWEST_STAYS: i64 = 1 << 50;
 /// Between two looks at a slot. All of them are looked at within 16 s.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Chats that are made up for at a time, beside everything else that the database does.
+const REPAIRS_AT_ONCE: usize = 4;
 /// Chats whose marks are remembered.
 const MARKED_MAX: usize = 100_000;
 
@@ -75,6 +78,9 @@ impl Store {
             let mut all = true;
             for slot in 0..SLOTS {
                 pace.tick().await;
+                if slot == 0 {
+                    self.show_unshown().await;
+                }
                 for hour in oldest..=now {
                     all &= self.look_at_or_say(slot, hour).await;
                 }
@@ -109,29 +115,30 @@ impl Store {
         type Columns = (Uuid, Option<CqlTimestamp>, Option<i64>, Option<CqlTimestamp>);
         let values = (i16::from(slot), hour_column(hour));
         let marks = self.dirty.list.rows::<Columns>("look at marks", values).await?;
-        let mut settled = 0;
-        for (chat, marked, from, looked) in marks {
-            let Some(marked) = marked else { continue };
+        let now = self.clock.now();
+        let due = marks.into_iter().filter_map(|(chat, marked, from, looked)| {
+            let marked = marked?;
             let seen = looked.is_some_and(|looked| looked.0 >= marked.0);
             let at = Timestamp::from_millis(marked.0.cast_unsigned());
-            if seen || self.clock.now().since(at) < age {
-                continue;
-            }
+            (!seen && now.since(at) >= age).then(|| (chat, marked, number(from.unwrap_or(0))))
+        });
+        let settle = async |(chat, marked, from): (Uuid, CqlTimestamp, Seq)| {
             let id = ChatId::from_column(chat);
-            match self.repair(id, number(from.unwrap_or(0))).await {
+            match self.repair(id, from).await {
                 Ok(()) => {}
                 // One damaged chat is no reason to leave the others.
                 Err(error @ StoreError::Corrupt { .. }) => {
                     tracing::error!(%error, chat = %id, "a chat cannot be made up for");
-                    continue;
+                    return Ok(0);
                 }
                 Err(error) => return Err(error),
             }
             let values = (marked.0, marked, i16::from(slot), hour_column(hour), chat);
             self.dirty.settle.run("settle a mark", values).await?;
-            settled += 1;
-        }
-        Ok(settled)
+            Ok(1)
+        };
+        let settled = stream::iter(due).map(settle).buffer_unordered(REPAIRS_AT_ONCE);
+        settled.try_fold(0, async |sum, one| Ok(sum + one)).await
     }
 
     /// Writes again what follows from the appends of a chat above `from`.

@@ -101,7 +101,7 @@ impl Store {
         chat: &Arc<Chat>,
         last: &Event,
     ) -> Result<(), StoreError> {
-        let _turn = self.turn(chat.id).lock().await;
+        let _turn = self.turns.take(chat.id).await;
         self.catch_up(chat, last).await?;
         if let Some(from) = self.take_untold(chat.id, last.seq) {
             self.tell_moved(chat, from, last.seq).await;
@@ -119,12 +119,10 @@ impl Store {
     async fn known_to_both(&self, chat: &Chat) -> Result<Option<Seq>, StoreError> {
         let people = chat.participants;
         let (buyer, seller) = tokio::try_join!(
-            self.row_columns(people.buyer, chat.id),
-            self.row_columns(people.seller, chat.id)
+            self.head_for(people.buyer, chat.id),
+            self.head_for(people.seller, chat.id)
         )?;
-        let rows = buyer.zip(seller);
-        let rows = rows.filter(|(buyer, seller)| buyer.is_open() && seller.is_open());
-        Ok(rows.map(|(buyer, seller)| buyer.head().min(seller.head())))
+        Ok(buyer.zip(seller).map(|(buyer, seller)| buyer.min(seller)))
     }
 
     /// Writes the head of a chat into the rows of both its people.

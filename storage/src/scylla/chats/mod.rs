@@ -12,6 +12,7 @@ mod effects;
 mod read;
 mod rows;
 mod statements;
+mod turns;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use barterline_domain::clock::Clock;
 use barterline_domain::event::{Event, Seq};
 use barterline_domain::ids::{ChatId, UserId};
 use barterline_domain::message::EventKind;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use parking_lot::Mutex;
 use tokio::sync::{Mutex as TurnMutex, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -32,10 +34,11 @@ use super::session::Database;
 use super::statements::{Conditional, SerialRead, Tries};
 use crate::chat_log::{Append, AppendError, AppendOutcome, ChatHead, Committed, Outcomes, Range};
 use crate::error::StoreError;
-use crate::inbox::{InboxPage, InboxRow, Position, Unread};
+use crate::inbox::{InboxPage, InboxRow, Position};
 use crate::record::chat_rows::chat_bytes;
-use rows::InboxColumns;
+use rows::Unshown;
 use statements::{OfDirty, OfInbox, OfLog};
+use turns::{Loads, Turns};
 
 /// Events of one bucket: a partition of 1 to 75 MB (design: `bucket = seq / 4096`).
 const BUCKET_EVENTS: u64 = 4_096;
@@ -45,8 +48,8 @@ const APPENDS_MAX: usize = 4_096;
 const OUTCOMES_MAX: usize = 1_024;
 /// Chats whose appends were refused are remembered up to this many.
 const UNTOLD_MAX: usize = 100_000;
-/// Locks that keep changes of one chat in order; chats share them by hash.
-const TURNS: usize = 256;
+/// Rows of a page that are read at a time.
+const ROWS_AT_ONCE: usize = 8;
 
 /// Which bucket an event is in.
 const fn bucket_of(seq: Seq) -> i64 {
@@ -64,13 +67,12 @@ pub async fn epoch(database: &Database) -> Result<u32, StoreError> {
     let begin = Conditional::prepare(database, text).await?;
     let mut tries = Tries::new(operation);
     loop {
-        if let Some((Some(epoch),)) =
-            tries.after(read.row::<(Option<i32>,)>(operation, ()).await)?
+        if let Some((Some(epoch),)) = tries.after(read.row::<(Option<i32>,)>(operation, ())).await?
         {
             let damaged = |_| StoreError::corrupt(operation, "store_epoch");
             return u32::try_from(epoch).map_err(damaged);
         }
-        if tries.settle(begin.run(operation, ()).await)? {
+        if tries.settle(begin.run(operation, ())).await? {
             return Ok(1);
         }
     }
@@ -100,9 +102,13 @@ pub(in crate::scylla) struct Store {
     position: AtomicU64,
     /// Locked while a position is taken and an outcome sent, so that positions ascend.
     outcomes: TurnMutex<mpsc::Sender<Committed>>,
-    turns: Vec<TurnMutex<()>>,
+    /// The order of changes of one chat on this node.
+    turns: Turns,
+    heads: Loads<Result<Option<ChatHead>, StoreError>>,
     /// Of which chats there may be events that no outcome has told of, and from where.
     untold: Mutex<HashMap<ChatId, Untold>>,
+    /// Whose marks may have moved without anybody being told, and how.
+    unshown: Mutex<HashMap<(UserId, ChatId), Unshown>>,
     /// Which chats are marked as dirty, and since when on this node's clock.
     marked: Mutex<HashMap<ChatId, Instant>>,
 }
@@ -143,8 +149,10 @@ impl ScyllaChats {
             clock,
             position: AtomicU64::new(0),
             outcomes: TurnMutex::new(sender),
-            turns: (0..TURNS).map(|_| TurnMutex::default()).collect(),
+            turns: Turns::default(),
+            heads: Loads::default(),
             untold: Mutex::default(),
+            unshown: Mutex::default(),
             marked: Mutex::default(),
         });
         let (appends, taken) = mpsc::channel(APPENDS_MAX);
@@ -159,6 +167,7 @@ impl ScyllaChats {
     /// Looks now at every mark that is at least `age` old, and makes up for what is missing behind
     /// it; gives how many there were. Nodes do so by themselves within a minute and a half.
     pub async fn make_up(&self, age: Duration) -> Result<usize, StoreError> {
+        self.store().show_unshown().await;
         self.store().look_at_all(age).await
     }
 
@@ -198,7 +207,7 @@ async fn run_appends(store: Arc<Store>, mut taken: mpsc::Receiver<(Append, Owned
             }
             Some(ended) = running.join_next() => {
                 if let Err(error) = ended {
-                    tracing::error!(%error, "an append ended without an outcome");
+                    tracing::error!(%error, "an append was not told");
                 }
             }
         }
@@ -217,11 +226,6 @@ impl Store {
         let next = |last: u64| Some(now.max(last + 1));
         let last = self.position.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
         last.map_or(now, |last| now.max(last + 1))
-    }
-
-    /// The order of changes of one chat on this node.
-    fn turn(&self, chat: ChatId) -> &TurnMutex<()> {
-        &self.turns[usize::from(chat.as_bytes()[0]) % TURNS]
     }
 
     /// Notes that an append is under way, and will tell what stands from `from`.
@@ -279,13 +283,13 @@ impl Store {
         let bytes = chat_bytes(&chat);
         let mut tries = Tries::new("create a chat");
         let (chat, is_new) = loop {
-            if let Some(found) = tries.after(self.chat_serial(id).await)? {
+            if let Some(found) = tries.after(self.chat_serial(id)).await? {
                 // An earlier attempt may have been ours, and unknown.
                 let ours = tries.unsettled() && chat_bytes(&found) == bytes;
                 break (found, ours);
             }
             let values = (self.epoch.cast_signed(), bytes.as_slice(), id.to_column());
-            if tries.settle(self.log.open.run("create a chat", values).await)? {
+            if tries.settle(self.log.open.run("create a chat", values)).await? {
                 break (Arc::new(chat), true);
             }
         };
@@ -305,7 +309,13 @@ impl Store {
         read::decode_chat("read a chat", chat, &bytes).map(Some)
     }
 
+    /// A chat with its head. However many ask for it at once, it is read once at a time.
     pub(in crate::scylla) async fn head(&self, id: ChatId) -> Result<Option<ChatHead>, StoreError> {
+        // On the heap: every caller would else carry room for the read.
+        self.heads.load(id, Box::pin(self.read_head(id))).await
+    }
+
+    async fn read_head(&self, id: ChatId) -> Result<Option<ChatHead>, StoreError> {
         let Some(end) = self.end_of(id).await? else { return Ok(None) };
         let chat = match &end.opened {
             Some(bytes) => Some(read::decode_chat("read a chat", id, bytes)?),
@@ -352,17 +362,6 @@ impl ScyllaChats {
         Ok(chat.participants.role_of(user).is_some().then_some(chat))
     }
 
-    pub(in crate::scylla) async fn head_for(
-        &self,
-        user: UserId,
-        chat: ChatId,
-    ) -> Result<Option<Seq>, StoreError> {
-        let read = &self.store().inbox.row_head;
-        let key = (user.to_column(), chat.to_column());
-        let row = read.row::<(Option<Vec<u8>>, Option<i64>)>("read a head", key).await?;
-        Ok(row.and_then(|(opened, head)| opened.map(|_| read::number(head.unwrap_or(0)))))
-    }
-
     pub(in crate::scylla) async fn find_row(
         &self,
         user: UserId,
@@ -379,34 +378,25 @@ impl ScyllaChats {
         &self,
         user: UserId,
         limit: usize,
-        wanted: impl Fn(u64) -> bool + Send,
+        wanted: impl Fn(u64) -> bool + Send + Sync,
         newest_first: bool,
     ) -> Result<InboxPage, StoreError> {
-        let changed = |row: &InboxColumns| row.changed.unwrap_or(0).cast_unsigned();
-        let mut rows = self.store().all_rows(user).await?;
-        rows.retain(|row| wanted(changed(row)));
-        rows.sort_unstable_by_key(changed);
+        let mut changes = self.store().changes(user, wanted).await?;
+        changes.sort_unstable();
         if newest_first {
-            rows.reverse();
+            changes.reverse();
         }
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next = rows.last().filter(|_| more).map(changed);
-        let mut page = InboxPage { rows: Vec::with_capacity(rows.len()), next };
-        for row in &rows {
-            page.rows.extend(self.store().inbox_row(user, row).await?);
-        }
-        Ok(page)
-    }
-
-    pub(in crate::scylla) async fn count_unread(&self, user: UserId) -> Result<Unread, StoreError> {
-        let mut unread = Unread::default();
-        for row in self.store().all_rows(user).await? {
-            let Some(chat) = row.chat()? else { continue };
-            let Some(role) = chat.participants.role_of(user) else { continue };
-            unread.add(row.unread_messages(role), row.is_flagged_unread());
-        }
-        Ok(unread)
+        let more = changes.len() > limit;
+        changes.truncate(limit);
+        let next = changes.last().filter(|_| more).map(|(changed, _)| *changed);
+        // A row that changes meanwhile keeps its place here, and comes again.
+        let row = async |(changed, chat)| {
+            let row = self.find_row(user, chat).await?;
+            Ok::<_, StoreError>(row.map(|row| InboxRow { changed, ..row }))
+        };
+        let rows = stream::iter(changes).map(row).buffered(ROWS_AT_ONCE);
+        let rows: Vec<_> = rows.try_collect().await?;
+        Ok(InboxPage { rows: rows.into_iter().flatten().collect(), next })
     }
 }
 

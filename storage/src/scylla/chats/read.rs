@@ -1,12 +1,13 @@
 //! Reading a log: where it ends, its events by number, and what became of messages.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use barterline_domain::chat::Chat;
 use barterline_domain::event::{Event, Seq, SmallState};
 use barterline_domain::ids::ChatId;
 use barterline_domain::message::EventKind;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{BUCKET_EVENTS, Store, bucket_of};
 use crate::chat_log::Range;
@@ -14,6 +15,9 @@ use crate::error::StoreError;
 use crate::record::amend::{Aspect, amend};
 use crate::record::chat_rows::{read_chat, read_event};
 use crate::scylla::columns::Id as _;
+
+/// Messages that are looked for at a time.
+const LOOKS_AT_ONCE: usize = 8;
 
 /// Where a bucket ends.
 #[derive(Debug, Clone)]
@@ -178,6 +182,11 @@ impl Store {
         let gone = |by: &Vec<(Aspect, Event)>| by.iter().any(|(a, _)| *a == Aspect::Presence);
         let mut known: HashMap<_, _> = found.iter().map(|(seq, by)| (*seq, gone(by))).collect();
         let (first, last) = (first.seq, last.seq);
+        let elsewhere: BTreeSet<Seq> = events.iter().filter_map(edited).collect();
+        let elsewhere = elsewhere.into_iter().filter(|target| !(first..=last).contains(target));
+        let look = async |target| Ok::<_, StoreError>((target, self.is_gone(chat, target).await?));
+        let looked = stream::iter(elsewhere).map(look).buffer_unordered(LOOKS_AT_ONCE);
+        known.extend(looked.try_collect::<Vec<_>>().await?);
         for event in events {
             match &mut event.kind {
                 EventKind::Message(_) => {
@@ -186,17 +195,7 @@ impl Store {
                     }
                 }
                 EventKind::Edit { target, body } => {
-                    let inside = (first..=last).contains(target);
-                    let gone = match known.get(target) {
-                        Some(gone) => *gone,
-                        None if inside => false,
-                        None => {
-                            let gone = self.is_gone(chat, *target).await?;
-                            known.insert(*target, gone);
-                            gone
-                        }
-                    };
-                    if gone {
+                    if known.get(target).is_some_and(|gone| *gone) {
                         *body = None;
                     }
                 }
@@ -236,6 +235,12 @@ impl Store {
         let row = self.log.aspect.row::<(Option<i64>,)>("look for a message", values).await?;
         Ok(row.is_some())
     }
+}
+
+/// The message that an event edits.
+fn edited(event: &Event) -> Option<Seq> {
+    let EventKind::Edit { target, .. } = event.kind else { return None };
+    Some(target)
 }
 
 /// Reads a stored chat.

@@ -16,7 +16,7 @@ use super::Store;
 use super::read::{column, decode_chat, number};
 use crate::chat_log::{Committed, Range};
 use crate::error::StoreError;
-use crate::inbox::{InboxRow, MarkMoved, PersonalMoved};
+use crate::inbox::{InboxRow, MarkMoved, PersonalMoved, Unread};
 use crate::record::chat_rows::read_event;
 use crate::record::index::Side;
 use crate::scylla::columns::{Id as _, timestamp};
@@ -24,6 +24,31 @@ use crate::scylla::statements::{Write, WriteBatch};
 
 /// For how long the delivered mark of one device is kept after it last moved: 180 days.
 pub(super) const DEVICE_TTL_S: i32 = 180 * 24 * 3_600;
+
+/// Looks for a mark of unknown outcome, one every 16 s, until it is given up: a write that is on its
+/// way for minutes is not.
+const LOOKS: u32 = 16;
+/// Marks of unknown outcome that are remembered.
+const UNSHOWN_MAX: usize = 10_000;
+
+/// Marks that may have been written, and were not told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unshown {
+    wanted: Marks,
+    visibility: Visibility,
+    looks: u32,
+}
+
+/// What is unread in a row is counted from these.
+#[derive(DeserializeRow)]
+struct CountColumns {
+    chat: Uuid,
+    opened: Option<Vec<u8>>,
+    buyer_messages: Option<i64>,
+    seller_messages: Option<i64>,
+    read_messages: Option<i64>,
+    unread: Option<bool>,
+}
 
 /// The columns of a row, in the order of the statements.
 #[derive(DeserializeRow)]
@@ -49,13 +74,8 @@ pub(super) struct InboxColumns {
 }
 
 impl InboxColumns {
-    pub fn head(&self) -> Seq {
+    fn head(&self) -> Seq {
         seq(self.head)
-    }
-
-    /// Whether the row says of which chat it is: marks can come first.
-    pub fn is_open(&self) -> bool {
-        self.opened.is_some()
     }
 
     /// The person's marks: the furthest of their devices.
@@ -69,20 +89,10 @@ impl InboxColumns {
     }
 
     fn state(&self) -> SmallState {
-        let count = |cell: Option<i64>| cell.unwrap_or(0).cast_unsigned();
-        SmallState {
-            buyer_messages: count(self.buyer_messages),
-            seller_messages: count(self.seller_messages),
-        }
+        small_state(self.buyer_messages, self.seller_messages)
     }
 
-    /// Messages by the other person above the read mark.
-    pub fn unread_messages(&self, role: Role) -> u64 {
-        let read = self.read_messages.unwrap_or(0).cast_unsigned();
-        self.state().messages_by(role.other()).saturating_sub(read)
-    }
-
-    pub fn is_flagged_unread(&self) -> bool {
+    fn is_flagged_unread(&self) -> bool {
         self.unread.unwrap_or(false)
     }
 
@@ -117,10 +127,8 @@ impl InboxColumns {
     }
 
     /// The chat of the row; `None` when only marks of it are here.
-    pub fn chat(&self) -> Result<Option<Arc<Chat>>, StoreError> {
-        let chat = ChatId::from_column(self.chat);
-        let opened = self.opened.as_ref();
-        opened.map(|bytes| decode_chat("read the inbox", chat, bytes)).transpose()
+    fn chat(&self) -> Result<Option<Arc<Chat>>, StoreError> {
+        chat_of(self.chat, self.opened.as_deref())
     }
 
     fn last(&self) -> Option<Event> {
@@ -132,6 +140,22 @@ impl InboxColumns {
         )
         .ok()
     }
+}
+
+fn small_state(buyer_messages: Option<i64>, seller_messages: Option<i64>) -> SmallState {
+    let count = |cell: Option<i64>| cell.unwrap_or(0).cast_unsigned();
+    SmallState { buyer_messages: count(buyer_messages), seller_messages: count(seller_messages) }
+}
+
+/// Messages by the other person above the read mark.
+fn unread_messages(state: SmallState, role: Role, read_messages: Option<i64>) -> u64 {
+    let read = read_messages.unwrap_or(0).cast_unsigned();
+    state.messages_by(role.other()).saturating_sub(read)
+}
+
+fn chat_of(chat: Uuid, opened: Option<&[u8]>) -> Result<Option<Arc<Chat>>, StoreError> {
+    let chat = ChatId::from_column(chat);
+    opened.map(|bytes| decode_chat("read the inbox", chat, bytes)).transpose()
 }
 
 fn seq(cell: Option<i64>) -> Seq {
@@ -148,9 +172,51 @@ impl Store {
         self.inbox.row.row("read the inbox", (user.to_column(), chat.to_column())).await
     }
 
-    /// All rows of a person as they are stored.
-    pub(super) async fn all_rows(&self, user: UserId) -> Result<Vec<InboxColumns>, StoreError> {
-        self.inbox.rows.rows("read the inbox", (user.to_column(),)).await
+    /// The head that a row has. `None` while it does not say of which chat it is: marks can come first.
+    pub(in crate::scylla) async fn head_for(
+        &self,
+        user: UserId,
+        chat: ChatId,
+    ) -> Result<Option<Seq>, StoreError> {
+        let key = (user.to_column(), chat.to_column());
+        let row = self.inbox.row_head.row::<(Option<Vec<u8>>, Option<i64>)>("read a head", key);
+        Ok(row.await?.and_then(|(opened, head)| opened.map(|_| seq(head))))
+    }
+
+    /// When each row of a person last changed, of those that are `wanted`: 24 bytes a row, whatever
+    /// was said there.
+    pub(super) async fn changes(
+        &self,
+        user: UserId,
+        wanted: impl Fn(u64) -> bool + Send + Sync,
+    ) -> Result<Vec<(u64, ChatId)>, StoreError> {
+        let mut changes = Vec::new();
+        let take = |rows: Vec<(Uuid, Option<i64>)>| {
+            let changed = |cell: Option<i64>| cell.unwrap_or(0).cast_unsigned();
+            let rows = rows.into_iter().map(|(chat, cell)| (changed(cell), chat));
+            let rows = rows.filter(|(changed, _)| wanted(*changed));
+            changes.extend(rows.map(|(changed, chat)| (changed, ChatId::from_column(chat))));
+            Ok(())
+        };
+        self.inbox.changes.pages("read the inbox", (user.to_column(),), take).await?;
+        Ok(changes)
+    }
+
+    /// What a person has not read. See [`crate::inbox::Inbox::unread`].
+    pub(in crate::scylla) async fn count_unread(&self, user: UserId) -> Result<Unread, StoreError> {
+        let mut unread = Unread::default();
+        let take = |rows: Vec<CountColumns>| {
+            for row in rows {
+                let Some(chat) = chat_of(row.chat, row.opened.as_deref())? else { continue };
+                let Some(role) = chat.participants.role_of(user) else { continue };
+                let state = small_state(row.buyer_messages, row.seller_messages);
+                let messages = unread_messages(state, role, row.read_messages);
+                unread.add(messages, row.unread.unwrap_or(false));
+            }
+            Ok(())
+        };
+        self.inbox.counts.pages("count what is unread", (user.to_column(),), take).await?;
+        Ok(unread)
     }
 
     /// A row as it is read; `None` if the person takes no part in its chat.
@@ -171,7 +237,7 @@ impl Store {
             marks: columns.marks(),
             peer_marks: columns.peer_marks(),
             personal: columns.personal(),
-            unread: columns.unread_messages(role),
+            unread: unread_messages(columns.state(), role, columns.read_messages),
             changed: columns.changed.unwrap_or(0).cast_unsigned(),
             chat,
         }))
@@ -186,10 +252,14 @@ impl Store {
         wanted: Marks,
         visibility: Visibility,
     ) -> Result<Option<Marks>, StoreError> {
-        let _turn = self.turn(id).lock().await;
+        let _turn = self.turns.take(id).await;
         let Some(row) = self.row_columns(user, id).await? else { return Ok(None) };
         let Some(chat) = row.chat()? else { return Ok(None) };
         let Some(role) = chat.participants.role_of(user) else { return Ok(None) };
+        let noted = self.unshown.lock().get(&(user, id)).copied();
+        if let Some(noted) = noted {
+            self.show_what_stands(&chat, role, row.marks(), noted).await?;
+        }
         let head = row.head();
         let wanted = Marks::new(wanted.delivered.min(head), wanted.read.min(head));
         let stored = row.delivered.as_ref().and_then(|all| all.get(&device.to_column()));
@@ -222,12 +292,76 @@ impl Store {
             }
         }
         self.touch(&mut writes, user, id);
+        // Until it is told: whatever happens from here on, it may stand.
+        self.note_unshown(user, id, Unshown { wanted, visibility, looks: LOOKS });
         writes.run("mark").await?;
-        let shown = self.show(&chat, role, wanted, visibility).await?;
         let marks = before.merge(wanted);
-        let moved = MarkMoved { chat, role, marks, shown };
-        self.tell_all(Committed { marks: vec![moved], ..Committed::default() }).await;
+        self.show_and_tell(&chat, role, marks, wanted, visibility).await?;
         Ok(Some(marks))
+    }
+
+    fn note_unshown(&self, user: UserId, chat: ChatId, unshown: Unshown) {
+        let mut all = self.unshown.lock();
+        if all.len() < UNSHOWN_MAX || all.contains_key(&(user, chat)) {
+            all.insert((user, chat), unshown);
+        }
+    }
+
+    /// Shows the other person what they may see of marks that moved by `wanted`, and tells of it.
+    async fn show_and_tell(
+        &self,
+        chat: &Arc<Chat>,
+        role: Role,
+        marks: Marks,
+        wanted: Marks,
+        visibility: Visibility,
+    ) -> Result<(), StoreError> {
+        let shown = self.show(chat, role, wanted, visibility).await?;
+        self.unshown.lock().remove(&(chat.participants.user(role), chat.id));
+        let moved = MarkMoved { chat: Arc::clone(chat), role, marks, shown };
+        self.tell_all(Committed { marks: vec![moved], ..Committed::default() }).await;
+        Ok(())
+    }
+
+    /// Shows and tells of a mark of unknown outcome as much as stands of it.
+    async fn show_what_stands(
+        &self,
+        chat: &Arc<Chat>,
+        role: Role,
+        marks: Marks,
+        unshown: Unshown,
+    ) -> Result<(), StoreError> {
+        let Unshown { wanted, visibility, looks } = unshown;
+        if marks.merge(wanted) == marks {
+            return self.show_and_tell(chat, role, marks, wanted, visibility).await;
+        }
+        // It may be on its way.
+        let key = (chat.participants.user(role), chat.id);
+        match looks.checked_sub(1) {
+            Some(looks) => self.note_unshown(key.0, key.1, Unshown { looks, ..unshown }),
+            None => drop(self.unshown.lock().remove(&key)),
+        }
+        Ok(())
+    }
+
+    /// Looks for all marks of unknown outcome.
+    pub(super) async fn show_unshown(&self) {
+        let all: Vec<_> = self.unshown.lock().keys().copied().collect();
+        for (user, chat) in all {
+            if let Err(error) = self.look_for_mark(user, chat).await {
+                tracing::debug!(%error, %chat, "a mark of unknown outcome is looked for later");
+            }
+        }
+    }
+
+    async fn look_for_mark(&self, user: UserId, id: ChatId) -> Result<(), StoreError> {
+        let _turn = self.turns.take(id).await;
+        // It may have been told meanwhile.
+        let Some(unshown) = self.unshown.lock().get(&(user, id)).copied() else { return Ok(()) };
+        let Some(row) = self.row_columns(user, id).await? else { return Ok(()) };
+        let Some(chat) = row.chat()? else { return Ok(()) };
+        let Some(role) = chat.participants.role_of(user) else { return Ok(()) };
+        self.show_what_stands(&chat, role, row.marks(), unshown).await
     }
 
     /// Shows the other person as much of a move as they may see; gives what they see if it moved.
@@ -281,7 +415,7 @@ impl Store {
         id: ChatId,
         change: PersonalChange,
     ) -> Result<Option<Personal>, StoreError> {
-        let _turn = self.turn(id).lock().await;
+        let _turn = self.turns.take(id).await;
         let Some(row) = self.row_columns(user, id).await? else { return Ok(None) };
         let Some(chat) = row.chat()? else { return Ok(None) };
         let Some(role) = chat.participants.role_of(user) else { return Ok(None) };

@@ -28,7 +28,8 @@ pub(super) struct OfLog {
 /// Everything about inbox rows. Writes take their stamp first and the row's key last.
 pub(super) struct OfInbox {
     pub row: Read,
-    pub rows: Read,
+    pub changes: Read,
+    pub counts: Read,
     pub opened: Read,
     pub row_head: Read,
     pub open: Write,
@@ -129,7 +130,8 @@ const ROW: &str = "chat, opened, head, last, buyer_messages, seller_messages, de
 impl OfInbox {
     pub async fn prepare(database: &Database) -> Result<Self, StoreError> {
         let row = "WHERE user_id = ? AND chat = ?";
-        let rows = format!("SELECT {ROW} FROM {{chats}}.inbox WHERE user_id = ?");
+        let of_user = "FROM {chats}.inbox WHERE user_id = ?";
+        let counts = "SELECT chat, opened, buyer_messages, seller_messages, read_messages, unread";
         let update = |using: &'static str, cells: &'static str| async move {
             let text = format!("UPDATE {{chats}}.inbox USING {using} SET {cells} {row}");
             Write::prepare(database, &text).await
@@ -137,8 +139,9 @@ impl OfInbox {
         let set = |cells| update("TIMESTAMP ?", cells);
         let head = "head = ?, last = ?, buyer_messages = ?, seller_messages = ?";
         Ok(Self {
-            row: Read::prepare(database, &format!("{rows} AND chat = ?")).await?,
-            rows: Read::prepare(database, &rows).await?,
+            row: Read::prepare(database, &format!("SELECT {ROW} {of_user} AND chat = ?")).await?,
+            changes: Read::prepare(database, &format!("SELECT chat, changed {of_user}")).await?,
+            counts: Read::prepare(database, &format!("{counts} {of_user}")).await?,
             opened: Read::prepare(database, &format!("SELECT opened FROM {{chats}}.inbox {row}"))
                 .await?,
             row_head: Read::prepare(

@@ -129,7 +129,7 @@ impl Lease {
         }
         self.renewed = Instant::now();
         let mut tries = Tries::new(OPERATION);
-        while !tries.settle(self.renew.run(OPERATION, (self.holder, PART, self.holder)).await)? {
+        while !tries.settle(self.renew.run(OPERATION, (self.holder, PART, self.holder))).await? {
             self.still_held(&tries).await?;
         }
         Ok(())
@@ -141,12 +141,17 @@ impl Lease {
         let mut tries = Tries::new(OPERATION);
         loop {
             let before = self.still_held(&tries).await?;
-            let outcome = match before {
-                Some(version) if version >= number => return Ok(()),
-                Some(before) => self.next.run(OPERATION, (number, PART, self.holder, before)).await,
-                None => self.first.run(OPERATION, (number, PART, self.holder)).await,
+            if before.is_some_and(|version| version >= number) {
+                return Ok(());
+            }
+            let holder = self.holder;
+            let attempt = async {
+                match before {
+                    Some(before) => self.next.run(OPERATION, (number, PART, holder, before)).await,
+                    None => self.first.run(OPERATION, (number, PART, holder)).await,
+                }
             };
-            if tries.settle(outcome)? {
+            if tries.settle(attempt).await? {
                 return Ok(());
             }
         }
@@ -160,7 +165,7 @@ impl Lease {
 
     /// The number of steps made, if the lease has not ended.
     async fn still_held(&self, tries: &Tries) -> Result<Option<i32>, StoreError> {
-        let (version, holder) = tries.after(self.row().await)?;
+        let (version, holder) = tries.after(self.row()).await?;
         if holder == Some(self.holder) {
             return Ok(version);
         }

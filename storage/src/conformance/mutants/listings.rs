@@ -1,0 +1,138 @@
+//! Listings that are not kept as they should be.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use barterline_domain::ids::{ListingId, UserId};
+use barterline_domain::listing::{Listing, ListingText};
+
+use super::{AtOnce, breaches};
+use crate::error::StoreError;
+use crate::listings::{Listings, Replaced};
+
+breaches! {
+    /// An insert with a taken id passes for done.
+    TakenIdsAreAccepted,
+    /// A listing of a taken id stands among those of its seller.
+    TakenIdsAreListed,
+    /// A description is lost.
+    DescriptionsAreLost,
+    /// Amounts end at 32 bits.
+    AmountsAreCut,
+    /// A replacement does nothing.
+    NothingIsReplaced,
+    /// A replacement takes place whatever the version.
+    EveryVersionIsReplaced,
+    /// Of several at once each is told that it is in place.
+    AllAtOnceWin,
+    /// A missing listing passes for one of another version.
+    MissingPassesForChanged,
+    /// A page has one more than it may.
+    PagesAreLarger,
+    /// The oldest come first.
+    OldestComeFirst,
+    /// A page begins with the one it should begin behind.
+    PagesOverlap,
+    /// Those of the next seller are listed too.
+    OthersAreListed,
+}
+
+/// Listings over sound ones.
+pub struct Mutant {
+    sound: Arc<dyn Listings>,
+    breach: Option<Breach>,
+    /// Who comes at once.
+    at_once: AtOnce,
+}
+
+impl Mutant {
+    /// These with this breach, or sound as they are.
+    pub fn over(sound: Arc<dyn Listings>, breach: Option<Breach>) -> Self {
+        Self { sound, breach, at_once: AtOnce::default() }
+    }
+}
+
+impl Mutant {
+    /// Replaces a listing whatever its version.
+    async fn force(&self, listing: Listing) -> Result<Replaced, StoreError> {
+        let Some(stored) = self.sound.find(listing.id).await? else {
+            return Ok(Replaced::Missing);
+        };
+        let next = Listing { version: stored.version + 1, ..listing };
+        self.sound.replace(next).await
+    }
+
+    fn broken(&self, mut listing: Listing) -> Listing {
+        match self.breach {
+            Some(Breach::DescriptionsAreLost) => {
+                let title = listing.text.title().to_owned();
+                listing.text = ListingText::parse(&title, String::new()).expect("a text");
+            }
+            Some(Breach::AmountsAreCut) => listing.price.minor &= u64::from(u32::MAX),
+            _ => {}
+        }
+        listing
+    }
+}
+
+#[async_trait]
+impl Listings for Mutant {
+    async fn insert(&self, listing: Listing) -> Result<(), StoreError> {
+        let inserted = self.sound.insert(listing.clone()).await;
+        match self.breach {
+            Some(Breach::TakenIdsAreAccepted) => Ok(()),
+            Some(Breach::TakenIdsAreListed) if inserted.is_err() => {
+                self.force(listing).await?;
+                inserted
+            }
+            _ => inserted,
+        }
+    }
+
+    async fn find(&self, listing: ListingId) -> Result<Option<Listing>, StoreError> {
+        Ok(self.sound.find(listing).await?.map(|found| self.broken(found)))
+    }
+
+    async fn replace(&self, listing: Listing) -> Result<Replaced, StoreError> {
+        match self.breach {
+            Some(Breach::NothingIsReplaced) => Ok(Replaced::Yes),
+            Some(Breach::EveryVersionIsReplaced) => self.force(listing).await,
+            Some(Breach::AllAtOnceWin) if self.at_once.another_comes().await => Ok(Replaced::Yes),
+            Some(Breach::MissingPassesForChanged) => {
+                let replaced = self.sound.replace(listing).await?;
+                let missing = replaced == Replaced::Missing;
+                Ok(if missing { Replaced::VersionChanged } else { replaced })
+            }
+            _ => self.sound.replace(listing).await,
+        }
+    }
+
+    async fn list_by_seller(
+        &self,
+        seller: UserId,
+        before: Option<ListingId>,
+        limit: usize,
+    ) -> Result<Vec<Listing>, StoreError> {
+        let list = async |limit| self.sound.list_by_seller(seller, before, limit).await;
+        let mut page = match self.breach {
+            Some(Breach::PagesAreLarger) => list(limit + 1).await?,
+            _ => list(limit).await?,
+        };
+        match self.breach {
+            Some(Breach::OldestComeFirst) => page.reverse(),
+            Some(Breach::PagesOverlap) => {
+                if let Some(before) = before {
+                    page.splice(..0, self.sound.find(before).await?);
+                    page.truncate(limit);
+                }
+            }
+            Some(Breach::OthersAreListed) => {
+                let next = UserId::from_bytes(seller.as_bytes().map(|byte| byte + 1));
+                page.extend(self.sound.list_by_seller(next, before, limit).await?);
+                page.truncate(limit);
+            }
+            _ => {}
+        }
+        Ok(page)
+    }
+}
