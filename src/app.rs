@@ -87,7 +87,8 @@ pub async fn open_target(
 ) -> anyhow::Result<Arc<dyn Target>> {
     if settings.storage.backend == "scylla" {
         let databases = schema::databases(settings, &SystemClock).await?;
-        let target = ScyllaTarget::open(&databases, Arc::new(SystemClock), import).await?;
+        let target = Box::pin(ScyllaTarget::open(&databases, Arc::new(SystemClock), import));
+        let target = target.await?;
         return Ok(Arc::new(target));
     }
     let target = EmbeddedTarget::open(data.path(), settings.storage.segment_bytes, import)?;

@@ -94,11 +94,9 @@ async fn export_by_server(
     since: Option<&Path>,
 ) -> anyhow::Result<String> {
     let server = &settings.storage.data;
-    let mut order = format!("/export?dir={}", in_query(dir)?);
-    if let Some(since) = since {
-        order += &format!("&since={}", in_query(since)?);
-    }
-    client::ask(server, "POST", &order)?;
+    let since = since.map(in_query).transpose()?;
+    let since = since.map(|since| format!("&since={since}")).unwrap_or_default();
+    client::ask(server, "POST", &format!("/export?dir={}{since}", in_query(dir)?))?;
     let progress = progress("read");
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
@@ -120,7 +118,8 @@ async fn export_by_server(
 fn in_query(path: &Path) -> anyhow::Result<String> {
     let path = std::path::absolute(path)?;
     let text = path.to_str().context("the path is not UTF-8")?;
-    Ok(text.bytes().map(|byte| format!("%{byte:02X}")).collect())
+    let encoded: Vec<String> = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    Ok(encoded.concat())
 }
 
 async fn import_into(settings: &Settings, archive: Archive) -> anyhow::Result<String> {

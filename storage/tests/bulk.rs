@@ -100,7 +100,7 @@ async fn an_export_that_was_cut_off_goes_on() {
     let cut = moving.dir("full");
     assert!(whole.kinds["chats"].parts.len() > 3, "several parts");
     cut_off(&cut);
-    let refused = checked(&cut).err().expect("a refusal").to_string();
+    let refused = checked(&cut).expect_err("a refusal").to_string();
     assert!(refused.contains("run `barterline data export` there again"), "{refused}");
     // Wherever it was cut off, with a part begun.
     for kind in Kind::ALL.iter().rev() {
@@ -159,7 +159,7 @@ async fn damage_to_an_archive_is_named_before_anything_is_written() {
         [(&flipped[..], "damaged at offset"), (&sound[..sound.len() - 9], "damaged at offset")]
     {
         fs::write(&part, damage).expect("a write");
-        let refused = checked(&full).err().expect("a refusal").to_string();
+        let refused = checked(&full).expect_err("a refusal").to_string();
         assert!(refused.contains("chats-00001.part") && refused.contains(expected), "{refused}");
     }
     fs::write(&part, &sound).expect("a write");
@@ -167,10 +167,10 @@ async fn damage_to_an_archive_is_named_before_anything_is_written() {
     let other = moving.dir("other");
     exported(&*opened.source, &other, None).await;
     fs::copy(other.join("accounts-00001.part"), full.join("accounts-00001.part")).expect("a copy");
-    let refused = checked(&full).err().expect("a refusal").to_string();
+    let refused = checked(&full).expect_err("a refusal").to_string();
     assert!(refused.contains("of another archive"), "{refused}");
     fs::remove_file(full.join("accounts-00001.part")).expect("a removal");
-    let refused = checked(&full).err().expect("a refusal").to_string();
+    let refused = checked(&full).expect_err("a refusal").to_string();
     assert!(refused.contains("accounts-00001.part"), "{refused}");
 }
 

@@ -6,6 +6,7 @@
 //! the store holds. File access blocks: not for threads that serve people.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -270,7 +271,11 @@ fn digest(path: &Path) -> Result<(u64, String), BulkError> {
     let mut file = File::open(path).map_err(failed())?;
     let mut hash = Sha256::new();
     let bytes = io::copy(&mut file, &mut hash).map_err(failed())?;
-    let hex = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut hex = String::new();
+    for byte in hash.finalize() {
+        // Writing to a string does not fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
     Ok((bytes, hex))
 }
 
@@ -399,7 +404,7 @@ pub struct Frames<'a> {
 
 impl Frames<'_> {
     /// The next frame; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<Frame>, BulkError> {
+    pub fn next_frame(&mut self) -> Result<Option<Frame>, BulkError> {
         while !self.ended {
             let Some(part) = &mut self.part else {
                 self.number += 1;
@@ -418,7 +423,7 @@ impl Frames<'_> {
     /// The next item, passing over everything else; `None` at the end.
     pub fn next_item(&mut self) -> Result<Option<(super::Place, super::Item)>, BulkError> {
         loop {
-            match self.next()? {
+            match self.next_frame()? {
                 Some(Frame::Item(place, item)) => return Ok(Some((place, item))),
                 Some(_) => {}
                 None => return Ok(None),

@@ -101,12 +101,10 @@ async fn export_kind(
                 part = archive.write_part(kind, number)?;
             }
         }
-        match page.next {
-            Some(next) => after = Some(next),
-            None => {
-                known.rest(&mut part)?;
-                return part.finish(total, None);
-            }
+        after = page.next;
+        if after.is_none() {
+            known.rest(&mut part)?;
+            return part.finish(total, None);
         }
     }
 }

@@ -68,7 +68,7 @@ async fn put_items(
     let mut items = Vec::new();
     let mut done = 0;
     loop {
-        let frame = frames.next()?;
+        let frame = frames.next_frame()?;
         let more = frame.is_some();
         match frame {
             Some(Frame::Item(_, item)) => items.push(item),
@@ -98,7 +98,7 @@ async fn put_chats(
     let mut chat: Option<ChatItem> = None;
     let mut events: Vec<Event> = Vec::new();
     loop {
-        let frame = frames.next()?;
+        let frame = frames.next_frame()?;
         match frame {
             Some(Frame::Event(event)) => {
                 events_done += 1;
@@ -152,7 +152,7 @@ async fn compare(target: &dyn Target, archive: &Archive, kind: Kind) -> Result<(
     // The chat whose events come, and those of them that were read ahead.
     let mut chat: Option<ChatItem> = None;
     let mut stored: Vec<Event> = Vec::new();
-    while let Some(frame) = frames.next()? {
+    while let Some(frame) = frames.next_frame()? {
         match frame {
             Frame::Item(_, item) => {
                 stored.clear();

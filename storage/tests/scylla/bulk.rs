@@ -60,8 +60,9 @@ impl Store {
 
 async fn target(store: &Store, archive: &Path) -> Result<(ScyllaTarget, Archive), BulkError> {
     let (archive, import) = import_of(archive);
-    let target = ScyllaTarget::open(&store.databases(), Arc::new(Wall), import).await?;
-    Ok((target, archive))
+    let databases = store.databases();
+    let target = Box::pin(ScyllaTarget::open(&databases, Arc::new(Wall), import));
+    Ok((target.await?, archive))
 }
 
 async fn serve(store: &Store) -> (Opened, Subject) {

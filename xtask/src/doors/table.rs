@@ -16,7 +16,16 @@ pub const PARTS: &[Part] = &[
     Part { name: "lifecycle", may_use: EVERYTHING },
     Part {
         name: "cli",
-        may_use: &["admin", "app", "config", "data_dir", "lifecycle", "schema", "telemetry"],
+        may_use: &[
+            "admin",
+            "app",
+            "config",
+            "data",
+            "data_dir",
+            "lifecycle",
+            "schema",
+            "telemetry",
+        ],
     },
     Part {
         name: "load_test",
@@ -27,6 +36,8 @@ pub const PARTS: &[Part] = &[
     // The tables of the cluster, made by hand before a server starts. What it shows the database is
     // read as what the listener shows.
     Part { name: "schema", may_use: &["config", "listener"] },
+    // Whole stores, moved by hand, or by the server that has one.
+    Part { name: "data", may_use: &["admin", "app", "clock", "config", "data_dir"] },
     Part { name: "data_dir", may_use: &[] },
     Part { name: "readiness", may_use: &[] },
     // Accepts connections and hands them to a service it is given; knows no edge by name.
@@ -104,6 +115,11 @@ pub const KEYS: &[Key] = &[
         word: "barterline_storage::stores",
         held_by: &["app", "main.rs", "lifecycle"],
         because: "a part is handed the one trait it needs, not the bundle",
+    },
+    Key {
+        word: "barterline_storage::bulk",
+        held_by: &["app", "data", "admin"],
+        because: "who reads a store whole reads what one module alone may open",
     },
     Key {
         word: "Credentials",

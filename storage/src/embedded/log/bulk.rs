@@ -17,6 +17,7 @@ use crate::chat_log::{
 };
 use crate::embedded::chat_log::lost;
 use crate::error::StoreError;
+use crate::gate::READ_ONLY;
 use crate::record::chat_log::{ImportedSide, put_imported_side};
 use crate::record::index::{IndexedChat, Side};
 
@@ -68,7 +69,7 @@ impl Log {
         {
             let shared = &self.shared;
             let mut state = shared.state.lock();
-            state.read_only = on;
+            state.held = on.then_some(READ_ONLY);
             state.open_group(shared.segment_bytes).ops.push(Op::Settled(reply));
             shared.ask_for_commit(&mut state);
         }

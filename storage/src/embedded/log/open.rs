@@ -194,7 +194,7 @@ impl<'a> Replay<'a> {
             since_checkpoint: 0,
             failed: None,
             stopping: false,
-            read_only: false,
+            held: None,
         };
         Ok(Self { disk, index, segment_bytes, segments, epoch, state })
     }

@@ -17,7 +17,6 @@ use super::group::Link;
 use super::index::{Amendments, Index};
 use crate::chat_log::{AppendError, AppendOutcome, Committed};
 use crate::error::StoreError;
-use crate::gate::READ_ONLY;
 use crate::record::amend::Aspect;
 use crate::record::chat_log::{Change, ImportedSide, Mark};
 use crate::record::index::{Amendment, IndexedChat, Side, Tail};
@@ -125,8 +124,8 @@ pub(super) struct State {
     /// Why nothing is appended any more.
     pub failed: Option<String>,
     pub stopping: bool,
-    /// Nothing is taken while the store is moved.
-    pub read_only: bool,
+    /// Why nothing is taken until further notice.
+    pub held: Option<&'static str>,
 }
 
 /// Most bytes that wait for the committer; beyond, appends are refused. About a second of a fast
@@ -142,8 +141,8 @@ impl State {
         if self.stopping {
             return Some("the store is closing".to_owned());
         }
-        if self.read_only {
-            return Some(READ_ONLY.to_owned());
+        if let Some(reason) = self.held {
+            return Some(reason.to_owned());
         }
         let waiting: usize = self.groups.iter().map(|group| group.bytes.len()).sum();
         (waiting > WAITING_BYTES_MAX).then(|| "too much is waiting for the disk".to_owned())
