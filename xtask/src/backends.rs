@@ -47,8 +47,8 @@ pub fn check(workspace: &Path, option: Option<&str>) -> Result<()> {
         ensure!(env::var_os(name).is_some(), "{name} is not set: use make test-real PART=cql");
     }
     let cargo = || {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(workspace).args(["test", "--workspace", "--locked", "--profile", "ci"]);
+        let mut cargo = crate::cargo(workspace);
+        cargo.args(["test", "--workspace", "--locked", "--profile", "ci"]);
         cargo
     };
     let embedded = Backend {

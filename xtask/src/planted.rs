@@ -43,9 +43,9 @@ pub fn check(workspace: &Path) -> Result<()> {
 
 /// Runs the model test with each fault; gives how many it caught and missed.
 fn model(workspace: &Path) -> Result<(usize, usize)> {
-    let mut test = Command::new(env!("CARGO"));
+    let mut test = crate::cargo(workspace);
     // The whole workspace, so that nothing but the server is built anew.
-    test.current_dir(workspace).args(["test", "--workspace", "--locked", "--profile", "ci"]);
+    test.args(["test", "--workspace", "--locked", "--profile", "ci"]);
     test.args(["--features", "barterline/planted-faults", "--test", "sim"]);
     test.args(["--", "--nocapture", "every_planted_fault"]).stderr(Stdio::inherit());
     let output = String::from_utf8(test.output()?.stdout)?;
@@ -60,8 +60,8 @@ fn model(workspace: &Path) -> Result<(usize, usize)> {
 
 /// Builds server and harness as the tests do, and puts the server aside.
 fn build(workspace: &Path, scratch: &Path, fault: Option<&str>) -> Result<PathBuf> {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(workspace).args(["build", "--locked", "--profile", "ci", "--bins"]);
+    let mut cargo = crate::cargo(workspace);
+    cargo.args(["build", "--locked", "--profile", "ci", "--bins"]);
     cargo.args(["-p", "barterline", "-p", "barterline-loadtest"]);
     if let Some(fault) = fault {
         cargo.args(["--features", fault]);
