@@ -119,21 +119,7 @@ fn samples() -> BTreeMap<&'static str, Sample> {
     let event = samples::event(64);
     let back = Back { previous: 900, near: 800, far: 0 };
     let mark = mark(chat.id, device);
-    let personal = Personal {
-        muted_until: Some(at),
-        archived: true,
-        hidden_through: Seq(3),
-        hidden: vec![Seq(9), Seq(11)],
-        ..Personal::default()
-    };
-    let side = Side {
-        delivered: vec![(device, Seq(64))],
-        read: Seq(60),
-        read_messages: 30,
-        shown: Marks::new(Seq(64), Seq(50)),
-        personal,
-        changed: 66,
-    };
+    let side = side(device, at);
     let change =
         Change { chat: chat.id, role: Role::Buyer, change: PersonalChange::Mute(Some(at)) };
     let tail = Tail { head: Seq(64), position: 1_000, near: 1_000, far: 0, state: event.after };
@@ -220,6 +206,24 @@ fn samples() -> BTreeMap<&'static str, Sample> {
     samples.extend(cells(&chat, &event));
     samples.extend(frames);
     samples
+}
+
+fn side(device: DeviceId, at: Timestamp) -> Side {
+    let personal = Personal {
+        muted_until: Some(at),
+        archived: true,
+        hidden_through: Seq(3),
+        hidden: vec![Seq(9), Seq(11)],
+        ..Personal::default()
+    };
+    Side {
+        delivered: vec![(device, Seq(64))],
+        read: Seq(60),
+        read_messages: 30,
+        shown: Marks::new(Seq(64), Seq(50)),
+        personal,
+        changed: 66,
+    }
 }
 
 fn mark(chat: ChatId, device: DeviceId) -> Mark {
