@@ -110,6 +110,10 @@ fn laws_of(workspace: &Path) -> Result<Laws> {
     let folder = "storage/src/conformance";
     for file in fs::read_dir(workspace.join(folder)).context(folder)? {
         let path = file?.path();
+        if path.is_dir() {
+            // The stores that break them.
+            continue;
+        }
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         let laws = text.lines().filter_map(|line| line.strip_prefix("pub async fn "));
         let laws: Vec<_> =
@@ -126,7 +130,7 @@ fn laws_of(workspace: &Path) -> Result<Laws> {
 fn table(laws: &Laws, embedded: &Backend, cluster: &Backend) -> Result<String> {
     let mut rows = BTreeMap::<String, (usize, usize)>::new();
     for (aggregate, laws) in laws {
-        let counts = rows.entry(format!("laws of {aggregate}")).or_default();
+        let mut all = 0;
         for law in laws {
             let keeps = |backend: &Backend| {
                 let mut tests = backend.laws.passed.iter();
@@ -135,8 +139,10 @@ fn table(laws: &Laws, embedded: &Backend, cluster: &Backend) -> Result<String> {
             // No test of its name on either: it is a part of others (storage/tests/embedded.rs).
             let kept = keeps(embedded);
             ensure!(kept == keeps(cluster), "one backend lacks the law {law} of {aggregate}");
-            counts.0 += usize::from(kept);
-            counts.1 += usize::from(kept);
+            all += usize::from(kept);
+        }
+        if all > 0 {
+            rows.insert(format!("laws of {aggregate}"), (all, all));
         }
     }
     ensure!(embedded.public.passed == cluster.public.passed, "tests/it differs by the backend");
