@@ -215,21 +215,31 @@ pub fn run() -> ExitCode {
         }
         Command::Data(Data::Import { flags, dir }) => move_data(flags, data::Task::Import { dir }),
         Command::Data(Data::Verify { flags, dir }) => move_data(flags, data::Task::Verify { dir }),
-        Command::ReadOnly(ReadOnly { flags, state: Switch::On }) => ask(flags, "PUT", "/read-only"),
-        Command::ReadOnly(ReadOnly { flags, state: Switch::Off }) => {
-            ask(flags, "DELETE", "/read-only")
-        }
+        Command::ReadOnly(ReadOnly { flags, state: Switch::On }) => hold(flags, "PUT"),
+        Command::ReadOnly(ReadOnly { flags, state: Switch::Off }) => hold(flags, "DELETE"),
         Command::Version => print(concat!("barterline ", env!("CARGO_PKG_VERSION"), "\n")),
     }
 }
 
+/// For what is under way to end before a server is read-only.
+const HOLD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Has the running server take no writes, or take them again.
+fn hold(flags: Flags, method: &str) -> ExitCode {
+    ask_within(HOLD_TIMEOUT, flags, method, "/read-only")
+}
+
 /// Has the running server answer.
 fn ask(flags: Flags, method: &str, path: &str) -> ExitCode {
+    ask_within(admin::client::TIMEOUT, flags, method, path)
+}
+
+fn ask_within(timeout: Duration, flags: Flags, method: &str, path: &str) -> ExitCode {
     let settings = match flags.load() {
         Ok(settings) => settings,
         Err(mistakes) => return wrong(&mistakes.to_string()),
     };
-    match admin::client::ask(&settings.storage.data, method, path) {
+    match admin::client::ask_within(timeout, &settings.storage.data, method, path) {
         Ok(answer) if answer.is_empty() => ExitCode::SUCCESS,
         Ok(answer) => print(&format!("{answer}\n")),
         Err(error) => {

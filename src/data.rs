@@ -109,7 +109,10 @@ async fn export_by_server(
             }
             ExportState::Done { manifest } => return Ok(summary("has", &manifest)),
             ExportState::Failed { error } => bail!(error),
-            ExportState::None => bail!("the server was started anew: run this again"),
+            ExportState::None => bail!(
+                "the server was started anew, and takes writes again: say `read-only on` if it was \
+                 said, and export into another directory"
+            ),
         }
     }
 }
@@ -154,7 +157,12 @@ fn summary(what: &str, manifest: &Manifest) -> String {
         };
         format!("{} {kind}{events}", contents.items)
     });
-    let difference = if manifest.base.is_some() { " (a difference)" } else { "" };
+    let difference = match (manifest.base, manifest.held) {
+        (Some(_), Some(_)) => " (a difference, read-only throughout)",
+        (Some(_), None) => " (a difference, while it could be written)",
+        (None, Some(_)) => " (read-only throughout)",
+        (None, None) => "",
+    };
     let contents = contents.collect::<Vec<_>>().join(", ");
     format!("archive {}{difference} {what}: {contents}", manifest.archive)
 }

@@ -2,30 +2,45 @@
 //! in the data directory. The store's lock is no obstacle, and who may read the directory may ask.
 
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 
 use crate::data_dir::{ADMIN_ADDRESS_FILE, ADMIN_TOKEN_FILE};
 
 /// For the server to take the connection, and for each part of its answer.
-const TIMEOUT: Duration = Duration::from_secs(5);
+pub const TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest answer, in bytes.
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
 /// Makes a request of the server of a data directory; gives the body of its answer.
 pub fn ask(data: &Path, method: &str, path: &str) -> anyhow::Result<String> {
+    ask_within(TIMEOUT, data, method, path)
+}
+
+/// The same, of what may take longer.
+pub fn ask_within(
+    timeout: Duration,
+    data: &Path,
+    method: &str,
+    path: &str,
+) -> anyhow::Result<String> {
     let read = |file: &str| {
         let path = data.join(file);
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
     };
-    let none = || format!("no server runs on {}", data.display());
     let (address, token) = (read(ADMIN_ADDRESS_FILE)?, read(ADMIN_TOKEN_FILE)?);
     let address: SocketAddr = address.trim().parse().context(ADMIN_ADDRESS_FILE)?;
-    let answer = exchange(address, method, path, token.trim()).with_context(none)?;
+    let answer = exchange(timeout, address, method, path, token.trim());
+    let answer = answer.map_err(|error| match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+            anyhow!("the server has not answered within {} s: run this again", timeout.as_secs())
+        }
+        _ => anyhow!(error).context(format!("no server runs on {}", data.display())),
+    })?;
     let (head, body) = answer.split_once("\r\n\r\n").context("not an answer of HTTP")?;
     let status = head.split(' ').nth(1).unwrap_or_default();
     ensure!(status != "401", "another server than that of {} answers at {address}", data.display());
@@ -35,9 +50,15 @@ pub fn ask(data: &Path, method: &str, path: &str) -> anyhow::Result<String> {
     Ok(body.to_owned())
 }
 
-fn exchange(address: SocketAddr, method: &str, path: &str, token: &str) -> io::Result<String> {
+fn exchange(
+    timeout: Duration,
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    token: &str,
+) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     // HTTP/1.0: the answer comes whole and ends with the connection.
     write!(stream, "{method} {path} HTTP/1.0\r\nauthorization: Bearer {token}\r\n\r\n")?;

@@ -84,8 +84,9 @@ impl Keeper {
         // A thread of its own: files are written as they come.
         let thread = std::thread::Builder::new().name("export".to_owned());
         let run = move || {
-            let ended = runtime.block_on(keeper.run(&order));
-            *keeper.state.lock() = ended;
+            let ended = Ended(keeper.clone());
+            let state = runtime.block_on(keeper.run(&order));
+            *ended.0.state.lock() = state;
         };
         let failed = |error: std::io::Error| {
             let error = error.to_string();
@@ -110,6 +111,19 @@ impl Keeper {
         match export(&*self.source, wanted).await {
             Ok(manifest) => ExportState::Done { manifest },
             Err(error) => ExportState::Failed { error: error.to_string() },
+        }
+    }
+}
+
+/// Sees to it that an export ends, also by a panic.
+struct Ended(Keeper);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        if matches!(*state, ExportState::Running { .. }) {
+            let error = "it ended without a word: see the server's log".to_owned();
+            *state = ExportState::Failed { error };
         }
     }
 }

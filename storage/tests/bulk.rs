@@ -9,10 +9,12 @@ use barterline_storage::bulk::error::BulkError;
 use barterline_storage::bulk::export::{Export, export};
 use barterline_storage::bulk::import::checked;
 use barterline_storage::bulk::{Kind, Source, Target as _};
+use barterline_storage::chat_log::AppendError;
 use barterline_storage::conformance::bulk::{
     exported, fill, go_on, import_of, imported, order, seen,
 };
 use barterline_storage::conformance::chat_log::Subject;
+use barterline_storage::conformance::{accounts, samples};
 use barterline_storage::embedded;
 use barterline_storage::embedded::bulk::EmbeddedTarget;
 use barterline_storage::stores::{AGGREGATES, Opened};
@@ -114,6 +116,44 @@ async fn an_export_that_was_cut_off_goes_on() {
         }
     }
     assert_eq!(resumed(&*opened.source, &cut).await, whole);
+}
+
+#[tokio::test]
+async fn the_last_difference_is_of_a_store_that_nobody_writes() {
+    let moving = Move::new();
+    let (opened, mut subject) = moving.full().await;
+    go_on(&opened.stores, &mut subject).await;
+    let (full, rest) = (moving.dir("full"), moving.dir("rest"));
+    let source = &*opened.source;
+    assert_eq!(exported(source, &rest, Some(&full)).await.held, None);
+    // Begun while anybody could write: what it has read may have changed.
+    cut_off(&rest);
+    let again = async |dir: &Path| export(source, order(dir, Some(&full))).await;
+    let refused = again(&rest).await.expect_err("a refusal").to_string();
+    assert!(refused.contains("name another directory"), "{refused}");
+
+    source.set_read_only(true).await.expect("a closed store");
+    let chat = subject.chat(9).await;
+    let late = subject.append(&chat, 18, vec![samples::event(19)]).await;
+    assert!(matches!(late, Err(AppendError::Unavailable(_))), "{late:?}");
+    let account = vec![accounts::account(200)];
+    let late = opened.stores.accounts.insert(account.clone()).await.expect_err("a refusal");
+    assert!(late.to_string().contains("read-only"), "{late}");
+    let refused = again(&rest).await.expect_err("a refusal").to_string();
+    assert!(refused.contains("name another directory"), "{refused}");
+    let last = moving.dir("last");
+    let held = again(&last).await.expect("an export").held;
+    assert!(held.is_some() && held == source.held());
+    // Under the same closing it goes on; under another it does not.
+    cut_off(&last);
+    assert_eq!(again(&last).await.expect("an export").held, held);
+    cut_off(&last);
+    source.set_read_only(false).await.expect("an open store");
+    opened.stores.accounts.insert(account).await.expect("an insert");
+    subject.append(&chat, 18, vec![samples::event(19)]).await.expect("an append");
+    source.set_read_only(true).await.expect("a closed store");
+    let refused = again(&last).await.expect_err("a refusal").to_string();
+    assert!(refused.contains("name another directory"), "{refused}");
 }
 
 /// As it is when the process dies before everything is there.

@@ -43,6 +43,8 @@ pub struct Manifest {
     pub backend: String,
     /// The store's epoch.
     pub epoch: u32,
+    /// The store was read-only from beginning to end, and which time that was.
+    pub held: Option<Uuid>,
     /// Everything is there.
     pub complete: bool,
     /// What it holds, by kind.
@@ -92,10 +94,23 @@ impl Archive {
                 let what = "it has an archive of another kind or store: name another directory";
                 return Err(BulkError::archive(dir, what));
             }
+            // What was read before may have changed since. In a full archive that does no harm: the
+            // difference to it finds that. In the last one it would be lost.
+            let settled = wanted.held.is_some() || wanted.base.is_none();
+            if found.manifest.held != wanted.held || !settled {
+                let what = "what is there was read while the store could be written, or was \
+                            read-only another time: name another directory";
+                return Err(BulkError::archive(dir, what));
+            }
             return Ok(found);
         }
-        let mut entries = fs::read_dir(dir).map_err(BulkError::file(dir))?;
-        if entries.next().is_some() {
+        // A first manifest that was cut off is none.
+        let unfinished = Path::new(MANIFEST).with_extension("unfinished");
+        let entries = fs::read_dir(dir).map_err(BulkError::file(dir))?;
+        let mut others = entries.filter(|entry| {
+            entry.as_ref().map_or(true, |entry| Path::new(&entry.file_name()) != unfinished)
+        });
+        if others.next().is_some() {
             let what = "not empty, and no archive: name another directory";
             return Err(BulkError::archive(dir, what));
         }
@@ -135,6 +150,7 @@ impl Archive {
         epoch: u32,
         taken_at: Timestamp,
         base: Option<&Self>,
+        held: Option<Uuid>,
     ) -> Manifest {
         Manifest {
             format: FORMAT,
@@ -143,6 +159,7 @@ impl Archive {
             taken_at,
             backend: backend.to_owned(),
             epoch,
+            held,
             complete: false,
             kinds: BTreeMap::new(),
         }

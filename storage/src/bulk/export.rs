@@ -48,14 +48,20 @@ pub async fn export(source: &dyn Source, order: Export<'_>) -> Result<Manifest, 
             return Err(BulkError::archive(base.dir(), what));
         }
     }
-    let wanted = Archive::manifest_of(source.backend(), source.epoch(), now, base.as_ref());
+    let held = source.held();
+    let wanted = Archive::manifest_of(source.backend(), source.epoch(), now, base.as_ref(), held);
     let mut archive = Archive::begin(dir, wanted)?;
     if archive.manifest().complete {
         let what = "it has a whole archive already: name another directory";
         return Err(BulkError::archive(dir, what));
     }
+    source.begin().await?;
     for kind in Kind::ALL {
         export_kind(source, &archive, base.as_ref(), kind, order).await?;
+    }
+    if source.held() != held {
+        let what = "the store did not stay as it was, read-only or not: name another directory";
+        return Err(BulkError::archive(dir, what));
     }
     archive.complete()?;
     Ok(archive.manifest().clone())

@@ -19,9 +19,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use barterline_domain::chat::Chat;
+use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Event, Seq};
 use barterline_domain::ids::{ChatId, UserId};
 use barterline_domain::listing::Listing;
+use uuid::Uuid;
 
 use self::standing::Import;
 use crate::accounts::Account;
@@ -36,10 +38,10 @@ use crate::user_state::UserState;
 /// to, so that nothing in it refers to what came later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Chats with their events, marks and settings.
-    Chats,
     /// Reports.
     Reports,
+    /// Chats with their events, marks and settings.
+    Chats,
     /// Things for sale.
     Listings,
     /// Blocks.
@@ -57,8 +59,8 @@ pub enum Kind {
 impl Kind {
     /// All of them, in the order of an export.
     pub const ALL: [Self; 8] = [
-        Self::Chats,
         Self::Reports,
+        Self::Chats,
         Self::Listings,
         Self::Blocks,
         Self::UserStates,
@@ -114,10 +116,16 @@ impl ChatItem {
         for side in [&mut self.buyer, &mut self.seller] {
             side.normalise();
             side.changed = 0;
+            // As far as a database's time goes.
+            let until = side.personal.muted_until.map(|until| until.min(LATEST));
+            side.personal.muted_until = until;
         }
         self
     }
 }
+
+/// The latest time that every backend keeps.
+pub const LATEST: Timestamp = Timestamp::from_millis(i64::MAX as u64);
 
 /// One thing of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -210,9 +218,15 @@ pub trait Source: Send + Sync {
     /// before the first page was asked for, and is still there, is in one of the pages.
     async fn page(&self, kind: Kind, after: Option<&Place>) -> Result<Page, StoreError>;
 
+    /// Prepares to be read from here on: what there is now is in the pages that follow.
+    async fn begin(&self) -> Result<(), StoreError>;
+
     /// Takes no writes from here on, or takes them again. What was under way before has ended when
     /// this returns: an export that begins then is the last.
     async fn set_read_only(&self, on: bool) -> Result<(), StoreError>;
+
+    /// Which time of being read-only this is; `None` when anybody may write.
+    fn held(&self) -> Option<Uuid>;
 
     /// At most [`PAGE_EVENTS`] events of a chat above a number, ascending, as they were appended.
     async fn events(&self, chat: ChatId, after: Seq) -> Result<Vec<Event>, StoreError>;

@@ -92,9 +92,10 @@ impl Import {
         }
     }
 
-    /// Its values' stamp in microseconds: before any write of a server that opens the store later.
+    /// Its values' stamp. In milliseconds, where those of servers are in microseconds: far below any
+    /// write of a server that opens the store later, whatever the clock of who exported.
     pub fn stamp(&self) -> i64 {
-        i64::try_from(self.taken_at.as_millis().saturating_mul(1_000)).unwrap_or(i64::MAX)
+        i64::try_from(self.taken_at.as_millis()).unwrap_or(i64::MAX)
     }
 }
 

@@ -12,12 +12,13 @@ use barterline_domain::event::{Event, Seq};
 use barterline_domain::ids::{ChatId, UserId};
 use barterline_domain::personal::PersonalChange;
 use parking_lot::Mutex;
+use uuid::Uuid;
 
 use super::chat_log::{blocking, lost};
 use super::engine::Engine;
 use super::log::bulk::Appends;
 use super::log::{FIRST_EPOCH, Log};
-use super::{accounts, blocks, credentials, listings, marker, reports, sessions, user_state};
+use super::{accounts, blocks, credentials, files, listings, reports, sessions, user_state};
 use crate::blocks::Blocks as _;
 use crate::bulk::error::BulkError;
 use crate::bulk::standing::{Import, Standing};
@@ -65,15 +66,33 @@ impl Source for EmbeddedSource {
         .await
     }
 
+    async fn begin(&self) -> Result<(), StoreError> {
+        let log = self.log.clone();
+        blocking("read the store", move || log.index_all()).await
+    }
+
     async fn set_read_only(&self, on: bool) -> Result<(), StoreError> {
         let Self { credentials, main, log } = self;
+        // All of it before anything is waited for: who asked may go away.
         if on {
-            tokio::join!(credentials.gate().close(), main.gate().close());
+            credentials.gate().shut();
+            main.gate().shut();
         } else {
             credentials.gate().open();
             main.gate().open();
         }
-        log.set_read_only(on).await
+        let settled = log.hold(on);
+        if on {
+            tokio::join!(credentials.gate().close(), main.gate().close());
+        }
+        match settled {
+            Some(settled) => settled.await.map_err(lost("make the store read-only")),
+            None => Ok(()),
+        }
+    }
+
+    fn held(&self) -> Option<Uuid> {
+        self.main.gate().held()
     }
 
     async fn events(&self, chat: ChatId, after: Seq) -> Result<Vec<Event>, StoreError> {
@@ -100,16 +119,15 @@ pub fn standing(dir: &Path) -> Result<Standing, StoreError> {
             read.map_err(|_| StoreError::corrupt("open the store", path.display()))
         }
         Err(error) if error.kind() != ErrorKind::NotFound => Err(failed(&path)(error)),
-        Err(_) if marker(dir).exists() => Ok(Standing::Served),
+        // Any of them: whatever was copied without its marker was a store.
+        Err(_) if files(dir).iter().any(|file| file.exists()) => Ok(Standing::Served),
         Err(_) => Ok(Standing::Empty),
     }
 }
 
 /// Lets a server have the store: no import into it from here on.
 pub(super) fn begin_to_serve(dir: &Path) -> Result<(), StoreError> {
-    let standing = standing(dir)?;
-    standing.whole()?;
-    if matches!(standing, Standing::Imported(_)) {
+    if matches!(standing(dir)?, Standing::Imported(_)) {
         let path = dir.join(IMPORT);
         fs::remove_file(&path).and_then(|()| sync(dir)).map_err(failed(&path))?;
     }
@@ -188,8 +206,16 @@ impl Source for EmbeddedTarget {
         self.source.page(kind, after).await
     }
 
+    async fn begin(&self) -> Result<(), StoreError> {
+        self.source.begin().await
+    }
+
     async fn set_read_only(&self, on: bool) -> Result<(), StoreError> {
         self.source.set_read_only(on).await
+    }
+
+    fn held(&self) -> Option<Uuid> {
+        self.source.held()
     }
 
     async fn events(&self, chat: ChatId, after: Seq) -> Result<Vec<Event>, StoreError> {

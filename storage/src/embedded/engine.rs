@@ -181,7 +181,7 @@ impl Engine {
         &self,
         write: impl FnOnce(&WriteTransaction) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let _passage = self.gate.enter(OPERATION)?;
+        let passage = self.gate.enter(OPERATION)?;
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |transaction| {
             let result = match transaction {
@@ -191,6 +191,8 @@ impl Engine {
             Ran {
                 failed: result.is_err(),
                 answer: Box::new(move |end| {
+                    // Whoever waits for the writes under way waits for this one, caller or not.
+                    let _passed = passage;
                     let result = result.and_then(|value| match end {
                         End::Durable => Ok(value),
                         End::Undone(reason) => Err(StoreError::unavailable(OPERATION, reason)),

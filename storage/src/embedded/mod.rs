@@ -33,8 +33,9 @@ const MAIN: &str = "main.redb";
 
 /// Opens or creates the stores of a data directory, to serve them. Needs a tokio runtime around it.
 pub fn open(dir: &Path, segment_bytes: u64) -> Result<Opened, StoreError> {
-    bulk::begin_to_serve(dir)?;
+    bulk::standing(dir)?.whole()?;
     let (source, outcomes) = open_files(dir, segment_bytes, log::FIRST_EPOCH)?;
+    bulk::begin_to_serve(dir)?;
     let EmbeddedSource { credentials, main, log } = source.clone();
     let health = health(log.clone(), credentials.clone(), main.clone());
     let stores = Stores {
@@ -56,6 +57,11 @@ pub fn open(dir: &Path, segment_bytes: u64) -> Result<Opened, StoreError> {
 /// Says that every file of a store was made.
 fn marker(dir: &Path) -> PathBuf {
     dir.join("complete")
+}
+
+/// Everything of a store that is worth keeping.
+fn files(dir: &Path) -> [PathBuf; 4] {
+    [marker(dir), dir.join(CREDENTIALS), dir.join(MAIN), dir.join("messages")]
 }
 
 /// Opens or creates the files of a store; one that is made gets this epoch.

@@ -300,9 +300,17 @@ impl Source for ScyllaSource {
         }
     }
 
+    async fn begin(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn set_read_only(&self, on: bool) -> Result<(), StoreError> {
         self.chats.store().set_read_only(on).await;
         Ok(())
+    }
+
+    fn held(&self) -> Option<Uuid> {
+        self.chats.store().held()
     }
 
     async fn events(&self, chat: ChatId, after: Seq) -> Result<Vec<Event>, StoreError> {
@@ -315,6 +323,8 @@ pub struct ScyllaTarget {
     source: ScyllaSource,
     import: Import,
     standing: chats::bulk::Note,
+    /// What it noted: only that may be replaced when the import is whole.
+    noted: String,
     puts: chats::bulk::Puts,
     accounts: ScyllaAccounts,
     sessions: ScyllaSessions,
@@ -334,14 +344,16 @@ impl ScyllaTarget {
     ) -> Result<Self, BulkError> {
         let of = |area| databases.of(area);
         let standing = chats::bulk::Note::prepare(of(Area::Chats)).await?;
-        let import = wanted.admitted(standing.read().await?)?;
-        standing.write(&Import { complete: false, ..import }).await?;
+        let before = standing.stands().await?;
+        let import = wanted.admitted(chats::bulk::Note::standing(before.as_deref())?)?;
+        let noted = standing.replace(before, &Import { complete: false, ..import }).await?;
         // The hub's end is not listened to: nothing here is told to anybody.
         let opened = super::open_with_epoch(databases, import.epoch, clock).await?;
         Ok(Self {
             source: opened.1,
             import,
             standing,
+            noted,
             puts: chats::bulk::Puts::prepare(of(Area::Chats), import.stamp()).await?,
             accounts: ScyllaAccounts::open(of(Area::Users)).await?,
             sessions: ScyllaSessions::open(of(Area::Users)).await?,
@@ -384,8 +396,16 @@ impl Source for ScyllaTarget {
         self.source.page(kind, after).await
     }
 
+    async fn begin(&self) -> Result<(), StoreError> {
+        self.source.begin().await
+    }
+
     async fn set_read_only(&self, on: bool) -> Result<(), StoreError> {
         self.source.set_read_only(on).await
+    }
+
+    fn held(&self) -> Option<Uuid> {
+        self.source.held()
     }
 
     async fn events(&self, chat: ChatId, after: Seq) -> Result<Vec<Event>, StoreError> {
@@ -443,7 +463,8 @@ impl Target for ScyllaTarget {
     }
 
     async fn complete(&self) -> Result<(), StoreError> {
-        self.standing.write(&Import { complete: true, ..self.import }).await
+        let whole = Import { complete: true, ..self.import };
+        self.standing.replace(Some(self.noted.clone()), &whole).await.map(|_| ())
     }
 
     fn import(&self) -> &Import {

@@ -26,6 +26,8 @@ use crate::gate::Gate;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// For a change of the schema, which every node has to take up.
 const SCHEMA_TIMEOUT: Duration = Duration::from_mins(1);
+/// For the first connections to stand, and everything to be known about the nodes.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 /// For a connection to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Between two signs of life of a connection, and again for the answer: a node that is gone without
@@ -120,7 +122,13 @@ impl Database {
         if let Some(Login { user, password }) = &options.login {
             builder = builder.user(user, password);
         }
-        let session = builder.build().await.map_err(|error| ConnectError::of(&error, options))?;
+        // The driver waits for ever for one who takes the connection and says nothing.
+        let built = tokio::time::timeout(START_TIMEOUT, builder.build()).await;
+        let silent = |_| ConnectError::Unreachable {
+            contact_points: options.contact_points.join(" "),
+            reason: format!("no answer within {} s", START_TIMEOUT.as_secs()),
+        };
+        let session = built.map_err(silent)?.map_err(|error| ConnectError::of(&error, options))?;
         let database = Self(Arc::new(Inner {
             session,
             keyspaces,

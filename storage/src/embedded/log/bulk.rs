@@ -63,17 +63,24 @@ impl Log {
         self.shared.raw_events(chat, &row.tail, Range::After(after), limit)
     }
 
-    /// Takes no writes from here on, or takes them again. Those before are settled when this returns.
-    pub(crate) async fn set_read_only(&self, on: bool) -> Result<(), StoreError> {
-        let (reply, settled) = oneshot::channel();
-        {
-            let shared = &self.shared;
-            let mut state = shared.state.lock();
-            state.held = on.then_some(READ_ONLY);
-            state.open_group(shared.segment_bytes).ops.push(Op::Settled(reply));
-            shared.ask_for_commit(&mut state);
+    /// Brings the index up to every chat that there is now.
+    pub(crate) fn index_all(&self) -> Result<(), StoreError> {
+        self.shared.checkpoint()
+    }
+
+    /// Takes no writes from here on, or takes them again. What was under way is settled when what
+    /// this gives is; nothing is, when the log is closed anyway.
+    pub(crate) fn hold(&self, on: bool) -> Option<oneshot::Receiver<()>> {
+        let shared = &self.shared;
+        let mut state = shared.state.lock();
+        state.held = on.then_some(READ_ONLY);
+        if state.failed.is_some() {
+            return None;
         }
-        settled.await.map_err(lost("make the log read-only"))
+        let (reply, settled) = oneshot::channel();
+        state.open_group(shared.segment_bytes).ops.push(Op::Settled(reply));
+        shared.ask_for_commit(&mut state);
+        Some(settled)
     }
 
     /// Replaces a side of a chat.

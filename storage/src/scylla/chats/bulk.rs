@@ -6,6 +6,7 @@ use barterline_domain::chat::{Chat, Role};
 use barterline_domain::event::{Event, Seq};
 use barterline_domain::ids::ChatId;
 use scylla::value::{CqlTimestamp, CqlValue};
+use uuid::Uuid;
 
 use super::append::batch_len;
 use super::read::column;
@@ -16,9 +17,11 @@ use crate::bulk::standing::{Import, Standing};
 use crate::error::StoreError;
 use crate::record::chat_rows::{chat_bytes, event_bytes};
 use crate::record::index::Side;
-use crate::scylla::columns::Id as _;
+use crate::scylla::columns::{Id as _, time};
 use crate::scylla::session::Database;
-use crate::scylla::statements::{Answer, Conditional, SerialRead, Write, WriteBatch};
+use crate::scylla::statements::{
+    Answer, CHANGE_TIMEOUT, Conditional, SerialRead, Write, WriteBatch,
+};
 
 const OPERATION: &str = "import";
 
@@ -63,7 +66,8 @@ impl Note {
         self.read.row(OPERATION, ()).await
     }
 
-    async fn stands(&self) -> Result<Option<String>, StoreError> {
+    /// What is noted.
+    pub async fn stands(&self) -> Result<Option<String>, StoreError> {
         Ok(self.row().await?.map(|(_, import)| import.unwrap_or_default()))
     }
 
@@ -76,7 +80,12 @@ impl Note {
 
     /// How the store stands.
     pub async fn read(&self) -> Result<Standing, StoreError> {
-        match self.stands().await?.as_deref() {
+        Self::standing(self.stands().await?.as_deref())
+    }
+
+    /// How a store stands of which this is noted.
+    pub fn standing(noted: Option<&str>) -> Result<Standing, StoreError> {
+        match noted {
             None => Ok(Standing::Empty),
             Some("") => Ok(Standing::Served),
             Some(text) => serde_json::from_str(text)
@@ -85,16 +94,21 @@ impl Note {
         }
     }
 
-    /// Notes an import in the place of what is noted. Fails if somebody else does meanwhile.
-    pub async fn write(&self, import: &Import) -> Result<(), StoreError> {
+    /// Notes an import in the place of exactly what was noted before; gives what is noted now. Fails
+    /// if somebody else did meanwhile: there is no way back from a store that is served.
+    pub async fn replace(
+        &self,
+        before: Option<String>,
+        import: &Import,
+    ) -> Result<String, StoreError> {
         let text = serde_json::to_string(import)
             .map_err(|error| StoreError::unavailable(OPERATION, error))?;
-        let before = self.stands().await?;
         let answer = match &before {
             None => self.begin.run(OPERATION, (import.epoch.cast_signed(), &text)).await?,
             Some(before) => self.change.run(OPERATION, (&text, before)).await?,
         };
-        self.noted(answer, &text).await
+        self.noted(answer, &text).await?;
+        Ok(text)
     }
 
     /// Lets a server have the store, if what was imported into it is whole.
@@ -147,7 +161,18 @@ impl Store {
     /// Takes no writes from here on, or takes them again.
     pub(in crate::scylla) async fn set_read_only(&self, on: bool) {
         let gate = self.database.gate();
-        if on { gate.close().await } else { gate.open() }
+        if on {
+            gate.close().await;
+            // Whose last attempt has no known outcome still reads, and may be told that it stands.
+            tokio::time::sleep(CHANGE_TIMEOUT).await;
+        } else {
+            gate.open();
+        }
+    }
+
+    /// Which time of being read-only this is.
+    pub(in crate::scylla) fn held(&self) -> Option<Uuid> {
+        self.database.gate().held()
     }
 
     /// A chat as an archive has it.
@@ -264,7 +289,7 @@ impl Store {
             add(write, vec![number(seq), number(seq)]);
         }
         let stamp = CqlValue::BigInt(puts.stamp);
-        let until = own.personal.muted_until.map_or(0, |until| until.as_millis().cast_signed());
+        let until = own.personal.muted_until.map_or(0, |until| time(until).0);
         let hidden = own.personal.hidden.iter().map(|seq| number(*seq)).collect();
         for (write, cell) in [
             (&self.inbox.muted_until, CqlValue::Timestamp(CqlTimestamp(until))),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::Seq;
 use barterline_domain::ids::ChatId;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use scylla::value::{CqlTimestamp, CqlValue};
 use uuid::Uuid;
 
@@ -126,19 +126,24 @@ impl Store {
             let id = ChatId::from_column(chat);
             match self.repair(id, from).await {
                 Ok(()) => {}
-                // One damaged chat is no reason to leave the others.
+                // One damaged chat, or one that is not answered, is no reason to leave the others.
                 Err(error @ StoreError::Corrupt { .. }) => {
                     tracing::error!(%error, chat = %id, "a chat cannot be made up for");
                     return Ok(0);
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, chat = %id, "a chat waits to be made up for");
+                    return Err(error);
+                }
             }
             let values = (marked.0, marked, i16::from(slot), hour_column(hour), chat);
             self.dirty.settle.run("settle a mark", values).await?;
             Ok(1)
         };
         let settled = stream::iter(due).map(settle).buffer_unordered(REPAIRS_AT_ONCE);
-        settled.try_fold(0, async |sum, one| Ok(sum + one)).await
+        // All of them are looked at; of errors one is told.
+        let settled: Vec<Result<usize, StoreError>> = settled.collect().await;
+        settled.into_iter().sum()
     }
 
     /// Writes again what follows from the appends of a chat above `from`.

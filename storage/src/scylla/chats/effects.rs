@@ -28,6 +28,22 @@ const PAGE_EVENTS: usize = 128;
 /// people 65 years at the most that is allowed.
 const EPOCH_SHIFT: u32 = 32;
 
+/// Puts what is to be told back for the next one, if who was about to tell it goes away: a request
+/// whose client is gone ends wherever it waits.
+struct UntilTold<'a> {
+    store: &'a Store,
+    chat: ChatId,
+    from: Option<Seq>,
+}
+
+impl Drop for UntilTold<'_> {
+    fn drop(&mut self) {
+        if let Some(from) = self.from {
+            self.store.note_untold(self.chat, from);
+        }
+    }
+}
+
 impl Store {
     /// Writes what follows from events that stand. What cannot be written now is written by whoever
     /// reads the chat's end next, or from its mark.
@@ -104,7 +120,9 @@ impl Store {
         let _turn = self.turns.take(chat.id).await;
         self.catch_up(chat, last).await?;
         if let Some(from) = self.take_untold(chat.id, last.seq) {
+            let mut untold = UntilTold { store: self, chat: chat.id, from: Some(from) };
             self.tell_moved(chat, from, last.seq).await;
+            untold.from = None;
         }
         Ok(())
     }

@@ -28,6 +28,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use parking_lot::Mutex;
 use tokio::sync::{Mutex as TurnMutex, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 use super::columns::Id as _;
 use super::session::Database;
@@ -98,6 +99,8 @@ pub(in crate::scylla) struct Store {
     dirty: OfDirty,
     epoch: u32,
     clock: Arc<dyn Clock>,
+    /// Microseconds of this server's own, under a thousand. (Process ids are alike in containers.)
+    salt: u64,
     /// The newest position that was given out.
     position: AtomicU64,
     /// Locked while a position is taken and an outcome sent, so that positions ascend.
@@ -147,6 +150,7 @@ impl ScyllaChats {
             dirty,
             epoch,
             clock,
+            salt: u64::from(Uuid::new_v4().as_fields().0) % 1_000,
             position: AtomicU64::new(0),
             outcomes: TurnMutex::new(sender),
             turns: Turns::default(),
@@ -222,7 +226,7 @@ impl Store {
     /// A position above every one that was given out: microseconds of this node's clock.
     fn next_position(&self) -> u64 {
         // Two servers in one millisecond give different ones: pages end between them.
-        let now = self.clock.now().as_millis() * 1_000 + u64::from(std::process::id() % 1_000);
+        let now = self.clock.now().as_millis() * 1_000 + self.salt;
         let next = |last: u64| Some(now.max(last + 1));
         let last = self.position.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
         last.map_or(now, |last| now.max(last + 1))

@@ -19,7 +19,7 @@ use crate::error::StoreError;
 use crate::inbox::{InboxRow, MarkMoved, PersonalMoved, Unread};
 use crate::record::chat_rows::read_event;
 use crate::record::index::Side;
-use crate::scylla::columns::{Id as _, timestamp};
+use crate::scylla::columns::{Id as _, time, timestamp};
 use crate::scylla::statements::{Write, WriteBatch};
 
 /// For how long the delivered mark of one device is kept after it last moved: 180 days.
@@ -302,8 +302,17 @@ impl Store {
 
     fn note_unshown(&self, user: UserId, chat: ChatId, unshown: Unshown) {
         let mut all = self.unshown.lock();
-        if all.len() < UNSHOWN_MAX || all.contains_key(&(user, chat)) {
-            all.insert((user, chat), unshown);
+        let room = all.len() < UNSHOWN_MAX;
+        match all.get_mut(&(user, chat)) {
+            // What another device may have moved is still to be found out.
+            Some(noted) => {
+                let wanted = noted.wanted.merge(unshown.wanted);
+                *noted = Unshown { wanted, ..unshown };
+            }
+            None if room => {
+                all.insert((user, chat), unshown);
+            }
+            None => tracing::warn!(%chat, "too many marks wait to be shown: one is shown later"),
         }
     }
 
@@ -317,7 +326,13 @@ impl Store {
         visibility: Visibility,
     ) -> Result<(), StoreError> {
         let shown = self.show(chat, role, wanted, visibility).await?;
-        self.unshown.lock().remove(&(chat.participants.user(role), chat.id));
+        {
+            let key = (chat.participants.user(role), chat.id);
+            let mut all = self.unshown.lock();
+            if all.get(&key).is_some_and(|noted| marks.merge(noted.wanted) == marks) {
+                all.remove(&key);
+            }
+        }
         let moved = MarkMoved { chat: Arc::clone(chat), role, marks, shown };
         self.tell_all(Committed { marks: vec![moved], ..Committed::default() }).await;
         Ok(())
@@ -423,7 +438,7 @@ impl Store {
         let (statement, stamp, cell): (&Write, _, _) = match change {
             PersonalChange::Mute(until) => {
                 // The beginning of time stands for "not muted": a null would be a tombstone.
-                let until = until.map_or(0, |until| until.as_millis().cast_signed());
+                let until = until.map_or(0, |until| time(until).0);
                 (&self.inbox.muted_until, now, CqlValue::Timestamp(CqlTimestamp(until)))
             }
             PersonalChange::Archive(on) => (&self.inbox.archived, now, CqlValue::Boolean(on)),
