@@ -168,7 +168,7 @@ async fn compare(target: &dyn Target, archive: &Archive, kind: Kind) -> Result<(
             Frame::Event(event) => {
                 let Some(item) = &chat else { continue };
                 if stored.is_empty() {
-                    stored = target.events(item.chat.id, Seq(event.seq.0 - 1)).await?;
+                    stored = target.source().events(item.chat.id, Seq(event.seq.0 - 1)).await?;
                     stored.reverse();
                 }
                 if stored.pop().as_ref() != Some(&event) {
@@ -223,7 +223,7 @@ fn differs(what: String, how: &str) -> BulkError {
 async fn count(target: &dyn Target, kind: Kind) -> Result<u64, StoreError> {
     let (mut count, mut after) = (0, None);
     loop {
-        let page = target.page(kind, after.as_ref()).await?;
+        let page = target.source().page(kind, after.as_ref()).await?;
         count += page.items.len() as u64;
         match page.next {
             Some(next) => after = Some(next),

@@ -25,7 +25,6 @@ use barterline_domain::ids::{ChatId, UserId};
 use barterline_domain::listing::Listing;
 use uuid::Uuid;
 
-use self::standing::Import;
 use crate::accounts::Account;
 use crate::credentials::Credential;
 use crate::error::StoreError;
@@ -214,7 +213,7 @@ pub trait Source: Send + Sync {
     /// The store's epoch.
     fn epoch(&self) -> u32;
 
-    /// At most [`PAGE_ITEMS`] items of a kind behind a place, each as it is now. What was there
+    /// Some items of a kind behind a place, [`PAGE_ITEMS`] as a rule, each as it is now. What was there
     /// before the first page was asked for, and is still there, is in one of the pages.
     async fn page(&self, kind: Kind, after: Option<&Place>) -> Result<Page, StoreError>;
 
@@ -234,7 +233,10 @@ pub trait Source: Send + Sync {
 
 /// A store that can be filled. Nobody serves it meanwhile. Everything may be put twice.
 #[async_trait]
-pub trait Target: Source {
+pub trait Target: Send + Sync {
+    /// The same store, to be read.
+    fn source(&self) -> &dyn Source;
+
     /// The item of the same name as it stands there.
     async fn find(&self, like: &Item) -> Result<Option<Item>, StoreError>;
 
@@ -256,7 +258,4 @@ pub trait Target: Source {
 
     /// Notes that the import is whole: the store may be served.
     async fn complete(&self) -> Result<(), StoreError>;
-
-    /// Which import this is.
-    fn import(&self) -> &Import;
 }

@@ -193,38 +193,11 @@ impl EmbeddedTarget {
 }
 
 #[async_trait]
-impl Source for EmbeddedTarget {
-    fn backend(&self) -> &'static str {
-        self.source.backend()
-    }
-
-    fn epoch(&self) -> u32 {
-        self.source.epoch()
-    }
-
-    async fn page(&self, kind: Kind, after: Option<&Place>) -> Result<Page, StoreError> {
-        self.source.page(kind, after).await
-    }
-
-    async fn begin(&self) -> Result<(), StoreError> {
-        self.source.begin().await
-    }
-
-    async fn set_read_only(&self, on: bool) -> Result<(), StoreError> {
-        self.source.set_read_only(on).await
-    }
-
-    fn held(&self) -> Option<Uuid> {
-        self.source.held()
-    }
-
-    async fn events(&self, chat: ChatId, after: Seq) -> Result<Vec<Event>, StoreError> {
-        self.source.events(chat, after).await
-    }
-}
-
-#[async_trait]
 impl Target for EmbeddedTarget {
+    fn source(&self) -> &dyn Source {
+        &self.source
+    }
+
     async fn find(&self, like: &Item) -> Result<Option<Item>, StoreError> {
         let EmbeddedSource { credentials, main, log } = &self.source;
         match like {
@@ -314,9 +287,5 @@ impl Target for EmbeddedTarget {
 
     async fn complete(&self) -> Result<(), StoreError> {
         note(&self.dir, &Import { complete: true, ..self.import })
-    }
-
-    fn import(&self) -> &Import {
-        &self.import
     }
 }

@@ -383,38 +383,11 @@ impl ScyllaTarget {
 }
 
 #[async_trait]
-impl Source for ScyllaTarget {
-    fn backend(&self) -> &'static str {
-        self.source.backend()
-    }
-
-    fn epoch(&self) -> u32 {
-        self.source.epoch()
-    }
-
-    async fn page(&self, kind: Kind, after: Option<&Place>) -> Result<Page, StoreError> {
-        self.source.page(kind, after).await
-    }
-
-    async fn begin(&self) -> Result<(), StoreError> {
-        self.source.begin().await
-    }
-
-    async fn set_read_only(&self, on: bool) -> Result<(), StoreError> {
-        self.source.set_read_only(on).await
-    }
-
-    fn held(&self) -> Option<Uuid> {
-        self.source.held()
-    }
-
-    async fn events(&self, chat: ChatId, after: Seq) -> Result<Vec<Event>, StoreError> {
-        self.source.events(chat, after).await
-    }
-}
-
-#[async_trait]
 impl Target for ScyllaTarget {
+    fn source(&self) -> &dyn Source {
+        &self.source
+    }
+
     async fn find(&self, like: &Item) -> Result<Option<Item>, StoreError> {
         Ok(match like {
             Item::Chat(item) => {
@@ -465,9 +438,5 @@ impl Target for ScyllaTarget {
     async fn complete(&self) -> Result<(), StoreError> {
         let whole = Import { complete: true, ..self.import };
         self.standing.replace(Some(self.noted.clone()), &whole).await.map(|_| ())
-    }
-
-    fn import(&self) -> &Import {
-        &self.import
     }
 }

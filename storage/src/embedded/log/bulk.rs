@@ -34,7 +34,8 @@ impl Log {
         let mut page = Page::default();
         for id in ids {
             let place = Place(id.as_bytes().to_vec());
-            page.items.extend(self.item(id)?.map(|item| (place, item)));
+            let missing = || StoreError::corrupt("read the store", format!("chat {id}"));
+            page.items.push((place, self.item(id)?.ok_or_else(missing)?));
         }
         page.end();
         Ok(page)
