@@ -167,6 +167,7 @@ impl App {
                 edit_window: Duration::from_millis(settings.chat.edit_window_ms),
                 delete_window: Duration::from_millis(settings.chat.delete_window_ms),
                 reactions: settings.chat.reactions(),
+                chats_max: settings.chat.chats_per_person,
             },
         });
         let reports = Reports::new(reports::Parts {

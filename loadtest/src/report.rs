@@ -64,6 +64,13 @@ pub struct Report {
     /// Messages that took a newer base, because the chat had gone too far on.
     #[serde(default)]
     pub rebased: u64,
+    /// Times that a message was refused for now, and sent again.
+    #[serde(default)]
+    pub put_off: u64,
+    /// From each writing of a message to the server's word on it, be it yes or not now; over the whole
+    /// run. Without those whose connection was lost meanwhile.
+    #[serde(default)]
+    pub answer_us: Percentiles,
     /// Messages whose sender never learned what became of them.
     pub unanswered: u64,
     /// Only with `--stall`.
@@ -184,6 +191,8 @@ impl Report {
             marks: 0,
             pulls: 0,
             rebased: 0,
+            put_off: 0,
+            answer_us: Percentiles::default(),
             unanswered: 0,
             stalled: None,
             idle: None,
@@ -312,6 +321,11 @@ impl Report {
                 wait.p50, wait.p90, wait.p99, wait.p999, wait.max
             )?;
         }
+        writeln!(
+            out,
+            "  answers     p50 {} µs, p99 {}, longest {}; {} times not now",
+            self.answer_us.p50, self.answer_us.p99, self.answer_us.max, self.put_off
+        )?;
         if let Some(stalled) = &self.stalled {
             writeln!(
                 out,

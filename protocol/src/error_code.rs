@@ -71,6 +71,8 @@ codes! {
     MediaNotFound = "media.not_found", GiveUp;
     /// More data than a message may carry.
     DataTooLong = "data.too_long", GiveUp;
+    /// One of the two has as many chats as anybody may have.
+    InboxFull = "inbox.full", GiveUp;
     /// As many messages of this chat are hidden one by one as may be.
     HiddenFull = "state.hidden_full", GiveUp;
     /// No such person.

@@ -12,6 +12,10 @@ section! {
         edit_window_ms: u64 = EDIT_WINDOW_MS, 0..=31_536_000_000;
         /// How long a message may be taken back for both, in milliseconds.
         delete_window_ms: u64 = DELETE_WINDOW_MS, 0..=31_536_000_000;
+        /// Chats that one person may have, as buyer and seller together. Whoever has so many can neither
+        /// open one nor be written to in a new one. On a cluster their inbox is one partition of 1 kB
+        /// a chat.
+        chats_per_person: usize = 50_000, 1..=1_000_000;
         /// The reactions there are. Those that were given stay when the list changes.
         reactions: String = REACTIONS.to_owned(), Symbols;
     }

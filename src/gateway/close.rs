@@ -48,6 +48,7 @@ pub fn refused(refusal: &ChatError, chat: Option<ChatId>, id: Option<ClientId>) 
         ChatError::Incomplete(_) => (ErrorCode::InvalidRequest, None),
         ChatError::DataTooLong => (ErrorCode::DataTooLong, None),
         ChatError::HiddenFull => (ErrorCode::HiddenFull, None),
+        ChatError::InboxFull => (ErrorCode::InboxFull, None),
         ChatError::Limited(_) => (ErrorCode::RateLimited, None),
         ChatError::SeqAhead { head } => (ErrorCode::SeqAhead, Some(*head)),
         ChatError::Store(StoreError::Corrupt { .. }) => (ErrorCode::Damaged, None),

@@ -40,6 +40,7 @@ use barterline_storage::chat_log::{
 };
 use barterline_storage::error::StoreError;
 use barterline_storage::inbox::PersonalMoved;
+use barterline_storage::turns::Loads;
 use parking_lot::Mutex;
 
 use crate::fault::{Fault, planted};
@@ -60,6 +61,9 @@ const SHARDS: usize = 64;
 const ROOM_IDLE: Duration = Duration::from_mins(1);
 /// Events read from the store in one step of a pull.
 const PULL_EVENTS: usize = 100;
+/// How long the store is read for somebody who speaks: with the time that an answer takes on its way,
+/// they hear within five seconds that they may try again (G10).
+const READ_TIMEOUT: Duration = Duration::from_millis(4_500);
 /// How long a sender without a connection waits for the store.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -75,6 +79,8 @@ struct Inner {
     answers: Answers,
     polls: Polls,
     log: Arc<dyn ChatLog>,
+    /// Reads of rooms' live ends: however many ask for one at once, it is read once at a time.
+    loads: Loads<Option<Snapshot>>,
     clock: Arc<dyn Clock>,
     /// Inbox position up to which every change has been delivered or noted.
     delivered: AtomicU64,
@@ -97,6 +103,7 @@ impl Hub {
             answers: Answers::default(),
             polls: Polls::new(metrics.polls.clone()),
             log,
+            loads: Loads::default(),
             clock,
             delivered: AtomicU64::new(position),
             metrics,
@@ -222,7 +229,9 @@ impl Hub {
                 Effect::Search { number, after, before, author, id } => {
                     let (hub, chat) = (self.clone(), Arc::clone(chat));
                     tokio::spawn(async move {
-                        let result = hub.search(&chat, after, before, author, id).await;
+                        let search = hub.search(&chat, after, before, author, id);
+                        let result = tokio::time::timeout(READ_TIMEOUT, search).await;
+                        let result = result.unwrap_or(Err(Refusal::Unavailable));
                         hub.step(&chat, Input::Searched { number, result });
                     });
                 }
@@ -272,8 +281,17 @@ impl Hub {
         self.0.registry.each_of(user, f);
     }
 
-    /// Reads the live end of a chat; `None` when the store cannot say.
+    /// The live end of a chat; `None` when the store cannot say, or not in time.
     async fn snapshot(&self, chat: &Chat) -> Option<Snapshot> {
+        let load = self.0.loads.load(chat.id, Box::pin(self.read_snapshot(chat)));
+        let loaded = tokio::time::timeout(READ_TIMEOUT, load).await;
+        loaded.unwrap_or_else(|_| {
+            tracing::warn!(chat = %chat.id, "a room was not loaded in time");
+            None
+        })
+    }
+
+    async fn read_snapshot(&self, chat: &Chat) -> Option<Snapshot> {
         let head = match self.0.log.head(chat.id).await {
             Ok(head) => head?,
             Err(error) => {

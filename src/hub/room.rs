@@ -222,7 +222,7 @@ pub enum Input {
 }
 
 /// The live end of a chat as the store has it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Snapshot {
     /// Newest durable number.
     pub head: Seq,

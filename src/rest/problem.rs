@@ -152,6 +152,7 @@ const fn shared_status(code: ErrorCode) -> StatusCode {
         | ErrorCode::IdConflict
         | ErrorCode::TargetTooOld
         | ErrorCode::HiddenFull
+        | ErrorCode::InboxFull
         | ErrorCode::AfterRefused => StatusCode::CONFLICT,
         ErrorCode::TokenInvalid | ErrorCode::TokenExpired => StatusCode::UNAUTHORIZED,
         ErrorCode::Busy | ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -368,6 +369,7 @@ impl From<ChatError> for Problem {
             ChatError::Incomplete(what) => return Self::invalid(what),
             ChatError::DataTooLong => ErrorCode::DataTooLong,
             ChatError::HiddenFull => ErrorCode::HiddenFull,
+            ChatError::InboxFull => ErrorCode::InboxFull,
             ChatError::Limited(exceeded) => return Self::limited(exceeded),
             ChatError::SeqAhead { head } => {
                 return Self { head: Some(head), ..Self::from(ErrorCode::SeqAhead) };

@@ -184,6 +184,7 @@ pub fn explain(code: ErrorCode) -> &'static str {
         ErrorCode::ReactionUnsupported => "the reaction is none of those that welcome lists",
         ErrorCode::MediaNotFound => "there is no such upload",
         ErrorCode::DataTooLong => "the data is longer than 8192 bytes",
+        ErrorCode::InboxFull => "one of the two has as many chats as anybody may have",
         ErrorCode::HiddenFull => "as many messages of this chat are hidden as may be one by one",
         ErrorCode::UserNotFound => "there is no such person",
         ErrorCode::RateLimited => "too many requests: try again after the wait",

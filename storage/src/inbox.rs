@@ -127,6 +127,9 @@ pub trait Inbox: Send + Sync {
         limit: usize,
     ) -> Result<InboxPage, StoreError>;
 
+    /// Counts the chats of `user`, those in which nothing was said included.
+    async fn count(&self, user: UserId) -> Result<usize, StoreError>;
+
     /// Counts what `user` has not read, over all their chats.
     async fn unread(&self, user: UserId) -> Result<Unread, StoreError>;
 

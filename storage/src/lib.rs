@@ -22,6 +22,7 @@ pub mod error;
 pub mod gate;
 pub mod health;
 pub mod stores;
+pub mod turns;
 
 pub mod chat_log;
 pub mod inbox;

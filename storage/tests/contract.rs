@@ -236,6 +236,8 @@ fn contract() -> Vec<Clause> {
              before `before`." [
                 inbox::rows_are_listed_newest_first_over_pages:
                     PagesAreLarger, OldestChangeFirst, ListsStartAnew];
+            "Counts the chats of `user`, those in which nothing was said included." [
+                inbox::chats_are_counted: EmptyChatsDoNotCount];
             "Counts what `user` has not read, over all their chats." [
                 inbox::unread_adds_up_over_all_chats: FlagsDoNotCount, SellersDoNotCount];
             "Merges marks of one device into those of its person; gives the person's marks after it." [

@@ -60,6 +60,7 @@ laws! {
         ranges_are_exclusive_and_ascend,
         a_message_is_read_as_it_became;
     inbox:
+        chats_are_counted,
         unread_adds_up_over_all_chats,
         g6_only_participants_have_a_row,
         unread_follows_the_read_mark,

@@ -89,6 +89,7 @@ impl Server {
                 edit_window: Duration::ZERO,
                 delete_window: Duration::ZERO,
                 reactions: Vec::new(),
+                chats_max: usize::MAX,
             },
         });
         let tasks = TaskTracker::new();

@@ -516,6 +516,10 @@ impl Inbox for Node {
         .await
     }
 
+    async fn count(&self, user: UserId) -> Result<usize, StoreError> {
+        self.read("count the chats", move |disk| disk.rows(user).len()).await
+    }
+
     async fn unread(&self, _: UserId) -> Result<Unread, StoreError> {
         unreachable!("nobody counts here")
     }

@@ -18,6 +18,8 @@ pub struct Entry {
     pub base: u64,
     /// It was written at least once.
     pub written: bool,
+    /// When it was written last.
+    pub written_ns: u64,
     in_flight: bool,
     /// It was in flight when a connection was lost, or was refused for now: it has to be sent again,
     /// known as durable or not.
@@ -75,6 +77,7 @@ impl Outbox {
             due_ns,
             base: 0,
             written: false,
+            written_ns: 0,
             in_flight: false,
             again: false,
             rebase: false,
@@ -155,6 +158,12 @@ impl Outbox {
     /// This message is in flight.
     pub fn has_in_flight(&self, counter: u32) -> bool {
         self.index(counter).is_some_and(|index| self.entries[index].in_flight)
+    }
+
+    /// Since when this message is in flight, if it is.
+    pub fn in_flight_since(&self, counter: u32) -> Option<u64> {
+        let entry = &self.entries[self.index(counter)?];
+        entry.in_flight.then_some(entry.written_ns)
     }
 
     /// Another device was shown the message for the first time, one of the other side if `peer`.

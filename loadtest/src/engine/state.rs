@@ -77,6 +77,10 @@ pub struct State {
     delivered: u64,
     deliveries: u64,
     refused: u64,
+    /// Refusals of what may be sent again.
+    put_off: u64,
+    /// From written to answered, each time.
+    answers: Waits,
     rebased: u64,
     drops: u64,
     disconnections: u64,
@@ -135,6 +139,8 @@ impl State {
             delivered: 0,
             deliveries: 0,
             refused: 0,
+            put_off: 0,
+            answers: Waits::new(),
             rebased: 0,
             drops: 0,
             disconnections: 0,
@@ -213,6 +219,16 @@ impl State {
     /// Messages the server refused for good.
     pub fn refused(&self) -> u64 {
         self.refused
+    }
+
+    /// Times that a message was refused for now.
+    pub fn put_off(&self) -> u64 {
+        self.put_off
+    }
+
+    /// From each writing of a message to the server's word on it, over the whole run.
+    pub fn answers(&self) -> &Waits {
+        &self.answers
     }
 
     /// Messages that took a newer base, because the server had come too far.

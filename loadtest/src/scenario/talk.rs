@@ -162,6 +162,8 @@ impl Talk<'_> {
                 marks: state.marks(),
                 pulls: state.pulls(),
                 rebased: state.rebased(),
+                put_off: state.put_off(),
+                answer_us: state.answers().percentiles(),
                 unanswered: verdict.tally.unanswered,
                 findings: verdict.findings,
                 ..ground.report(self.scenario, self.adapter)

@@ -59,6 +59,8 @@ pub struct Rules {
     pub delete_window: Duration,
     /// The reactions there are.
     pub reactions: Vec<String>,
+    /// Chats that one person may have.
+    pub chats_max: usize,
 }
 
 /// What the rules stand on.
@@ -183,6 +185,9 @@ pub enum ChatError {
     /// No more messages can be hidden one by one.
     #[error("too many messages are hidden one by one")]
     HiddenFull,
+    /// One of the two has as many chats as anybody may have.
+    #[error("one of the two has too many chats")]
+    InboxFull,
     /// A number above the newest.
     #[error("the number is above the head {head}")]
     SeqAhead {
@@ -251,6 +256,11 @@ impl Chats {
             ListingStatus::Sold | ListingStatus::Withdrawn => return Err(ChatError::ListingClosed),
         }
         self.limits.new_chat(buyer, self.clock.now()).map_err(ChatError::Limited)?;
+        for user in [buyer, listing.seller] {
+            if self.inbox.count(user).await? >= self.rules.chats_max {
+                return Err(ChatError::InboxFull);
+            }
+        }
         let chat = Chat {
             id,
             listing: listing.id,

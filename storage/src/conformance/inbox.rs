@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use barterline_domain::chat::Role;
+use barterline_domain::chat::{Participants, Role};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::Seq;
 use barterline_domain::ids::{DeviceId, UserId};
@@ -52,6 +52,19 @@ pub async fn unread_follows_the_read_mark(subject: &mut Subject, inbox: &dyn Inb
     assert!((before + 1..=inbox.position().position).contains(&row.changed), "{}", row.changed);
     assert_eq!(inbox.row_head(buyer, chat.id).await.expect("a read"), Some(Seq(8)));
     assert_eq!(row.last, Some(samples::event(8)));
+}
+
+/// A chat counts from its opening on, for both people and for nobody else.
+pub async fn chats_are_counted(subject: &mut Subject, inbox: &dyn Inbox) {
+    // The seller of one is the buyer of the other.
+    let (one, other) = (subject.chat(9).await, subject.chat(109).await);
+    assert_eq!(one.participants.seller, other.participants.buyer);
+    subject.grow(&one, 0, 2).await;
+    let stranger = UserId::from_bytes([99; 16]);
+    let Participants { buyer, seller } = one.participants;
+    for (user, chats) in [(buyer, 1), (seller, 2), (other.participants.seller, 1), (stranger, 0)] {
+        assert_eq!(inbox.count(user).await.expect("a count"), chats, "{user}");
+    }
 }
 
 /// The total of a person's unread messages is that of their rows, whatever side they are on.

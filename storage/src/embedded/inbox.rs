@@ -61,6 +61,11 @@ impl Inbox for Log {
         .await
     }
 
+    async fn count(&self, user: UserId) -> Result<usize, StoreError> {
+        let log = self.clone();
+        blocking("count the chats", move || log.count_of(user)).await
+    }
+
     async fn unread(&self, user: UserId) -> Result<Unread, StoreError> {
         let log = self.clone();
         blocking("count what is unread", move || log.unread_of(user)).await

@@ -53,6 +53,10 @@ impl Inbox for ScyllaChats {
         self.page(user, limit, |changed| changed < before, true).await
     }
 
+    async fn count(&self, user: UserId) -> Result<usize, StoreError> {
+        Ok(self.store().changes(user, |_| true).await?.len())
+    }
+
     async fn unread(&self, user: UserId) -> Result<Unread, StoreError> {
         self.store().count_unread(user).await
     }

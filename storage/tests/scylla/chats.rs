@@ -72,6 +72,7 @@ laws! {
         ranges_are_exclusive_and_ascend,
         a_message_is_read_as_it_became;
     inbox:
+        chats_are_counted,
         unread_adds_up_over_all_chats,
         g6_only_participants_have_a_row,
         unread_follows_the_read_mark,
@@ -319,6 +320,27 @@ fn g1_an_append_outlives_the_server_that_died_before_the_inbox() {
         }
         laws::is_amended(&next, &chat).await;
         assert_eq!(next.make_up(Duration::ZERO).await.expect("a look"), 0, "settled is settled");
+    });
+}
+
+#[test]
+fn g1_a_server_whose_clock_is_ahead_looks_too_early_and_once_more() {
+    on_a_cluster(async |store, mut one, _| {
+        let chat = one.chat(1).await;
+        one.grow(&chat, 0, 3).await;
+        let minute = Duration::from_mins(1);
+        // As far apart as two servers' clocks may be: to this one the mark seems old, while somebody
+        // still appends.
+        let (_, ahead) = store.another(Arc::new(Skewed(480_000)), 1).await;
+        while ahead.make_up(minute).await.expect("a look") > 0 {}
+        let text = store.database.keyspaces().fill("TRUNCATE {chats}.inbox");
+        store.raw.query_unpaged(text, ()).await.expect("an empty table");
+        drop(one);
+        let (_, later) = store.another(Arc::new(Skewed(601_000)), 1).await;
+        assert!(later.make_up(minute).await.expect("a look") > 0, "a second look");
+        let row = later.row(chat.participants.buyer, chat.id).await.expect("a read");
+        assert_eq!(row.map(|row| row.head), Some(Seq(3)));
+        assert_eq!(later.make_up(minute).await.expect("a look"), 0, "settled is settled");
     });
 }
 

@@ -61,6 +61,7 @@ impl State {
 
     /// The device that composed a message got an answer to it, or to its second copy.
     fn own_acked(&mut self, index: usize, name: Name, now: u64) {
+        self.time_answer(index, name, now);
         let device = &mut self.devices[index];
         let change = device.outbox.answered(name.counter);
         if !change.is_some_and(|change| change.was_in_flight) && !device.copies.is_empty() {
@@ -68,6 +69,13 @@ impl State {
             self.go_on(index);
         }
         self.settled(index, change, now);
+    }
+
+    /// The server said something about a message that is in flight: yes, no, or not now.
+    pub(super) fn time_answer(&mut self, index: usize, name: Name, now: u64) {
+        if let Some(written) = self.devices[index].outbox.in_flight_since(name.counter) {
+            self.answers.record(now.saturating_sub(written));
+        }
     }
 
     /// The sender learned what became of its message.

@@ -61,6 +61,7 @@ impl State {
             self.last_drop = Some(format!("refused, and never sent here: {name:?}"));
             return;
         }
+        self.time_answer(index, name, now);
         match remedy(error) {
             Remedy::GiveUp => {
                 tracing::warn!(?name, code = error.code, message = error.message, "refused");
@@ -92,6 +93,7 @@ impl State {
     fn refused_for_now(&mut self, index: usize, name: Name) {
         if self.devices[index].outbox.refused_for_now(name.counter) {
             self.in_flight -= 1;
+            self.put_off += 1;
         }
     }
 

@@ -73,11 +73,13 @@ impl State {
 
     /// Writes the next message that is due; false when there is none.
     fn write_next(&mut self, index: usize, chat: ChatId) -> bool {
+        let now = self.clock.now();
         let device = &mut self.devices[index];
         let Some((counter, entry)) = device.outbox.next() else {
             return false;
         };
         let name = device.place.message(counter);
+        entry.written_ns = now;
         let again = entry.written;
         if again {
             self.checker.resent(name);

@@ -54,6 +54,8 @@ breaches! {
     OldestChangeFirst,
     /// A list goes on where it began.
     ListsStartAnew,
+    /// A chat in which nothing was said is none.
+    EmptyChatsDoNotCount,
     /// A chat that is marked as unread is none.
     FlagsDoNotCount,
     /// What is said to a seller does not count.
@@ -200,6 +202,14 @@ impl Inbox for Mutant {
             page.rows.reverse();
         }
         Ok(page)
+    }
+
+    async fn count(&self, user: UserId) -> Result<usize, StoreError> {
+        if self.breach != Some(Breach::EmptyChatsDoNotCount) {
+            return self.sound.count(user).await;
+        }
+        let rows = self.sound.list(user, None, usize::MAX).await?.rows;
+        Ok(rows.iter().filter(|row| row.head > Seq::ZERO).count())
     }
 
     async fn unread(&self, user: UserId) -> Result<Unread, StoreError> {

@@ -176,6 +176,11 @@ impl Log {
         Ok(page)
     }
 
+    /// How many chats `user` has.
+    pub(crate) fn count_of(&self, user: UserId) -> Result<usize, StoreError> {
+        Ok(self.shared.chats_of(user)?.len())
+    }
+
     /// What `user` has not read, of all their chats.
     pub(crate) fn unread_of(&self, user: UserId) -> Result<Unread, StoreError> {
         let mut unread = Unread::default();

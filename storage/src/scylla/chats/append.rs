@@ -10,13 +10,13 @@ use futures_util::FutureExt as _;
 use scylla::value::CqlValue;
 
 use super::read::{End, column};
-use super::turns::Turn;
 use super::{BUCKET_EVENTS, Store, back_off, bucket_of, outcome};
 use crate::chat_log::{Append, AppendError, event_bytes as reckoned_bytes};
 use crate::error::StoreError;
 use crate::record::chat_rows::event_bytes;
 use crate::scylla::columns::Id as _;
 use crate::scylla::statements::{Answer, CHANGE_TIMEOUT, ConditionalBatch};
+use crate::turns::Turn;
 
 /// Bytes of one batch: Cassandra refuses more than 50 KiB.
 const BATCH_BYTES_MAX: usize = 40 * 1024;

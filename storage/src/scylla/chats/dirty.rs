@@ -25,8 +25,11 @@ const HOURS_KEPT: u64 = 48;
 /// A mark this old is written anew before the next append.
 const MARK_AGE: Duration = Duration::from_secs(30);
 /// A mark this old is looked at: the last append that relied on it, which takes 10 s at most with its
-/// effects, is over, and clocks are within a few seconds of each other.
+/// effects, is over, if clocks are within a few seconds of each other.
 const LOOK_AGE: Duration = Duration::from_mins(1);
+/// And once more at this age: no two servers' clocks are as far apart, as none starts that is four
+/// minutes from the nodes'.
+const SURE_AGE: Duration = Duration::from_mins(10);
 /// Stamps of numbers of which the lowest is to stay: this much less the number.
 const LOWEST_STAYS: i64 = 1 << 50;
 /// Between two looks at a slot. All of them are looked at within 16 s.
@@ -118,11 +121,15 @@ impl Store {
         let now = self.clock.now();
         let due = marks.into_iter().filter_map(|(chat, marked, from, looked)| {
             let marked = marked?;
-            let seen = looked.is_some_and(|looked| looked.0 >= marked.0);
-            let at = Timestamp::from_millis(marked.0.cast_unsigned());
-            (!seen && now.since(at) >= age).then(|| (chat, marked, number(from.unwrap_or(0))))
+            let age_now = now.since(Timestamp::from_millis(marked.0.cast_unsigned()));
+            // A millisecond more than the mark stands for the second look.
+            let (once, sure) = (marked.0, marked.0 + 1);
+            let look = if age_now >= SURE_AGE { sure } else { once };
+            let seen = looked.is_some_and(|looked| looked.0 >= look);
+            let from = number(from.unwrap_or(0));
+            (!seen && age_now >= age).then_some((chat, CqlTimestamp(look), from))
         });
-        let settle = async |(chat, marked, from): (Uuid, CqlTimestamp, Seq)| {
+        let settle = async |(chat, look, from): (Uuid, CqlTimestamp, Seq)| {
             let id = ChatId::from_column(chat);
             match self.repair(id, from).await {
                 Ok(()) => {}
@@ -136,7 +143,7 @@ impl Store {
                     return Err(error);
                 }
             }
-            let values = (marked.0, marked, i16::from(slot), hour_column(hour), chat);
+            let values = (look.0, look, i16::from(slot), hour_column(hour), chat);
             self.dirty.settle.run("settle a mark", values).await?;
             Ok(1)
         };

@@ -12,7 +12,6 @@ mod effects;
 mod read;
 mod rows;
 mod statements;
-mod turns;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -37,9 +36,9 @@ use crate::chat_log::{Append, AppendError, AppendOutcome, ChatHead, Committed, O
 use crate::error::StoreError;
 use crate::inbox::{InboxPage, InboxRow, Position};
 use crate::record::chat_rows::chat_bytes;
+use crate::turns::{Loads, Turns};
 use rows::Unshown;
 use statements::{OfDirty, OfInbox, OfLog};
-use turns::{Loads, Turns};
 
 /// Events of one bucket: a partition of 1 to 75 MB (design: `bucket = seq / 4096`).
 const BUCKET_EVENTS: u64 = 4_096;

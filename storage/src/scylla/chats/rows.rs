@@ -185,7 +185,7 @@ impl Store {
 
     /// When each row of a person last changed, of those that are `wanted`: 24 bytes a row, whatever
     /// was said there.
-    pub(super) async fn changes(
+    pub(in crate::scylla) async fn changes(
         &self,
         user: UserId,
         wanted: impl Fn(u64) -> bool + Send + Sync,

@@ -118,7 +118,7 @@ pub enum SchemaError {
 /// Says what [`apply`] would do.
 pub async fn plan(database: &Database, replication: &Replication) -> Result<Plan, SchemaError> {
     let server = Server::of(database).await?;
-    let version = version(database, &server).await?.unwrap_or(0);
+    let version = version(database).await?.unwrap_or(0);
     let mut statements = Vec::new();
     if version == 0 {
         statements.extend(foundation(database, &server, replication).await?);
@@ -133,7 +133,7 @@ pub async fn plan(database: &Database, replication: &Replication) -> Result<Plan
 pub async fn apply(database: &Database, replication: &Replication) -> Result<u32, SchemaError> {
     replication.fits(database)?;
     let server = Server::of(database).await?;
-    let begun = has_begun(database, &server).await?;
+    let begun = has_begun(database).await?;
     let foundation = foundation(database, &server, replication).await?;
     // What one node was just seen to have, the next may not have yet.
     server::agreed(database).await?;
@@ -165,8 +165,7 @@ pub async fn apply(database: &Database, replication: &Replication) -> Result<u32
 
 /// Succeeds if the schema is the one this program knows, kept in as many copies as it should be.
 pub async fn check(database: &Database, replication: &Replication) -> Result<(), SchemaError> {
-    let server = Server::of(database).await?;
-    match version(database, &server).await? {
+    match version(database).await? {
         None | Some(0) => {
             let prefix = database.keyspaces().prefix().to_owned();
             return Err(SchemaError::Missing { prefix });
@@ -176,7 +175,7 @@ pub async fn check(database: &Database, replication: &Replication) -> Result<(),
         Some(_) => {}
     }
     for keyspace in database.keyspaces().names() {
-        let found = server.replication(database, &keyspace).await?;
+        let found = server::replication(database, &keyspace).await?;
         if found.as_ref() != Some(&replication.in_order()) {
             let found = found.map_or_else(|| "nothing".to_owned(), |found| found.to_string());
             let wanted = replication.to_string();
@@ -187,17 +186,17 @@ pub async fn check(database: &Database, replication: &Replication) -> Result<(),
 }
 
 /// Steps made; `None` when nobody ever began.
-async fn version(database: &Database, server: &Server) -> Result<Option<u32>, SchemaError> {
-    if !has_begun(database, server).await? {
+async fn version(database: &Database) -> Result<Option<u32>, SchemaError> {
+    if !has_begun(database).await? {
         return Ok(None);
     }
     Ok(Some(lease::version(database).await?))
 }
 
 /// Whether there is a row to look at.
-async fn has_begun(database: &Database, server: &Server) -> Result<bool, StoreError> {
+async fn has_begun(database: &Database) -> Result<bool, StoreError> {
     let keyspace = database.keyspaces().name(Area::Operations);
-    server.has_table(database, &keyspace, lease::TABLE).await
+    server::has_table(database, &keyspace, lease::TABLE).await
 }
 
 /// What has to be there before a lease can be: the keyspaces, and its table.
@@ -208,7 +207,7 @@ async fn foundation(
 ) -> Result<Vec<String>, SchemaError> {
     let mut statements = Vec::new();
     for keyspace in database.keyspaces().names() {
-        if server.replication(database, &keyspace).await?.is_none() {
+        if server::replication(database, &keyspace).await?.is_none() {
             statements.push(server.create_keyspace(&keyspace, replication));
         }
     }

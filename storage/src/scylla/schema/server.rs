@@ -34,35 +34,6 @@ impl Server {
         Ok(Self { scylla: version.as_ref().and_then(|(version,)| release(version)) })
     }
 
-    /// Whether there is such a table.
-    pub async fn has_table(
-        &self,
-        database: &Database,
-        keyspace: &str,
-        table: &str,
-    ) -> Result<bool, StoreError> {
-        let text = "SELECT table_name FROM system_schema.tables \
-                    WHERE keyspace_name = ? AND table_name = ?";
-        Ok(read::<(String,)>(database, text, (keyspace, table)).await?.is_some())
-    }
-
-    /// How many copies a keyspace keeps, by datacenter in order; `None` when there is no such.
-    pub async fn replication(
-        &self,
-        database: &Database,
-        keyspace: &str,
-    ) -> Result<Option<Replication>, StoreError> {
-        let text = "SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?";
-        let found = read::<(HashMap<String, String>,)>(database, text, (keyspace,)).await?;
-        Ok(found.map(|(options,)| {
-            let copies = options.into_iter().filter(|(name, _)| name != "class");
-            let mut copies: Vec<_> =
-                copies.map(|(name, copies)| (name, copies.parse().unwrap_or(0))).collect();
-            copies.sort();
-            Replication(copies)
-        }))
-    }
-
     /// The statement that makes a keyspace.
     pub fn create_keyspace(&self, keyspace: &str, replication: &Replication) -> String {
         let copies = replication.0.iter().map(|(name, copies)| format!(", '{name}': {copies}"));
@@ -86,6 +57,33 @@ impl Server {
             had_tablets(release) && (release.0 < 2000 || release < TABLETS_TAKE_CONDITIONS)
         })
     }
+}
+
+/// Whether there is such a table.
+pub async fn has_table(
+    database: &Database,
+    keyspace: &str,
+    table: &str,
+) -> Result<bool, StoreError> {
+    let text = "SELECT table_name FROM system_schema.tables \
+                WHERE keyspace_name = ? AND table_name = ?";
+    Ok(read::<(String,)>(database, text, (keyspace, table)).await?.is_some())
+}
+
+/// How many copies a keyspace keeps, by datacenter in order; `None` when there is no such.
+pub async fn replication(
+    database: &Database,
+    keyspace: &str,
+) -> Result<Option<Replication>, StoreError> {
+    let text = "SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?";
+    let found = read::<(HashMap<String, String>,)>(database, text, (keyspace,)).await?;
+    Ok(found.map(|(options,)| {
+        let copies = options.into_iter().filter(|(name, _)| name != "class");
+        let mut copies: Vec<_> =
+            copies.map(|(name, copies)| (name, copies.parse().unwrap_or(0))).collect();
+        copies.sort();
+        Replication(copies)
+    }))
 }
 
 /// Changes the schema, and waits until every node that is there has taken it up.

@@ -70,6 +70,22 @@ fn not_every_listing_can_be_talked_about() {
 }
 
 #[test]
+fn nobody_has_more_chats_than_anybody_may_have() {
+    let world = World::with_setting("BARTERLINE_CHAT__CHATS_PER_PERSON", "2");
+    let [ana, bob, eve] = ["ana", "bob", "eve"].map(|name| world.person(name));
+    let listings = [(); 3].map(|()| world.listing(&ana));
+    let row = open(&world, &bob, &listings[0]).expect(201).json();
+    open(&world, &eve, &listings[0]).expect(201);
+    // The seller has two, the buyers one each.
+    open(&world, &eve, &listings[1]).problem(409, "inbox.full");
+    assert_eq!(open(&world, &bob, &listings[0]).expect(200).json()["chat"], row["chat"]);
+    open(&world, &ana, &world.listing(&bob)).problem(409, "inbox.full");
+    open(&world, &eve, &world.listing(&bob)).expect(201);
+    let all = get(&world, &eve, "/v1/chats").expect(200).json();
+    assert_eq!(all["rows"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
 fn the_inbox_comes_in_pages_the_newest_change_first() {
     let world = World::new();
     let (ana, bob) = (world.person("ana"), world.person("bob"));

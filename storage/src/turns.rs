@@ -11,10 +11,10 @@ use tokio::sync::{Mutex as TurnMutex, OwnedMutexGuard};
 
 /// A lock for each chat that somebody is busy with, and nothing for all others.
 #[derive(Default)]
-pub(super) struct Turns<T = ()>(Mutex<HashMap<ChatId, Arc<TurnMutex<T>>>>);
+pub struct Turns<T = ()>(Mutex<HashMap<ChatId, Arc<TurnMutex<T>>>>);
 
 /// The turn of a chat, until it is dropped.
-pub(super) struct Turn<'a, T = ()> {
+pub struct Turn<'a, T = ()> {
     // Given back before the place.
     guard: OwnedMutexGuard<T>,
     _place: Place<'a, T>,
@@ -62,7 +62,7 @@ impl<T> DerefMut for Turn<'_, T> {
 
 /// Reads of chats that several ask for at once. Nobody is given what was read before they asked: of
 /// those who come while a read is under way one reads again, for all of them.
-pub(super) struct Loads<T> {
+pub struct Loads<T> {
     /// Counts who asks and what is begun, in one order.
     moments: AtomicU64,
     /// When the last read of a chat began, and what it gave.
