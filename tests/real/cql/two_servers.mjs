@@ -1,0 +1,107 @@
+// Two server processes on one cluster append to one chat at the same time, the buyer on one and the
+// seller on the other: one order, no gap, nothing twice (G1 to G3).
+//
+//   node tests/real/cql/two_servers.mjs BINARY [APPENDS]
+//
+// The cluster is the one that the environment names (BARTERLINE_SCYLLA__…).
+
+import assert from "node:assert/strict";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { Client, Server } from "../barterline.mjs";
+
+const [binary, appends = "600"] = process.argv.slice(2);
+const all = Number(appends);
+const data = mkdtempSync(join(tmpdir(), "barterline-"));
+const servers = [];
+
+async function person(name) {
+  // Another run may have been on the same keyspaces.
+  const email = `${name}-${process.pid}@example.org`;
+  const password = `${name} has a long password`;
+  await servers[0].post("/v1/accounts", { email, password, name });
+  const { access_token } = await servers[0].post("/v1/sessions", { email, password });
+  return new Client(name, access_token);
+}
+
+/** Says so much, each once the one before is acknowledged; gives how often it had to try again. */
+async function talk(client, chat, count) {
+  let again = 0;
+  for (let n = 1; n <= count; n += 1) {
+    const message = client.send(chat, `${client.name} ${n}`);
+    for (;;) {
+      const answers = (kind, _, body) => ["ack", "error"].includes(kind) && body.id === message.id;
+      const [kind, , body] = await client.hear(answers, `an answer to message ${n}`);
+      client.heard = [];
+      if (kind === "ack") break;
+      assert.ok(["busy", "unavailable"].includes(body.code), JSON.stringify(body));
+      again += 1;
+      client.raw(JSON.stringify(["send", 1_000_000 + again, message]));
+    }
+  }
+  return again;
+}
+
+async function history(server, token, chat) {
+  const events = [];
+  for (;;) {
+    const after = events.at(-1)?.seq ?? 0;
+    const path = `/v1/chats/${chat}/events?after=${after}&limit=100`;
+    const response = await fetch(`http://${server.listening}${path}`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    const page = await response.json();
+    assert.equal(response.status, 200, JSON.stringify(page));
+    if (page.events.length === 0) return events;
+    events.push(...page.events);
+  }
+}
+
+/** How often a server was not the first. */
+async function conflicts(server) {
+  const response = await fetch(`http://${server.admin}/metrics`);
+  const [, count] = (await response.text()).match(/^barterline_database_conflicts_total (\d+)/m);
+  return Number(count);
+}
+
+try {
+  for (const name of ["one", "two"]) {
+    // What signs the tokens is all that they share beside the cluster.
+    if (name === "two") cpSync(join(data, "one/keys"), join(data, "two/keys"), { recursive: true });
+    servers.push(await Server.start(binary, join(data, name)));
+  }
+  const [buyer, seller] = [await person("buyer"), await person("seller")];
+  const price = { minor: 12_000, currency: "EUR" };
+  const body = { title: "City bike", description: "", price };
+  const listing = (await servers[0].post("/v1/listings", body, seller.token)).id;
+  await buyer.connect(servers[0].listening);
+  await seller.connect(servers[1].listening);
+  const { chat } = (await buyer.ask("open", { listing }))[2];
+
+  const half = Math.floor(all / 2);
+  const begun = performance.now();
+  const again = await Promise.all([talk(buyer, chat, half), talk(seller, chat, all - half)]);
+  const seconds = (performance.now() - begun) / 1_000;
+  const met = (await Promise.all(servers.map(conflicts))).reduce((a, b) => a + b);
+
+  const [first, second] = await Promise.all(servers.map((at) => history(at, buyer.token, chat)));
+  assert.deepEqual(first, second, "both servers show the same");
+  assert.deepEqual(first.map(({ seq }) => seq), Array.from({ length: all }, (_, n) => n + 1));
+  for (const [from, name] of [["buyer", "buyer"], ["seller", "seller"]]) {
+    const said = first.filter((event) => event.from === from).map(({ text }) => text);
+    const count = name === "buyer" ? half : all - half;
+    assert.deepEqual(said, Array.from({ length: count }, (_, n) => `${name} ${n + 1}`));
+  }
+  assert.ok(met > 0, "they never met");
+  const rate = (all / seconds).toFixed(0);
+  const retries = again[0] + again[1];
+  console.log(
+    `ok    ${all} appends to one chat by two processes: ${met} conflicts, ${retries} tried again, ` +
+      `${rate}/s`,
+  );
+} finally {
+  await Promise.all(servers.map((server) => server.kill()));
+  rmSync(data, { recursive: true, force: true });
+}
