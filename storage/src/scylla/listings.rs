@@ -6,7 +6,7 @@ use barterline_domain::listing::{Listing, ListingText};
 use barterline_domain::money::{Currency, Money};
 use futures_util::future::{join_all, try_join};
 use scylla::DeserializeRow;
-use scylla::value::CqlTimestamp;
+use scylla::value::{CqlTimestamp, CqlValue};
 use uuid::Uuid;
 
 use super::columns::{ABOVE_EVERY_ID, Id as _, status, status_word, time, timestamp};
@@ -103,19 +103,8 @@ impl ScyllaListings {
     pub(super) async fn import(&self, listing: &Listing, stamp: i64) -> Result<(), StoreError> {
         let operation = "import a listing";
         self.note(operation, listing).await?;
-        let values = (
-            listing.id.to_column(),
-            listing.seller.to_column(),
-            listing.text.title(),
-            listing.text.description(),
-            stored(listing.price.minor),
-            listing.price.currency.code(),
-            status_word(listing.status),
-            stored(listing.version),
-            time(listing.created_at),
-            time(listing.changed_at),
-            stamp,
-        );
+        let mut values = cells_with_id(listing);
+        values.push(CqlValue::BigInt(stamp));
         self.import.run(operation, values).await
     }
 
@@ -170,6 +159,28 @@ impl ScyllaListings {
     }
 }
 
+/// What a listing's row has beside its id, in the order of the statements.
+fn cells(listing: &Listing) -> Vec<CqlValue> {
+    let text = |text: &str| CqlValue::Text(text.to_owned());
+    vec![
+        CqlValue::Uuid(listing.seller.to_column()),
+        text(listing.text.title()),
+        text(listing.text.description()),
+        CqlValue::BigInt(stored(listing.price.minor)),
+        text(listing.price.currency.code()),
+        text(status_word(listing.status)),
+        CqlValue::BigInt(stored(listing.version)),
+        CqlValue::Timestamp(time(listing.created_at)),
+        CqlValue::Timestamp(time(listing.changed_at)),
+    ]
+}
+
+/// The same with the id before it.
+fn cells_with_id(listing: &Listing) -> Vec<CqlValue> {
+    let id = CqlValue::Uuid(listing.id.to_column());
+    std::iter::once(id).chain(cells(listing)).collect()
+}
+
 #[async_trait]
 impl Listings for ScyllaListings {
     async fn insert(&self, listing: Listing) -> Result<(), StoreError> {
@@ -178,19 +189,7 @@ impl Listings for ScyllaListings {
         let id = listing.id.to_column();
         let mut tries = Tries::new(operation);
         loop {
-            let values = (
-                id,
-                listing.seller.to_column(),
-                listing.text.title(),
-                listing.text.description(),
-                stored(listing.price.minor),
-                listing.price.currency.code(),
-                status_word(listing.status),
-                stored(listing.version),
-                time(listing.created_at),
-                time(listing.changed_at),
-            );
-            if tries.settle(self.insert.run(operation, values)).await? {
+            if tries.settle(self.insert.run(operation, cells_with_id(&listing))).await? {
                 return Ok(());
             }
             let settled = tries.after(self.settled.row(operation, (id,))).await?;
@@ -221,19 +220,8 @@ impl Listings for ScyllaListings {
             if before.version + 1 != listing.version {
                 return Ok(Replaced::VersionChanged);
             }
-            let values = (
-                listing.seller.to_column(),
-                listing.text.title(),
-                listing.text.description(),
-                stored(listing.price.minor),
-                listing.price.currency.code(),
-                status_word(listing.status),
-                stored(listing.version),
-                time(listing.created_at),
-                time(listing.changed_at),
-                id,
-                stored(before.version),
-            );
+            let mut values = cells(&listing);
+            values.extend([CqlValue::Uuid(id), CqlValue::BigInt(stored(before.version))]);
             if tries.settle(self.replace.run(operation, values)).await? {
                 return Ok(Replaced::Yes);
             }
