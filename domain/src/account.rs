@@ -296,6 +296,52 @@ pub enum AccountRole {
     Service,
 }
 
+/// What the bearer of an API key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// Reads chats.
+    ReadChats,
+    /// Writes in chats.
+    WriteChats,
+    /// Reads one's own listings as their seller.
+    ReadListings,
+    /// Makes and changes listings.
+    WriteListings,
+    /// Reads one's own profile.
+    ReadProfile,
+    /// Changes one's own profile.
+    WriteProfile,
+}
+
+impl Scope {
+    /// Every one.
+    pub const ALL: [Self; 6] = [
+        Self::ReadChats,
+        Self::WriteChats,
+        Self::ReadListings,
+        Self::WriteListings,
+        Self::ReadProfile,
+        Self::WriteProfile,
+    ];
+
+    /// The stable name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ReadChats => "chats:read",
+            Self::WriteChats => "chats:write",
+            Self::ReadListings => "listings:read",
+            Self::WriteListings => "listings:write",
+            Self::ReadProfile => "profile:read",
+            Self::WriteProfile => "profile:write",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.name() == name)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -366,5 +412,13 @@ mod tests {
         for wrong in ["", " ", "a\tb", "é", &"x".repeat(CLIENT_BYTES_MAX + 1)] {
             assert_eq!(check(wrong), Err(InvalidProfile::Client), "{wrong}");
         }
+    }
+
+    #[test]
+    fn every_scope_is_found_by_its_name() {
+        for scope in Scope::ALL {
+            assert_eq!(Scope::named(scope.name()), Some(scope));
+        }
+        assert_eq!(Scope::named("chats:rule"), None);
     }
 }
