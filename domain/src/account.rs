@@ -12,6 +12,16 @@ pub const PASSWORD_CHARS_MIN: usize = 8;
 pub const PASSWORD_BYTES_MAX: usize = 256;
 /// Longest display name, in characters.
 pub const NAME_CHARS_MAX: usize = 60;
+/// Name of an account that was erased: what others see in its place.
+pub const ERASED_NAME: &str = "Deleted account";
+/// Longest text about oneself, in characters.
+pub const BIO_CHARS_MAX: usize = 1_000;
+/// Longest language tag (RFC 5646, section 4.4.1), in bytes.
+pub const LOCALE_BYTES_MAX: usize = 35;
+/// Longest name of a session or key, in characters.
+pub const LABEL_CHARS_MAX: usize = 64;
+/// Longest name of a client program, in bytes.
+pub const CLIENT_BYTES_MAX: usize = 256;
 
 /// An e-mail address, lower-cased: the name people log in by.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,6 +35,48 @@ pub struct Password(String);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DisplayName(String);
+
+/// What people say about themselves; may be empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Bio(String);
+
+/// A language tag, for texts that are sent to people: `de`, `pt-BR`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Locale(String);
+
+/// What the owner of a session calls it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SessionName(String);
+
+/// What the owner of an API key calls it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ApiKeyName(String);
+
+/// What a client program says it is (`User-Agent`). Proves nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ClientName(String);
+
+/// Why a value of a profile, session or key was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidProfile {
+    /// Too long, or with control characters other than the end of a line.
+    #[error("the text about oneself is longer than 1000 characters, or holds control characters")]
+    Bio,
+    /// No language tag.
+    #[error("the language is not of the form de or pt-BR, of 35 bytes at most")]
+    Locale,
+    /// Empty, too long, or with characters that nobody sees.
+    #[error("the name is empty, longer than 64 characters, or holds characters that nobody sees")]
+    Label,
+    /// Empty, too long, or not of printable ASCII.
+    #[error("the client's name is empty, longer than 256 bytes, or not of printable ASCII")]
+    Client,
+}
 
 /// Why a value of an account was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -108,6 +160,122 @@ impl DisplayName {
         if sound { Ok(Self(text.to_owned())) } else { Err(InvalidAccount::Name) }
     }
 
+    /// The name of an account that was erased: [`ERASED_NAME`].
+    pub fn erased() -> Self {
+        Self(ERASED_NAME.to_owned())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Bio {
+    /// Takes a text, trimmed. Of control characters it may hold the end of a line.
+    pub fn parse(text: &str) -> Result<Self, InvalidProfile> {
+        let text = text.trim();
+        let sound = text.chars().count() <= BIO_CHARS_MAX
+            && !text.chars().any(|c| c.is_control() && c != '\n');
+        if sound { Ok(Self(text.to_owned())) } else { Err(InvalidProfile::Bio) }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Locale {
+    /// Takes a tag of a language of two or three small letters, and parts of two to eight letters
+    /// and digits behind it. Whether there is such a language is not looked up.
+    pub fn parse(text: &str) -> Result<Self, InvalidProfile> {
+        let mut parts = text.split('-');
+        let language = parts.next().unwrap_or_default();
+        let sound = text.len() <= LOCALE_BYTES_MAX
+            && (2..=3).contains(&language.len())
+            && language.bytes().all(|b| b.is_ascii_lowercase())
+            && parts.all(|part| {
+                (2..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
+            });
+        if sound { Ok(Self(text.to_owned())) } else { Err(InvalidProfile::Locale) }
+    }
+
+    /// The tag.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A name that somebody tells things apart by, trimmed.
+fn label(text: &str) -> Result<String, InvalidProfile> {
+    let text = text.trim();
+    let sound = !text.is_empty()
+        && text.chars().count() <= LABEL_CHARS_MAX
+        && !text.chars().any(|c| c.is_control() || is_unseen(c));
+    if sound { Ok(text.to_owned()) } else { Err(InvalidProfile::Label) }
+}
+
+/// Whether a character shows nothing, or changes the direction of what is around it: two names could
+/// look alike, or like something else (Unicode: default ignorable, and the blank fillers).
+const fn is_unseen(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{2800}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+impl SessionName {
+    /// Takes a name, trimmed.
+    pub fn parse(text: &str) -> Result<Self, InvalidProfile> {
+        label(text).map(Self)
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl ApiKeyName {
+    /// Takes a name, trimmed.
+    pub fn parse(text: &str) -> Result<Self, InvalidProfile> {
+        label(text).map(Self)
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl ClientName {
+    /// Takes what a client says, trimmed.
+    pub fn parse(text: &str) -> Result<Self, InvalidProfile> {
+        let text = text.trim();
+        let sound = !text.is_empty()
+            && text.len() <= CLIENT_BYTES_MAX
+            && text.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
+        if sound { Ok(Self(text.to_owned())) } else { Err(InvalidProfile::Client) }
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -126,6 +294,52 @@ pub enum AccountRole {
     Admin,
     /// A program.
     Service,
+}
+
+/// What the bearer of an API key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// Reads chats.
+    ReadChats,
+    /// Writes in chats.
+    WriteChats,
+    /// Reads one's own listings as their seller.
+    ReadListings,
+    /// Makes and changes listings.
+    WriteListings,
+    /// Reads one's own profile.
+    ReadProfile,
+    /// Changes one's own profile.
+    WriteProfile,
+}
+
+impl Scope {
+    /// Every one.
+    pub const ALL: [Self; 6] = [
+        Self::ReadChats,
+        Self::WriteChats,
+        Self::ReadListings,
+        Self::WriteListings,
+        Self::ReadProfile,
+        Self::WriteProfile,
+    ];
+
+    /// The stable name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ReadChats => "chats:read",
+            Self::WriteChats => "chats:write",
+            Self::ReadListings => "listings:read",
+            Self::WriteListings => "listings:write",
+            Self::ReadProfile => "profile:read",
+            Self::WriteProfile => "profile:write",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.name() == name)
+    }
 }
 
 #[cfg(test)]
@@ -155,5 +369,56 @@ mod tests {
         for wrong in ["", "  ", "a\nb", &"x".repeat(61)] {
             assert_eq!(DisplayName::parse(wrong), Err(InvalidAccount::Name), "{wrong}");
         }
+    }
+
+    #[test]
+    fn texts_about_oneself_have_lines_and_an_end() {
+        let check = |text: &str| Bio::parse(text).map(|bio| bio.0);
+        assert_eq!(check(" Bikes.\nAnd more. "), Ok("Bikes.\nAnd more.".to_owned()));
+        assert_eq!(check(""), Ok(String::new()));
+        assert!(check(&"é".repeat(BIO_CHARS_MAX)).is_ok());
+        for wrong in ["a\tb", "a\rb", &"x".repeat(BIO_CHARS_MAX + 1)] {
+            assert_eq!(check(wrong), Err(InvalidProfile::Bio), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn languages_are_tags() {
+        for sound in ["de", "gsw", "pt-BR", "zh-Hant-TW", "de-1996"] {
+            assert_eq!(Locale::parse(sound).map(|it| it.0), Ok(sound.to_owned()));
+        }
+        let long = format!("de{}", "-abcdefgh".repeat(4));
+        for wrong in ["", "d", "DE", "germ", "de-", "de--DE", "de_DE", "de-x", "de-é1", &long] {
+            assert_eq!(Locale::parse(wrong), Err(InvalidProfile::Locale), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn names_to_tell_things_apart_hold_what_can_be_seen() {
+        let check = |text: &str| SessionName::parse(text).map(|name| name.0);
+        assert_eq!(check(" Ana's phone ☎ "), Ok("Ana's phone ☎".to_owned()));
+        assert!(check(&"é".repeat(LABEL_CHARS_MAX)).is_ok());
+        let long = "x".repeat(LABEL_CHARS_MAX + 1);
+        for wrong in ["", " ", "a\nb", "a\u{202e}b", "a\u{200b}", "\u{2066}a", "\u{feff}a", &long] {
+            assert_eq!(check(wrong), Err(InvalidProfile::Label), "{wrong:?}");
+            assert_eq!(ApiKeyName::parse(wrong), Err(InvalidProfile::Label), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn clients_are_named_in_ascii() {
+        let check = |text: &str| ClientName::parse(text).map(|name| name.0);
+        assert_eq!(check(" app/1.0 (x; y) "), Ok("app/1.0 (x; y)".to_owned()));
+        for wrong in ["", " ", "a\tb", "é", &"x".repeat(CLIENT_BYTES_MAX + 1)] {
+            assert_eq!(check(wrong), Err(InvalidProfile::Client), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn every_scope_is_found_by_its_name() {
+        for scope in Scope::ALL {
+            assert_eq!(Scope::named(scope.name()), Some(scope));
+        }
+        assert_eq!(Scope::named("chats:rule"), None);
     }
 }

@@ -125,6 +125,10 @@ id! {
     /// A picture, sound or film that was uploaded.
     MediaId
 }
+id! {
+    /// A key of a program or device.
+    ApiKeyId
+}
 
 impl ChatId {
     /// The chat of `buyer` about `listing`: always the same id, so that opening twice is opening

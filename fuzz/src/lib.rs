@@ -32,6 +32,8 @@ use barterline_domain::listing::Listing;
 use barterline_protocol::frame::Message;
 use barterline_protocol::{Encoding, Frame};
 use barterline_storage::accounts::Account;
+use barterline_storage::api_keys::KeyRing;
+use barterline_storage::codes::Code;
 use barterline_storage::credentials::Credential;
 use barterline_storage::embedded::log::group::{
     GROUP_HEADER_BYTES, HighWater, Link, SEGMENT_HEADER_BYTES, SegmentHeader, find, find_later,
@@ -163,6 +165,8 @@ fn decode_stored(bytes: &[u8]) {
     row::<Account>(bytes);
     row::<Report>(bytes);
     row::<UserState>(bytes);
+    row::<Code>(bytes);
+    row::<KeyRing>(bytes);
     row::<Credential>(bytes);
 }
 

@@ -34,7 +34,9 @@ pub mod record;
 pub mod scylla;
 
 pub mod accounts;
+pub mod api_keys;
 pub mod blocks;
+pub mod codes;
 pub mod credentials;
 pub mod listings;
 pub mod reports;

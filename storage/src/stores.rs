@@ -5,9 +5,11 @@ use std::sync::Arc;
 use prometheus_client::registry::Registry;
 
 use crate::accounts::Accounts;
+use crate::api_keys::ApiKeys;
 use crate::blocks::Blocks;
 use crate::bulk::Source;
 use crate::chat_log::{ChatLog, Outcomes};
+use crate::codes::Codes;
 use crate::credentials::Credentials;
 use crate::health::Health;
 use crate::inbox::Inbox;
@@ -21,8 +23,12 @@ use crate::user_state::UserStates;
 pub struct Stores {
     /// For services/accounts alone.
     pub credentials: Arc<dyn Credentials>,
+    /// Single-use secrets, for services/accounts alone.
+    pub codes: Arc<dyn Codes>,
     /// Profiles.
     pub accounts: Arc<dyn Accounts>,
+    /// Keys of programs and devices.
+    pub api_keys: Arc<dyn ApiKeys>,
     /// Log-ins.
     pub sessions: Arc<dyn Sessions>,
     /// Things for sale.
@@ -59,8 +65,10 @@ pub struct Opened {
 /// Every aggregate by name. A test holds it against the traits, the laws and the backends.
 pub const AGGREGATES: &[&str] = &[
     "accounts",
+    "api_keys",
     "blocks",
     "chat_log",
+    "codes",
     "credentials",
     "inbox",
     "listings",

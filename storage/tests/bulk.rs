@@ -8,7 +8,7 @@ use barterline_storage::bulk::archive::{Archive, Manifest};
 use barterline_storage::bulk::error::BulkError;
 use barterline_storage::bulk::export::{Export, export};
 use barterline_storage::bulk::import::checked;
-use barterline_storage::bulk::{Kind, Source, Target as _};
+use barterline_storage::bulk::{Kind, LEFT_BEHIND, Source, Target as _};
 use barterline_storage::chat_log::AppendError;
 use barterline_storage::conformance::bulk::{
     exported, fill, go_on, import_of, imported, order, seen,
@@ -245,7 +245,8 @@ async fn an_archive_goes_where_it_belongs() {
 fn every_aggregate_is_in_the_archive() {
     for aggregate in AGGREGATES {
         let kind = Kind::of_aggregate(aggregate);
-        assert!(kind.is_some(), "{aggregate} would be lost on the way");
+        let left_behind = LEFT_BEHIND.contains(aggregate);
+        assert!(kind.is_some() != left_behind, "{aggregate} would be lost on the way");
     }
     let kept: std::collections::BTreeSet<_> =
         AGGREGATES.iter().filter_map(|aggregate| Kind::of_aggregate(aggregate)).collect();

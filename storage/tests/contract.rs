@@ -10,7 +10,8 @@ use std::thread;
 use barterline_storage::conformance::chat_log::Subject;
 use barterline_storage::conformance::mutants::{self, Breaches};
 use barterline_storage::conformance::{
-    accounts, blocks, chat_log, credentials, inbox, listings, reports, sessions, user_state,
+    accounts, api_keys, blocks, chat_log, codes, credentials, inbox, listings, reports, sessions,
+    user_state,
 };
 use barterline_storage::embedded;
 use barterline_storage::stores::AGGREGATES;
@@ -121,6 +122,43 @@ fn contract() -> Vec<Clause> {
                 accounts::an_account_is_suspended_until_that_is_taken_back: LaterTimeCounts];
             "`None`: no such account." [
                 accounts::an_account_is_suspended_until_that_is_taken_back: MissingOnesAreSuspended];
+            "Changes what is given of a profile; gives the account after it." [
+                accounts::a_profile_changes_as_far_as_it_is_given:
+                    ProfilesStay, TheRestIsLost, OldProfileIsGiven;
+                accounts::changes_of_an_account_at_once_are_all_kept: LastChangeStays];
+            "`None`: no such account, or it is erased." [
+                accounts::an_erased_account_stays_so: ErasedAreChanged];
+            "Puts roles in the place of an account's; gives the account after it." [
+                accounts::roles_are_replaced: RolesAreAdded, OldRolesAreGiven];
+            "`None`: no such account, or it is erased." [
+                accounts::an_erased_account_stays_so: ErasedHaveRoles];
+            "Erases what says who somebody was: an empty profile under the name of every erased \
+             account, without roles." [accounts::an_erased_account_stays_so: PicturesAreLeft];
+            "Twice is once, and the first time stays." [
+                accounts::an_erased_account_stays_so: LaterErasureCounts];
+            "`None`: no such account." [
+                accounts::an_erased_account_stays_so: MissingOnesAreErased];
+        }
+        api_keys ApiKeys {
+            "Inserts a key whose id is new." [
+                api_keys::a_key_is_found_as_it_was_inserted: NothingIsInserted;
+                api_keys::keys_made_at_once_are_all_kept: LastIsKept;
+                api_keys::the_id_of_a_key_is_new: TakenPassesForNew];
+            "`false` when its owner has [`API_KEYS_MAX`] that are not revoked, and nothing changes." [
+                api_keys::keys_of_a_person_are_counted: TooManyPassForInserted];
+            "Finds a key." [
+                api_keys::a_key_is_found_as_it_was_inserted: ScopesAreLost;
+                api_keys::a_key_is_revoked_by_its_owner: RevokedIsFoundAsGood];
+            "One that was revoked long ago may be found no more." tested
+                "src/api_keys.rs" a_ring_keeps_the_last_of_its_revoked_keys;
+            "Lists a person's keys that are not revoked, in the order they were made." [
+                api_keys::a_key_is_found_as_it_was_inserted: AllAreListed, NewestComeFirst;
+                api_keys::a_key_is_revoked_by_its_owner: RevokedAreListed];
+            "Revokes a key of a person; twice is once." [
+                api_keys::a_key_is_revoked_by_its_owner:
+                    NothingIsRevoked, AnybodyRevokes, TwiceIsRefused];
+            "`false`: they have no such key." [
+                api_keys::a_key_is_revoked_by_its_owner: MissingIsRevoked];
         }
         blocks Blocks {
             "Blocks somebody, or takes that back." [
@@ -204,12 +242,46 @@ fn contract() -> Vec<Clause> {
             "Inbox position after this group ([`crate::inbox::Inbox::position`])." [
                 inbox::what_changed_is_told: PositionIsNotTold];
         }
+        codes Codes {
+            "Inserts a code whose hash is new." [
+                codes::a_code_is_given_once: NothingIsInserted;
+                codes::the_hash_of_a_code_is_new: TakenPassesForNew];
+            "Uses a code up: it is given once, and not after its end." [
+                codes::a_code_is_given_once: CodesAreGivenTwice;
+                codes::one_of_several_at_once_is_given_the_code: AllAtOnceAreGiven;
+                codes::a_code_ends: CodesDoNotEnd];
+            "One of another purpose stays as it is." [
+                codes::a_code_of_another_purpose_stays: AnyPurposeIsGood, OtherPurposesAreUsedUp];
+        }
         credentials Credentials {
-            "Inserts a credential; `false` when the address is taken, and nothing changes." [
+            "Inserts the credential of a user who has none." [
+                credentials::a_credential_is_found_by_address_and_user: NothingIsInserted];
+            "`false` when the address is taken, or the user has one, and nothing changes." [
                 credentials::an_address_is_taken_once: TakenIsOverwritten, TakenPassesForFree;
                 credentials::one_of_several_at_once_takes_the_address: AllAtOnceWin];
             "Finds the credential of an address." [
-                credentials::a_credential_is_found_by_its_address: AnyIsFound, UserIsAnother];
+                credentials::a_credential_is_found_by_address_and_user: AnyIsFound, UserIsAnother];
+            "Finds the credential of a user." [
+                credentials::a_credential_is_found_by_address_and_user: FactorsAreLost];
+            "Puts `new` in the place of the same user's credential where that is still `old` in \
+             everything; an address that it leaves is free again." [
+                credentials::a_credential_is_replaced_where_it_is_as_expected: EverythingIsReplaced;
+                credentials::an_address_is_left_for_another: LeftIsFound, LeftStaysTaken;
+                credentials::one_change_of_several_at_once_is_made: AllChangesAreDone];
+            "Removes a user's credential; the address is free again." [
+                credentials::a_removed_credential_leaves_its_address:
+                    NothingIsRemoved, RemovedStaysTaken];
+            "`false`: there is none." [
+                credentials::a_removed_credential_leaves_its_address: MissingIsRemoved];
+        }
+        credentials Replaced {
+            "In place." [
+                credentials::a_credential_is_replaced_where_it_is_as_expected: NothingIsReplaced];
+            "Somebody was faster, or it was removed; nothing changed." [
+                credentials::a_credential_is_replaced_where_it_is_as_expected:
+                    ChangedPassesForDone];
+            "The new address is another's; nothing changed." [
+                credentials::an_address_is_left_for_another: TakenPassesForChanged];
         }
         inbox Inbox {
             "Finds the chat if `user` takes part in it." [
@@ -307,19 +379,37 @@ fn contract() -> Vec<Clause> {
             "Finds a session." [sessions::sessions_are_inserted_all_or_none: TimesAreSwapped];
             "Puts `new` in the place of `old` and extends the session to `expires_at`, in one step." [
                 sessions::the_good_hash_rotates: EndStays;
-                sessions::another_hash_revokes_the_session: OldHashRotates;
+                sessions::a_used_hash_revokes_the_session: OldHashRotates;
                 sessions::one_of_several_at_once_rotates: AllAtOnceWin];
+            "The session was used at `now`." [sessions::the_good_hash_rotates: UseIsNotNoted];
             "Revokes a session; revoking twice is revoking once." [
                 sessions::revoking_twice_is_revoking_once: NothingIsRevoked, TwiceIsNever];
             "`false` when there is none." [
                 sessions::revoking_twice_is_revoking_once: MissingIsRevoked];
+            "Names a session, or takes its name away." [
+                sessions::a_session_is_named_until_it_is_revoked: NamesStay];
+            "`false` when there is none, or it is revoked." [
+                sessions::a_session_is_named_until_it_is_revoked: RevokedAreNamed];
+            "Lists a person's sessions that are neither revoked nor over at `now`, the newest \
+             first." [
+                sessions::good_sessions_are_listed_newest_first:
+                    RevokedAreListed, OverAreListed, OldestComeFirst];
+            "At most [`SESSIONS_SHOWN_MAX`]." [
+                sessions::the_newest_of_many_sessions_are_listed: ListsAreLarger];
+            "Revokes a person's sessions, all but `except`; gives those that were not revoked \
+             before." [
+                sessions::all_sessions_are_revoked_but_one:
+                    NobodyIsSpared, RevokedBeforeAreGiven, OneIsRevoked];
         }
         sessions Rotation {
             "The new hash is in place." [sessions::the_good_hash_rotates: OldSessionIsGiven];
-            "The hash given is not the good one: somebody uses an old token." [
-                sessions::another_hash_revokes_the_session: ReusePassesForGone];
+            "The hash given was good before: somebody uses an old token." [
+                sessions::a_used_hash_revokes_the_session: ReusePassesForGone;
+                sessions::the_last_used_hashes_are_known: UsedHashesAreForgotten];
             "The session is revoked now." [
-                sessions::another_hash_revokes_the_session: ReuseIsForgiven];
+                sessions::a_used_hash_revokes_the_session: ReuseIsForgiven];
+            "The hash given is none that is known of this session; nothing changed." [
+                sessions::a_used_hash_revokes_the_session: WrongRevokes];
             "No such session, revoked, or expired." [
                 sessions::what_is_over_does_not_rotate: OverRotates, RevokedRotates];
         }
@@ -423,8 +513,10 @@ fn every_breach_has_its_place_in_the_table() {
     let table = contract();
     let unused = [
         unused::<mutants::accounts::Breach>("accounts", &table),
+        unused::<mutants::api_keys::Breach>("api_keys", &table),
         unused::<mutants::blocks::Breach>("blocks", &table),
         unused::<mutants::chat_log::Breach>("chat_log", &table),
+        unused::<mutants::codes::Breach>("codes", &table),
         unused::<mutants::credentials::Breach>("credentials", &table),
         unused::<mutants::inbox::Breach>("inbox", &table),
         unused::<mutants::listings::Breach>("listings", &table),

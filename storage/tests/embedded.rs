@@ -5,11 +5,13 @@ use std::path::Path;
 
 use barterline_storage::accounts::Accounts as _;
 use barterline_storage::conformance::{
-    accounts, blocks, credentials, listings, reports, sessions, user_state,
+    accounts, api_keys, blocks, codes, credentials, listings, reports, sessions, user_state,
 };
 use barterline_storage::credentials::Credentials as _;
 use barterline_storage::embedded::accounts::EmbeddedAccounts;
+use barterline_storage::embedded::api_keys::EmbeddedApiKeys;
 use barterline_storage::embedded::blocks::EmbeddedBlocks;
+use barterline_storage::embedded::codes::EmbeddedCodes;
 use barterline_storage::embedded::credentials::EmbeddedCredentials;
 use barterline_storage::embedded::engine::Engine;
 use barterline_storage::embedded::listings::EmbeddedListings;
@@ -39,7 +41,17 @@ laws! {
     accounts, EmbeddedAccounts:
         an_account_is_found_as_it_was_inserted,
         accounts_are_inserted_all_or_none,
-        an_account_is_suspended_until_that_is_taken_back;
+        an_account_is_suspended_until_that_is_taken_back,
+        a_profile_changes_as_far_as_it_is_given,
+        roles_are_replaced,
+        an_erased_account_stays_so,
+        changes_of_an_account_at_once_are_all_kept;
+    api_keys, EmbeddedApiKeys:
+        a_key_is_found_as_it_was_inserted,
+        the_id_of_a_key_is_new,
+        keys_of_a_person_are_counted,
+        a_key_is_revoked_by_its_owner,
+        keys_made_at_once_are_all_kept;
     blocks, EmbeddedBlocks:
         a_block_holds_in_one_direction,
         blocks_are_listed_in_pages;
@@ -50,9 +62,19 @@ laws! {
         choices_are_kept_by_person,
         choices_made_at_once_are_all_kept;
     credentials, EmbeddedCredentials:
-        a_credential_is_found_by_its_address,
+        a_credential_is_found_by_address_and_user,
         an_address_is_taken_once,
-        one_of_several_at_once_takes_the_address;
+        one_of_several_at_once_takes_the_address,
+        a_credential_is_replaced_where_it_is_as_expected,
+        an_address_is_left_for_another,
+        one_change_of_several_at_once_is_made,
+        a_removed_credential_leaves_its_address;
+    codes, EmbeddedCodes:
+        a_code_is_given_once,
+        one_of_several_at_once_is_given_the_code,
+        a_code_ends,
+        a_code_of_another_purpose_stays,
+        the_hash_of_a_code_is_new;
     listings, EmbeddedListings:
         a_listing_is_found_as_it_was_inserted,
         every_field_is_kept,
@@ -62,10 +84,15 @@ laws! {
     sessions, EmbeddedSessions:
         sessions_are_inserted_all_or_none,
         the_good_hash_rotates,
-        another_hash_revokes_the_session,
+        a_used_hash_revokes_the_session,
+        the_last_used_hashes_are_known,
         one_of_several_at_once_rotates,
         what_is_over_does_not_rotate,
-        revoking_twice_is_revoking_once;
+        revoking_twice_is_revoking_once,
+        a_session_is_named_until_it_is_revoked,
+        good_sessions_are_listed_newest_first,
+        the_newest_of_many_sessions_are_listed,
+        all_sessions_are_revoked_but_one;
 }
 
 #[tokio::test]

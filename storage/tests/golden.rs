@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use barterline_domain::account::{AccountRole, DisplayName, Email};
+use barterline_domain::account::{Bio, DisplayName, Email, Locale, SessionName};
 use barterline_domain::chat::{Chat, Role};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Event, Seq};
@@ -21,9 +21,11 @@ use barterline_domain::message::{
 use barterline_domain::money::{Currency, Money};
 use barterline_domain::personal::{Personal, PersonalChange};
 use barterline_storage::accounts::Account;
-use barterline_storage::bulk::{ChatItem, Item, Place};
-use barterline_storage::conformance::{reports, samples};
-use barterline_storage::credentials::Credential;
+use barterline_storage::api_keys::KeyRing;
+use barterline_storage::bulk::{ChatItem, Gone, Item, Place};
+use barterline_storage::codes::{Code, CodePurpose};
+use barterline_storage::conformance::{api_keys, reports, samples};
+use barterline_storage::credentials::{Credential, SecondFactor};
 use barterline_storage::record::archive::{Begin, End, Frame, put_frame, read_frame, read_header};
 use barterline_storage::record::chat_log::{
     Back, Change, ImportedSide, Mark, Record, put_chat, put_event, put_imported_side, put_mark,
@@ -96,7 +98,8 @@ fn frames(
         ("archive_chat", frame(Frame::Item(place.clone(), Item::Chat(Box::new(item))))),
         ("archive_event", frame(Frame::Event(event.clone()))),
         ("archive_block", frame(Frame::Item(place.clone(), Item::Block(one, other)))),
-        ("archive_unblock", frame(Frame::Unblock(one, other))),
+        ("archive_unblock", frame(Frame::Gone(Gone::Block(one, other)))),
+        ("archive_credential_gone", frame(Frame::Gone(Gone::Credential(one)))),
         ("archive_end", frame(Frame::End(end.clone()))),
         ("archive_last_end", frame(Frame::End(End { next: None, ..end }))),
     ]);
@@ -138,16 +141,40 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         id: SessionId::from_bytes([4; 16]),
         user,
         refresh_hash: [5; 32],
+        used_hashes: vec![[6; 32], [7; 32]],
+        name: SessionName::parse("phone").ok(),
+        client: None,
         created_at: at,
+        used_at: at,
         expires_at: at,
         revoked: true,
     };
     let name = DisplayName::parse("Ana Çelik").expect("a name");
-    let (roles, suspended_at) = (vec![AccountRole::User], None);
-    let account = Account { id: user, name, roles, created_at: at, suspended_at };
+    let account = Account {
+        bio: Bio::parse("Bikes.").expect("a text"),
+        locale: Locale::parse("pt-BR").ok(),
+        avatar: Some(MediaId::from_bytes([6; 16])),
+        ..Account::new(user, name, at)
+    };
+    let erased = Account { erased_at: Some(at), roles: Vec::new(), ..account.clone() };
     let suspended = Account { suspended_at: Some(at), ..account.clone() };
     let email = Email::parse("ana@example.org").expect("an address");
-    let credential = Credential { user, email, password_hash: "$argon2id$x".to_owned() };
+    let purpose = CodePurpose::ResetPassword;
+    let (created_at, expires_at) = (at, at);
+    let code = Code { hash: [7; 32], user, purpose, email: email.clone(), created_at, expires_at };
+    let credential = Credential {
+        user,
+        email,
+        email_verified_at: None,
+        password_hash: Some("$argon2id$x".to_owned()),
+        password_changed_at: at,
+        second_factor: Some(SecondFactor {
+            secret: vec![1, 2, 3],
+            confirmed_at: Some(at),
+            last_step: 7,
+            recovery: vec![[8; 32]],
+        }),
+    };
     let words = |text: &str| Body::parse(text.to_owned()).expect("a body");
     let said = |content| EventKind::Message(Message { content, reply: Some(Seq(7)) });
     let kind = |kind: EventKind| {
@@ -165,9 +192,10 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         ("archive_report", Item::Report(Box::new(reports::report(1)))),
         ("archive_listing", Item::Listing(Box::new(listing.clone()))),
         ("archive_user_state", Item::UserState(user, state)),
+        ("archive_api_keys", Item::ApiKeys(user, KeyRing(vec![api_keys::key(1)]))),
         ("archive_session", Item::Session(session.clone())),
-        ("archive_credential", Item::Credential(credential.clone())),
-        ("archive_account", Item::Account(account.clone())),
+        ("archive_credential", Item::Credential(Box::new(credential.clone()))),
+        ("archive_account", Item::Account(Box::new(account.clone()))),
     ];
     let frames = frames(&chat, &event, &side, rows);
     let imported = ImportedSide { chat: chat.id, role: Role::Seller, side: side.clone() };
@@ -199,9 +227,12 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         ("session_v1", row(session)),
         ("account_v1", row(account)),
         ("account_v1_suspended", row(suspended)),
+        ("account_v1_erased", row(erased)),
         ("report_v1", row(reports::report(1))),
         ("user_state_v1", row(state)),
         ("credential_v1", row(credential)),
+        ("code_v1", row(code)),
+        ("api_keys_v1", row(KeyRing(vec![api_keys::key(1), api_keys::key(2)]))),
     ]);
     samples.extend(cells(&chat, &event));
     samples.extend(frames);

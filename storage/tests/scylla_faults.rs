@@ -67,7 +67,10 @@ fn credential(writer: u32, number: u32) -> Credential {
     Credential {
         user: UserId::from_bytes(user),
         email: Email::parse(&format!("w{writer}n{number}@example.org")).expect("an address"),
-        password_hash: format!("$argon2id${writer}${number}"),
+        email_verified_at: None,
+        password_hash: Some(format!("$argon2id${writer}${number}")),
+        password_changed_at: Timestamp::from_millis(1_000),
+        second_factor: None,
     }
 }
 

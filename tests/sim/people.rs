@@ -10,14 +10,14 @@ use barterline::auth::token::Tokens;
 use barterline::ids::Ids;
 use barterline::services::accounts::{Accounts, Parts, PasswordHashing, UserDirectory};
 use barterline::services::listings::ListingReader;
-use barterline_domain::account::{AccountRole, DisplayName, Email};
+use barterline_domain::account::{AccountRole, DisplayName, Email, SessionName};
 use barterline_domain::clock::{Clock, Timestamp};
 use barterline_domain::ids::{ListingId, SessionId, UserId};
 use barterline_domain::listing::{Listing, ListingStatus, ListingText};
 use barterline_domain::money::{Currency, Money};
-use barterline_storage::accounts::{Account, Accounts as AccountStore};
+use barterline_storage::accounts::{Account, Accounts as AccountStore, ProfileChange};
 use barterline_storage::blocks::Blocks;
-use barterline_storage::credentials::{Credential, Credentials};
+use barterline_storage::credentials::{Credential, Credentials, Replaced};
 use barterline_storage::error::StoreError;
 use barterline_storage::sessions::{RefreshHash, Rotation, Session, Sessions};
 use barterline_storage::user_state::{UserChange, UserState, UserStates};
@@ -92,7 +92,11 @@ impl Sessions for Town {
             id: wanted,
             user: user(person),
             refresh_hash: [0; 32],
+            used_hashes: Vec::new(),
+            name: None,
+            client: None,
             created_at: START,
+            used_at: START,
             expires_at: START.plus(TOKEN_LIFETIME),
             revoked: false,
         }))
@@ -112,6 +116,22 @@ impl Sessions for Town {
     async fn revoke(&self, _: SessionId) -> Result<bool, StoreError> {
         Err(nothing_new())
     }
+
+    async fn rename(&self, _: SessionId, _: Option<SessionName>) -> Result<bool, StoreError> {
+        Err(nothing_new())
+    }
+
+    async fn list(&self, _: UserId, _: Timestamp) -> Result<Vec<Session>, StoreError> {
+        Err(nothing_new())
+    }
+
+    async fn revoke_all(
+        &self,
+        _: UserId,
+        _: Option<SessionId>,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        Err(nothing_new())
+    }
 }
 
 #[async_trait]
@@ -121,13 +141,8 @@ impl AccountStore for Town {
     }
 
     async fn find(&self, id: UserId) -> Result<Option<Account>, StoreError> {
-        Ok(Some(Account {
-            id,
-            name: DisplayName::parse("Somebody").expect("a name"),
-            roles: vec![AccountRole::User],
-            created_at: START,
-            suspended_at: None,
-        }))
+        let name = DisplayName::parse("Somebody").expect("a name");
+        Ok(Some(Account::new(id, name, START)))
     }
 
     async fn suspend(
@@ -135,6 +150,22 @@ impl AccountStore for Town {
         _: UserId,
         _: Option<Timestamp>,
     ) -> Result<Option<Account>, StoreError> {
+        Err(nothing_new())
+    }
+
+    async fn change(&self, _: UserId, _: ProfileChange) -> Result<Option<Account>, StoreError> {
+        Err(nothing_new())
+    }
+
+    async fn set_roles(
+        &self,
+        _: UserId,
+        _: Vec<AccountRole>,
+    ) -> Result<Option<Account>, StoreError> {
+        Err(nothing_new())
+    }
+
+    async fn erase(&self, _: UserId, _: Timestamp) -> Result<Option<Account>, StoreError> {
         Err(nothing_new())
     }
 }
@@ -146,6 +177,18 @@ impl Credentials for Town {
     }
 
     async fn find(&self, _: &Email) -> Result<Option<Credential>, StoreError> {
+        Err(nothing_new())
+    }
+
+    async fn find_by_user(&self, _: UserId) -> Result<Option<Credential>, StoreError> {
+        Err(nothing_new())
+    }
+
+    async fn replace(&self, _: &Credential, _: Credential) -> Result<Replaced, StoreError> {
+        Err(nothing_new())
+    }
+
+    async fn remove(&self, _: UserId) -> Result<bool, StoreError> {
         Err(nothing_new())
     }
 }

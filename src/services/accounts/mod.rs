@@ -213,7 +213,14 @@ impl Accounts {
         // The profile first: a crash in between leaves an account that nobody can log in to, and
         // the address free.
         self.0.accounts.insert(vec![account.clone()]).await?;
-        let credential = Credential { user: account.id, email, password_hash };
+        let credential = Credential {
+            user: account.id,
+            email,
+            email_verified_at: None,
+            password_hash: Some(password_hash),
+            password_changed_at: account.created_at,
+            second_factor: None,
+        };
         if !self.0.credentials.insert(credential).await? {
             return Err(RegisterError::EmailTaken);
         }
@@ -223,7 +230,7 @@ impl Accounts {
     /// Proves who somebody is, and begins a session.
     pub async fn log_in(&self, email: &Email, password: Password) -> Result<LogIn, LogInError> {
         let credential = self.0.credentials.find(email).await?;
-        let hash = credential.as_ref().map(|credential| credential.password_hash.clone());
+        let hash = credential.as_ref().and_then(|credential| credential.password_hash.clone());
         // An unknown address costs a hash too.
         let matches = self.0.hashing.verify(password, hash).await?;
         let credential = credential.filter(|_| matches).ok_or(LogInError::Failed)?;
@@ -238,7 +245,11 @@ impl Accounts {
             id: session,
             user: account.id,
             refresh_hash,
+            used_hashes: Vec::new(),
+            name: None,
+            client: None,
             created_at: now,
+            used_at: now,
             expires_at: now.plus(REFRESH_LIFETIME),
             revoked: false,
         };
@@ -268,7 +279,7 @@ impl Accounts {
                 self.tell(Revoked::Session { user: row.user, session: row.id });
                 Err(RefreshError::Invalid)
             }
-            Rotation::Gone => Err(RefreshError::Invalid),
+            Rotation::Wrong | Rotation::Gone => Err(RefreshError::Invalid),
         }
     }
 
@@ -329,10 +340,19 @@ impl Accounts {
             let account = self.new_account(name);
             let session = SessionId::from_bytes(self.0.ids.random());
             let (_, refresh_hash) = self.fresh_secret();
-            let expires_at = now.plus(LOAD_TEST_LIFETIME);
-            let (user, created_at) = (account.id, now);
-            let row =
-                Session { id: session, user, refresh_hash, created_at, expires_at, revoked: false };
+            let user = account.id;
+            let row = Session {
+                id: session,
+                user,
+                refresh_hash,
+                used_hashes: Vec::new(),
+                name: None,
+                client: None,
+                created_at: now,
+                used_at: now,
+                expires_at: now.plus(LOAD_TEST_LIFETIME),
+                revoked: false,
+            };
             let (token, _) =
                 self.0.tokens.issue(user, session, &account.roles, now, LOAD_TEST_LIFETIME);
             opened.push((user, token));
@@ -345,13 +365,7 @@ impl Accounts {
     }
 
     fn new_account(&self, name: DisplayName) -> Account {
-        Account {
-            id: UserId::from_bytes(self.0.ids.random()),
-            name,
-            roles: vec![AccountRole::User],
-            created_at: self.0.clock.now(),
-            suspended_at: None,
-        }
+        Account::new(UserId::from_bytes(self.0.ids.random()), name, self.0.clock.now())
     }
 
     fn log_in_of(

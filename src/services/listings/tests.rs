@@ -27,13 +27,8 @@ struct Directory;
 #[async_trait]
 impl UserDirectory for Directory {
     async fn find(&self, user: UserId) -> Result<Option<Account>, StoreError> {
-        let account = Account {
-            suspended_at: None,
-            id: user,
-            name: DisplayName::parse("Ana").expect("a name"),
-            roles: Vec::new(),
-            created_at: Timestamp::default(),
-        };
+        let name = DisplayName::parse("Ana").expect("a name");
+        let account = Account::new(user, name, Timestamp::default());
         Ok((user != NOBODY).then_some(account))
     }
 }

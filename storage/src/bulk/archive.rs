@@ -23,8 +23,8 @@ use crate::record::archive::{
     Begin, End, FRAME_HEADER_BYTES, Frame, put_frame, read_frame, read_header,
 };
 
-/// The layout written now. A newer one is refused.
-const FORMAT: u32 = 1;
+/// The layout written now, and the only one that is read.
+const FORMAT: u32 = 2;
 const MANIFEST: &str = "archive.json";
 const BUFFER_BYTES: usize = 256 << 10;
 
@@ -313,7 +313,7 @@ impl PartWriter {
         match frame {
             Frame::Item(..) => self.items += 1,
             Frame::Event(_) => self.events += 1,
-            Frame::Begin(_) | Frame::Unblock(..) | Frame::End(_) => {}
+            Frame::Begin(_) | Frame::Gone(_) | Frame::End(_) => {}
         }
         self.frame.clear();
         put_frame(&mut self.frame, frame);
@@ -395,7 +395,7 @@ impl PartReader {
         match &frame {
             Frame::Item(..) => self.items += 1,
             Frame::Event(_) => self.events += 1,
-            Frame::Unblock(..) => {}
+            Frame::Gone(_) => {}
             Frame::End(end) => {
                 let rest = self.file.read(&mut [0]).map_err(BulkError::file(&self.path))?;
                 if (end.items, end.events, rest) != (self.items, self.events, 0) {

@@ -7,7 +7,7 @@ use barterline_domain::event::Seq;
 
 use super::archive::{Archive, Frames, Manifest, PartWriter};
 use super::error::BulkError;
-use super::{Item, Kind, Place, Source};
+use super::{Gone, Item, Kind, Place, Source};
 use crate::error::StoreError;
 use crate::record::archive::Frame;
 
@@ -185,16 +185,11 @@ impl<'a> Known<'a> {
     }
 
     fn gone(&mut self, part: &mut PartWriter) -> Result<(), BulkError> {
-        match (self.advance()?, self.base) {
-            (Some((_, Item::Block(blocker, blocked))), _) => {
-                part.put(&Frame::Unblock(blocker, blocked))
-            }
-            // Nothing else ever goes.
-            (Some((_, item)), Some(base)) => {
-                let what = format!("an archive of another store: {} is not here", item.name());
-                Err(BulkError::archive(base.dir(), what))
-            }
-            _ => Ok(()),
+        let (Some((_, item)), Some(base)) = (self.advance()?, self.base) else { return Ok(()) };
+        if let Some(gone) = Gone::of(&item) {
+            return part.put(&Frame::Gone(gone));
         }
+        let what = format!("an archive of another store: {} is not here", item.name());
+        Err(BulkError::archive(base.dir(), what))
     }
 }

@@ -72,7 +72,7 @@ async fn put_items(
         let more = frame.is_some();
         match frame {
             Some(Frame::Item(_, item)) => items.push(item),
-            Some(Frame::Unblock(blocker, blocked)) => target.unblock(blocker, blocked).await?,
+            Some(Frame::Gone(gone)) => target.remove(gone).await?,
             Some(Frame::Begin(_) | Frame::Event(_) | Frame::End(_)) | None => {}
         }
         if items.len() >= PAGE_ITEMS || !more {
@@ -176,10 +176,9 @@ async fn compare(target: &dyn Target, archive: &Archive, kind: Kind) -> Result<(
                     return Err(differs(what, "it is missing or another"));
                 }
             }
-            Frame::Unblock(blocker, blocked) => {
-                let item = Item::Block(blocker, blocked);
-                if target.find(&item).await?.is_some() {
-                    return Err(differs(item.name(), "it holds"));
+            Frame::Gone(gone) => {
+                if target.has(gone).await? {
+                    return Err(differs(gone.name(), "it is still there"));
                 }
             }
             Frame::Begin(_) | Frame::End(_) => {}

@@ -26,6 +26,7 @@ use barterline_domain::listing::Listing;
 use uuid::Uuid;
 
 use crate::accounts::Account;
+use crate::api_keys::KeyRing;
 use crate::credentials::Credential;
 use crate::error::StoreError;
 use crate::record::index::Side;
@@ -49,6 +50,8 @@ pub enum Kind {
     UserStates,
     /// Log-ins.
     Sessions,
+    /// Keys of programs and devices.
+    ApiKeys,
     /// Secrets.
     Credentials,
     /// Profiles.
@@ -57,13 +60,14 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order of an export.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Reports,
         Self::Chats,
         Self::Listings,
         Self::Blocks,
         Self::UserStates,
         Self::Sessions,
+        Self::ApiKeys,
         Self::Credentials,
         Self::Accounts,
     ];
@@ -77,6 +81,7 @@ impl Kind {
             Self::Blocks => "blocks",
             Self::UserStates => "user_states",
             Self::Sessions => "sessions",
+            Self::ApiKeys => "api_keys",
             Self::Credentials => "credentials",
             Self::Accounts => "accounts",
         }
@@ -141,10 +146,12 @@ pub enum Item {
     UserState(UserId, UserState),
     /// A log-in.
     Session(Session),
+    /// Somebody's keys.
+    ApiKeys(UserId, KeyRing),
     /// A secret.
-    Credential(Credential),
+    Credential(Box<Credential>),
     /// A profile.
-    Account(Account),
+    Account(Box<Account>),
 }
 
 impl Item {
@@ -157,6 +164,7 @@ impl Item {
             Self::Block(..) => Kind::Blocks,
             Self::UserState(..) => Kind::UserStates,
             Self::Session(_) => Kind::Sessions,
+            Self::ApiKeys(..) => Kind::ApiKeys,
             Self::Credential(_) => Kind::Credentials,
             Self::Account(_) => Kind::Accounts,
         }
@@ -171,8 +179,46 @@ impl Item {
             Self::Block(blocker, blocked) => format!("block of {blocked} by {blocker}"),
             Self::UserState(user, _) => format!("choices of {user}"),
             Self::Session(session) => format!("session {}", session.id),
+            Self::ApiKeys(user, _) => format!("keys of {user}"),
             Self::Credential(credential) => format!("credential of {}", credential.user),
             Self::Account(account) => format!("account {}", account.id),
+        }
+    }
+}
+
+/// What an archive does not have of a store: codes end within days, and people ask for new ones.
+pub const LEFT_BEHIND: &[&str] = &["codes"];
+
+/// One thing that was in a full archive and is no more in the store. Nothing else ever goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// Who blocked whom.
+    Block(UserId, UserId),
+    /// Whose secret.
+    Credential(UserId),
+}
+
+impl Gone {
+    /// An item as one that is no more; `None` for what never goes.
+    pub fn of(item: &Item) -> Option<Self> {
+        match item {
+            Item::Block(blocker, blocked) => Some(Self::Block(*blocker, *blocked)),
+            Item::Credential(credential) => Some(Self::Credential(credential.user)),
+            Item::Chat(_)
+            | Item::Report(_)
+            | Item::Listing(_)
+            | Item::UserState(..)
+            | Item::Session(_)
+            | Item::ApiKeys(..)
+            | Item::Account(_) => None,
+        }
+    }
+
+    /// What it was called by, for errors.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Block(blocker, blocked) => Item::Block(*blocker, *blocked).name(),
+            Self::Credential(user) => format!("credential of {user}"),
         }
     }
 }
@@ -243,8 +289,11 @@ pub trait Target: Send + Sync {
     /// Puts items that are no chats in the place of what was there.
     async fn put(&self, items: Vec<Item>) -> Result<(), StoreError>;
 
-    /// Takes a block back.
-    async fn unblock(&self, blocker: UserId, blocked: UserId) -> Result<(), StoreError>;
+    /// Removes what is no more, if it is there.
+    async fn remove(&self, gone: Gone) -> Result<(), StoreError>;
+
+    /// Whether something that should be no more is there.
+    async fn has(&self, gone: Gone) -> Result<bool, StoreError>;
 
     /// Puts events of a chat, which is made if there is none, behind those that are there; those that
     /// are there already are passed over. Called by one at a time for each chat.

@@ -15,13 +15,16 @@ use barterline_domain::marks::{Marks, Visibility};
 use barterline_domain::personal::PersonalChange;
 
 use super::chat_log::{self, Subject};
-use super::{accounts, credentials, listings, reports, samples, sessions};
+use super::{accounts, api_keys, credentials, listings, reports, samples, sessions};
+use crate::accounts::ProfileChange;
 use crate::bulk::archive::{Archive, Manifest};
 use crate::bulk::export::{Export, export};
 use crate::bulk::import::{checked, import, wanted};
 use crate::bulk::standing::{Import, next_epoch};
 use crate::bulk::{Source, Target};
 use crate::chat_log::Range;
+use crate::credentials::{Credential, Replaced};
+use crate::record::rows::Row as _;
 use crate::stores::Stores;
 use crate::user_state::UserChange;
 
@@ -41,6 +44,7 @@ pub async fn fill(stores: &Stores, subject: &mut Subject) {
     for n in 1..=3 {
         assert!(stores.credentials.insert(credentials::credential(n)).await.expect("a secret"));
         stores.sessions.insert(vec![sessions::session(n)]).await.expect("a session");
+        assert!(stores.api_keys.insert(api_keys::key(n)).await.expect("a key"));
         stores.listings.insert(listings::listing(n, 50)).await.expect("a listing");
         stores.reports.insert(reports::report(n)).await.expect("a report");
         let at = Timestamp::from_millis(n.into());
@@ -88,11 +92,24 @@ pub async fn fill(stores: &Stores, subject: &mut Subject) {
 /// What goes on while and after everything is exported.
 pub async fn go_on(stores: &Stores, subject: &mut Subject) {
     stores.accounts.suspend(user(2), None).await.expect("the end of a suspension");
+    let change = ProfileChange { avatar: Some(None), ..ProfileChange::default() };
+    stores.accounts.change(user(4), change).await.expect("a change").expect("an account");
+    stores.accounts.erase(user(5), Timestamp::from_millis(9)).await.expect("an erasure");
     stores.accounts.insert(vec![accounts::account(90)]).await.expect("an account");
     let session = sessions::session(1);
     let (now, end) = (Timestamp::from_millis(5), session.expires_at);
     let rotated = stores.sessions.rotate(session.id, session.refresh_hash, [9; 32], now, end);
     rotated.await.expect("a rotation");
+    // One takes the address that another leaves, and one is gone.
+    let left = Credential { email: credentials::email(5), ..credentials::credential(1) };
+    let moved = stores.credentials.replace(&credentials::credential(1), left).await;
+    assert_eq!(moved.expect("a change"), Replaced::Done);
+    let taken = Credential { email: credentials::email(1), ..credentials::credential(2) };
+    let moved = stores.credentials.replace(&credentials::credential(2), taken).await;
+    assert_eq!(moved.expect("a change"), Replaced::Done);
+    assert!(stores.credentials.remove(user(3)).await.expect("a removal"));
+    let (owner, key) = (api_keys::key(2).user, api_keys::key(2).id);
+    assert!(stores.api_keys.revoke(owner, key).await.expect("a revocation"));
     let mut listing = listings::listing(2, 50);
     (listing.version, listing.status) = (2, ListingStatus::Sold);
     stores.listings.replace(listing).await.expect("an edit");
@@ -148,10 +165,20 @@ pub async fn seen(stores: &Stores) -> String {
             }
         }
     }
-    for n in 1..=4 {
-        let secret = stores.credentials.find(&credentials::credential(n).email).await;
+    for n in 1..=5 {
+        let session = sessions::session(n);
+        let listed = stores.sessions.list(session.user, session.created_at).await.expect("a list");
+        let _ = writeln!(all, "{listed:?}");
         let session = stores.sessions.find(sessions::session(n).id).await.expect("a read");
-        let _ = writeln!(all, "{:?} {session:?}", secret.expect("a read"));
+        let _ = writeln!(all, "{session:?}");
+        let secret = stores.credentials.find(&credentials::email(n)).await.expect("a read");
+        let key = stores.api_keys.find(api_keys::key(n).id).await.expect("a read");
+        let keys = stores.api_keys.list(user(n)).await.expect("a list");
+        let _ = writeln!(all, "{key:?} {keys:?}");
+        let of_user = stores.credentials.find_by_user(user(n)).await.expect("a read");
+        for secret in [secret, of_user] {
+            let _ = writeln!(all, "{:?}", secret.map(|secret| secret.to_bytes()));
+        }
     }
     let reports = stores.reports.list(None, 10).await.expect("a page");
     let _ = writeln!(all, "{reports:?}");

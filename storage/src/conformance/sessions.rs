@@ -1,9 +1,10 @@
 //! Laws of [`Sessions`].
 
+use barterline_domain::account::{ClientName, SessionName};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{SessionId, UserId};
 
-use crate::sessions::{Rotation, Session, Sessions};
+use crate::sessions::{Rotation, SESSIONS_SHOWN_MAX, Session, Sessions, USED_HASHES_MAX};
 
 const NOW: Timestamp = Timestamp::from_millis(5_000);
 const END: Timestamp = Timestamp::from_millis(9_000);
@@ -15,7 +16,11 @@ pub fn session(n: u8) -> Session {
         id: SessionId::from_bytes([n; 16]),
         user: UserId::from_bytes([n.wrapping_add(100); 16]),
         refresh_hash: [n; 32],
+        used_hashes: vec![[n.wrapping_add(200); 32]],
+        name: SessionName::parse(&format!("phone {n}")).ok(),
+        client: ClientName::parse("app/1.0 (phone)").ok(),
         created_at: Timestamp::from_millis(1_000),
+        used_at: Timestamp::from_millis(2_000),
         expires_at: END,
         revoked: false,
     }
@@ -40,7 +45,13 @@ pub async fn sessions_are_inserted_all_or_none(store: &dyn Sessions) {
 /// A rotation with the good hash puts the new one in its place and extends the session.
 pub async fn the_good_hash_rotates(store: &dyn Sessions) {
     store.insert(vec![session(1)]).await.expect("an insert");
-    let rotated = Session { refresh_hash: [7; 32], expires_at: LATER, ..session(1) };
+    let rotated = Session {
+        refresh_hash: [7; 32],
+        used_hashes: vec![[1; 32], session(1).used_hashes[0]],
+        used_at: NOW,
+        expires_at: LATER,
+        ..session(1)
+    };
     let rotation = store.rotate(session(1).id, [1; 32], [7; 32], NOW, LATER).await;
     assert_eq!(rotation.expect("an answer"), Rotation::Rotated(rotated.clone()));
     assert_eq!(find(store, 1).await, Some(rotated));
@@ -49,17 +60,36 @@ pub async fn the_good_hash_rotates(store: &dyn Sessions) {
     assert!(matches!(again.expect("an answer"), Rotation::Rotated(_)));
 }
 
-/// Another hash revokes the session, for its rightful owner too.
-pub async fn another_hash_revokes_the_session(store: &dyn Sessions) {
+/// A hash that was good before revokes the session, for its rightful owner too; one that never was
+/// changes nothing.
+pub async fn a_used_hash_revokes_the_session(store: &dyn Sessions) {
     store.insert(vec![session(1), session(2)]).await.expect("an insert");
     let rotate = |old| store.rotate(session(1).id, old, [8; 32], NOW, LATER);
     let first = rotate([1; 32]).await.expect("an answer");
     assert!(matches!(first, Rotation::Rotated(_)), "{first:?}");
+    let stands = find(store, 1).await;
+    assert_eq!(rotate([66; 32]).await.expect("an answer"), Rotation::Wrong);
+    assert_eq!(find(store, 1).await, stands, "whoever knows an id ends nobody's session");
     let reused = rotate([1; 32]).await.expect("an answer");
     assert!(matches!(reused, Rotation::Reused(ref session) if session.revoked), "{reused:?}");
     assert_eq!(rotate([8; 32]).await.expect("an answer"), Rotation::Gone);
     assert!(find(store, 1).await.expect("a session").revoked);
     assert_eq!(find(store, 2).await, Some(session(2)), "others go on");
+}
+
+/// Of the hashes that were good the last few are known.
+pub async fn the_last_used_hashes_are_known(store: &dyn Sessions) {
+    store.insert(vec![session(1)]).await.expect("an insert");
+    for n in 1..=USED_HASHES_MAX as u8 + 1 {
+        let rotation = store.rotate(session(1).id, [n; 32], [n + 1; 32], NOW, LATER).await;
+        assert!(matches!(rotation, Ok(Rotation::Rotated(_))), "{rotation:?}");
+    }
+    let used = find(store, 1).await.expect("a session").used_hashes;
+    assert_eq!(used, (2..=USED_HASHES_MAX as u8 + 1).rev().map(|n| [n; 32]).collect::<Vec<_>>());
+    let forgotten = store.rotate(session(1).id, [1; 32], [99; 32], NOW, LATER).await;
+    assert_eq!(forgotten.expect("an answer"), Rotation::Wrong);
+    let oldest = store.rotate(session(1).id, [2; 32], [99; 32], NOW, LATER).await;
+    assert!(matches!(oldest, Ok(Rotation::Reused(_))), "{oldest:?}");
 }
 
 /// Of several rotations at once with one hash exactly one rotates.
@@ -94,4 +124,84 @@ pub async fn revoking_twice_is_revoking_once(store: &dyn Sessions) {
         assert_eq!(find(store, 1).await, Some(Session { revoked: true, ..session(1) }));
     }
     assert!(!store.revoke(session(2).id).await.expect("an answer"));
+}
+
+/// A session is named and unnamed, and nothing else of it changes; a revoked one is not.
+pub async fn a_session_is_named_until_it_is_revoked(store: &dyn Sessions) {
+    store.insert(vec![session(1), session(2)]).await.expect("an insert");
+    for name in [SessionName::parse("tablet").ok(), None] {
+        assert!(store.rename(session(1).id, name.clone()).await.expect("an answer"));
+        assert_eq!(find(store, 1).await, Some(Session { name, ..session(1) }));
+    }
+    assert_eq!(find(store, 2).await, Some(session(2)));
+    store.revoke(session(2).id).await.expect("an answer");
+    assert!(!store.rename(session(2).id, None).await.expect("an answer"));
+    assert_eq!(find(store, 2).await, Some(Session { revoked: true, ..session(2) }));
+    assert!(!store.rename(session(3).id, None).await.expect("an answer"));
+}
+
+/// Session `n` of one person, of whom the others are not; a higher one is newer.
+fn theirs(n: u16) -> Session {
+    let mut id = [50; 16];
+    // In another order than their times.
+    id[..2].copy_from_slice(&(u16::MAX - n).to_be_bytes());
+    let created_at = Timestamp::from_millis(1_000 + u64::from(n) / 2);
+    Session {
+        id: SessionId::from_bytes(id),
+        user: UserId::from_bytes([50; 16]),
+        created_at,
+        ..session(1)
+    }
+}
+
+async fn listed(store: &dyn Sessions, now: Timestamp) -> Vec<Session> {
+    store.list(theirs(0).user, now).await.expect("a list")
+}
+
+/// A person's sessions are listed, those that are good and the newest first.
+pub async fn good_sessions_are_listed_newest_first(store: &dyn Sessions) {
+    assert_eq!(listed(store, NOW).await, []);
+    let over = Session { expires_at: NOW, ..theirs(6) };
+    store.insert(vec![theirs(1), over, theirs(4), session(9)]).await.expect("an insert");
+    store.insert(vec![theirs(2)]).await.expect("an insert");
+    store.insert(vec![theirs(8)]).await.expect("an insert");
+    store.revoke(theirs(2).id).await.expect("an answer");
+    assert_eq!(listed(store, NOW).await, [theirs(8), theirs(4), theirs(1)]);
+    assert_eq!(listed(store, END).await, []);
+    // What is listed is what stands: a session that was extended is there after its first end.
+    store.rotate(theirs(4).id, [1; 32], [7; 32], NOW, LATER).await.expect("a rotation");
+    let ids: Vec<_> = listed(store, END).await.into_iter().map(|session| session.id).collect();
+    assert_eq!(ids, [theirs(4).id]);
+}
+
+/// Of very many sessions the newest are listed.
+pub async fn the_newest_of_many_sessions_are_listed(store: &dyn Sessions) {
+    let many = SESSIONS_SHOWN_MAX as u16 + 9;
+    let all: Vec<_> = (0..many).map(|n| theirs(2 * n)).collect();
+    store.insert(all.clone()).await.expect("an insert");
+    // Those that are over make no room for nothing.
+    for ended in [many - 1, many - 3] {
+        store.revoke(theirs(2 * ended).id).await.expect("an answer");
+    }
+    let mut good = all;
+    good.retain(|it| it.id != theirs(2 * (many - 1)).id && it.id != theirs(2 * (many - 3)).id);
+    good.reverse();
+    assert_eq!(listed(store, NOW).await, good[..SESSIONS_SHOWN_MAX]);
+}
+
+/// All of a person's sessions are revoked but the one that is spared.
+pub async fn all_sessions_are_revoked_but_one(store: &dyn Sessions) {
+    let all = vec![theirs(1), theirs(3), theirs(5), theirs(7), session(9)];
+    store.insert(all).await.expect("an insert");
+    store.revoke(theirs(1).id).await.expect("an answer");
+    let user = theirs(0).user;
+    let spared = Some(theirs(3).id);
+    let mut revoked = store.revoke_all(user, spared).await.expect("an answer");
+    revoked.sort_unstable_by_key(|id| *id.as_bytes());
+    assert_eq!(revoked, [theirs(7).id, theirs(5).id]);
+    assert_eq!(listed(store, NOW).await, [theirs(3)]);
+    assert_eq!(store.revoke_all(user, spared).await.expect("an answer"), []);
+    assert_eq!(store.revoke_all(user, None).await.expect("an answer"), [theirs(3).id]);
+    assert_eq!(listed(store, NOW).await, []);
+    assert_eq!(find(store, 9).await, Some(session(9)), "others go on");
 }

@@ -1,13 +1,14 @@
 //! Accounts by id.
 
 use async_trait::async_trait;
+use barterline_domain::account::AccountRole;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::UserId;
 use redb::TableDefinition;
 
 use super::engine::Engine;
 use super::table::{self, Rows, find, find_in, put, put_new};
-use crate::accounts::{Account, Accounts};
+use crate::accounts::{Account, Accounts, ProfileChange};
 use crate::bulk::{Item, Page, Place};
 use crate::error::StoreError;
 
@@ -35,27 +36,58 @@ impl Accounts for EmbeddedAccounts {
         user: UserId,
         at: Option<Timestamp>,
     ) -> Result<Option<Account>, StoreError> {
-        let suspend = move |write: &redb::WriteTransaction| {
+        self.update(user, move |account| Some(account.suspended(at))).await
+    }
+
+    async fn change(
+        &self,
+        user: UserId,
+        change: ProfileChange,
+    ) -> Result<Option<Account>, StoreError> {
+        self.update(user, move |account| account.changed(change)).await
+    }
+
+    async fn set_roles(
+        &self,
+        user: UserId,
+        roles: Vec<AccountRole>,
+    ) -> Result<Option<Account>, StoreError> {
+        self.update(user, move |account| account.with_roles(roles)).await
+    }
+
+    async fn erase(&self, user: UserId, at: Timestamp) -> Result<Option<Account>, StoreError> {
+        self.update(user, move |account| Some(account.erased(at))).await
+    }
+}
+
+impl EmbeddedAccounts {
+    /// Puts what `update` makes of an account in its place, and gives it.
+    async fn update(
+        &self,
+        user: UserId,
+        update: impl FnOnce(Account) -> Option<Account> + Send + 'static,
+    ) -> Result<Option<Account>, StoreError> {
+        let update = move |write: &redb::WriteTransaction| {
             let key = user.as_bytes();
-            let Some(mut account) = find_in::<Account>(write, ACCOUNTS, key)? else {
+            let found = find_in::<Account>(write, ACCOUNTS, key)?;
+            let Some(account) = found.and_then(update) else {
                 return Ok(None);
             };
-            account.suspended_at = at.map(|at| account.suspended_at.unwrap_or(at));
             put(write, ACCOUNTS, key, &account)?;
             Ok(Some(account))
         };
-        self.0.write(suspend).await
+        self.0.write(update).await
     }
 }
 
 /// A page of them, for an archive.
 pub(super) fn page(engine: &Engine, after: Option<&Place>) -> Result<Page, StoreError> {
-    table::page(engine, ACCOUNTS, after, |_, account| Ok(Item::Account(account)))
+    table::page(engine, ACCOUNTS, after, |_, account| Ok(Item::Account(Box::new(account))))
 }
 
 /// One of them, for an archive.
 pub(super) fn item(read: &redb::ReadTransaction, id: UserId) -> Result<Option<Item>, StoreError> {
-    Ok(find(read, ACCOUNTS, id.as_bytes())?.map(Item::Account))
+    Ok(find(read, ACCOUNTS, id.as_bytes())?.map(|account| Item::Account(Box::new(account))))
 }
 
 /// Puts one from an archive.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use barterline_domain::chat::{Chat, Role};
 use barterline_domain::event::{Event, Seq};
-use barterline_domain::ids::{ChatId, UserId};
+use barterline_domain::ids::ChatId;
 use barterline_domain::personal::PersonalChange;
 use parking_lot::Mutex;
 use uuid::Uuid;
@@ -18,11 +18,13 @@ use super::chat_log::{blocking, lost};
 use super::engine::Engine;
 use super::log::bulk::Appends;
 use super::log::{FIRST_EPOCH, Log};
-use super::{accounts, blocks, credentials, files, listings, reports, sessions, user_state};
+use super::{
+    accounts, api_keys, blocks, credentials, files, listings, reports, sessions, user_state,
+};
 use crate::blocks::Blocks as _;
 use crate::bulk::error::BulkError;
 use crate::bulk::standing::{Import, Standing};
-use crate::bulk::{ChatItem, Item, Kind, PAGE_EVENTS, Page, Place, Source, Target};
+use crate::bulk::{ChatItem, Gone, Item, Kind, PAGE_EVENTS, Page, Place, Source, Target};
 use crate::chat_log::ChatLog as _;
 use crate::error::StoreError;
 
@@ -59,6 +61,7 @@ impl Source for EmbeddedSource {
                 Kind::Blocks => blocks::page(main, after),
                 Kind::UserStates => user_state::page(main, after),
                 Kind::Sessions => sessions::page(main, after),
+                Kind::ApiKeys => api_keys::page(main, after),
                 Kind::Credentials => credentials::page(&source.credentials, after),
                 Kind::Accounts => accounts::page(main, after),
             }
@@ -210,7 +213,8 @@ impl Target for EmbeddedTarget {
             }
             Item::UserState(user, _) => main.read(|read| user_state::item(read, *user)),
             Item::Session(session) => main.read(|read| sessions::item(read, session.id)),
-            Item::Credential(it) => credentials.read(|read| credentials::item(read, &it.email)),
+            Item::ApiKeys(user, _) => main.read(|read| api_keys::item(read, *user)),
+            Item::Credential(it) => credentials.read(|read| credentials::item(read, it.user)),
             Item::Account(account) => main.read(|read| accounts::item(read, account.id)),
         }
     }
@@ -232,6 +236,7 @@ impl Target for EmbeddedTarget {
                     }
                     Item::UserState(user, state) => user_state::put_state(write, *user, state),
                     Item::Session(session) => sessions::put_session(write, session),
+                    Item::ApiKeys(user, ring) => api_keys::put_ring(write, *user, ring),
                     Item::Credential(credential) => credentials::put_credential(write, credential),
                     Item::Account(account) => accounts::put_account(write, account),
                 })
@@ -241,9 +246,32 @@ impl Target for EmbeddedTarget {
         Ok(())
     }
 
-    async fn unblock(&self, blocker: UserId, blocked: UserId) -> Result<(), StoreError> {
-        let blocks = blocks::EmbeddedBlocks(self.source.main.clone());
-        blocks.set(blocker, blocked, false).await.map(|_| ())
+    async fn remove(&self, gone: Gone) -> Result<(), StoreError> {
+        let EmbeddedSource { credentials, main, .. } = &self.source;
+        match gone {
+            Gone::Block(blocker, blocked) => {
+                let blocks = blocks::EmbeddedBlocks(main.clone());
+                blocks.set(blocker, blocked, false).await.map(|_| ())
+            }
+            Gone::Credential(user) => {
+                let remove = move |write: &redb::WriteTransaction| {
+                    credentials::remove_credential(write, user).map(|_| ())
+                };
+                credentials.write(remove).await
+            }
+        }
+    }
+
+    async fn has(&self, gone: Gone) -> Result<bool, StoreError> {
+        let EmbeddedSource { credentials, main, .. } = &self.source;
+        match gone {
+            Gone::Block(blocker, blocked) => {
+                blocks::EmbeddedBlocks(main.clone()).contains(blocker, blocked).await
+            }
+            Gone::Credential(user) => {
+                Ok(credentials.read(|read| credentials::item(read, user))?.is_some())
+            }
+        }
     }
 
     async fn append(&self, chat: &Arc<Chat>, events: Vec<Event>) -> Result<(), StoreError> {

@@ -23,8 +23,8 @@ use tokio::sync::{mpsc, oneshot};
 use crate::error::StoreError;
 use crate::gate::Gate;
 
-/// The layout written now. A newer one is refused.
-pub const FORMAT_VERSION: u64 = 1;
+/// The layout written now, and the only one that is read.
+pub const FORMAT_VERSION: u64 = 2;
 /// Writes that wait before more are refused: a second's work at one sync for each.
 const QUEUE_MAX: usize = 4_096;
 
@@ -127,8 +127,9 @@ impl Engine {
         };
         let db = open_file(path, CACHE_BYTES)?;
         match version(&db)? {
-            Some(found) if found > FORMAT_VERSION => {
-                let text = format!("its format is {found}; this server knows {FORMAT_VERSION}");
+            Some(found) if found != FORMAT_VERSION => {
+                let text =
+                    format!("its format is {found}; this server knows only {FORMAT_VERSION}");
                 return Err(open(&text));
             }
             Some(_) => {}
@@ -369,16 +370,20 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_format_is_refused_with_both_numbers() {
+    fn another_format_is_refused_with_both_numbers() {
         let dir = TempDir::new().expect("a directory");
         let path = dir.path().join("x.redb");
-        let engine = Engine::open(&path).expect("a file");
-        let write = engine.db.begin_write().expect("a transaction");
-        write.open_table(META).expect("a table").insert("format", 9).expect("an insert");
-        write.commit().expect("a commit");
-        drop(engine);
-        let error = Engine::open(&path).err().expect("a refusal").to_string();
-        assert!(error.contains("x.redb: its format is 9; this server knows 1"), "{error}");
+        for format in [1, 9] {
+            let engine = Engine::open(&path).expect("a file");
+            let write = engine.db.begin_write().expect("a transaction");
+            write.open_table(META).expect("a table").insert("format", format).expect("a row");
+            write.commit().expect("a commit");
+            drop(engine);
+            let error = Engine::open(&path).err().expect("a refusal").to_string();
+            let expected = format!("x.redb: its format is {format}; this server knows only 2");
+            assert!(error.contains(&expected), "{error}");
+            fs::remove_file(&path).expect("a file less");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The embedded backend: everything in one data directory, nothing to install.
 //!
-//! Three stores, so that reading one opens no other: `credentials.redb` (passwords),
+//! Three stores, so that reading one opens no other: `credentials.redb` (passwords, codes),
 //! `messages/` (chats) and `main.redb` (the rest).
 
 pub mod chat_log;
@@ -10,7 +10,9 @@ pub mod log;
 pub mod bulk;
 
 pub mod accounts;
+pub mod api_keys;
 pub mod blocks;
+pub mod codes;
 pub mod credentials;
 pub mod engine;
 pub mod listings;
@@ -39,8 +41,10 @@ pub fn open(dir: &Path, segment_bytes: u64) -> Result<Opened, StoreError> {
     let EmbeddedSource { credentials, main, log } = source.clone();
     let health = health(log.clone(), credentials.clone(), main.clone());
     let stores = Stores {
-        credentials: Arc::new(credentials::EmbeddedCredentials(credentials)),
+        credentials: Arc::new(credentials::EmbeddedCredentials(credentials.clone())),
+        codes: Arc::new(codes::EmbeddedCodes(credentials)),
         accounts: Arc::new(accounts::EmbeddedAccounts(main.clone())),
+        api_keys: Arc::new(api_keys::EmbeddedApiKeys(main.clone())),
         sessions: Arc::new(sessions::EmbeddedSessions(main.clone())),
         blocks: Arc::new(blocks::EmbeddedBlocks(main.clone())),
         reports: Arc::new(reports::EmbeddedReports(main.clone())),

@@ -13,7 +13,7 @@ use super::chat_log::{get_chat_fields, put_chat_fields};
 use super::chat_rows::{event_bytes, read_event};
 use super::index::{get_side, put_side};
 use super::rows::Row;
-use crate::bulk::{ChatItem, Item, Place};
+use crate::bulk::{ChatItem, Gone, Item, Place};
 
 /// Length and checksum in front of each frame.
 pub const FRAME_HEADER_BYTES: usize = 8;
@@ -33,6 +33,8 @@ const USER_STATE: u8 = 7;
 const SESSION: u8 = 8;
 const CREDENTIAL: u8 = 9;
 const ACCOUNT: u8 = 10;
+const CREDENTIAL_GONE: u8 = 11;
+const API_KEYS: u8 = 12;
 const END: u8 = 255;
 
 /// What begins a part.
@@ -66,8 +68,8 @@ pub enum Frame {
     Item(Place, Item),
     /// The next event of the chat before it.
     Event(Event),
-    /// A block that was taken back.
-    Unblock(UserId, UserId),
+    /// Something that is no more.
+    Gone(Gone),
     /// The last of a part.
     End(End),
 }
@@ -102,10 +104,14 @@ fn put_fields(out: &mut Vec<u8>, frame: &Frame) {
             out.put_u64(event.seq.0);
             out.extend(event_bytes(event));
         }
-        Frame::Unblock(blocker, blocked) => {
+        Frame::Gone(Gone::Block(blocker, blocked)) => {
             out.put_u8(UNBLOCK);
             out.put_id(blocker.as_bytes());
             out.put_id(blocked.as_bytes());
+        }
+        Frame::Gone(Gone::Credential(user)) => {
+            out.put_u8(CREDENTIAL_GONE);
+            out.put_id(user.as_bytes());
         }
         Frame::End(end) => {
             out.put_u8(END);
@@ -126,6 +132,7 @@ const fn code(item: &Item) -> u8 {
         Item::Block(..) => BLOCK,
         Item::UserState(..) => USER_STATE,
         Item::Session(_) => SESSION,
+        Item::ApiKeys(..) => API_KEYS,
         Item::Credential(_) => CREDENTIAL,
         Item::Account(_) => ACCOUNT,
     }
@@ -155,6 +162,10 @@ fn put_item(out: &mut Vec<u8>, item: &Item) {
             out.extend(row.to_bytes());
         }
         Item::Session(row) => out.extend(row.to_bytes()),
+        Item::ApiKeys(user, row) => {
+            out.put_id(user.as_bytes());
+            out.extend(row.to_bytes());
+        }
         Item::Credential(row) => out.extend(row.to_bytes()),
         Item::Account(row) => out.extend(row.to_bytes()),
     }
@@ -186,8 +197,10 @@ pub fn read_frame(body: &[u8], crc: u32) -> Result<Frame, Malformed> {
         }
         UNBLOCK => {
             let (blocker, blocked) = (get.id()?, get.id()?);
-            Frame::Unblock(UserId::from_bytes(blocker), UserId::from_bytes(blocked))
+            let (blocker, blocked) = (UserId::from_bytes(blocker), UserId::from_bytes(blocked));
+            Frame::Gone(Gone::Block(blocker, blocked))
         }
+        CREDENTIAL_GONE => Frame::Gone(Gone::Credential(UserId::from_bytes(get.id()?))),
         END => {
             let (items, events, total) = (get.u64()?, get.u64()?, get.u64()?);
             let has_next = get.u8()?;
@@ -237,9 +250,13 @@ fn get_item(code: u8, get: &mut Get<'_>) -> Result<Item, Malformed> {
             let user = UserId::from_bytes(get.id()?);
             Item::UserState(user, Row::from_bytes(take_rest(get))?)
         }
+        API_KEYS => {
+            let user = UserId::from_bytes(get.id()?);
+            Item::ApiKeys(user, Row::from_bytes(take_rest(get))?)
+        }
         SESSION => Item::Session(Row::from_bytes(take_rest(get))?),
-        CREDENTIAL => Item::Credential(Row::from_bytes(take_rest(get))?),
-        ACCOUNT => Item::Account(Row::from_bytes(take_rest(get))?),
+        CREDENTIAL => Item::Credential(Box::new(Row::from_bytes(take_rest(get))?)),
+        ACCOUNT => Item::Account(Box::new(Row::from_bytes(take_rest(get))?)),
         _ => return Err(Malformed),
     })
 }

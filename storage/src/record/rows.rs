@@ -1,9 +1,11 @@
 //! Rows of the database: a version byte, then the fields as a `MessagePack` array.
 
-use barterline_domain::account::{AccountRole, DisplayName, Email};
+use barterline_domain::account::{
+    AccountRole, ApiKeyName, Bio, ClientName, DisplayName, Email, Locale, Scope, SessionName,
+};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Seq};
-use barterline_domain::ids::{ChatId, ListingId, ReportId, SessionId, UserId};
+use barterline_domain::ids::{ApiKeyId, ChatId, ListingId, MediaId, ReportId, SessionId, UserId};
 use barterline_domain::listing::{Listing, ListingStatus, ListingText};
 use barterline_domain::money::Money;
 use serde::de::DeserializeOwned;
@@ -11,9 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use super::bytes::Malformed;
 use crate::accounts::Account;
-use crate::credentials::Credential;
+use crate::api_keys::{ApiKey, KeyRing};
+use crate::codes::{Code, CodeHash, CodePurpose};
+use crate::credentials::{Credential, SecondFactor};
 use crate::reports::{Report, ReportedMessage};
-use crate::sessions::Session;
+use crate::sessions::{RefreshHash, Session};
 use crate::user_state::UserState;
 
 const VERSION: u8 = 1;
@@ -41,52 +45,217 @@ fn get<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Malformed> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct CredentialV1(UserId, Email, String);
+struct CredentialV1 {
+    user: UserId,
+    email: Email,
+    email_verified_at: Option<Timestamp>,
+    password_hash: Option<String>,
+    password_changed_at: Timestamp,
+    second_factor: Option<SecondFactorV1>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SecondFactorV1(Vec<u8>, Option<Timestamp>, u64, Vec<[u8; 32]>);
 
 impl Row for Credential {
     fn to_bytes(&self) -> Vec<u8> {
-        put(&CredentialV1(self.user, self.email.clone(), self.password_hash.clone()))
+        let second_factor = self.second_factor.clone().map(|factor| {
+            let SecondFactor { secret, confirmed_at, last_step, recovery } = factor;
+            SecondFactorV1(secret, confirmed_at, last_step, recovery)
+        });
+        put(&CredentialV1 {
+            user: self.user,
+            email: self.email.clone(),
+            email_verified_at: self.email_verified_at,
+            password_hash: self.password_hash.clone(),
+            password_changed_at: self.password_changed_at,
+            second_factor,
+        })
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
-        let CredentialV1(user, email, password_hash) = get(bytes)?;
-        Ok(Self { user, email, password_hash })
+        let row: CredentialV1 = get(bytes)?;
+        let second_factor = row.second_factor.map(|factor| {
+            let SecondFactorV1(secret, confirmed_at, last_step, recovery) = factor;
+            SecondFactor { secret, confirmed_at, last_step, recovery }
+        });
+        Ok(Self {
+            user: row.user,
+            email: row.email,
+            email_verified_at: row.email_verified_at,
+            password_hash: row.password_hash,
+            password_changed_at: row.password_changed_at,
+            second_factor,
+        })
     }
 }
 
 #[derive(Serialize, Deserialize)]
-struct AccountV1(
-    UserId,
-    DisplayName,
-    Vec<AccountRole>,
-    Timestamp,
-    #[serde(default, skip_serializing_if = "Option::is_none")] Option<Timestamp>,
-);
+struct CodeV1(CodeHash, UserId, u8, Email, Timestamp, Timestamp);
+
+const PURPOSES: [CodePurpose; 4] = [
+    CodePurpose::VerifyEmail,
+    CodePurpose::ResetPassword,
+    CodePurpose::ChangeEmail,
+    CodePurpose::SignIn,
+];
+
+const fn purpose_number(purpose: CodePurpose) -> u8 {
+    match purpose {
+        CodePurpose::VerifyEmail => 0,
+        CodePurpose::ResetPassword => 1,
+        CodePurpose::ChangeEmail => 2,
+        CodePurpose::SignIn => 3,
+    }
+}
+
+impl Row for Code {
+    fn to_bytes(&self) -> Vec<u8> {
+        let Self { hash, user, purpose, email, created_at, expires_at } = self.clone();
+        put(&CodeV1(hash, user, purpose_number(purpose), email, created_at, expires_at))
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
+        let CodeV1(hash, user, number, email, created_at, expires_at) = get(bytes)?;
+        let purpose = PURPOSES.into_iter().find(|purpose| purpose_number(*purpose) == number);
+        let purpose = purpose.ok_or(Malformed)?;
+        Ok(Self { hash, user, purpose, email, created_at, expires_at })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct AccountV1 {
+    id: UserId,
+    name: DisplayName,
+    bio: Bio,
+    locale: Option<Locale>,
+    avatar: Option<MediaId>,
+    roles: Vec<AccountRole>,
+    created_at: Timestamp,
+    suspended_at: Option<Timestamp>,
+    erased_at: Option<Timestamp>,
+}
 
 impl Row for Account {
     fn to_bytes(&self) -> Vec<u8> {
-        let Self { id, name, roles, created_at, suspended_at } = self.clone();
-        put(&AccountV1(id, name, roles, created_at, suspended_at))
+        put(&AccountV1 {
+            id: self.id,
+            name: self.name.clone(),
+            bio: self.bio.clone(),
+            locale: self.locale.clone(),
+            avatar: self.avatar,
+            roles: self.roles.clone(),
+            created_at: self.created_at,
+            suspended_at: self.suspended_at,
+            erased_at: self.erased_at,
+        })
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
-        let AccountV1(id, name, roles, created_at, suspended_at) = get(bytes)?;
-        Ok(Self { id, name, roles, created_at, suspended_at })
+        let row: AccountV1 = get(bytes)?;
+        Ok(Self {
+            id: row.id,
+            name: row.name,
+            bio: row.bio,
+            locale: row.locale,
+            avatar: row.avatar,
+            roles: row.roles,
+            created_at: row.created_at,
+            suspended_at: row.suspended_at,
+            erased_at: row.erased_at,
+        })
     }
 }
 
 #[derive(Serialize, Deserialize)]
-struct SessionV1(SessionId, UserId, [u8; 32], Timestamp, Timestamp, bool);
+struct SessionV1 {
+    id: SessionId,
+    user: UserId,
+    refresh_hash: RefreshHash,
+    used_hashes: Vec<RefreshHash>,
+    name: Option<SessionName>,
+    client: Option<ClientName>,
+    created_at: Timestamp,
+    used_at: Timestamp,
+    expires_at: Timestamp,
+    revoked: bool,
+}
 
 impl Row for Session {
     fn to_bytes(&self) -> Vec<u8> {
-        let Self { id, user, refresh_hash, created_at, expires_at, revoked } = *self;
-        put(&SessionV1(id, user, refresh_hash, created_at, expires_at, revoked))
+        put(&SessionV1 {
+            id: self.id,
+            user: self.user,
+            refresh_hash: self.refresh_hash,
+            used_hashes: self.used_hashes.clone(),
+            name: self.name.clone(),
+            client: self.client.clone(),
+            created_at: self.created_at,
+            used_at: self.used_at,
+            expires_at: self.expires_at,
+            revoked: self.revoked,
+        })
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
-        let SessionV1(id, user, refresh_hash, created_at, expires_at, revoked) = get(bytes)?;
-        Ok(Self { id, user, refresh_hash, created_at, expires_at, revoked })
+        let row: SessionV1 = get(bytes)?;
+        Ok(Self {
+            id: row.id,
+            user: row.user,
+            refresh_hash: row.refresh_hash,
+            used_hashes: row.used_hashes,
+            name: row.name,
+            client: row.client,
+            created_at: row.created_at,
+            used_at: row.used_at,
+            expires_at: row.expires_at,
+            revoked: row.revoked,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct ApiKeyV1 {
+    id: ApiKeyId,
+    user: UserId,
+    name: ApiKeyName,
+    hash: [u8; 32],
+    scopes: Vec<String>,
+    created_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    revoked: bool,
+}
+
+impl Row for KeyRing {
+    fn to_bytes(&self) -> Vec<u8> {
+        let keys = self.0.iter().map(|key| ApiKeyV1 {
+            id: key.id,
+            user: key.user,
+            name: key.name.clone(),
+            hash: key.hash,
+            scopes: key.scopes.iter().map(|scope| scope.name().to_owned()).collect(),
+            created_at: key.created_at,
+            expires_at: key.expires_at,
+            revoked: key.revoked,
+        });
+        put(&keys.collect::<Vec<_>>())
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
+        let keys = get::<Vec<ApiKeyV1>>(bytes)?.into_iter().map(|key| {
+            let scopes = key.scopes.iter().map(|scope| Scope::named(scope).ok_or(Malformed));
+            Ok(ApiKey {
+                id: key.id,
+                user: key.user,
+                name: key.name,
+                hash: key.hash,
+                scopes: scopes.collect::<Result<_, _>>()?,
+                created_at: key.created_at,
+                expires_at: key.expires_at,
+                revoked: key.revoked,
+            })
+        });
+        Ok(Self(keys.collect::<Result<_, _>>()?))
     }
 }
 

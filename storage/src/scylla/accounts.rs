@@ -1,9 +1,10 @@
 //! Accounts by id.
 
 use async_trait::async_trait;
-use barterline_domain::account::DisplayName;
+use barterline_domain::account::{AccountRole, Bio, DisplayName, Locale};
 use barterline_domain::clock::Timestamp;
-use barterline_domain::ids::UserId;
+use barterline_domain::ids::{MediaId, UserId};
+use scylla::DeserializeRow;
 use scylla::value::{CqlTimestamp, MaybeUnset};
 use uuid::Uuid;
 
@@ -11,21 +12,35 @@ use super::columns::{Id as _, role, role_word, time, timestamp};
 use super::insertions::{Insert, Insertions, may_be_ours};
 use super::session::Database;
 use super::statements::{Conditional, Read, SerialRead, Tries, Write};
-use crate::accounts::{Account, Accounts};
+use crate::accounts::{Account, Accounts, ProfileChange};
 use crate::error::StoreError;
 use crate::record::rows::Row;
 
-const FIND: &str = "SELECT name, roles, created_at, suspended, suspended_at, insertion \
-                    FROM {users}.accounts WHERE id = ?";
+const FIND: &str = "SELECT name, bio, locale, avatar, roles, created_at, suspended_at, erased_at, \
+                    version, insertion FROM {users}.accounts WHERE id = ?";
 
-type Columns = (String, Vec<String>, CqlTimestamp, bool, Option<CqlTimestamp>, Option<Uuid>);
+/// Says that there is no time: nothing is bound to null, and nothing happened in 1970.
+const NEVER: CqlTimestamp = CqlTimestamp(0);
+
+#[derive(DeserializeRow)]
+struct Columns {
+    name: String,
+    bio: String,
+    locale: String,
+    avatar: Uuid,
+    roles: Vec<String>,
+    created_at: CqlTimestamp,
+    suspended_at: CqlTimestamp,
+    erased_at: CqlTimestamp,
+    version: i64,
+    insertion: Option<Uuid>,
+}
 
 /// Accounts by id.
 pub struct ScyllaAccounts {
     insert: Conditional,
     take_back: Conditional,
-    suspend: Conditional,
-    lift: Conditional,
+    update: Conditional,
     find: Read,
     settled: SerialRead,
     insertions: Insertions,
@@ -38,20 +53,16 @@ impl ScyllaAccounts {
         let conditional = |text| Conditional::prepare(database, text);
         Ok(Self {
             insert: conditional(
-                "INSERT INTO {users}.accounts \
-                 (id, name, roles, created_at, suspended, suspended_at, insertion) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS",
+                "INSERT INTO {users}.accounts (id, name, bio, locale, avatar, roles, created_at, \
+                 suspended_at, erased_at, version, insertion) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?) IF NOT EXISTS",
             )
             .await?,
             take_back: conditional("DELETE FROM {users}.accounts WHERE id = ? IF insertion = ?")
                 .await?,
-            suspend: conditional(
-                "UPDATE {users}.accounts SET suspended = true, suspended_at = ? WHERE id = ? \
-                 IF suspended = false",
-            )
-            .await?,
-            lift: conditional(
-                "UPDATE {users}.accounts SET suspended = false WHERE id = ? IF suspended = true",
+            update: conditional(
+                "UPDATE {users}.accounts SET name = ?, bio = ?, locale = ?, avatar = ?, roles = ?, \
+                 suspended_at = ?, erased_at = ?, version = ? WHERE id = ? IF version = ?",
             )
             .await?,
             find: Read::prepare(database, FIND).await?,
@@ -59,9 +70,9 @@ impl ScyllaAccounts {
             insertions: Insertions::open(database).await?,
             import: Write::prepare(
                 database,
-                "INSERT INTO {users}.accounts \
-                 (id, name, roles, created_at, suspended, suspended_at) \
-                 VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
+                "INSERT INTO {users}.accounts (id, name, bio, locale, avatar, roles, created_at, \
+                 suspended_at, erased_at, version) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1) USING TIMESTAMP ?",
             )
             .await?,
         })
@@ -69,14 +80,16 @@ impl ScyllaAccounts {
 
     /// Puts one from an archive.
     pub(super) async fn import(&self, account: &Account, stamp: i64) -> Result<(), StoreError> {
-        let roles: Vec<&str> = account.roles.iter().copied().map(role_word).collect();
         let values = (
             account.id.to_column(),
             account.name.as_str(),
-            &roles,
+            account.bio.as_str(),
+            locale_column(account),
+            avatar_column(account),
+            roles_column(account),
             time(account.created_at),
-            account.suspended_at.is_some(),
-            MaybeUnset::from_option(account.suspended_at.map(time)),
+            time_column(account.suspended_at),
+            time_column(account.erased_at),
             stamp,
         );
         self.import.run("import an account", values).await
@@ -91,7 +104,7 @@ impl ScyllaAccounts {
     ) -> Result<Option<Account>, StoreError> {
         let Some(columns) = columns else { return Ok(None) };
         let place = || format!("table accounts, key {user}");
-        let named = (columns.5, columns);
+        let named = (columns.insertion, columns);
         self.insertions.present(operation, named, |columns| read(user, columns), place).await
     }
 }
@@ -105,16 +118,18 @@ impl Insert<Account> for ScyllaAccounts {
     ) -> Result<bool, StoreError> {
         let operation = "insert an account";
         let id = account.id.to_column();
-        let roles: Vec<&str> = account.roles.iter().copied().map(role_word).collect();
         let mut tries = Tries::new(operation);
         loop {
             let values = (
                 id,
                 account.name.as_str(),
-                &roles,
+                account.bio.as_str(),
+                locale_column(account),
+                avatar_column(account),
+                roles_column(account),
                 time(account.created_at),
-                account.suspended_at.is_some(),
-                MaybeUnset::from_option(account.suspended_at.map(time)),
+                time_column(account.suspended_at),
+                time_column(account.erased_at),
                 MaybeUnset::from_option(insertion),
             );
             if tries.settle(self.insert.run(operation, values)).await? {
@@ -122,7 +137,7 @@ impl Insert<Account> for ScyllaAccounts {
             }
             let settled = tries.after(self.settled.row::<Columns>(operation, (id,))).await?;
             if let Some(columns) = settled {
-                let ours = may_be_ours(&tries, columns.5, insertion);
+                let ours = may_be_ours(&tries, columns.insertion, insertion);
                 return Ok(ours && read(account.id, columns).as_ref() == Some(account));
             }
         }
@@ -152,37 +167,101 @@ impl Accounts for ScyllaAccounts {
         user: UserId,
         at: Option<Timestamp>,
     ) -> Result<Option<Account>, StoreError> {
-        let operation = "suspend an account";
+        let suspend = |account: Account| Some(account.suspended(at));
+        self.update("suspend an account", user, suspend).await
+    }
+
+    async fn change(
+        &self,
+        user: UserId,
+        change: ProfileChange,
+    ) -> Result<Option<Account>, StoreError> {
+        let change = |account: Account| account.changed(change.clone());
+        self.update("change a profile", user, change).await
+    }
+
+    async fn set_roles(
+        &self,
+        user: UserId,
+        roles: Vec<AccountRole>,
+    ) -> Result<Option<Account>, StoreError> {
+        let set = |account: Account| account.with_roles(roles.clone());
+        self.update("set the roles of an account", user, set).await
+    }
+
+    async fn erase(&self, user: UserId, at: Timestamp) -> Result<Option<Account>, StoreError> {
+        let erase = |account: Account| Some(account.erased(at));
+        self.update("erase an account", user, erase).await
+    }
+}
+
+impl ScyllaAccounts {
+    /// Puts what `update` makes of an account in its place, and gives it. Making the same again of
+    /// what it made changes nothing.
+    async fn update(
+        &self,
+        operation: &'static str,
+        user: UserId,
+        update: impl Fn(Account) -> Option<Account> + Sync,
+    ) -> Result<Option<Account>, StoreError> {
         let id = user.to_column();
         let mut tries = Tries::new(operation);
         loop {
-            let columns = tries.after(self.settled.row(operation, (id,))).await?;
+            let columns = tries.after(self.settled.row::<Columns>(operation, (id,))).await?;
+            let version = columns.as_ref().map_or(0, |columns| columns.version);
             let found = tries.after(self.present(operation, user, columns)).await?;
-            let Some(account) = found else { return Ok(None) };
-            if account.suspended_at.is_some() == at.is_some() {
-                return Ok(Some(account));
+            let Some(before) = found else { return Ok(None) };
+            let Some(after) = update(before.clone()) else { return Ok(None) };
+            if after == before {
+                return Ok(Some(after));
             }
-            let attempt = async {
-                match at {
-                    Some(at) => self.suspend.run(operation, (time(at), id)).await,
-                    None => self.lift.run(operation, (id,)).await,
-                }
-            };
-            if tries.settle(attempt).await? {
-                return Ok(Some(Account { suspended_at: at, ..account }));
+            let values = (
+                after.name.as_str(),
+                after.bio.as_str(),
+                locale_column(&after),
+                avatar_column(&after),
+                roles_column(&after),
+                time_column(after.suspended_at),
+                time_column(after.erased_at),
+                version + 1,
+                id,
+                version,
+            );
+            if tries.settle(self.update.run(operation, values)).await? {
+                return Ok(Some(after));
             }
         }
     }
 }
 
+fn locale_column(account: &Account) -> &str {
+    account.locale.as_ref().map_or("", Locale::as_str)
+}
+
+fn avatar_column(account: &Account) -> Uuid {
+    account.avatar.map_or(Uuid::nil(), MediaId::to_column)
+}
+
+fn roles_column(account: &Account) -> Vec<&'static str> {
+    account.roles.iter().copied().map(role_word).collect()
+}
+
+fn time_column(at: Option<Timestamp>) -> CqlTimestamp {
+    at.map_or(NEVER, time)
+}
+
 fn read(id: UserId, columns: Columns) -> Option<Account> {
-    let (name, roles, created_at, suspended, suspended_at, _) = columns;
+    let when = |column| if column == NEVER { Some(None) } else { timestamp(column).map(Some) };
+    let (locale, avatar) = (columns.locale, columns.avatar);
     Some(Account {
         id,
-        name: DisplayName::parse(&name).ok()?,
-        roles: roles.iter().map(|word| role(word)).collect::<Option<_>>()?,
-        created_at: timestamp(created_at)?,
-        // What stands there of a suspension that was lifted means nothing.
-        suspended_at: if suspended { Some(timestamp(suspended_at?)?) } else { None },
+        name: DisplayName::parse(&columns.name).ok()?,
+        bio: Bio::parse(&columns.bio).ok()?,
+        locale: if locale.is_empty() { None } else { Some(Locale::parse(&locale).ok()?) },
+        avatar: (avatar != Uuid::nil()).then(|| MediaId::from_column(avatar)),
+        roles: columns.roles.iter().map(|word| role(word)).collect::<Option<_>>()?,
+        created_at: timestamp(columns.created_at)?,
+        suspended_at: when(columns.suspended_at)?,
+        erased_at: when(columns.erased_at)?,
     })
 }

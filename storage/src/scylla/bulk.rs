@@ -10,7 +10,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use barterline_domain::account::Email;
 use barterline_domain::chat::Chat;
 use barterline_domain::clock::Clock;
 use barterline_domain::event::{Event, Seq};
@@ -19,6 +18,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use uuid::Uuid;
 
 use super::accounts::ScyllaAccounts;
+use super::api_keys::ScyllaApiKeys;
 use super::blocks::ScyllaBlocks;
 use super::chats::{self, ScyllaChats};
 use super::columns::Id as _;
@@ -34,7 +34,9 @@ use crate::accounts::Accounts as _;
 use crate::blocks::Blocks as _;
 use crate::bulk::error::BulkError;
 use crate::bulk::standing::Import;
-use crate::bulk::{ChatItem, Item, Kind, PAGE_EVENTS, PAGE_ITEMS, Page, Place, Source, Target};
+use crate::bulk::{
+    ChatItem, Gone, Item, Kind, PAGE_EVENTS, PAGE_ITEMS, Page, Place, Source, Target,
+};
 use crate::chat_log::Range;
 use crate::credentials::Credentials as _;
 use crate::error::StoreError;
@@ -54,6 +56,8 @@ const BLOCKS: usize = 1_000;
 #[derive(Clone)]
 pub struct ScyllaSource {
     stores: Stores,
+    credentials: Arc<ScyllaCredentials>,
+    api_keys: Arc<ScyllaApiKeys>,
     chats: ScyllaChats,
     walks: Arc<Walks>,
 }
@@ -62,6 +66,7 @@ pub struct ScyllaSource {
 struct Walks {
     accounts: Read,
     sessions: Read,
+    api_keys: Read,
     credentials: Read,
     blockers: Read,
     user_states: Read,
@@ -81,7 +86,8 @@ impl Walks {
         Ok(Self {
             accounts: walk(Area::Users, "{users}.accounts", "id").await?,
             sessions: walk(Area::Users, "{users}.sessions", "id").await?,
-            credentials: walk(Area::Credentials, "{credentials}.credentials", "email").await?,
+            api_keys: walk(Area::Users, "{users}.api_keys", "user_id").await?,
+            credentials: walk(Area::Credentials, "{credentials}.secrets", "user_id").await?,
             blockers: walk(Area::Users, "{users}.blocks", "blocker").await?,
             user_states: walk(Area::Users, "{users}.user_states", "user_id").await?,
             listings: walk(Area::Listings, "{listings}.listings", "id").await?,
@@ -97,12 +103,6 @@ trait Walked: Columns + Send + Sync {
 }
 
 impl Walked for (i64, Uuid) {
-    fn token(&self) -> i64 {
-        self.0
-    }
-}
-
-impl Walked for (i64, String) {
     fn token(&self) -> i64 {
         self.0
     }
@@ -154,10 +154,12 @@ impl ScyllaSource {
     pub(super) async fn open(
         databases: &Databases,
         stores: Stores,
+        credentials: Arc<ScyllaCredentials>,
         chats: ScyllaChats,
     ) -> Result<Self, StoreError> {
         let walks = Arc::new(Walks::prepare(databases).await?);
-        Ok(Self { stores, chats, walks })
+        let api_keys = Arc::new(ScyllaApiKeys::open(databases.of(Area::Users)).await?);
+        Ok(Self { stores, credentials, api_keys, chats, walks })
     }
 
     /// Opens a cluster to read it, and leaves it as it stands: what was imported can still be added
@@ -234,7 +236,7 @@ impl Source for ScyllaSource {
     }
 
     async fn page(&self, kind: Kind, after: Option<&Place>) -> Result<Page, StoreError> {
-        let Self { stores, chats, walks } = self;
+        let Self { stores, credentials, api_keys, chats, walks } = self;
         match kind {
             Kind::Chats => {
                 let find = |(token, chat, bucket): (i64, Uuid, i64)| async move {
@@ -279,21 +281,24 @@ impl Source for ScyllaSource {
                 };
                 self.by_id(&walks.sessions, after, find).await
             }
-            Kind::Credentials => {
-                let find = |(token, email): (i64, String)| async move {
-                    let damaged =
-                        |_| StoreError::corrupt(OPERATION, "table credentials, an address");
-                    let address = Email::parse(&email).map_err(damaged)?;
-                    let found = stores.credentials.find(&address).await?.map(Item::Credential);
-                    let place = place(token, email.as_bytes());
-                    Ok(found.map(|item| (place, item)).into_iter().collect())
+            Kind::ApiKeys => {
+                let find = |id| async move {
+                    let user = UserId::from_column(id);
+                    Ok(api_keys.ring(user).await?.map(|ring| Item::ApiKeys(user, ring)))
                 };
-                self.found(&walks.credentials, after, find).await
+                self.by_id(&walks.api_keys, after, find).await
+            }
+            Kind::Credentials => {
+                let find = |id| async move {
+                    let found = credentials.whole(UserId::from_column(id)).await?;
+                    Ok(found.map(|it| Item::Credential(Box::new(it))))
+                };
+                self.by_id(&walks.credentials, after, find).await
             }
             Kind::Accounts => {
                 let find = |id| async move {
                     let found = stores.accounts.find(UserId::from_column(id)).await?;
-                    Ok(found.map(Item::Account))
+                    Ok(found.map(|account| Item::Account(Box::new(account))))
                 };
                 self.by_id(&walks.accounts, after, find).await
             }
@@ -376,6 +381,7 @@ impl ScyllaTarget {
             }
             Item::UserState(user, state) => self.user_states.import(user, &state, stamp).await,
             Item::Session(session) => self.sessions.import(&session, stamp).await,
+            Item::ApiKeys(user, ring) => self.source.api_keys.import(user, &ring, stamp).await,
             Item::Credential(credential) => self.credentials.import(&credential, stamp).await,
             Item::Account(account) => self.accounts.import(&account, stamp).await,
         }
@@ -408,8 +414,18 @@ impl Target for ScyllaTarget {
                 Some(Item::UserState(*user, self.user_states.find(*user).await?))
             }
             Item::Session(session) => self.sessions.find(session.id).await?.map(Item::Session),
-            Item::Credential(it) => self.credentials.find(&it.email).await?.map(Item::Credential),
-            Item::Account(account) => self.accounts.find(account.id).await?.map(Item::Account),
+            Item::ApiKeys(user, _) => {
+                let found = self.source.api_keys.ring(*user).await?;
+                found.map(|ring| Item::ApiKeys(*user, ring))
+            }
+            Item::Credential(it) => {
+                let found = self.credentials.whole(it.user).await?;
+                found.map(|it| Item::Credential(Box::new(it)))
+            }
+            Item::Account(account) => {
+                let found = self.accounts.find(account.id).await?;
+                found.map(|account| Item::Account(Box::new(account)))
+            }
         })
     }
 
@@ -418,8 +434,21 @@ impl Target for ScyllaTarget {
         stream::iter(puts).buffer_unordered(AT_ONCE).try_collect().await
     }
 
-    async fn unblock(&self, blocker: UserId, blocked: UserId) -> Result<(), StoreError> {
-        self.blocks.import((blocker, blocked), false, self.import.stamp()).await
+    async fn remove(&self, gone: Gone) -> Result<(), StoreError> {
+        let stamp = self.import.stamp();
+        match gone {
+            Gone::Block(blocker, blocked) => {
+                self.blocks.import((blocker, blocked), false, stamp).await
+            }
+            Gone::Credential(user) => self.credentials.import_removal(user, stamp).await,
+        }
+    }
+
+    async fn has(&self, gone: Gone) -> Result<bool, StoreError> {
+        match gone {
+            Gone::Block(blocker, blocked) => self.blocks.contains(blocker, blocked).await,
+            Gone::Credential(user) => Ok(self.credentials.find_by_user(user).await?.is_some()),
+        }
     }
 
     async fn append(&self, chat: &Arc<Chat>, events: Vec<Event>) -> Result<(), StoreError> {

@@ -2,7 +2,9 @@
 
 use barterline_domain::account::AccountRole;
 use barterline_domain::clock::Timestamp;
-use barterline_domain::ids::{ChatId, DeviceId, ListingId, ReportId, SessionId, UserId};
+use barterline_domain::ids::{
+    ApiKeyId, ChatId, DeviceId, ListingId, MediaId, ReportId, SessionId, UserId,
+};
 use barterline_domain::listing::ListingStatus;
 use scylla::value::CqlTimestamp;
 use uuid::Uuid;
@@ -32,7 +34,7 @@ macro_rules! ids {
     )+};
 }
 
-ids!(ChatId, DeviceId, ListingId, ReportId, SessionId, UserId);
+ids!(ApiKeyId, ChatId, DeviceId, ListingId, MediaId, ReportId, SessionId, UserId);
 
 /// A point in time, for people to read in the database's own shell.
 pub fn time(at: Timestamp) -> CqlTimestamp {

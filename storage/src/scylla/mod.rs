@@ -35,7 +35,9 @@ pub mod inbox;
 pub mod bulk;
 
 pub mod accounts;
+pub mod api_keys;
 pub mod blocks;
+pub mod codes;
 pub mod credentials;
 pub mod listings;
 pub mod reports;
@@ -76,9 +78,12 @@ async fn open_with_epoch(
     let (users, of_chats) = (of(Area::Users), of(Area::Chats));
     let chats::Opened { chats, outcomes } =
         chats::ScyllaChats::open(of_chats.clone(), epoch, clock).await?;
+    let secrets = Arc::new(credentials::ScyllaCredentials::open(of(Area::Credentials)).await?);
     let stores = Stores {
-        credentials: Arc::new(credentials::ScyllaCredentials::open(of(Area::Credentials)).await?),
+        credentials: secrets.clone(),
+        codes: Arc::new(codes::ScyllaCodes::open(of(Area::Credentials)).await?),
         accounts: Arc::new(accounts::ScyllaAccounts::open(users).await?),
+        api_keys: Arc::new(api_keys::ScyllaApiKeys::open(users).await?),
         sessions: Arc::new(sessions::ScyllaSessions::open(users).await?),
         listings: Arc::new(listings::ScyllaListings::open(of(Area::Listings)).await?),
         blocks: Arc::new(blocks::ScyllaBlocks::open(users).await?),
@@ -87,6 +92,6 @@ async fn open_with_epoch(
         chat_log: Arc::new(chats.clone()),
         inbox: Arc::new(chats.clone()),
     };
-    let source = ScyllaSource::open(databases, stores.clone(), chats).await?;
+    let source = ScyllaSource::open(databases, stores.clone(), secrets, chats).await?;
     Ok((stores, source, outcomes))
 }

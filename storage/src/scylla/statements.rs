@@ -324,6 +324,11 @@ impl Tries {
         Self { operation, deadline, left: TRIES, unsettled: false }
     }
 
+    /// The next step of the same change, which has what is left of its time.
+    pub fn next_step(&self) -> Self {
+        Self { left: TRIES, unsettled: false, ..*self }
+    }
+
     /// Whether an attempt may have been applied without anybody knowing.
     pub fn unsettled(&self) -> bool {
         self.unsettled

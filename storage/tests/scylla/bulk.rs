@@ -21,9 +21,13 @@ use crate::{Store, with_empty};
 
 const SEGMENT_BYTES: u64 = 1 << 20;
 const TABLES: &[&str] = &[
-    "{credentials}.credentials",
+    "{credentials}.secrets",
+    "{credentials}.addresses",
     "{users}.accounts",
     "{users}.sessions",
+    "{users}.sessions_by_user",
+    "{users}.api_keys",
+    "{users}.api_key_owners",
     "{users}.insertions",
     "{users}.blocks",
     "{users}.user_states",

@@ -5,6 +5,7 @@
 //! so they run one after another. (Emptying is sound also for conditional writes: a server takes no
 //! round of one that is older than the emptying.)
 
+mod addresses;
 mod bulk;
 mod chats;
 mod roles;
@@ -17,15 +18,17 @@ use barterline_domain::ids::UserId;
 use barterline_storage::accounts::Accounts as _;
 use barterline_storage::blocks::Blocks as _;
 use barterline_storage::conformance::{
-    accounts, blocks, credentials, listings, reports, sessions, user_state,
+    accounts, api_keys, blocks, codes, credentials, listings, reports, sessions, user_state,
 };
 use barterline_storage::credentials::Credentials as _;
 use barterline_storage::gate::Gate;
 use barterline_storage::listings::Listings as _;
 use barterline_storage::reports::Reports as _;
 use barterline_storage::scylla::accounts::ScyllaAccounts;
+use barterline_storage::scylla::api_keys::ScyllaApiKeys;
 use barterline_storage::scylla::blocks::ScyllaBlocks;
 use barterline_storage::scylla::clocks;
+use barterline_storage::scylla::codes::ScyllaCodes;
 use barterline_storage::scylla::credentials::ScyllaCredentials;
 use barterline_storage::scylla::error::ConnectError;
 use barterline_storage::scylla::listings::ScyllaListings;
@@ -169,7 +172,7 @@ fn requests_are_counted_by_their_kind() {
         let _turn = TURN.lock().await;
         let store = Store::shared().await;
         let database = &store.database;
-        store.empty(&["{credentials}.credentials"]).await;
+        store.empty(&["{credentials}.secrets", "{credentials}.addresses"]).await;
         let opened = ScyllaCredentials::open(database).await.expect("a store");
         let before = scraped(database);
         let credential = credentials::credential(1);
@@ -178,9 +181,9 @@ fn requests_are_counted_by_their_kind() {
         opened.find(&credential.email).await.expect("an answer").expect("it is there");
         let after = scraped(database);
         let more = |name: &str| value(&after, name) - value(&before, name);
-        assert_eq!(more("database_request_seconds_count{kind=\"conditional\"}"), 2, "{after}");
+        assert_eq!(more("database_request_seconds_count{kind=\"conditional\"}"), 3, "{after}");
         assert_eq!(more("database_request_seconds_count{kind=\"write\"}"), 0);
-        assert_eq!(more("database_request_seconds_count{kind=\"read\"}"), 1);
+        assert_eq!(more("database_request_seconds_count{kind=\"read\"}"), 2);
         assert_eq!(more("database_request_seconds_count{kind=\"serial_read\"}"), 1);
         assert_eq!(more("database_conflicts_total"), 1);
         assert_eq!(more("database_retries_total"), 0);
@@ -213,7 +216,17 @@ laws! {
     accounts, ScyllaAccounts, ["{users}.accounts", "{users}.insertions"] =>
         an_account_is_found_as_it_was_inserted,
         accounts_are_inserted_all_or_none,
-        an_account_is_suspended_until_that_is_taken_back;
+        an_account_is_suspended_until_that_is_taken_back,
+        a_profile_changes_as_far_as_it_is_given,
+        roles_are_replaced,
+        an_erased_account_stays_so,
+        changes_of_an_account_at_once_are_all_kept;
+    api_keys, ScyllaApiKeys, ["{users}.api_keys", "{users}.api_key_owners"] =>
+        a_key_is_found_as_it_was_inserted,
+        the_id_of_a_key_is_new,
+        keys_of_a_person_are_counted,
+        a_key_is_revoked_by_its_owner,
+        keys_made_at_once_are_all_kept;
     blocks, ScyllaBlocks, ["{users}.blocks"] =>
         a_block_holds_in_one_direction,
         blocks_are_listed_in_pages;
@@ -224,10 +237,20 @@ laws! {
     user_state, ScyllaUserStates, ["{users}.user_states"] =>
         choices_are_kept_by_person,
         choices_made_at_once_are_all_kept;
-    credentials, ScyllaCredentials, ["{credentials}.credentials"] =>
-        a_credential_is_found_by_its_address,
+    credentials, ScyllaCredentials, ["{credentials}.secrets", "{credentials}.addresses"] =>
+        a_credential_is_found_by_address_and_user,
         an_address_is_taken_once,
-        one_of_several_at_once_takes_the_address;
+        one_of_several_at_once_takes_the_address,
+        a_credential_is_replaced_where_it_is_as_expected,
+        an_address_is_left_for_another,
+        one_change_of_several_at_once_is_made,
+        a_removed_credential_leaves_its_address;
+    codes, ScyllaCodes, ["{credentials}.codes"] =>
+        a_code_is_given_once,
+        one_of_several_at_once_is_given_the_code,
+        a_code_ends,
+        a_code_of_another_purpose_stays,
+        the_hash_of_a_code_is_new;
     listings, ScyllaListings,
         ["{listings}.listings", "{listings}.listings_by_seller", "{listings}.seller_weeks"] =>
         a_listing_is_found_as_it_was_inserted,
@@ -235,13 +258,19 @@ laws! {
         a_replacement_follows_the_stored_version,
         one_of_several_at_once_replaces,
         a_sellers_listings_come_newest_first;
-    sessions, ScyllaSessions, ["{users}.sessions", "{users}.insertions"] =>
+    sessions, ScyllaSessions,
+        ["{users}.sessions", "{users}.sessions_by_user", "{users}.insertions"] =>
         sessions_are_inserted_all_or_none,
         the_good_hash_rotates,
-        another_hash_revokes_the_session,
+        a_used_hash_revokes_the_session,
+        the_last_used_hashes_are_known,
         one_of_several_at_once_rotates,
         what_is_over_does_not_rotate,
-        revoking_twice_is_revoking_once;
+        revoking_twice_is_revoking_once,
+        a_session_is_named_until_it_is_revoked,
+        good_sessions_are_listed_newest_first,
+        the_newest_of_many_sessions_are_listed,
+        all_sessions_are_revoked_but_one;
 }
 
 /// Runs a test that makes and drops keyspaces of its own.

@@ -16,7 +16,7 @@ use crate::{PREFIX, RUNTIME, Store, TURN, options, raw_as};
 
 /// A table of each.
 const TABLES: [(Area, &str); 5] = [
-    (Area::Credentials, "{credentials}.credentials"),
+    (Area::Credentials, "{credentials}.secrets"),
     (Area::Users, "{users}.accounts"),
     (Area::Listings, "{listings}.listings"),
     (Area::Chats, "{chats}.inbox"),

@@ -127,6 +127,11 @@ pub const KEYS: &[Key] = &[
         because: "one module alone opens the credentials",
     },
     Key {
+        word: "Codes",
+        held_by: &["services/accounts", "app"],
+        because: "a code that was sent opens an account: it is kept as its password is",
+    },
+    Key {
         word: "ChatLog",
         held_by: &["hub", "services/chats", "app", "gateway/writer.rs"],
         because: "the log is appended to by the hub and read by chats and writers",

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use barterline_domain::account::DisplayName;
+use barterline_domain::account::{AccountRole, Bio, DisplayName};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::UserId;
 
 use super::breaches;
-use crate::accounts::{Account, Accounts};
+use crate::accounts::{Account, Accounts, ProfileChange};
 use crate::error::StoreError;
 
 breaches! {
@@ -32,6 +32,28 @@ breaches! {
     LaterTimeCounts,
     /// A suspension makes up a missing account.
     MissingOnesAreSuspended,
+    /// A change of a profile does nothing.
+    ProfilesStay,
+    /// What is not given of a profile is lost.
+    TheRestIsLost,
+    /// A change gives the account as it was before.
+    OldProfileIsGiven,
+    /// Of changes at once the last stays.
+    LastChangeStays,
+    /// An erased account passes for one that can be changed.
+    ErasedAreChanged,
+    /// Roles are added to those that are there.
+    RolesAreAdded,
+    /// New roles give the account as it was before.
+    OldRolesAreGiven,
+    /// An erased account passes for one that can have roles.
+    ErasedHaveRoles,
+    /// An erasure leaves the picture.
+    PicturesAreLeft,
+    /// Of two erasures the later counts.
+    LaterErasureCounts,
+    /// An erasure makes up a missing account.
+    MissingOnesAreErased,
 }
 
 /// Accounts over sound ones.
@@ -100,6 +122,65 @@ impl Accounts for Mutant {
         Ok(match self.breach {
             Some(Breach::OldAccountIsGiven) => before,
             Some(Breach::MissingOnesAreSuspended) => after.or_else(|| Some(nobody(user))),
+            _ => after,
+        })
+    }
+
+    async fn change(
+        &self,
+        user: UserId,
+        mut change: ProfileChange,
+    ) -> Result<Option<Account>, StoreError> {
+        let before = self.sound.find(user).await?;
+        match self.breach {
+            Some(Breach::ProfilesStay) => return Ok(before),
+            Some(Breach::TheRestIsLost) => {
+                change.bio = change.bio.or(Some(Bio::default()));
+            }
+            Some(Breach::LastChangeStays) => {
+                // Read before, written as a whole behind others.
+                tokio::task::yield_now().await;
+                if let Some(before) = &before {
+                    change.bio = change.bio.or_else(|| Some(before.bio.clone()));
+                    change.locale = change.locale.or_else(|| Some(before.locale.clone()));
+                }
+            }
+            _ => {}
+        }
+        let after = self.sound.change(user, change).await?;
+        Ok(match self.breach {
+            Some(Breach::OldProfileIsGiven) => before,
+            Some(Breach::ErasedAreChanged) => after.or(before),
+            _ => after,
+        })
+    }
+
+    async fn set_roles(
+        &self,
+        user: UserId,
+        mut roles: Vec<AccountRole>,
+    ) -> Result<Option<Account>, StoreError> {
+        let before = self.sound.find(user).await?;
+        if self.breach == Some(Breach::RolesAreAdded) {
+            roles.extend(before.iter().flat_map(|before| before.roles.clone()));
+        }
+        let after = self.sound.set_roles(user, roles).await?;
+        Ok(match self.breach {
+            Some(Breach::OldRolesAreGiven) => before,
+            Some(Breach::ErasedHaveRoles) => after.or(before),
+            _ => after,
+        })
+    }
+
+    async fn erase(&self, user: UserId, at: Timestamp) -> Result<Option<Account>, StoreError> {
+        let avatar = self.sound.find(user).await?.and_then(|before| before.avatar);
+        let after = self.sound.erase(user, at).await?;
+        Ok(match self.breach {
+            Some(Breach::PicturesAreLeft) => after.map(|after| Account { avatar, ..after }),
+            Some(Breach::LaterErasureCounts) => {
+                after.map(|after| Account { erased_at: Some(at), ..after })
+            }
+            Some(Breach::MissingOnesAreErased) => after.or_else(|| Some(nobody(user))),
             _ => after,
         })
     }

@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use barterline_domain::account::Email;
+use barterline_domain::ids::UserId;
 use parking_lot::Mutex;
 
 use super::{AtOnce, breaches};
-use crate::credentials::{Credential, Credentials};
+use crate::credentials::{Credential, Credentials, Replaced};
 use crate::error::StoreError;
 
 breaches! {
+    /// An insert does nothing.
+    NothingIsInserted,
     /// An address that is taken is taken over.
     TakenIsOverwritten,
     /// A taken address passes for a free one.
@@ -21,6 +24,28 @@ breaches! {
     AnyIsFound,
     /// The user is another.
     UserIsAnother,
+    /// The second factor is lost.
+    FactorsAreLost,
+    /// Whatever stands there is replaced.
+    EverythingIsReplaced,
+    /// A replacement does nothing.
+    NothingIsReplaced,
+    /// An address that was left is still found.
+    LeftIsFound,
+    /// An address that was left stays taken.
+    LeftStaysTaken,
+    /// A change of what is no more passes for done.
+    ChangedPassesForDone,
+    /// Of several changes at once each passes for done.
+    AllChangesAreDone,
+    /// Another's address is said to have changed.
+    TakenPassesForChanged,
+    /// A removal does nothing.
+    NothingIsRemoved,
+    /// The address of what was removed stays taken.
+    RemovedStaysTaken,
+    /// A missing credential is removed.
+    MissingIsRemoved,
 }
 
 /// Credentials over sound ones.
@@ -29,6 +54,8 @@ pub struct Mutant {
     breach: Option<Breach>,
     /// The last that came.
     last: Mutex<Option<Credential>>,
+    /// What was left or removed.
+    left: Mutex<Vec<Credential>>,
     /// Who comes at once.
     at_once: AtOnce,
 }
@@ -36,7 +63,12 @@ pub struct Mutant {
 impl Mutant {
     /// These with this breach, or sound as they are.
     pub fn over(sound: Arc<dyn Credentials>, breach: Option<Breach>) -> Self {
-        Self { sound, breach, last: Mutex::default(), at_once: AtOnce::default() }
+        let (last, left) = (Mutex::default(), Mutex::default());
+        Self { sound, breach, last, left, at_once: AtOnce::default() }
+    }
+
+    fn was_left(&self, email: &Email) -> Option<Credential> {
+        self.left.lock().iter().find(|left| left.email == *email).cloned()
     }
 }
 
@@ -44,8 +76,15 @@ impl Mutant {
 impl Credentials for Mutant {
     async fn insert(&self, credential: Credential) -> Result<bool, StoreError> {
         *self.last.lock() = Some(credential.clone());
-        if self.breach == Some(Breach::AllAtOnceWin) && self.at_once.another_comes().await {
-            return Ok(true);
+        match self.breach {
+            Some(Breach::NothingIsInserted) => return Ok(true),
+            Some(Breach::AllAtOnceWin) if self.at_once.another_comes().await => return Ok(true),
+            Some(Breach::LeftStaysTaken | Breach::RemovedStaysTaken)
+                if self.was_left(&credential.email).is_some() =>
+            {
+                return Ok(false);
+            }
+            _ => {}
         }
         let inserted = self.sound.insert(credential).await?;
         Ok(inserted || self.breach == Some(Breach::TakenPassesForFree))
@@ -63,7 +102,48 @@ impl Credentials for Mutant {
                 let user = crate::conformance::credentials::credential(0).user;
                 Credential { user, ..credential }
             }),
+            Some(Breach::LeftIsFound) => found.or_else(|| self.was_left(email)),
             _ => found,
         })
+    }
+
+    async fn find_by_user(&self, user: UserId) -> Result<Option<Credential>, StoreError> {
+        let found = self.sound.find_by_user(user).await?;
+        let lost = self.breach == Some(Breach::FactorsAreLost);
+        Ok(found.map(|it| if lost { Credential { second_factor: None, ..it } } else { it }))
+    }
+
+    async fn replace(&self, old: &Credential, new: Credential) -> Result<Replaced, StoreError> {
+        let stands = self.sound.find_by_user(old.user).await?;
+        let leaves = old.email != new.email;
+        let replaced = match (self.breach, stands) {
+            (Some(Breach::NothingIsReplaced), _) => return Ok(Replaced::Done),
+            (Some(Breach::AllChangesAreDone), _) if self.at_once.another_comes().await => {
+                return Ok(Replaced::Done);
+            }
+            (Some(Breach::EverythingIsReplaced), Some(stands)) => {
+                self.sound.replace(&stands, new).await?
+            }
+            _ => self.sound.replace(old, new).await?,
+        };
+        if replaced == Replaced::Done && leaves && self.breach != Some(Breach::RemovedStaysTaken) {
+            self.left.lock().push(old.clone());
+        }
+        Ok(match (self.breach, replaced) {
+            (Some(Breach::ChangedPassesForDone), Replaced::Changed) => Replaced::Done,
+            (Some(Breach::TakenPassesForChanged), Replaced::Taken) => Replaced::Changed,
+            _ => replaced,
+        })
+    }
+
+    async fn remove(&self, user: UserId) -> Result<bool, StoreError> {
+        let stands = self.sound.find_by_user(user).await?;
+        if self.breach == Some(Breach::NothingIsRemoved) {
+            return Ok(stands.is_some());
+        }
+        if self.breach == Some(Breach::RemovedStaysTaken) {
+            self.left.lock().extend(stands);
+        }
+        Ok(self.sound.remove(user).await? || self.breach == Some(Breach::MissingIsRemoved))
     }
 }

@@ -8,7 +8,9 @@ pub mod chat_log;
 pub mod inbox;
 
 pub mod accounts;
+pub mod api_keys;
 pub mod blocks;
+pub mod codes;
 pub mod credentials;
 pub mod listings;
 pub mod reports;
