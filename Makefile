@@ -50,7 +50,7 @@ check: rust $(TOOLS)/bin/cargo-deny
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy $(CI) --all-targets --features barterline-storage/real-cql -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(CI) --no-deps
-	$(CARGO) xtask doors && $(CARGO) xtask errors
+	$(CARGO) xtask doors && $(CARGO) xtask errors && $(CARGO) xtask defences
 	$(TOOLS)/bin/cargo-deny --locked check --hide-inclusion-graph bans licenses sources
 
 $(TOOLS)/bin/cargo-deny:

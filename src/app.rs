@@ -27,6 +27,7 @@ use crate::gateway::{self, Gateway};
 use crate::hub::Hub;
 use crate::ids::{Ids, SystemIds};
 use crate::limits::{self, Rate, Rates};
+use crate::rest::layers::{Addresses, Observer};
 use crate::rest::{Limits, Rest, router};
 use crate::schema;
 use crate::services::accounts::{Accounts, Parts, PasswordHashing};
@@ -125,6 +126,7 @@ impl App {
         let keys = Keyring::open(&data.path().join("keys/access-tokens.json"))?;
         let store = open_stores(settings, data, Arc::clone(&clock)).await?;
         let stores = store.stores;
+        let limits = Arc::new(limits_of(&settings.limits, for_load_test));
         let accounts = Accounts::new(Parts {
             credentials: stores.credentials,
             accounts: stores.accounts,
@@ -136,9 +138,10 @@ impl App {
                 settings.accounts.hashes_at_once,
                 settings.accounts.hashes_waiting,
             ),
+            limits: Arc::clone(&limits),
         });
         let users = Arc::new(accounts.clone());
-        let listings = Listings::new(stores.listings, users, Arc::clone(&clock), ids);
+        let listings = Listings::new(stores.listings, users, Arc::clone(&clock), Arc::clone(&ids));
         let metrics = HubMetrics::default();
         let http_metrics = HttpMetrics::default();
         admin.register(|registry| {
@@ -153,7 +156,6 @@ impl App {
             Hub::new(Arc::clone(&stores.chat_log), Arc::clone(&clock), position, metrics.clone());
         let users = Arc::new(accounts.clone());
         let people = People::new(users, stores.user_states, stores.blocks);
-        let limits = Arc::new(limits_of(&settings.limits, for_load_test));
         let chats = Chats::new(chats::Parts {
             log: stores.chat_log,
             inbox: stores.inbox,
@@ -186,18 +188,23 @@ impl App {
             chats: chats.clone(),
             accounts: accounts.clone(),
             people,
-            limits,
-            clock,
+            limits: Arc::clone(&limits),
+            clock: Arc::clone(&clock),
             settings: times,
+            origins: settings.server.origins(),
             metrics,
             stop: stop.clone(),
             tasks,
         });
+        let rates = limits;
         let limits = Limits {
             body_bytes_max: settings.server.body_bytes_max,
             timeout: Duration::from_millis(settings.server.request_timeout_ms),
         };
-        let rest = Rest { accounts, listings, chats, reports, limits, stop };
+        let observer =
+            Observer { metrics: Some(http_metrics), ..observer(&settings.log, clock, ids) };
+        let clock = Arc::clone(&observer.clock);
+        let rest = Rest { accounts, listings, chats, reports, limits, rates, clock, stop };
         let socket = Router::new()
             .route("/v1/socket", any(gateway::accept::upgrade))
             .with_state(gateway.clone());
@@ -205,7 +212,7 @@ impl App {
             admin.offer_load_test(load_test::routes(rest.clone()));
         }
         Ok(Self {
-            public: router::routes(rest.clone(), http_metrics).merge(socket),
+            public: router::routes(rest.clone(), socket, &settings.server.origins(), observer),
             gateway,
             rest,
             hub,
@@ -225,5 +232,28 @@ fn limits_of(settings: &config::Limits, for_load_test: bool) -> limits::Limits {
         chat: Rate::new(settings.chat_per_minute, minute, settings.chat_burst),
         new_chats: Rate::new(settings.new_chats_per_hour, hour, settings.new_chats_burst),
         address: Rate::new(settings.address_per_minute, minute, settings.address_burst),
+        requests: Rate::new(settings.requests_per_minute, minute, settings.requests_burst),
+        log_ins: Rate::new(settings.log_ins_per_minute, minute, settings.log_ins_burst),
+        registrations: Rate::new(
+            settings.registrations_per_hour,
+            hour,
+            settings.registrations_burst,
+        ),
+        refreshes: Rate::new(settings.refreshes_per_minute, minute, settings.refreshes_burst),
     })
+}
+
+/// What sees the operators' requests, which are not counted.
+pub fn observer(settings: &config::Log, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Observer {
+    let lines = match settings.access.as_str() {
+        "always" => true,
+        "json" => settings.json,
+        _ => false,
+    };
+    let addresses = match settings.addresses.as_str() {
+        "full" => Addresses::Full,
+        "none" => Addresses::None,
+        _ => Addresses::Network,
+    };
+    Observer { metrics: None, lines, addresses, clock, ids }
 }

@@ -6,6 +6,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -24,6 +25,8 @@ use crate::rest::Rest;
 use crate::services::accounts::{RegisterError, Registration};
 use crate::services::chats::Send;
 
+/// Where the seeding takes place.
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// There when everything is.
 const DONE_FILE: &str = "demo-seeded";
 /// What the passwords follow from, 32 random bytes: a seeding that goes on has the same.
@@ -103,7 +106,8 @@ async fn account(rest: &Rest, secret: &[u8], email: &str, name: &str) -> anyhow:
     let user = match rest.accounts.register(registration).await {
         Ok(account) => account.id,
         Err(RegisterError::EmailTaken) => {
-            let log_in = rest.accounts.log_in(&address, Password::parse(drawn.clone())?).await;
+            let log_in =
+                rest.accounts.log_in(&address, Password::parse(drawn.clone())?, HERE).await;
             log_in
                 .with_context(|| format!("{email} is somebody else's: start without --demo"))?
                 .user

@@ -16,12 +16,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin::{Admin, Token};
-use crate::app::App;
+use crate::app::{self, App};
+use crate::clock::SystemClock;
 use crate::config::{Server, Settings};
 use crate::data_dir::DataDir;
 use crate::ids::SystemIds;
 use crate::listener::certificate::{self, Renewal};
+use crate::listener::client::{Proxies, ToldBy};
 use crate::listener::{Doors, Limits, TlsDoor};
+use crate::rest::router;
 use crate::{demo, listener};
 
 /// Files that are no connections: the store's, the log's, the listeners' and the runtime's.
@@ -67,10 +70,17 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     let admin = Admin::new(Token::issue(&data, &SystemIds)?);
     data.write_admin_address(admin_listening)?;
     let (watched, watching) = (CancellationToken::new(), TaskTracker::new());
-    let limits = limits(&settings, OPERATORS_MAX);
+    let limits = Limits {
+        connections_of_one_max: OPERATORS_MAX,
+        proxies: Proxies::none(),
+        ..limits(&settings, OPERATORS_MAX)
+    };
     tokio::spawn(listener::serve(
         Doors { plain: operators, tls: None },
-        admin.clone().routes(),
+        router::dress(
+            admin.clone().routes(),
+            app::observer(&settings.log, Arc::new(SystemClock), Arc::new(SystemIds)),
+        ),
         limits,
         watched.clone(),
         watching.clone(),
@@ -86,11 +96,12 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     if mode.demo {
         demo::seed(&rest, &settings.storage.data).await.context("cannot seed the demo")?;
     }
-    let connections_max = match settings.server.connections_max {
-        0 => files_max.saturating_sub(FILES_OF_OUR_OWN).max(1),
-        max => max,
-    };
-    let limits = self::limits(&settings, connections_max);
+    let connections_max = connections_max(settings.server.connections_max, files_max);
+    let mut limits = self::limits(&settings, connections_max);
+    if mode.load_test {
+        // One program plays everybody.
+        limits.connections_of_one_max = connections_max;
+    }
     let mut doors = Doors { plain: public, tls: None };
     if let (Some(listener), Some((config, renewal))) = (secured, certificate) {
         doors.tls = Some(TlsDoor { listener, config });
@@ -142,7 +153,30 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
 fn limits(settings: &Settings, connections_max: usize) -> Limits {
     let header_timeout = Duration::from_millis(settings.server.header_timeout_ms);
     let write_timeout = Duration::from_millis(settings.server.write_timeout_ms);
-    Limits { connections_max, header_timeout, write_timeout }
+    let Server { trusted_proxies, trusted_proxy_header, proxy_protocol, .. } = &settings.server;
+    let told_by = match trusted_proxy_header.as_str() {
+        "forwarded" => ToldBy::Forwarded,
+        _ => ToldBy::XForwarded,
+    };
+    let proxies = Proxies::new(trusted_proxies, told_by, *proxy_protocol);
+    let connections_of_one_max = settings.server.connections_per_address_max;
+    Limits { connections_max, connections_of_one_max, header_timeout, write_timeout, proxies }
+}
+
+/// Connections that are taken at a time, by the setting and the limit of open files.
+fn connections_max(set: usize, files_max: usize) -> usize {
+    let by_files = files_max.saturating_sub(FILES_OF_OUR_OWN).max(1);
+    if set == 0 {
+        return by_files;
+    }
+    if set > by_files {
+        tracing::warn!(
+            connections_max = set,
+            files_max,
+            "server.connections_max is more than the limit of open files allows (ulimit -Hn)"
+        );
+    }
+    set
 }
 
 /// What clients under TLS are shown. Before anything starts, as every setting is checked.
@@ -171,7 +205,9 @@ fn raise_file_limit() -> usize {
         }
     };
     let allowed = allowed.and_then(|allowed| usize::try_from(allowed).ok());
-    allowed.unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS)
+    let allowed = allowed.unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
+    tracing::info!(files_max = allowed, "the limit of open files");
+    allowed
 }
 
 /// Who asked the server to stop.

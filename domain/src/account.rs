@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::is_seen;
+
 /// Longest address that mail can carry (RFC 5321, section 4.5.3.1.3, less the brackets).
 pub const EMAIL_BYTES_MAX: usize = 254;
 /// Shortest password, in characters (NIST SP 800-63B, section 5.1.1).
@@ -90,8 +92,11 @@ pub enum InvalidAccount {
     /// Longer than [`PASSWORD_BYTES_MAX`] bytes.
     #[error("the password is longer than 256 bytes")]
     PasswordTooLong,
-    /// Empty, too long, or with control characters.
-    #[error("the display name is empty, longer than 60 characters, or holds control characters")]
+    /// Empty, too long, or with characters that control text or are not seen.
+    #[error(
+        "the display name is empty, longer than 60 characters, or holds control characters or \
+         characters that are not seen"
+    )]
     Name,
 }
 
@@ -111,6 +116,14 @@ impl Email {
             && domain.contains('.')
             && domain.split('.').all(|label| !label.is_empty());
         if sound { Ok(Self(text.to_lowercase())) } else { Err(InvalidAccount::Email) }
+    }
+
+    /// Reads an address that somebody registers by: one in which everything is seen.
+    pub fn choose(text: &str) -> Result<Self, InvalidAccount> {
+        let email = Self::parse(text)?;
+        // A joiner, which names may have, shapes no address.
+        let joined = email.0.contains(['\u{200c}', '\u{200d}']);
+        if is_seen(&email.0) && !joined { Ok(email) } else { Err(InvalidAccount::Email) }
     }
 
     /// The address.
@@ -158,6 +171,12 @@ impl DisplayName {
             && text.chars().count() <= NAME_CHARS_MAX
             && !text.chars().any(char::is_control);
         if sound { Ok(Self(text.to_owned())) } else { Err(InvalidAccount::Name) }
+    }
+
+    /// Takes a name that somebody chooses: one in which everything is seen.
+    pub fn choose(text: &str) -> Result<Self, InvalidAccount> {
+        let name = Self::parse(text)?;
+        if is_seen(&name.0) { Ok(name) } else { Err(InvalidAccount::Name) }
     }
 
     /// The name of an account that was erased: [`ERASED_NAME`].
@@ -212,34 +231,9 @@ fn label(text: &str) -> Result<String, InvalidProfile> {
     let text = text.trim();
     let sound = !text.is_empty()
         && text.chars().count() <= LABEL_CHARS_MAX
-        && !text.chars().any(|c| c.is_control() || is_unseen(c));
+        && !text.chars().any(char::is_control)
+        && is_seen(text);
     if sound { Ok(text.to_owned()) } else { Err(InvalidProfile::Label) }
-}
-
-/// Whether a character shows nothing, or changes the direction of what is around it: two names could
-/// look alike, or like something else (Unicode: default ignorable, and the blank fillers).
-const fn is_unseen(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}'
-            | '\u{34f}'
-            | '\u{61c}'
-            | '\u{115f}'..='\u{1160}'
-            | '\u{17b4}'..='\u{17b5}'
-            | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{2800}'
-            | '\u{3164}'
-            | '\u{fe00}'..='\u{fe0f}'
-            | '\u{feff}'
-            | '\u{ffa0}'
-            | '\u{fff0}'..='\u{fffb}'
-            | '\u{1bca0}'..='\u{1bca3}'
-            | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e0fff}'
-    )
 }
 
 impl SessionName {
@@ -420,5 +414,18 @@ mod tests {
             assert_eq!(Scope::named(scope.name()), Some(scope));
         }
         assert_eq!(Scope::named("chats:rule"), None);
+    }
+
+    #[test]
+    fn what_is_chosen_is_seen_and_what_was_kept_is_read() {
+        let name = "A\u{200b}na";
+        assert_eq!(DisplayName::choose(name), Err(InvalidAccount::Name));
+        assert_eq!(DisplayName::parse(name).map(|n| n.0), Ok(name.to_owned()));
+        assert!(DisplayName::choose(" \u{645}\u{6cc}\u{200c}\u{62e} ").is_ok());
+        for wrong in ["a\u{200b}@x.org", "a\u{202e}@x.org", "\u{645}\u{200d}\u{645}@x.org"] {
+            assert_eq!(Email::choose(wrong), Err(InvalidAccount::Email), "{wrong:?}");
+            assert!(Email::parse(wrong).is_ok());
+        }
+        assert!(Email::choose("j\u{f6}rg@ex\u{e4}mple.org").is_ok());
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod ids;
+pub mod text;
 
 pub mod account;
 pub mod listing;

@@ -6,6 +6,7 @@ use crate::chat::ListingSnapshot;
 use crate::clock::Timestamp;
 use crate::ids::{ListingId, UserId};
 use crate::money::Money;
+use crate::text::is_seen;
 
 /// Longest title, in characters.
 pub const TITLE_CHARS_MAX: usize = 120;
@@ -36,8 +37,11 @@ pub struct ListingText {
 /// Why a listing was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidListing {
-    /// Empty, too long, or with control characters.
-    #[error("the title is empty, longer than 120 characters, or holds control characters")]
+    /// Empty, too long, or with characters that control text or are not seen.
+    #[error(
+        "the title is empty, longer than 120 characters, or holds control characters or characters \
+         that are not seen"
+    )]
     Title,
     /// Too long.
     #[error("the description is longer than 10000 characters")]
@@ -66,6 +70,12 @@ impl ListingText {
             return Err(InvalidListing::Description);
         }
         Ok(Self { title: title.to_owned(), description })
+    }
+
+    /// Takes what a seller says now: a title in which everything is seen.
+    pub fn choose(title: &str, description: String) -> Result<Self, InvalidListing> {
+        let text = Self::parse(title, description)?;
+        if is_seen(&text.title) { Ok(text) } else { Err(InvalidListing::Title) }
     }
 
     /// The title.
@@ -138,5 +148,9 @@ mod tests {
         for wrong in ["", "  ", "a\nb", &"x".repeat(121)] {
             assert_eq!(title(wrong), Err(InvalidListing::Title), "{wrong}");
         }
+        let turned = "Bike \u{202e}ekib";
+        assert_eq!(title(turned), Ok(turned.to_owned()), "what was kept is read");
+        let chosen = ListingText::choose(turned, String::new());
+        assert_eq!(chosen, Err(InvalidListing::Title));
     }
 }

@@ -24,6 +24,8 @@ use std::fmt::Debug;
 use barterline::auth::keyring::Keyring;
 use barterline::auth::principal::Principal;
 use barterline::auth::token::{LIFETIME, Tokens};
+use barterline::listener::client::{ClientAddress, Proxies, ToldBy};
+use barterline::listener::proxy;
 use barterline_domain::account::AccountRole;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::Seq;
@@ -52,6 +54,9 @@ use barterline_storage::sessions::Session;
 use barterline_storage::user_state::UserState;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::FutureExt as _;
+use hyper::HeaderMap;
+use hyper::header::{FORWARDED, HeaderName, HeaderValue};
 use serde_json::Value;
 
 /// Good frames of one direction in one encoding.
@@ -255,6 +260,62 @@ fn with_group_checksum(bytes: &[u8]) -> Vec<u8> {
     let crc = crc32c::crc32c_append(crc, &bytes[GROUP_HEADER_BYTES..]);
     bytes[body..GROUP_HEADER_BYTES].copy_from_slice(&crc.to_le_bytes());
     bytes
+}
+
+/// What proxies say of whom they speak for.
+pub struct Introductions(Vec<Vec<u8>>);
+
+impl Introductions {
+    /// Sound ones, in headers of HTTP and of the PROXY protocol.
+    pub fn sound() -> Self {
+        let mut v2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".to_vec();
+        v2.extend([192, 0, 2, 1, 203, 0, 113, 1, 0x12, 0x34, 1, 0xbb]);
+        let seeds: [&[u8]; 5] = [
+            b"PROXY TCP4 192.0.2.1 203.0.113.1 4711 443\r\n",
+            b"PROXY TCP6 2001:db8::7 2001:db8::1 4711 443\r\n",
+            &v2,
+            b"for=\"[2001:db8:cafe::17]:4711\";proto=https, for=198.51.100.17;by=\"a\\\"b\"",
+            b"1.1.1.1, 10.0.0.2, [2001:db8::1]:4711",
+        ];
+        Self(seeds.map(<[u8]>::to_vec).to_vec())
+    }
+
+    /// Feeds `input`, as it is and as a script that damages a seed, to whatever reads introductions.
+    /// Nobody's own words move what a proxy wrote behind them.
+    pub fn feed(&self, input: &[u8]) {
+        for bytes in [input.to_vec(), damaged(&self.0, input)] {
+            // All bytes are there: it never waits.
+            let _ = proxy::read(&mut bytes.as_slice()).now_or_never().expect("an end");
+            check_headers(&bytes);
+        }
+    }
+}
+
+fn check_headers(bytes: &[u8]) {
+    let Ok(words) = HeaderValue::from_bytes(bytes) else { return };
+    let trusted = ["10.0.0.0/8".parse().expect("a network")];
+    let address =
+        |text: &str| ClientAddress { ip: text.parse().expect("an address"), https: false };
+    let x_forwarded_for = HeaderName::from_static("x-forwarded-for");
+    for (told_by, name, written) in [
+        (ToldBy::XForwarded, x_forwarded_for, "192.0.2.1"),
+        (ToldBy::Forwarded, FORWARDED, "for=192.0.2.1"),
+    ] {
+        let proxies = Proxies::new(&trusted, told_by, false);
+        let mut headers = HeaderMap::new();
+        headers.append(&name, words.clone());
+        let stranger = address("192.0.2.9");
+        assert_eq!(proxies.client(stranger, &headers), stranger);
+        // A proxy that writes behind them, on the same line.
+        let both = [bytes, b", ", written.as_bytes()].concat();
+        headers.insert(&name, HeaderValue::from_bytes(&both).expect("sound parts"));
+        let client = proxies.client(address("10.0.0.1"), &headers).ip;
+        assert!([address("192.0.2.1").ip, address("10.0.0.1").ip].contains(&client), "{client}");
+        // On a line of its own.
+        headers.insert(&name, words.clone());
+        headers.append(&name, HeaderValue::from_static(written));
+        assert_eq!(proxies.client(address("10.0.0.1"), &headers), address("192.0.2.1"));
+    }
 }
 
 /// An access token, and the keys that it was signed with.

@@ -1,6 +1,6 @@
 //! One target for each decoder; the crate's documentation says how to run them for longer.
 
-use barterline_fuzz::{LogHeaders, Seeds, Signed, Stored};
+use barterline_fuzz::{Introductions, LogHeaders, Seeds, Signed, Stored};
 use barterline_protocol::{Encoding, Outgoing, Request};
 
 #[test]
@@ -42,5 +42,11 @@ fn log_headers() {
 #[test]
 fn access_tokens() {
     let seeds = Signed::fresh();
+    bolero::check!().for_each(|input: &[u8]| seeds.feed(input));
+}
+
+#[test]
+fn introductions_by_proxies() {
+    let seeds = Introductions::sound();
     bolero::check!().for_each(|input: &[u8]| seeds.feed(input));
 }

@@ -28,5 +28,24 @@ section! {
         address_per_minute: u64 = 600, 1..=10_000_000;
         /// Of these, so many at once.
         address_burst: u64 = 300, 1..=10_000_000;
+        /// Requests over HTTP of one client in a minute: of an account, where the request bears its
+        /// access token, or else of an address (with IPv6, one network of 64 bits).
+        requests_per_minute: u64 = 100, 1..=10_000_000;
+        /// Of these, so many at once.
+        requests_burst: u64 = 100, 1..=10_000_000;
+        /// Log-ins from one address in a minute. Besides, each account has five free tries; then each
+        /// waits twice as long as the one before, up to a minute, but where the account logged in
+        /// before.
+        log_ins_per_minute: u64 = 30, 1..=10_000_000;
+        /// Of these, so many at once.
+        log_ins_burst: u64 = 20, 1..=10_000_000;
+        /// Accounts that are made from one address in an hour.
+        registrations_per_hour: u64 = 60, 1..=10_000_000;
+        /// Of these, so many at once.
+        registrations_burst: u64 = 20, 1..=10_000_000;
+        /// Refresh tokens that are used from one address in a minute.
+        refreshes_per_minute: u64 = 60, 1..=10_000_000;
+        /// Of these, so many at once.
+        refreshes_burst: u64 = 60, 1..=10_000_000;
     }
 }

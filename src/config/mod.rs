@@ -134,6 +134,13 @@ impl Settings {
                 (Some(_), Some(_)) | (None, None) => {}
             }
         }
+        if self.server.proxy_protocol && self.server.trusted_proxies.is_empty() {
+            mistakes.push(
+                "`server.proxy_protocol` needs `server.trusted_proxies` as well: nobody else could \
+                 connect"
+                    .to_owned(),
+            );
+        }
         mistakes.extend(self.scylla.contradictions());
         mistakes.extend(self.scylla_roles.contradictions(!self.scylla.user.is_empty()));
         mistakes

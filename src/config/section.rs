@@ -3,10 +3,11 @@
 //! Reading, checking, printing and the reference all follow from it, so that none can go stale.
 
 use std::fmt::Display;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use toml::Value;
 
 /// A type that a setting can have.
@@ -197,6 +198,26 @@ impl Setting for PathBuf {
     fn show(&self) -> Value {
         Value::String(self.display().to_string())
     }
+}
+
+/// Networks, or single addresses, with a space or a comma between.
+impl Setting for Vec<IpNet> {
+    fn read(value: &Value) -> Option<Self> {
+        let network = |text: &str| {
+            let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+            network.ok().map(|network| network.trunc())
+        };
+        list(value.as_str()?).map(network).collect()
+    }
+
+    fn show(&self) -> Value {
+        Value::String(self.iter().map(IpNet::to_string).collect::<Vec<_>>().join(" "))
+    }
+}
+
+/// The items of a list that is written as one text.
+pub fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c.is_whitespace() || c == ',').filter(|item| !item.is_empty())
 }
 
 /// A text that is never printed, whatever prints the settings.

@@ -3,7 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use super::section::{Any, RangeOr, section};
+use ipnet::IpNet;
+
+use super::section::{Allowed, Any, RangeOr, Word, list, section};
 
 section! {
     /// Addresses, and what HTTP may take.
@@ -30,6 +32,24 @@ section! {
         /// ends.
         connections_max: usize = 0,
             RangeOr(16..=10_000_000, 0, "as many as the limit of open files allows");
+        /// Of these, so many of one address (with IPv6, one network of 64 bits); those beyond are
+        /// closed at once. Trusted proxies have no such limit, unless they say by `proxy_protocol`
+        /// whose each connection is: then it is the client's. Load tests have none.
+        connections_per_address_max: usize = 1_000, 1..=10_000_000;
+        /// Proxies and balancers that are believed whose requests they pass on: everybody else's
+        /// word about that is not read.
+        trusted_proxies: Vec<IpNet> = Vec::new(),
+            Any("addresses and networks like 10.0.0.0/8 2001:db8::/32, with a space between");
+        /// In which header trusted proxies say so. The other is not read: they pass it on as a
+        /// stranger wrote it.
+        trusted_proxy_header: String = "x-forwarded-for".to_owned(),
+            Word(&["x-forwarded-for", "forwarded"]);
+        /// Whether connections begin with a header of the PROXY protocol, version 1 or 2. Then only
+        /// `trusted_proxies` can connect.
+        proxy_protocol: bool = false, Any("true or false");
+        /// Web pages of these origins may use the server: they get CORS headers, and their sockets
+        /// are let in. Pages of the server's own origin and programs that are no browsers always may.
+        origins: String = String::new(), Origins;
         /// For a TLS handshake, for all headers of a request to come, and between two requests, in milliseconds.
         header_timeout_ms: u64 = 10_000, 100..=600_000;
         /// For a client to take any part of an answer, in milliseconds.
@@ -48,4 +68,38 @@ section! {
         /// after that.
         drain_timeout_ms: u64 = 8_000, 0..=600_000;
     }
+}
+
+impl Server {
+    /// The origins, one by one.
+    pub fn origins(&self) -> Vec<String> {
+        list(&self.origins).map(str::to_owned).collect()
+    }
+}
+
+/// What browsers write into `Origin` (RFC 6454, section 6.1).
+struct Origins;
+
+impl Allowed<String> for Origins {
+    fn allows(&self, value: &String) -> bool {
+        list(value).all(is_origin)
+    }
+
+    fn describe(&self) -> String {
+        "origins as browsers write them, like https://shop.example http://localhost:5173, with a \
+         space between"
+            .to_owned()
+    }
+}
+
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, host)) = text.split_once("://") else { return false };
+    let lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    // The port of the scheme is never written.
+    let usual = [("http", ":80"), ("https", ":443")];
+    !scheme.is_empty()
+        && scheme.chars().all(|c| lower(c) || "+.-".contains(c))
+        && !host.is_empty()
+        && host.chars().all(|c| lower(c) || ".-:[]".contains(c))
+        && !usual.iter().any(|(of, port)| *of == scheme && host.ends_with(port))
 }

@@ -157,6 +157,33 @@ fn the_cluster_is_described_without_contradiction() {
 }
 
 #[test]
+fn proxies_and_origins_are_written_as_they_are_meant() {
+    let file = "[server]\ntrusted_proxies = '10.1.2.3/8, 192.0.2.1 2001:db8::/32'\n\
+                origins = 'https://shop.example http://localhost:5173 capacitor://localhost'";
+    let settings = load(file, &[], Vec::new()).expect("sound settings");
+    let networks: Vec<_> =
+        settings.server.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(networks, ["10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32"]);
+    assert_eq!(settings.server.origins().len(), 3);
+    assert_eq!(load(&settings.to_toml(), &[], Vec::new()), Ok(settings));
+    for (wrong, said) in [
+        ("trusted_proxies = '10.0.0.0/33'", "10.0.0.0/8"),
+        ("trusted_proxies = 'proxy.example'", "10.0.0.0/8"),
+        ("trusted_proxy_header = 'x-real-ip'", "x-forwarded-for or forwarded"),
+        ("origins = '*'", "like https://shop.example"),
+        ("origins = 'null'", "like https://shop.example"),
+        ("origins = 'shop.example'", "like https://shop.example"),
+        ("origins = 'https://shop.example/'", "like https://shop.example"),
+        ("origins = 'https://Shop.example'", "like https://shop.example"),
+        ("origins = 'https://shop.example:443'", "like https://shop.example"),
+        ("proxy_protocol = true", "needs `server.trusted_proxies` as well"),
+    ] {
+        let mistake = load(&format!("[server]\n{wrong}"), &[], Vec::new()).expect_err("a mistake");
+        assert!(mistake.contains(said), "{wrong}: {mistake}");
+    }
+}
+
+#[test]
 fn what_is_printed_can_be_read_again() {
     let settings = load("[server]\nconnections_max = 99", &[], Vec::new()).expect("settings");
     let again = load(&settings.to_toml(), &[], Vec::new());

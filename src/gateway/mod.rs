@@ -66,6 +66,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Times that clients are held to.
     pub settings: Settings,
+    /// Web pages of these origins may open sockets, beside those of our own.
+    pub origins: Vec<String>,
     /// What is counted.
     pub metrics: HubMetrics,
     /// Connections end when it is cancelled.

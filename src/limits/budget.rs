@@ -5,7 +5,8 @@ use std::hash::Hash;
 use std::time::Duration;
 
 use barterline_domain::clock::Timestamp;
-use dashmap::DashMap;
+
+use super::bounded::Bounded;
 
 /// So much in so much time, and so much at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,25 @@ impl Rate {
         let period_us = (window_us / count.max(1)).max(1);
         Self { period_us, ahead_us: period_us.saturating_mul(burst.saturating_sub(1)) }
     }
+
+    /// How many may come at once.
+    pub fn burst(self) -> u64 {
+        self.ahead_us / self.period_us + 1
+    }
+
+    /// In what time so many come back.
+    pub fn window(self) -> Duration {
+        Duration::from_micros(self.ahead_us.saturating_add(self.period_us))
+    }
+}
+
+/// How much one has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// How many may come at once now.
+    pub left: u64,
+    /// When a whole burst may come again, if none comes until then.
+    pub whole_in: Duration,
 }
 
 /// What one has taken.
@@ -44,28 +64,42 @@ impl Meter {
         self.due_us = due_us.saturating_add(rate.period_us);
         Ok(())
     }
+
+    /// What is left.
+    pub fn standing(&self, rate: Rate, now: Timestamp) -> Standing {
+        let early_us = self.due_us.saturating_sub(now.as_millis().saturating_mul(1_000));
+        let left = rate.ahead_us.checked_sub(early_us).map_or(0, |us| us / rate.period_us + 1);
+        Standing { left, whole_in: Duration::from_micros(early_us) }
+    }
 }
 
 /// A meter for each of many.
 pub struct Budget<K> {
     rate: Rate,
-    meters: DashMap<K, Meter>,
+    meters: Bounded<K, Meter>,
 }
 
 impl<K: Eq + Hash> Budget<K> {
     pub fn new(rate: Rate) -> Self {
-        Self { rate, meters: DashMap::new() }
+        Self { rate, meters: Bounded::new() }
     }
 
     pub fn take(&self, key: K, now: Timestamp) -> Result<(), Duration> {
-        self.meters.entry(key).or_default().take(self.rate, now)
+        self.take_and_tell(key, now).0
     }
 
-    /// Forgets meters that stand as if nothing had been taken: what is kept is bounded by what the
-    /// rate lets happen.
+    /// Takes one, and tells what is left.
+    pub fn take_and_tell(&self, key: K, now: Timestamp) -> (Result<(), Duration>, Standing) {
+        self.meters.with(key, |meter| {
+            let taken = meter.take(self.rate, now);
+            (taken, meter.standing(self.rate, now))
+        })
+    }
+
+    /// Forgets meters that stand as if nothing had been taken.
     pub fn sweep(&self, now: Timestamp) {
         let now_us = now.as_millis().saturating_mul(1_000);
-        self.meters.retain(|_, meter| meter.due_us > now_us);
+        self.meters.retain(|meter| meter.due_us > now_us);
     }
 }
 
@@ -87,6 +121,22 @@ mod tests {
         assert_eq!(meter.take(rate, at(1_040)), Err(Duration::from_millis(60)));
         assert_eq!(meter.take(rate, at(1_100)), Ok(()));
         assert_eq!(meter.take(rate, at(1_100)), Err(Duration::from_millis(100)));
+    }
+
+    #[test]
+    fn what_is_left_is_what_may_still_be_taken() {
+        let rate = Rate::new(100, Duration::from_mins(1), 100);
+        assert_eq!((rate.burst(), rate.window()), (100, Duration::from_mins(1)));
+        let mut meter = Meter::default();
+        let now = Timestamp::from_millis(1_000_000);
+        assert_eq!(meter.standing(rate, now), Standing { left: 100, whole_in: Duration::ZERO });
+        for left in (0..100).rev() {
+            assert_eq!(meter.take(rate, now), Ok(()));
+            assert_eq!(meter.standing(rate, now).left, left);
+        }
+        assert_eq!(meter.standing(rate, now).whole_in, Duration::from_mins(1));
+        assert!(meter.take(rate, now).is_err());
+        assert_eq!(meter.standing(rate, now.plus(Duration::from_secs(6))).left, 10);
     }
 
     proptest! {

@@ -1,7 +1,9 @@
 //! How much of something somebody may do: told, not guessed. What is over a limit is refused with the
 //! wait that makes it good, never dropped.
 
+mod bounded;
 mod budget;
+mod log_ins;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,7 +12,9 @@ use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{ChatId, UserId};
 
 use self::budget::Budget;
-pub use self::budget::{Meter, Rate};
+pub use self::budget::{Meter, Rate, Standing};
+pub use self::log_ins::LogInName;
+use self::log_ins::LogIns;
 
 /// Of what there was too much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +29,14 @@ pub enum Scope {
     NewChats,
     /// Connections from one address.
     Address,
+    /// Requests over HTTP of one client.
+    Requests,
+    /// Log-ins from one address, or to one account.
+    LogIns,
+    /// Accounts that are made from one address.
+    Registrations,
+    /// Refresh tokens that are used from one address.
+    Refreshes,
 }
 
 impl Scope {
@@ -36,6 +48,10 @@ impl Scope {
             Self::Chat => "chat",
             Self::NewChats => "new_chats",
             Self::Address => "address",
+            Self::Requests => "requests",
+            Self::LogIns => "log_ins",
+            Self::Registrations => "registrations",
+            Self::Refreshes => "refreshes",
         }
     }
 }
@@ -47,6 +63,26 @@ pub struct Exceeded {
     pub scope: Scope,
     /// When the same would be within the limit.
     pub wait: Duration,
+}
+
+/// Who makes a request over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Client {
+    /// Somebody who proved who they are.
+    User(UserId),
+    /// Somebody at this address.
+    Address(IpAddr),
+}
+
+/// What a client is told of its requests, refused or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// What is allowed.
+    pub rate: Rate,
+    /// What is left of it.
+    pub standing: Standing,
+    /// Whether this one was within it.
+    pub taken: Result<(), Exceeded>,
 }
 
 /// What is allowed.
@@ -62,6 +98,14 @@ pub struct Rates {
     pub new_chats: Rate,
     /// Connections from one address.
     pub address: Rate,
+    /// Requests over HTTP of one client.
+    pub requests: Rate,
+    /// Log-ins from one address.
+    pub log_ins: Rate,
+    /// Accounts that are made from one address.
+    pub registrations: Rate,
+    /// Refresh tokens that are used from one address.
+    pub refreshes: Rate,
 }
 
 /// The limits of this node.
@@ -73,6 +117,11 @@ struct Budgets {
     chats: Budget<(UserId, ChatId)>,
     new_chats: Budget<UserId>,
     addresses: Budget<IpAddr>,
+    requests: Budget<Client>,
+    log_ins: Budget<IpAddr>,
+    guesses: LogIns,
+    registrations: Budget<IpAddr>,
+    refreshes: Budget<IpAddr>,
 }
 
 impl Limits {
@@ -84,6 +133,11 @@ impl Limits {
             chats: Budget::new(rates.chat),
             new_chats: Budget::new(rates.new_chats),
             addresses: Budget::new(rates.address),
+            requests: Budget::new(rates.requests),
+            log_ins: Budget::new(rates.log_ins),
+            guesses: LogIns::new(),
+            registrations: Budget::new(rates.registrations),
+            refreshes: Budget::new(rates.refreshes),
         }))
     }
 
@@ -122,6 +176,53 @@ impl Limits {
         taken.map_err(|wait| Exceeded { scope: Scope::Address, wait })
     }
 
+    /// Takes a request over HTTP. `None`: there are no limits to tell of.
+    pub fn http_request(&self, client: Client, now: Timestamp) -> Option<Told> {
+        let Budgets { rates, requests, .. } = self.0.as_ref()?;
+        let client = match client {
+            Client::Address(from) => Client::Address(network(from)),
+            user @ Client::User(_) => user,
+        };
+        let (taken, standing) = requests.take_and_tell(client, now);
+        let taken = taken.map_err(|wait| Exceeded { scope: Scope::Requests, wait });
+        Some(Told { rate: rates.requests, standing, taken })
+    }
+
+    /// Takes a log-in from an address, to whatever account.
+    pub fn log_in_from(&self, from: IpAddr, now: Timestamp) -> Result<(), Exceeded> {
+        let Some(budgets) = &self.0 else { return Ok(()) };
+        let taken = budgets.log_ins.take(network(from), now);
+        taken.map_err(|wait| Exceeded { scope: Scope::LogIns, wait })
+    }
+
+    /// Takes a log-in to an account.
+    pub fn log_in(&self, to: LogInName, from: IpAddr, now: Timestamp) -> Result<(), Exceeded> {
+        let Some(budgets) = &self.0 else { return Ok(()) };
+        let taken = budgets.guesses.take(to, network(from), now);
+        taken.map_err(|wait| Exceeded { scope: Scope::LogIns, wait })
+    }
+
+    /// A log-in succeeded.
+    pub fn logged_in(&self, to: LogInName, from: IpAddr, now: Timestamp) {
+        if let Some(budgets) = &self.0 {
+            budgets.guesses.succeeded(to, network(from), now);
+        }
+    }
+
+    /// Takes an account that is made from an address.
+    pub fn registration(&self, from: IpAddr, now: Timestamp) -> Result<(), Exceeded> {
+        let Some(budgets) = &self.0 else { return Ok(()) };
+        let taken = budgets.registrations.take(network(from), now);
+        taken.map_err(|wait| Exceeded { scope: Scope::Registrations, wait })
+    }
+
+    /// Takes a refresh token that is used from an address.
+    pub fn refresh(&self, from: IpAddr, now: Timestamp) -> Result<(), Exceeded> {
+        let Some(budgets) = &self.0 else { return Ok(()) };
+        let taken = budgets.refreshes.take(network(from), now);
+        taken.map_err(|wait| Exceeded { scope: Scope::Refreshes, wait })
+    }
+
     /// Forgets whoever did nothing for a while.
     pub fn sweep(&self, now: Timestamp) {
         let Some(budgets) = &self.0 else { return };
@@ -129,11 +230,16 @@ impl Limits {
         budgets.chats.sweep(now);
         budgets.new_chats.sweep(now);
         budgets.addresses.sweep(now);
+        budgets.requests.sweep(now);
+        budgets.log_ins.sweep(now);
+        budgets.guesses.sweep(now);
+        budgets.registrations.sweep(now);
+        budgets.refreshes.sweep(now);
     }
 }
 
 /// What counts as one address: with IPv6 the network of a site, of which anybody has 2^64.
-fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let mut octets = address.octets();

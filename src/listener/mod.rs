@@ -3,33 +3,40 @@
 //! Our own, because the framework's has no timeout for headers: a client that sends them a byte at
 //! a time would hold a task for ever. A connection that is upgraded leaves the loop:
 //! `TokioIo<Stream<TcpStream>>` or `TokioIo<Stream<TlsStream>>` is inside, and a [`Place`] goes with
-//! it, so that it still counts.
+//! it, so that it still counts. Each request bears a [`ClientAddress`].
 
 pub mod certificate;
+pub mod client;
+pub mod proxy;
+
+mod places;
 mod stream;
 mod tls;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
 use futures_util::future::OptionFuture;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
+use self::client::{ClientAddress, Proxies};
+pub use self::places::Place;
+use self::places::Places;
 pub use self::stream::Stream;
 pub use self::tls::TlsStream;
 
@@ -41,23 +48,23 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Connections that the kernel keeps until they are accepted: a storm of reconnecting clients of
 /// this size is not refused.
 const BACKLOG: u32 = 4_096;
+/// Between two lines of the log about addresses with too many connections.
+const CROWDED_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What a listener allows.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Limits {
     /// Connections at a time, upgraded ones included; those beyond wait in the kernel.
     pub connections_max: usize,
+    /// Of these, so many of one address (with IPv6, one network of 64 bits); those beyond are closed
+    /// at once. Those of trusted proxies count only when they say whose they are.
+    pub connections_of_one_max: usize,
     /// For a TLS handshake, for all headers of a request to come, and between two requests.
     pub header_timeout: Duration,
     /// For a client to take any part of an answer.
     pub write_timeout: Duration,
-}
-
-/// One connection's place among [`Limits::connections_max`]; an extension of each request. Who
-/// takes the connection over keeps it for as long as that lives.
-#[derive(Debug, Clone)]
-pub struct Place {
-    _permit: Arc<OwnedSemaphorePermit>,
+    /// Who may say whose connections and requests they are.
+    pub proxies: Proxies,
 }
 
 /// Binds an address.
@@ -96,24 +103,22 @@ pub async fn serve(
     stop: CancellationToken,
     tasks: TaskTracker,
 ) {
-    let places = Arc::new(Semaphore::new(limits.connections_max));
+    let places = Places::new(limits.connections_max, limits.connections_of_one_max);
+    let hall = Arc::new(Hall { routes, places, limits, stop, crowded: Mutex::default() });
     loop {
         let accepted = tokio::select! {
             // Stop first: a storm of connections must not delay the end.
             biased;
-            () = stop.cancelled() => return,
-            accepted = accept(&doors, &places) => accepted,
+            () = hall.stop.cancelled() => return,
+            accepted = accept(&doors, &hall.places) => accepted,
         };
         match accepted {
             Ok((stream, peer, tls, place)) => {
                 // Small frames must not wait for others.
                 let _ = stream.set_nodelay(true);
-                let (routes, stop) = (routes.clone(), stop.clone());
-                let connection = Connection { routes, peer, place, limits, stop };
-                match tls {
-                    Some(config) => drop(tasks.spawn(connection.shake_hands(stream, config))),
-                    None => drop(tasks.spawn(connection.run(stream))),
-                }
+                let client = ClientAddress { ip: peer.ip().to_canonical(), https: tls.is_some() };
+                let connection = Connection { hall: Arc::clone(&hall), client, place };
+                tasks.spawn(connection.begin(stream, tls));
             }
             Err(error) if is_the_peers(&error) => {}
             Err(error) => {
@@ -125,8 +130,8 @@ pub async fn serve(
 }
 
 /// Waits for a place, then for a connection. Cancel safe: what is dropped was not accepted.
-async fn accept(doors: &Doors, places: &Arc<Semaphore>) -> io::Result<Accepted> {
-    let permit = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+async fn accept(doors: &Doors, places: &Places) -> io::Result<Accepted> {
+    let place = places.take().await?;
     let under_tls = OptionFuture::from(doors.tls.as_ref().map(|door| door.listener.accept()));
     // In no order: neither door waits for the other.
     let (accepted, config) = tokio::select! {
@@ -136,7 +141,7 @@ async fn accept(doors: &Doors, places: &Arc<Semaphore>) -> io::Result<Accepted> 
         }
     };
     let (stream, peer) = accepted?;
-    Ok((stream, peer, config, Place { _permit: Arc::new(permit) }))
+    Ok((stream, peer, config, place))
 }
 
 type Accepted = (TcpStream, SocketAddr, Option<Arc<ServerConfig>>, Place);
@@ -147,35 +152,125 @@ fn is_the_peers(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-struct Connection {
+/// What all connections of a listener share.
+struct Hall {
     routes: Router,
-    peer: SocketAddr,
-    place: Place,
+    places: Places,
     limits: Limits,
     stop: CancellationToken,
+    /// When an address with too many connections was last told of.
+    crowded: Mutex<Option<Instant>>,
+}
+
+impl Hall {
+    /// Tells the operator, but not for every connection that is refused.
+    fn is_crowded(&self, ip: IpAddr) {
+        let mut told = self.crowded.lock();
+        if told.is_none_or(|at| at.elapsed() >= CROWDED_INTERVAL) {
+            *told = Some(Instant::now());
+            let max = self.limits.connections_of_one_max;
+            tracing::warn!(
+                %ip,
+                max,
+                "an address has as many connections as it may (server.connections_per_address_max); \
+                 a proxy belongs into server.trusted_proxies"
+            );
+        }
+    }
+}
+
+struct Connection {
+    hall: Arc<Hall>,
+    client: ClientAddress,
+    place: Place,
 }
 
 impl Connection {
+    async fn begin(mut self, mut stream: TcpStream, tls: Option<Arc<ServerConfig>>) {
+        // Boxed, and gone before a request comes.
+        if !Box::pin(self.is_let_in(&mut stream)).await {
+            return;
+        }
+        match tls {
+            Some(config) => self.shake_hands(stream, config).await,
+            None => self.run(stream).await,
+        }
+    }
+
+    /// Learns whose the connection is, and whether it has a place for them.
+    async fn is_let_in(&mut self, stream: &mut TcpStream) -> bool {
+        let hall = Arc::clone(&self.hall);
+        let proxies = &hall.limits.proxies;
+        if proxies.proxy_protocol && !self.is_introduced(stream).await {
+            return false;
+        }
+        let ip = self.client.ip;
+        // A proxy that does not say whose its connections are has those of many.
+        if proxies.trusts(ip) {
+            return true;
+        }
+        let share = hall.places.share(self.place.clone(), ip);
+        let Some(place) = share else {
+            hall.is_crowded(ip);
+            return false;
+        };
+        self.place = place;
+        true
+    }
+
+    /// Reads what a proxy says of the connection; nobody else's word is read.
+    async fn is_introduced(&mut self, stream: &mut TcpStream) -> bool {
+        let (hall, peer) = (&self.hall, self.client.ip);
+        if !hall.limits.proxies.trusts(peer) {
+            tracing::debug!(%peer, "no trusted proxy");
+            return false;
+        }
+        let reading = tokio::time::timeout(hall.limits.header_timeout, proxy::read(stream));
+        let read = tokio::select! {
+            () = hall.stop.cancelled() => return false,
+            read = reading => read,
+        };
+        match read {
+            Ok(Ok(proxied)) => {
+                self.client.ip = proxied.client.unwrap_or(peer);
+                self.client.https |= proxied.https;
+                true
+            }
+            Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                tracing::warn!(%error, %peer, "a trusted proxy does not introduce its connection");
+                false
+            }
+            // Proxies that look whether somebody listens come and go without a word.
+            Ok(Err(_)) | Err(_) => {
+                tracing::debug!(%peer, "a proxy's introduction did not come");
+                false
+            }
+        }
+    }
+
     async fn shake_hands(self, stream: TcpStream, config: Arc<ServerConfig>) {
         // Boxed, and gone before a request comes.
         let shaking = Box::pin(TlsStream::accept(stream, config));
+        let client = self.client.ip;
         let shaken = tokio::select! {
-            () = self.stop.cancelled() => return,
-            shaken = tokio::time::timeout(self.limits.header_timeout, shaking) => shaken,
+            () = self.hall.stop.cancelled() => return,
+            shaken = tokio::time::timeout(self.hall.limits.header_timeout, shaking) => shaken,
         };
         match shaken {
             Ok(Ok(stream)) => self.run(stream).await,
-            Ok(Err(error)) => tracing::debug!(%error, peer = %self.peer, "no TLS handshake"),
-            Err(_) => tracing::debug!(peer = %self.peer, "no TLS handshake in time"),
+            Ok(Err(error)) => tracing::debug!(%error, %client, "no TLS handshake"),
+            Err(_) => tracing::debug!(%client, "no TLS handshake in time"),
         }
     }
 
     async fn run(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let Self { routes, peer, place, limits, stop } = self;
+        let Self { hall, client, place } = self;
+        let (stop, limits) = (hall.stop.clone(), hall.limits.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
+            let client = hall.limits.proxies.client(client, request.headers());
+            request.extensions_mut().insert(client);
             request.extensions_mut().insert(place.clone());
-            let mut routes = routes.clone();
+            let mut routes = hall.routes.clone();
             async move { Service::call(&mut routes, request).await }
         });
         let mut builder = http1::Builder::new();
@@ -192,7 +287,7 @@ impl Connection {
             }
         };
         if let Err(error) = ended {
-            tracing::debug!(%error, %peer, "a connection ended badly");
+            tracing::debug!(%error, client = %client.ip, "a connection ended badly");
         }
     }
 }

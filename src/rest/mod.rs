@@ -1,10 +1,11 @@
 //! The edge of HTTP: parse, call one service function, render. A folder for each resource.
 
 pub mod extract;
+pub mod layers;
 pub mod problem;
 pub mod router;
 
-mod layers;
+mod request_id;
 
 mod accounts;
 mod chats;
@@ -12,10 +13,13 @@ mod listings;
 mod sessions;
 mod sync;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use barterline_domain::clock::Clock;
 use tokio_util::sync::CancellationToken;
 
+use crate::limits;
 use crate::services::accounts::Accounts;
 use crate::services::chats::Chats;
 use crate::services::listings::Listings;
@@ -34,6 +38,10 @@ pub struct Rest {
     pub reports: Reports,
     /// What a request may take.
     pub limits: Limits,
+    /// How many requests anybody may make.
+    pub rates: Arc<limits::Limits>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
     /// The server goes away: what only waits is answered at once.
     pub stop: CancellationToken,
 }

@@ -1,6 +1,7 @@
 //! Refusals as problem details (RFC 9457) with a stable `code`. The one place where errors of the
 //! services become HTTP; docs/errors.md says the same in words.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -14,6 +15,8 @@ use barterline_protocol::error_code::ErrorCode;
 use barterline_storage::error::StoreError;
 use serde::Serialize;
 
+use super::layers::Cause;
+use super::request_id::RequestId;
 use crate::auth::token::TokenError;
 use crate::limits::Exceeded;
 use crate::services::accounts::{AuthError, LogInError, RefreshError, RegisterError};
@@ -116,6 +119,8 @@ codes! {
     UpgradeRequired = UPGRADE_REQUIRED, "socket.upgrade_required", "this is a WebSocket endpoint";
     /// Another version of WebSocket.
     SocketVersion = UPGRADE_REQUIRED, "socket.version_unsupported", "only WebSocket version 13 is spoken";
+    /// A page of others.
+    Origin = FORBIDDEN, "socket.origin_refused", "pages of this origin may not open sockets";
     /// No subprotocol of ours.
     Subprotocol = BAD_REQUEST, "socket.subprotocol_required",
         "offer the subprotocol barterline.v1 or barterline.v1.json";
@@ -168,6 +173,8 @@ pub struct Problem {
     head: Option<Seq>,
     version: Option<u64>,
     limited: Option<Exceeded>,
+    /// For the log alone.
+    cause: Option<Arc<str>>,
 }
 
 #[derive(Serialize)]
@@ -183,6 +190,8 @@ struct ProblemBody<'a> {
     version: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
 }
 
 impl Problem {
@@ -211,7 +220,7 @@ impl From<ErrorCode> for Code {
 
 impl From<Code> for Problem {
     fn from(code: Code) -> Self {
-        Self { code, detail: None, head: None, version: None, limited: None }
+        Self { code, detail: None, head: None, version: None, limited: None, cause: None }
     }
 }
 
@@ -224,6 +233,7 @@ impl From<ErrorCode> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.code.status();
+        let request_id = RequestId::current();
         let body = ProblemBody {
             r#type: format!("https://barterline.dev/errors/{}", self.code.name()),
             title: status.canonical_reason().unwrap_or_default(),
@@ -233,6 +243,7 @@ impl IntoResponse for Problem {
             head: self.head,
             version: self.version,
             scope: self.limited.map(|exceeded| exceeded.scope.name()),
+            request_id: request_id.as_ref().map(RequestId::as_str),
         };
         let body = serde_json::to_vec(&body).expect("a problem is plain values");
         let content_type = [(CONTENT_TYPE, "application/problem+json")];
@@ -247,6 +258,9 @@ impl IntoResponse for Problem {
         }
         if let Some(challenge) = challenge(self.code) {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Some(cause) = self.cause {
+            response.extensions_mut().insert(Cause(cause));
         }
         response
     }
@@ -264,13 +278,12 @@ fn challenge(code: Code) -> Option<&'static str> {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        // Place and reason are the operator's business.
-        tracing::warn!(%error, "a request failed in the store");
-        match error {
+        let code = match error {
             StoreError::Unavailable { .. } | StoreError::Unknown { .. } => ErrorCode::Unavailable,
             StoreError::Corrupt { .. } => ErrorCode::Damaged,
-        }
-        .into()
+        };
+        // Place and reason are the operator's business.
+        Self { cause: Some(error.to_string().into()), ..Self::from(code) }
     }
 }
 
@@ -314,6 +327,7 @@ impl From<LogInError> for Problem {
         match error {
             LogInError::Failed => Code::LogInFailed.into(),
             LogInError::Suspended => Code::Suspended.into(),
+            LogInError::Limited(exceeded) => Self::limited(exceeded),
             LogInError::Busy(busy) => Self::new(ErrorCode::Busy, busy.to_string()),
             LogInError::Store(error) => error.into(),
         }

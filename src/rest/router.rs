@@ -1,16 +1,17 @@
 //! The table of routes.
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post, put};
 
+use super::layers::{self, Observer};
 use super::problem::{Code, Problem};
-use super::{Rest, accounts, chats, layers, listings, sessions, sync};
-use crate::telemetry::metrics::HttpMetrics;
+use super::{Rest, accounts, chats, listings, sessions, sync};
 
-/// All routes of the public port but the socket.
-pub fn routes(rest: Rest, metrics: HttpMetrics) -> Router {
-    Router::new()
+/// All routes of the public port. `socket` has limits and an origin check of its own; pages of
+/// `origins` may read everything else.
+pub fn routes(rest: Rest, socket: Router, origins: &[String], observer: Observer) -> Router {
+    let routes = Router::new()
         .route("/v1/accounts", post(accounts::register::handle))
         .route("/v1/accounts/me", get(accounts::read::me))
         .route("/v1/accounts/{id}", get(accounts::read::handle))
@@ -30,6 +31,19 @@ pub fn routes(rest: Rest, metrics: HttpMetrics) -> Router {
         .fallback(async || Problem::from(Code::RouteNotFound))
         .method_not_allowed_fallback(async || Problem::from(Code::RouteMethod))
         .layer(from_fn_with_state(rest.limits.timeout, layers::limit_time))
-        .layer(from_fn_with_state(metrics, layers::measure))
-        .with_state(rest)
+        .layer(from_fn_with_state(rest.clone(), layers::limit_rate))
+        .with_state(rest);
+    let routes = match layers::cors(origins) {
+        Some(cors) => routes.layer(cors),
+        None => routes,
+    };
+    dress(routes.merge(socket), observer)
+}
+
+/// Puts around routes what every request and every answer has, whatever becomes of it.
+pub fn dress(routes: Router, observer: Observer) -> Router {
+    routes
+        .layer(from_fn(layers::harden))
+        .layer(from_fn_with_state(observer, layers::observe))
+        .layer(layers::compression())
 }

@@ -17,6 +17,9 @@ pub fn start(level: &str, json: bool) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A line that cannot be written (the disk is full) would be told of on standard error, which
+        // cannot be written: that is a panic, in the place of a request.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     // A second start (in tests) keeps the first.
     let _ = if json { builder.json().try_init() } else { builder.try_init() };

@@ -5,6 +5,7 @@ mod support;
 
 mod config;
 mod data;
+mod defences;
 mod health;
 mod privacy;
 mod rest;

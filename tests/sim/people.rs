@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use barterline::auth::keyring::Keyring;
 use barterline::auth::token::Tokens;
 use barterline::ids::Ids;
+use barterline::limits::Limits;
 use barterline::services::accounts::{Accounts, Parts, PasswordHashing, UserDirectory};
 use barterline::services::listings::ListingReader;
 use barterline_domain::account::{AccountRole, DisplayName, Email, SessionName};
@@ -74,6 +75,7 @@ pub fn accounts(clock: Arc<dyn Clock>) -> Accounts {
         clock,
         ids: Arc::new(Town),
         hashing: PasswordHashing::new(1, 1),
+        limits: Arc::new(Limits::none()),
     })
 }
 

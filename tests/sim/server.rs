@@ -100,6 +100,7 @@ impl Server {
             limits,
             clock: shared,
             settings: SETTINGS,
+            origins: Vec::new(),
             metrics,
             stop: CancellationToken::new(),
             tasks: tasks.clone(),

@@ -1,6 +1,7 @@
 //! Checks and generators behind make.
 
 mod backends;
+mod defences;
 mod doors;
 mod errors;
 mod planted;
@@ -14,6 +15,7 @@ use anyhow::{Context as _, Result, bail};
 const HELP: &str = "\
 cargo xtask doors     proves which way the house's doors open
 cargo xtask errors    compares the codes that HTTP answers with docs/errors.md
+cargo xtask defences  holds docs/security.md against the tests and defaults it names
 cargo xtask backends  runs every suite on both backends and compares docs/storage.md with it
                       (--write: puts what came of it there); BARTERLINE_TEST_CQL names a database
 cargo xtask planted   plants faults in the server and wants the harness to catch them
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
     let outcome = match env::args().nth(1).as_deref() {
         Some("doors") => doors(),
         Some("errors") => errors(),
+        Some("defences") => defences(),
         Some("golden") => golden(),
         Some("backends") => backends::check(workspace(), env::args().nth(2).as_deref()),
         Some("planted") => planted::check(workspace()),
@@ -74,6 +77,15 @@ fn errors() -> Result<()> {
     let wrong = errors::check(workspace())?;
     if wrong.is_empty() {
         println!("errors: docs/errors.md and the code agree");
+        return Ok(());
+    }
+    bail!("{}", wrong.join("\n"));
+}
+
+fn defences() -> Result<()> {
+    let wrong = defences::check(workspace())?;
+    if wrong.is_empty() {
+        println!("defences: docs/security.md names what there is");
         return Ok(());
     }
     bail!("{}", wrong.join("\n"));

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::OwnAccount;
 use crate::rest::Rest;
-use crate::rest::extract::Body;
+use crate::rest::extract::{Body, From};
 use crate::rest::problem::Problem;
 use crate::services::accounts::Registration;
 
@@ -23,13 +23,15 @@ pub struct Request {
 /// Answers 201 with the account.
 pub async fn handle(
     State(rest): State<Rest>,
+    From(from): From,
     Body(request): Body<Request>,
 ) -> Result<(StatusCode, Json<OwnAccount>), Problem> {
     let registration = Registration {
-        email: Email::parse(&request.email)?,
+        email: Email::choose(&request.email)?,
         password: Password::parse(request.password)?,
-        name: DisplayName::parse(&request.name)?,
+        name: DisplayName::choose(&request.name)?,
     };
+    rest.rates.registration(from, rest.clock.now()).map_err(Problem::limited)?;
     let account = rest.accounts.register(registration).await?;
     Ok((StatusCode::CREATED, Json(account.into())))
 }

@@ -2,13 +2,15 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
+use axum::http::header::HeaderName;
 use axum::http::request::Parts;
 use barterline_domain::ids::ClientId;
 
 use crate::rest::Rest;
 use crate::rest::problem::{Code, Problem};
 
-const NAME: &str = "idempotency-key";
+/// The header.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The same for every retry.
 pub struct IdempotencyKey(pub ClientId);
@@ -23,7 +25,7 @@ impl FromRequestParts<Rest> for IdempotencyKey {
 
 /// The one key. Two would be two names for one message.
 fn read(headers: &HeaderMap) -> Option<ClientId> {
-    let mut keys = headers.get_all(NAME).iter();
+    let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
     let key = keys.next()?.to_str().ok()?;
     if keys.next().is_some() {
         return None;
@@ -45,7 +47,7 @@ mod tests {
     fn check(values: &[&str], sound: bool) {
         let mut headers = HeaderMap::new();
         for value in values {
-            headers.append(NAME, HeaderValue::from_str(value).expect("a header"));
+            headers.append(IDEMPOTENCY_KEY, HeaderValue::from_str(value).expect("a header"));
         }
         let expected = sound.then(|| KEY.parse().expect("an id"));
         assert_eq!(read(&headers), expected, "{values:?}");

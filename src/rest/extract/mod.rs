@@ -1,13 +1,15 @@
-//! What handlers take: the caller, a sound body, a page, a version, a name for a message.
+//! What handlers take: the caller, where they are, a sound body, a page, a version, a name for a message.
 
 mod bearer;
 mod body;
+mod from;
 mod idempotency_key;
 mod page;
 mod version;
 
-pub use bearer::Caller;
+pub use bearer::{Caller, bearer_token};
 pub use body::Body;
-pub use idempotency_key::IdempotencyKey;
+pub use from::From;
+pub use idempotency_key::{IDEMPOTENCY_KEY, IdempotencyKey};
 pub use page::{Path, Query, limit};
 pub use version::{IfMatch, etag, is_unchanged};

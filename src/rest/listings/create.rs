@@ -26,7 +26,7 @@ pub async fn handle(
     Caller(caller): Caller,
     Body(request): Body<Request>,
 ) -> Result<Response, Problem> {
-    let text = ListingText::parse(&request.title, request.description)?;
+    let text = ListingText::choose(&request.title, request.description)?;
     let listing = rest.listings.create(caller.user, text, request.price.try_into()?).await?;
     Ok((StatusCode::CREATED, tagged(listing)).into_response())
 }

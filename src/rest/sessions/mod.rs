@@ -4,14 +4,15 @@ pub mod log_in;
 pub mod log_out;
 pub mod refresh;
 
-use axum::Json;
 use axum::http::HeaderValue;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{SessionId, UserId};
 use serde::Serialize;
 
+use crate::rest::layers::Uncompressed;
 use crate::services::accounts::LogIn;
 
 /// A log-in with its tokens.
@@ -44,6 +45,6 @@ impl IntoResponse for Tokens {
     fn into_response(self) -> Response {
         // Tokens belong in no cache (RFC 6749, section 5.1).
         let no_store = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-        (no_store, Json(self)).into_response()
+        (no_store, Extension(Uncompressed), Json(self)).into_response()
     }
 }

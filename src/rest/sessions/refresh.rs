@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::Tokens;
 use crate::rest::Rest;
-use crate::rest::extract::Body;
+use crate::rest::extract::{Body, From};
 use crate::rest::problem::Problem;
 
 /// The request.
@@ -17,7 +17,9 @@ pub struct Request {
 /// Answers with the tokens.
 pub async fn handle(
     State(rest): State<Rest>,
+    From(from): From,
     Body(request): Body<Request>,
 ) -> Result<Tokens, Problem> {
+    rest.rates.refresh(from, rest.clock.now()).map_err(Problem::limited)?;
     Ok(rest.accounts.refresh(&request.refresh_token).await?.into())
 }

@@ -1,3 +1,5 @@
+use std::net::Ipv4Addr;
+
 use barterline_domain::clock::ManualClock;
 use barterline_storage::embedded::accounts::EmbeddedAccounts;
 use barterline_storage::embedded::credentials::EmbeddedCredentials;
@@ -37,6 +39,7 @@ fn process(engine: &Engine, clock: &Arc<ManualClock>, tokens: &Tokens) -> Accoun
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         ids: Arc::new(SystemIds),
         hashing: PasswordHashing::new(2, 8),
+        limits: Arc::new(Limits::none()),
     })
 }
 
@@ -59,7 +62,7 @@ impl World {
     }
 
     async fn log_in(&self, name: &str, text: &str) -> Result<LogIn, LogInError> {
-        self.accounts.log_in(&email(name), password(text)).await
+        self.accounts.log_in(&email(name), password(text), Ipv4Addr::LOCALHOST.into()).await
     }
 
     /// Somebody registered and logged in.

@@ -153,8 +153,10 @@ impl Listings {
     fn edited(stored: &Listing, edit: &Edit) -> Result<Listing, InvalidListing> {
         let title = edit.title.as_deref().unwrap_or(stored.text.title());
         let description = edit.description.as_deref().unwrap_or(stored.text.description());
+        // A title that stands is not chosen now.
+        let parse = if edit.title.is_some() { ListingText::choose } else { ListingText::parse };
         Ok(Listing {
-            text: ListingText::parse(title, description.to_owned())?,
+            text: parse(title, description.to_owned())?,
             price: edit.price.unwrap_or(stored.price),
             status: edit.status.map_or(Ok(stored.status), |to| stored.status.to(to))?,
             ..stored.clone()

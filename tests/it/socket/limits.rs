@@ -8,17 +8,11 @@ use barterline_protocol::{Encoding, Outgoing, Request};
 use crate::support::socket::text;
 use crate::support::{Call, World};
 
-fn limited(settings: &[(&str, &str)]) -> World {
-    let on = ("BARTERLINE_LIMITS__ENABLED", "true");
-    World::with_settings(&[&[on], settings].concat())
-}
-
 #[tokio::test]
 async fn whoever_says_too_much_waits_as_told_and_loses_nothing() {
-    let world = limited(&[
+    let world = World::with_settings(&[
         ("BARTERLINE_LIMITS__CHAT_PER_MINUTE", "600"),
         ("BARTERLINE_LIMITS__CHAT_BURST", "5"),
-        ("BARTERLINE_LIMITS__CONNECTION_BURST", "1000000"),
     ]);
     let (ana, bob, chat) = world.chat().await;
     for (round, encoding) in (0..).zip(Encoding::ALL) {
@@ -59,7 +53,7 @@ async fn whoever_says_too_much_waits_as_told_and_loses_nothing() {
 
 #[tokio::test]
 async fn requests_of_a_connection_are_metered_and_signs_of_typing_vanish() {
-    let world = limited(&[
+    let world = World::with_settings(&[
         ("BARTERLINE_LIMITS__CONNECTION_PER_MINUTE", "1"),
         ("BARTERLINE_LIMITS__CONNECTION_BURST", "3"),
     ]);
@@ -86,8 +80,9 @@ async fn requests_of_a_connection_are_metered_and_signs_of_typing_vanish() {
 
 #[tokio::test]
 async fn new_chats_and_addresses_have_limits_of_their_own() {
-    let world = limited(&[
+    let world = World::with_settings(&[
         ("BARTERLINE_LIMITS__NEW_CHATS_BURST", "2"),
+        ("BARTERLINE_LIMITS__NEW_CHATS_PER_HOUR", "1"),
         ("BARTERLINE_LIMITS__ADDRESS_BURST", "4"),
         ("BARTERLINE_LIMITS__ADDRESS_PER_MINUTE", "1"),
     ]);
@@ -110,11 +105,5 @@ async fn new_chats_and_addresses_have_limits_of_their_own() {
     for _ in 0..3 {
         world.device(&ana, Encoding::Json).await;
     }
-    let upgrade = Call::new("GET", "/v1/socket")
-        .header("upgrade", "websocket")
-        .header("connection", "Upgrade")
-        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
-        .header("sec-websocket-version", "13")
-        .header("sec-websocket-protocol", "barterline.v1");
-    world.call(upgrade).problem(429, "rate.limited");
+    world.call(Call::upgrade()).problem(429, "rate.limited");
 }

@@ -1,7 +1,7 @@
 //! Requests over a bare connection: what is sent is what the test says.
 
 use std::collections::HashMap;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -50,6 +50,16 @@ impl Call {
         self.header("content-type", "application/json").body(body.to_string())
     }
 
+    /// A request for a socket.
+    pub fn upgrade() -> Self {
+        Self::new("GET", "/v1/socket")
+            .header("upgrade", "websocket")
+            .header("connection", "Upgrade")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-protocol", "barterline.v1.json")
+    }
+
     /// Sends it on a connection of its own and reads until the server closes.
     pub fn send(self, to: SocketAddr) -> Answer {
         raw(to, &self.into_bytes(to))
@@ -60,7 +70,8 @@ impl Call {
         exchange(to.connect(), &self.into_bytes(to.at))
     }
 
-    fn into_bytes(self, to: SocketAddr) -> Vec<u8> {
+    /// What is sent.
+    pub fn into_bytes(self, to: SocketAddr) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\nhost: {to}\r\n", self.method, self.path);
         for (name, value) in &self.headers {
             head.extend([name, ": ", value, "\r\n"]);
@@ -77,6 +88,19 @@ pub fn raw(to: SocketAddr, bytes: &[u8]) -> Answer {
     let stream = TcpStream::connect(to).expect("the server listens");
     stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
     exchange(stream, bytes)
+}
+
+/// Sends bytes as they are, to a server that closes without a word.
+pub fn is_not_heard(to: SocketAddr, bytes: &[u8]) {
+    let mut stream = TcpStream::connect(to).expect("the server listens");
+    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
+    let _ = stream.write_all(bytes);
+    let mut answer = Vec::new();
+    match stream.read_to_end(&mut answer) {
+        Ok(_) => {}
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+    }
+    assert_eq!(String::from_utf8_lossy(&answer), "");
 }
 
 fn exchange(mut stream: impl Read + Write, bytes: &[u8]) -> Answer {
@@ -117,9 +141,12 @@ impl Answer {
     pub fn problem(self, status: u16, code: &str) -> Value {
         assert_eq!(self.status, status, "{}", self.body);
         assert_eq!(self.headers["content-type"], "application/problem+json");
-        let problem = self.json();
+        let mut problem = self.json();
         assert_eq!(problem["code"], code, "{problem}");
         assert_eq!(problem["status"], status, "{problem}");
+        // Like in no other: taken away, so that answers can be compared.
+        let id = problem.as_object_mut().and_then(|fields| fields.remove("request_id"));
+        assert_eq!(id.as_ref().and_then(Value::as_str), Some(&*self.headers["x-request-id"]));
         problem
     }
 }

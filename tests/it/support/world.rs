@@ -21,6 +21,28 @@ use super::tls::{Certificate, Files, Secured};
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_barterline");
 
+/// What nobody who waits for a test's end should wait for.
+const LIMITS: [&str; 18] = [
+    "CONNECTION_PER_MINUTE",
+    "CONNECTION_BURST",
+    "USER_PER_MINUTE",
+    "USER_BURST",
+    "CHAT_PER_MINUTE",
+    "CHAT_BURST",
+    "NEW_CHATS_PER_HOUR",
+    "NEW_CHATS_BURST",
+    "ADDRESS_PER_MINUTE",
+    "ADDRESS_BURST",
+    "REQUESTS_PER_MINUTE",
+    "REQUESTS_BURST",
+    "LOG_INS_PER_MINUTE",
+    "LOG_INS_BURST",
+    "REGISTRATIONS_PER_HOUR",
+    "REGISTRATIONS_BURST",
+    "REFRESHES_PER_MINUTE",
+    "REFRESHES_BURST",
+];
+
 /// A running server with a data directory of its own.
 pub struct World {
     pub listening: SocketAddr,
@@ -95,11 +117,39 @@ impl World {
         world
     }
 
-    /// Waits until a server under TLS logs this.
+    /// A server whose log is kept: one JSON object a line.
+    pub fn logged(settings: &[(&str, &str)]) -> Self {
+        let dir = TempDir::new().expect("a directory");
+        let terminal = File::create(dir.path().join("terminal")).expect("a file");
+        Self::on(dir, |command| {
+            command.stderr(terminal).env("BARTERLINE_LOG__JSON", "true");
+            command.envs(settings.iter().copied());
+        })
+    }
+
+    /// A server that starts with so few open files allowed, of all that the system allows.
+    pub fn with_few_files(files: u32) -> Self {
+        Self::on(TempDir::new().expect("a directory"), |command| {
+            let mut shell = Command::new("/bin/sh");
+            let raised = format!("ulimit -Sn {files} && exec \"$0\" \"$@\"");
+            shell.arg("-c").arg(raised).arg(command.get_program()).args(command.get_args());
+            shell
+                .env_clear()
+                .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+            *command = shell;
+        })
+    }
+
+    /// What a server whose log is kept wrote into it.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("terminal")).expect("a file")
+    }
+
+    /// Waits until a server whose log is kept logs this.
     pub fn until_logged(&self, words: &str) {
         let patience = Instant::now() + Duration::from_secs(20);
-        let log = self.dir.path().join("terminal");
-        while !fs::read_to_string(&log).expect("a file").contains(words) {
+        while !self.log().contains(words) {
             assert!(Instant::now() < patience, "nothing about {words:?}");
         }
     }
@@ -148,8 +198,8 @@ impl World {
         command.stderr(Stdio::null());
         // There are no balancers to be told.
         command.env("BARTERLINE_SERVER__DRAIN_NOTICE_MS", "0");
-        // Tests are in a hurry; those of the limits switch them on.
-        command.env("BARTERLINE_LIMITS__ENABLED", "false");
+        // Tests are in a hurry; those of the limits lower them.
+        command.envs(LIMITS.iter().map(|limit| (format!("BARTERLINE_LIMITS__{limit}"), "1000000")));
         change(&mut command);
         let mut server = command.spawn().expect("the binary starts");
         let mut stdout = BufReader::new(server.stdout.take().expect("a pipe"));

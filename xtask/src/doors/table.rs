@@ -41,7 +41,8 @@ pub const PARTS: &[Part] = &[
     Part { name: "data_dir", may_use: &[] },
     Part { name: "readiness", may_use: &[] },
     // Accepts connections and hands them to a service it is given; knows no edge by name.
-    Part { name: "listener", may_use: &["config", "telemetry"] },
+    // What counts as one address is what counts as one for the limits.
+    Part { name: "listener", may_use: &["config", "limits", "telemetry"] },
     // Settings and measurements: look at nobody.
     Part { name: "config", may_use: &[] },
     Part { name: "telemetry", may_use: &[] },
@@ -53,7 +54,7 @@ pub const PARTS: &[Part] = &[
     },
     Part {
         name: "rest",
-        may_use: &["auth", "limits", "readiness", "services", "telemetry", "wire"],
+        may_use: &["auth", "limits", "listener", "readiness", "services", "telemetry", "wire"],
     },
     Part {
         name: "admin",

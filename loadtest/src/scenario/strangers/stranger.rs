@@ -161,10 +161,11 @@ impl Stranger {
         id: ClientId,
         body: &str,
     ) -> anyhow::Result<Answer> {
-        // The headers of a body are sent without one, too: one layout for all requests.
+        // The headers of a body are sent without one, too: one layout for all requests. Named by us,
+        // as the answer has the name: else no two answers would be the same.
         let request = format!(
             "{method} /v1/chats/{chat}{below} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
-             Idempotency-Key: {id}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n\
+             X-Request-Id: stranger\r\nIdempotency-Key: {id}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n\
              {body}",
             self.server,
             self.token,

@@ -1,0 +1,44 @@
+//! Headers that tell a browser what it must not do with an answer of ours.
+
+use axum::extract::Request;
+use axum::http::HeaderValue;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, HeaderName, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::listener::client::ClientAddress;
+
+/// On every answer.
+const ALWAYS: [(HeaderName, &str); 4] = [
+    // JSON is JSON, whatever it looks like.
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    // An answer that is shown as a page loads nothing, runs nothing, and stands in no frame.
+    (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (REFERRER_POLICY, "no-referrer"),
+    // No page of others embeds an answer; those that may read it ask by CORS, which this is not about.
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+/// A year. Subdomains are not ours to speak for.
+const TRANSPORT: &str = "max-age=31536000";
+
+/// Adds them. What no cache was told about is kept by none; what has a version is asked for anew.
+pub async fn harden(request: Request, next: Next) -> Response {
+    let https = ClientAddress::of(request.extensions()).https;
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in ALWAYS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if https {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TRANSPORT));
+    }
+    if !headers.contains_key(CACHE_CONTROL) {
+        let kept = if headers.contains_key(ETAG) { "no-cache" } else { "no-store" };
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(kept));
+    }
+    response
+}

@@ -1,0 +1,107 @@
+//! What the log has of a request, and what it never has.
+
+use rustix::process::{Resource, Rlimit, prlimit};
+use serde_json::{Value, json};
+
+use crate::support::{Call, World, embedded_only};
+
+/// The lines of the log about requests, of which there is one of each name.
+fn lines(world: &World, name: &str) -> Vec<Value> {
+    let log = world.log();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter(|line| line["fields"]["id"] == name).collect()
+}
+
+#[test]
+fn every_request_has_a_line_where_machines_read_the_log() {
+    let world = World::logged(&[("BARTERLINE_SERVER__TRUSTED_PROXIES", "127.0.0.1")]);
+    let ana = world.person("ana");
+    let listing = world.listing(&ana);
+    let path = format!("/v1/listings/{listing}?secret=hunter2");
+    let call = Call::new("GET", &path).token(&ana.token).header("x-request-id", "the-one");
+    let answer = world.call(call.header("x-forwarded-for", "192.0.2.77")).expect(200);
+    world.until_logged("the-one");
+    let found = lines(&world, "the-one");
+    let [line] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(line["target"], "barterline::access");
+    let fields = &line["fields"];
+    assert_eq!(fields["method"], "GET");
+    assert_eq!(fields["route"], "/v1/listings/{id}");
+    assert_eq!(fields["status"], 200);
+    assert_eq!(fields["bytes"], answer.body.len());
+    assert_eq!(fields["client"], "192.0.2.0", "not all of it");
+    assert_eq!(fields["user"], *ana.id);
+    assert!(fields["took_us"].is_u64());
+    assert!(!world.log().contains("hunter2"));
+}
+
+#[test]
+fn a_terminal_is_not_filled_with_requests_and_addresses_can_be_left_out() {
+    let world = World::logged(&[("BARTERLINE_LOG__ACCESS", "never")]);
+    world.get("/v1/nothing").expect(404);
+    let silent = world.log();
+    assert!(!silent.contains("barterline::access"), "{silent}");
+
+    let world = World::logged(&[("BARTERLINE_LOG__ADDRESSES", "none")]);
+    world.call(Call::new("GET", "/v1/nothing").header("x-request-id", "the-one"));
+    world.until_logged("the-one");
+    assert_eq!(lines(&world, "the-one")[0]["fields"].get("client"), None);
+}
+
+#[test]
+fn no_secret_is_ever_logged() {
+    let world =
+        World::logged(&[("BARTERLINE_LOG__LEVEL", "debug"), ("BARTERLINE_LOG__ACCESS", "never")]);
+    let body = json!({ "email": world.email("ana"), "password": "hunter2 hunter2", "name": "Ana" });
+    world.post("/v1/accounts", &body).expect(201);
+    let session = world.post("/v1/sessions", &body).expect(201).json();
+    let text = |key: &str| session[key].as_str().expect("a token").to_owned();
+    let (access, refresh) = (text("access_token"), text("refresh_token"));
+    world.call(Call::new("GET", "/v1/accounts/me").token(&access)).expect(200);
+    let next = world.post("/v1/sessions/refresh", &json!({ "refresh_token": refresh })).expect(200);
+    // Once more: that is a theft, and told to the operator.
+    world.post("/v1/sessions/refresh", &json!({ "refresh_token": refresh })).expect(401);
+    let wrong = json!({ "email": world.email("ana"), "password": ["hunter2 hunter2"] });
+    world.post("/v1/sessions", &wrong).expect(400);
+    let wrong = json!({ "email": world.email("ana"), "password": "hunter2 hunter3" });
+    world.post("/v1/sessions", &wrong).expect(401);
+    world.call(Call::new("GET", &format!("/v1/{access}?token={access}")).token("hunter2"));
+    let last = Call::new("GET", "/v1/nothing").header("x-request-id", "the-last");
+    world.call(last.header("cookie", "hunter2"));
+    world.until_logged("the-last");
+    let log = world.log();
+    assert!(log.contains("\"DEBUG\"") && log.contains("/v1/sessions/refresh"), "{log}");
+    let next = next.json();
+    for secret in [
+        "hunter2",
+        &access,
+        &refresh,
+        next["access_token"].as_str().expect("a token"),
+        next["refresh_token"].as_str().expect("a token"),
+        &world.email("ana"),
+    ] {
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
+}
+
+#[test]
+fn a_failure_of_ours_is_logged_once_with_its_cause_and_its_name() {
+    embedded_only!("fills the server's own disk");
+    let world = World::logged(&[("BARTERLINE_LOG__ACCESS", "never")]);
+    // From here on no write reaches a file.
+    let full = Rlimit { current: Some(0), maximum: None };
+    prlimit(Some(world.process()), Resource::Fsize, full).expect("a limit");
+    let body = json!({ "email": world.email("ana"), "password": "correct horse", "name": "Ana" });
+    let call = Call::new("POST", "/v1/accounts").header("x-request-id", "the-one").json(&body);
+    // The log is a file, too: what cannot be written into it harms nobody.
+    world.call(call).problem(503, "server.unavailable");
+    let lifted = Rlimit { current: None, maximum: None };
+    prlimit(Some(world.process()), Resource::Fsize, lifted).expect("a limit");
+    let call = Call::new("POST", "/v1/accounts").header("x-request-id", "the-other").json(&body);
+    world.call(call).problem(503, "server.unavailable");
+    world.until_logged("the-other");
+    let found = lines(&world, "the-other");
+    let [line] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((&line["level"], &line["fields"]["status"]), (&json!("WARN"), &json!(503)));
+    assert!(line["fields"]["error"].as_str().is_some_and(|cause| !cause.is_empty()), "{line}");
+}
