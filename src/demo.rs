@@ -22,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::ids::{Ids as _, SystemIds};
 use crate::rest::Rest;
-use crate::services::accounts::{RegisterError, Registration};
+use crate::services::accounts::{Device, RegisterError, Registration};
 use crate::services::chats::Send;
 
 /// Where the seeding takes place.
@@ -106,8 +106,10 @@ async fn account(rest: &Rest, secret: &[u8], email: &str, name: &str) -> anyhow:
     let user = match rest.accounts.register(registration).await {
         Ok(account) => account.id,
         Err(RegisterError::EmailTaken) => {
-            let log_in =
-                rest.accounts.log_in(&address, Password::parse(drawn.clone())?, HERE).await;
+            let log_in = rest
+                .accounts
+                .log_in(&address, Password::parse(drawn.clone())?, Device::default(), HERE)
+                .await;
             log_in
                 .with_context(|| format!("{email} is somebody else's: start without --demo"))?
                 .user

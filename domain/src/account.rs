@@ -31,6 +31,7 @@ pub const CLIENT_BYTES_MAX: usize = 256;
 pub struct Email(String);
 
 /// A password in clear. Never printed, never stored.
+#[derive(Clone)]
 pub struct Password(String);
 
 /// The name others see.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use barterline_domain::account::InvalidAccount;
+use barterline_domain::account::{InvalidAccount, InvalidProfile};
 use barterline_domain::event::Seq;
 use barterline_domain::listing::InvalidListing;
 use barterline_domain::message::InvalidBody;
@@ -19,7 +19,9 @@ use super::layers::Cause;
 use super::request_id::RequestId;
 use crate::auth::token::TokenError;
 use crate::limits::Exceeded;
-use crate::services::accounts::{AuthError, LogInError, RefreshError, RegisterError};
+use crate::services::accounts::{
+    AuthError, LogInError, PasswordError, RefreshError, RegisterError, SessionError,
+};
 use crate::services::chats::{ChatError, SendError, SyncError};
 use crate::services::listings::ListingError;
 use crate::services::reports::{MESSAGES_MAX, ReportError};
@@ -101,6 +103,14 @@ codes! {
     LogInFailed = UNAUTHORIZED, "login.failed", "the e-mail address or the password is wrong";
     /// Staff keep the caller out.
     Suspended = FORBIDDEN, "account.suspended", "the account is suspended";
+    /// The present password is another.
+    PasswordWrong = FORBIDDEN, "password.wrong", "the present password is another";
+    /// Somebody changed the account at the same time.
+    AccountChanged = CONFLICT, "account.changed", "the account was changed meanwhile";
+    /// None of the caller's, or over.
+    SessionNotFound = NOT_FOUND, "session.not_found", "there is no such session of yours";
+    /// No name for a session.
+    SessionName = UNPROCESSABLE_ENTITY, "session.name_invalid", "the session's name is none";
     /// Unknown, used or ended.
     RefreshInvalid = UNAUTHORIZED, "refresh.invalid", "the refresh token is not valid";
     /// No title.
@@ -309,6 +319,39 @@ impl From<InvalidAccount> for Problem {
             InvalidAccount::Name => Code::Name,
         };
         Self::new(code, error.to_string())
+    }
+}
+
+impl From<InvalidProfile> for Problem {
+    fn from(error: InvalidProfile) -> Self {
+        let code = match error {
+            InvalidProfile::Label => Code::SessionName,
+            InvalidProfile::Bio | InvalidProfile::Locale | InvalidProfile::Client => {
+                ErrorCode::InvalidRequest.into()
+            }
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<SessionError> for Problem {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::NotFound => Code::SessionNotFound.into(),
+            SessionError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<PasswordError> for Problem {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::Wrong => Code::PasswordWrong.into(),
+            PasswordError::Changed => Code::AccountChanged.into(),
+            PasswordError::Limited(exceeded) => Self::limited(exceeded),
+            PasswordError::Busy(busy) => Self::new(ErrorCode::Busy, busy.to_string()),
+            PasswordError::Store(error) => error.into(),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{delete, get, post, put};
+use axum::routing::{delete, get, patch, post, put};
 
 use super::layers::{self, Observer};
 use super::problem::{Code, Problem};
@@ -14,11 +14,16 @@ pub fn routes(rest: Rest, socket: Router, origins: &[String], observer: Observer
     let routes = Router::new()
         .route("/v1/accounts", post(accounts::register::handle))
         .route("/v1/accounts/me", get(accounts::read::me))
+        .route("/v1/accounts/me/password", put(accounts::change_password::handle))
         .route("/v1/accounts/{id}", get(accounts::read::handle))
         .route("/v1/accounts/{id}/listings", get(listings::list_by_seller::handle))
-        .route("/v1/sessions", post(sessions::log_in::handle))
+        .route(
+            "/v1/sessions",
+            post(sessions::log_in::handle).get(sessions::list::handle).delete(sessions::end::all),
+        )
         .route("/v1/sessions/refresh", post(sessions::refresh::handle))
         .route("/v1/sessions/current", delete(sessions::log_out::handle))
+        .route("/v1/sessions/{id}", patch(sessions::rename::handle).delete(sessions::end::one))
         .route("/v1/listings", post(listings::create::handle))
         .route("/v1/listings/{id}", get(listings::read::handle).patch(listings::edit::handle))
         .route("/v1/chats", get(chats::list::handle).post(chats::open::handle))

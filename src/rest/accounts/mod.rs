@@ -1,5 +1,6 @@
 //! `/v1/accounts`
 
+pub mod change_password;
 pub mod read;
 pub mod register;
 

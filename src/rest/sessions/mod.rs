@@ -1,8 +1,11 @@
 //! `/v1/sessions`
 
+pub mod end;
+pub mod list;
 pub mod log_in;
 pub mod log_out;
 pub mod refresh;
+pub mod rename;
 
 use axum::http::HeaderValue;
 use axum::http::header::CACHE_CONTROL;
@@ -10,10 +13,39 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{SessionId, UserId};
+use barterline_storage::sessions::Session;
 use serde::Serialize;
 
+use crate::auth::principal::Principal;
 use crate::rest::layers::Uncompressed;
 use crate::services::accounts::LogIn;
+
+/// A session as its owner sees it.
+#[derive(Serialize)]
+pub struct OwnSession {
+    session: SessionId,
+    /// It is the caller's.
+    current: bool,
+    name: Option<String>,
+    client: Option<String>,
+    created_at: Timestamp,
+    used_at: Timestamp,
+    expires_at: Timestamp,
+}
+
+impl OwnSession {
+    fn new(session: Session, caller: &Principal) -> Self {
+        Self {
+            session: session.id,
+            current: session.id == caller.session,
+            name: session.name.map(|name| name.as_str().to_owned()),
+            client: session.client.map(|client| client.as_str().to_owned()),
+            created_at: session.created_at,
+            used_at: session.used_at,
+            expires_at: session.expires_at,
+        }
+    }
+}
 
 /// A log-in with its tokens.
 #[derive(Serialize)]

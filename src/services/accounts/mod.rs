@@ -1,13 +1,17 @@
 //! Registration, log-in, sessions. Alone holds the credentials.
 
 mod password;
+mod passwords;
+mod sessions;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use barterline_domain::account::{AccountRole, DisplayName, Email, Password};
+use barterline_domain::account::{
+    AccountRole, ClientName, DisplayName, Email, Password, SessionName,
+};
 use barterline_domain::clock::{Clock, Timestamp};
 use barterline_domain::ids::{SessionId, UserId};
 use barterline_storage::accounts::{Account, Accounts as AccountStore};
@@ -24,6 +28,8 @@ use crate::auth::token::{LIFETIME, TokenError, Tokens};
 use crate::ids::Ids;
 use crate::limits::{Exceeded, Limits, LogInName};
 pub use password::{HashingBusy, PasswordHashing};
+pub use passwords::PasswordError;
+pub use sessions::SessionError;
 
 /// How long a log-in lasts without use.
 const REFRESH_LIFETIME: Duration = Duration::from_hours(30 * 24);
@@ -74,6 +80,15 @@ pub struct Registration {
     pub password: Password,
     /// For others to see.
     pub name: DisplayName,
+}
+
+/// Where somebody logs in.
+#[derive(Debug, Default)]
+pub struct Device {
+    /// What they call it.
+    pub name: Option<SessionName>,
+    /// What the program says it is.
+    pub client: Option<ClientName>,
 }
 
 /// A log-in.
@@ -241,6 +256,7 @@ impl Accounts {
         &self,
         email: &Email,
         password: Password,
+        device: Device,
         from: IpAddr,
     ) -> Result<LogIn, LogInError> {
         // Before the hash, and whether anybody has the address or not.
@@ -249,8 +265,9 @@ impl Accounts {
         let credential = self.0.credentials.find(email).await?;
         let hash = credential.as_ref().and_then(|credential| credential.password_hash.clone());
         // An unknown address costs a hash too.
-        let matches = self.0.hashing.verify(password, hash).await?;
+        let matches = self.0.hashing.verify(password.clone(), hash).await?;
         let credential = credential.filter(|_| matches).ok_or(LogInError::Failed)?;
+        self.renew_hash(&credential, password).await;
         limits.logged_in(tried, from, self.0.clock.now());
         let account = self.0.accounts.find(credential.user).await?.ok_or(LogInError::Failed)?;
         if account.suspended_at.is_some() {
@@ -264,8 +281,8 @@ impl Accounts {
             user: account.id,
             refresh_hash,
             used_hashes: Vec::new(),
-            name: None,
-            client: None,
+            name: device.name,
+            client: device.client,
             created_at: now,
             used_at: now,
             expires_at: now.plus(REFRESH_LIFETIME),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Argon2, PasswordHash};
+use argon2::{Algorithm, Argon2, PasswordHash};
 use barterline_domain::account::Password;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -64,6 +64,14 @@ impl PasswordHashing {
         .await
     }
 
+    /// Whether a hash is of other parameters than those that are made today.
+    pub fn is_dated(hash: &str) -> bool {
+        let today = Argon2::default();
+        let (algorithm, params) = (Algorithm::default(), today.params());
+        let (m, t, p) = (params.m_cost(), params.t_cost(), params.p_cost());
+        !hash.starts_with(&format!("${}$v=19$m={m},t={t},p={p}$", algorithm.as_str()))
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -99,6 +107,8 @@ mod tests {
         assert!(verify("correct horse", Some(hash.clone())).await);
         assert!(!verify("battery staple", Some(hash.clone())).await);
         assert!(!verify("correct horse", None).await);
+        assert!(![&hash, NOBODY].into_iter().any(PasswordHashing::is_dated));
+        assert!(PasswordHashing::is_dated("$argon2id$v=19$m=4096,t=3,p=1$c2FsdA$aGFzaA"));
         // An unknown address costs a real hash: nothing else stops it before the comparison.
         let nobody = PasswordHash::new(NOBODY).expect("a hash");
         let compared = Argon2::default().verify_password(b"correct horse", &nobody);

@@ -62,7 +62,8 @@ impl World {
     }
 
     async fn log_in(&self, name: &str, text: &str) -> Result<LogIn, LogInError> {
-        self.accounts.log_in(&email(name), password(text), Ipv4Addr::LOCALHOST.into()).await
+        let here = Ipv4Addr::LOCALHOST.into();
+        self.accounts.log_in(&email(name), password(text), Device::default(), here).await
     }
 
     /// Somebody registered and logged in.

@@ -78,3 +78,32 @@ fn a_sellers_listings_come_in_pages_the_newest_first() {
         world.get(&path).problem(400, "request.invalid");
     }
 }
+
+#[test]
+fn a_password_is_changed_by_who_knows_it_and_ends_all_other_sessions() {
+    let world = World::new();
+    let (ana, bob) = (world.person("ana"), world.person("bob"));
+    let log_in = |password: &str| {
+        let body = json!({ "email": world.email("ana"), "password": password });
+        world.post("/v1/sessions", &body)
+    };
+    let thief = log_in("correct horse").expect(201).json();
+    let change = |token: &str, present: &str, new: &str| {
+        let body = json!({ "present": present, "new": new });
+        world.call(Call::new("PUT", "/v1/accounts/me/password").token(token).json(&body))
+    };
+    change(&ana.token, "wrong horse", "battery staple").problem(403, "password.wrong");
+    change(&ana.token, "x", "battery staple").problem(403, "password.wrong");
+    change(&ana.token, "correct horse", "short").problem(422, "account.password_too_short");
+    change("x", "correct horse", "battery staple").problem(401, "token.invalid");
+    log_in("correct horse").expect(201);
+    let changed = change(&ana.token, "correct horse", "battery staple").expect(200).json();
+    assert_eq!(changed, json!({ "sessions_ended": 2 }));
+    let body = json!({ "refresh_token": thief["refresh_token"] });
+    world.post("/v1/sessions/refresh", &body).problem(401, "refresh.invalid");
+    log_in("correct horse").problem(401, "login.failed");
+    log_in("battery staple").expect(201);
+    for person in [&ana, &bob] {
+        world.call(Call::new("GET", "/v1/accounts/me").token(&person.token)).expect(200);
+    }
+}

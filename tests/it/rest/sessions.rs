@@ -6,9 +6,11 @@ use barterline::auth::keyring::Keyring;
 use barterline::auth::token::Tokens;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::SessionId;
-use serde_json::json;
+use barterline_protocol::Encoding;
+use barterline_protocol::close_code::CloseCode;
+use serde_json::{Value, json};
 
-use crate::support::{Answer, Call, World};
+use crate::support::{Answer, Call, Person, World};
 
 fn me(world: &World, token: &str) -> Answer {
     world.call(Call::new("GET", "/v1/accounts/me").token(token))
@@ -108,4 +110,111 @@ fn a_session_outlives_the_server() {
     let ana = world.person("ana");
     let world = world.restart();
     me(&world, &ana.token).expect(200);
+}
+
+/// Logs in once more, as a device with this name.
+fn log_in(world: &World, name: &str, device: &str) -> Value {
+    let body = json!({ "email": world.email(name), "password": "correct horse", "name": device });
+    world.post("/v1/sessions", &body).expect(201).json()
+}
+
+fn sessions(world: &World, token: &str) -> Vec<Value> {
+    let answer = world.call(Call::new("GET", "/v1/sessions").token(token)).expect(200).json();
+    answer["sessions"].as_array().expect("sessions").clone()
+}
+
+#[test]
+fn people_see_where_they_are_logged_in() {
+    let world = World::new();
+    let (ana, bob) = (world.person("ana"), world.person("bob"));
+    let phone = log_in(&world, "ana", "Ana's phone");
+    let seen = sessions(&world, &ana.token);
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    assert_eq!((&seen[0]["session"], &seen[0]["name"]), (&phone["session"], &json!("Ana's phone")));
+    assert_eq!((&seen[0]["current"], &seen[1]["current"]), (&json!(false), &json!(true)));
+    assert_eq!(seen[1]["name"], Value::Null);
+    assert!(seen[0]["created_at"].as_u64() >= seen[1]["created_at"].as_u64());
+    assert!(!seen[0].to_string().contains("hash"), "{seen:?}");
+    assert_eq!(sessions(&world, &bob.token).len(), 1);
+    world.get("/v1/sessions").problem(401, "token.invalid");
+}
+
+#[test]
+fn a_session_is_named_by_its_owner_alone() {
+    let world = World::new();
+    let (ana, bob) = (world.person("ana"), world.person("bob"));
+    let phone = log_in(&world, "ana", " Phone ");
+    let path = format!("/v1/sessions/{}", phone["session"].as_str().expect("an id"));
+    let rename =
+        |token: &str, body: &Value| world.call(Call::new("PATCH", &path).token(token).json(body));
+    let renamed = rename(&ana.token, &json!({ "name": "Old phone" })).expect(200).json();
+    assert_eq!((&renamed["name"], &renamed["session"]), (&json!("Old phone"), &phone["session"]));
+    assert_eq!(
+        rename(&ana.token, &json!({ "name": null })).expect(200).json()["name"],
+        Value::Null
+    );
+    rename(&bob.token, &json!({ "name": "mine" })).problem(404, "session.not_found");
+    rename(&ana.token, &json!({})).problem(400, "request.invalid");
+    for wrong in ["", " ", "a\nb", "a\u{202e}b", &"x".repeat(65)] {
+        rename(&ana.token, &json!({ "name": wrong })).problem(422, "session.name_invalid");
+        let body =
+            json!({ "email": world.email("ana"), "password": "correct horse", "name": wrong });
+        world.post("/v1/sessions", &body).problem(422, "session.name_invalid");
+    }
+    assert_eq!(sessions(&world, &ana.token)[0]["name"], Value::Null);
+}
+
+#[tokio::test]
+async fn one_session_is_ended_from_another_and_its_socket_with_it() {
+    let world = World::new();
+    let (ana, bob) = (world.person("ana"), world.person("bob"));
+    let phone = log_in(&world, "ana", "Phone");
+    let text = |key: &str| phone[key].as_str().expect("a text").to_owned();
+    let (token, refresh_token) = (text("access_token"), text("refresh_token"));
+    let lost = Person { id: ana.id.clone(), token, refresh_token };
+    let mut device = world.device(&lost, Encoding::Json).await;
+    let path = format!("/v1/sessions/{}", phone["session"].as_str().expect("an id"));
+    let end = |token: &str| world.call(Call::new("DELETE", &path).token(token));
+    end(&bob.token).problem(404, "session.not_found");
+    me(&world, &lost.token).expect(200);
+    assert_eq!(end(&ana.token).expect(204).body, "");
+    device.is_closed(CloseCode::SessionRevoked).await;
+    me(&world, &lost.token).problem(401, "token.invalid");
+    end(&ana.token).problem(404, "session.not_found");
+    me(&world, &ana.token).expect(200);
+    assert_eq!(sessions(&world, &ana.token).len(), 1);
+}
+
+#[test]
+fn all_sessions_are_ended_with_or_without_the_one_that_asks() {
+    let world = World::new();
+    let (ana, bob) = (world.person("ana"), world.person("bob"));
+    let others = ["one", "two"].map(|device| log_in(&world, "ana", device));
+    let end = |query: &str| {
+        let path = format!("/v1/sessions{query}");
+        world.call(Call::new("DELETE", &path).token(&ana.token))
+    };
+    end("?except=nobody").problem(400, "request.invalid");
+    assert_eq!(end("?except=current").expect(200).json(), json!({ "ended": 2 }));
+    for other in &others {
+        let body = json!({ "refresh_token": other["refresh_token"] });
+        world.post("/v1/sessions/refresh", &body).problem(401, "refresh.invalid");
+    }
+    assert_eq!(end("?except=current").expect(200).json(), json!({ "ended": 0 }));
+    assert_eq!(end("").expect(200).json(), json!({ "ended": 1 }));
+    me(&world, &ana.token).problem(401, "token.invalid");
+    me(&world, &bob.token).expect(200);
+}
+
+#[test]
+fn who_knows_no_token_of_a_session_cannot_end_it() {
+    let world = World::new();
+    let ana = world.person("ana");
+    // The session's id, which is no secret, with a secret of one's own.
+    let mut forged = ana.refresh_token.clone();
+    forged.replace_range(60.., if forged.ends_with("AAAA") { "BBBA" } else { "AAAA" });
+    let body = json!({ "refresh_token": forged });
+    world.post("/v1/sessions/refresh", &body).problem(401, "refresh.invalid");
+    me(&world, &ana.token).expect(200);
+    world.post("/v1/sessions/refresh", &json!({ "refresh_token": ana.refresh_token })).expect(200);
 }

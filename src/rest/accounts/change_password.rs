@@ -1,0 +1,40 @@
+//! `PUT /v1/accounts/me/password`: a new password for the present one.
+
+use axum::Json;
+use axum::extract::State;
+use barterline_domain::account::Password;
+use serde::{Deserialize, Serialize};
+
+use crate::rest::Rest;
+use crate::rest::extract::{Body, Caller, From};
+use crate::rest::problem::Problem;
+use crate::services::accounts::PasswordError;
+
+/// The request.
+#[derive(Deserialize)]
+pub struct Request {
+    present: String,
+    new: String,
+}
+
+/// The answer.
+#[derive(Serialize)]
+pub struct Changed {
+    /// Other log-ins that ended with the old password.
+    sessions_ended: usize,
+}
+
+/// Answers once the new password stands and all other sessions have ended.
+pub async fn handle(
+    State(rest): State<Rest>,
+    Caller(caller): Caller,
+    From(from): From,
+    Body(request): Body<Request>,
+) -> Result<Json<Changed>, Problem> {
+    rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
+    let new = Password::parse(request.new)?;
+    // What cannot be a password is not theirs.
+    let present = Password::parse(request.present).map_err(|_| PasswordError::Wrong)?;
+    let sessions_ended = rest.accounts.change_password(&caller, present, new, from).await?;
+    Ok(Json(Changed { sessions_ended }))
+}

@@ -1,0 +1,74 @@
+//! The password of an account: changed by who knows it.
+
+use std::net::IpAddr;
+
+use barterline_domain::account::Password;
+use barterline_storage::credentials::{Credential, Replaced};
+use barterline_storage::error::StoreError;
+
+use super::{Accounts, HashingBusy, PasswordHashing};
+use crate::auth::principal::Principal;
+use crate::limits::{Exceeded, LogInName};
+
+/// Why a password stays as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordError {
+    /// The caller does not know the present one, or has none.
+    #[error("the present password is another")]
+    Wrong,
+    /// Somebody changed the same account meanwhile.
+    #[error("the account was changed meanwhile")]
+    Changed,
+    /// Too many tries at this account.
+    #[error("too many tries at this account")]
+    Limited(Exceeded),
+    /// Too many passwords are being hashed.
+    #[error(transparent)]
+    Busy(#[from] HashingBusy),
+    /// The store said no. The password may be the new one by now, and other sessions still good.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Accounts {
+    /// Puts `new` in the place of the caller's password, and ends their other log-ins: who changes a
+    /// password often does so because somebody else knows it. Gives how many ended.
+    pub async fn change_password(
+        &self,
+        caller: &Principal,
+        present: Password,
+        new: Password,
+        from: IpAddr,
+    ) -> Result<usize, PasswordError> {
+        let credential = self.0.credentials.find_by_user(caller.user).await?;
+        let credential = credential.ok_or(PasswordError::Wrong)?;
+        // A stolen token is no way to guess the password faster than at the door.
+        let (tried, limits) = (LogInName::of(credential.email.as_str()), &self.0.limits);
+        limits.log_in(tried, from, self.0.clock.now()).map_err(PasswordError::Limited)?;
+        if !self.0.hashing.verify(present, credential.password_hash.clone()).await? {
+            return Err(PasswordError::Wrong);
+        }
+        let password_hash = Some(self.0.hashing.hash(new).await?);
+        let password_changed_at = self.0.clock.now();
+        let changed = Credential { password_hash, password_changed_at, ..credential.clone() };
+        match self.0.credentials.replace(&credential, changed).await? {
+            Replaced::Done => {}
+            // The address stays: nobody else can have it.
+            Replaced::Changed | Replaced::Taken => return Err(PasswordError::Changed),
+        }
+        Ok(self.end_sessions(caller.user, Some(caller.session)).await?)
+    }
+
+    /// Hashes a password anew that was just shown, if its hash is of other parameters than today's.
+    /// What fails is tried at the next log-in.
+    pub(super) async fn renew_hash(&self, credential: &Credential, shown: Password) {
+        if !credential.password_hash.as_deref().is_some_and(PasswordHashing::is_dated) {
+            return;
+        }
+        let Ok(hash) = self.0.hashing.hash(shown).await else { return };
+        let renewed = Credential { password_hash: Some(hash), ..credential.clone() };
+        if let Err(error) = self.0.credentials.replace(credential, renewed).await {
+            tracing::debug!(%error, user = %credential.user, "a hash is renewed later");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! One's own log-ins: seen, named, ended.
+
+use barterline_domain::account::SessionName;
+use barterline_domain::ids::{SessionId, UserId};
+use barterline_storage::error::StoreError;
+use barterline_storage::sessions::Session;
+
+use super::{Accounts, Revoked};
+
+/// Why nothing was done to a session.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// Not one of the caller's, or over.
+    #[error("no such session")]
+    NotFound,
+    /// The store said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Accounts {
+    /// Somebody's log-ins that are good, the newest first.
+    pub async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
+        self.0.sessions.list(user, self.0.clock.now()).await
+    }
+
+    /// Names one of the caller's log-ins, or takes its name away; gives it after that.
+    pub async fn name_session(
+        &self,
+        user: UserId,
+        session: SessionId,
+        name: Option<SessionName>,
+    ) -> Result<Session, SessionError> {
+        let found = self.own_session(user, session).await?;
+        if !self.0.sessions.rename(session, name.clone()).await? {
+            return Err(SessionError::NotFound);
+        }
+        Ok(Session { name, ..found })
+    }
+
+    /// Ends one of the caller's log-ins, and its sockets.
+    pub async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), SessionError> {
+        self.own_session(user, session).await?;
+        self.0.sessions.revoke(session).await?;
+        self.tell(Revoked::Session { user, session });
+        Ok(())
+    }
+
+    /// Ends all of somebody's log-ins but `except`, and their sockets; gives how many there were.
+    pub async fn end_sessions(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+    ) -> Result<usize, StoreError> {
+        let ended = self.0.sessions.revoke_all(user, except).await?;
+        for session in &ended {
+            self.tell(Revoked::Session { user, session: *session });
+        }
+        Ok(ended.len())
+    }
+
+    async fn own_session(&self, user: UserId, session: SessionId) -> Result<Session, SessionError> {
+        let found = self.0.sessions.find(session).await?;
+        let now = self.0.clock.now();
+        let own = found.filter(|found| found.user == user && found.is_good(now));
+        own.ok_or(SessionError::NotFound)
+    }
+}
