@@ -35,6 +35,7 @@ use barterline_protocol::frame::Message;
 use barterline_protocol::{Encoding, Frame};
 use barterline_storage::accounts::Account;
 use barterline_storage::api_keys::KeyRing;
+use barterline_storage::audit::AuditEntry;
 use barterline_storage::codes::Code;
 use barterline_storage::credentials::Credential;
 use barterline_storage::embedded::log::group::{
@@ -170,6 +171,7 @@ fn decode_stored(bytes: &[u8]) {
     row::<Account>(bytes);
     row::<Report>(bytes);
     row::<UserState>(bytes);
+    row::<AuditEntry>(bytes);
     row::<Code>(bytes);
     row::<KeyRing>(bytes);
     row::<Credential>(bytes);

@@ -35,6 +35,7 @@ pub mod scylla;
 
 pub mod accounts;
 pub mod api_keys;
+pub mod audit;
 pub mod blocks;
 pub mod codes;
 pub mod credentials;

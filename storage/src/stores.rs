@@ -6,6 +6,7 @@ use prometheus_client::registry::Registry;
 
 use crate::accounts::Accounts;
 use crate::api_keys::ApiKeys;
+use crate::audit::Audit;
 use crate::blocks::Blocks;
 use crate::bulk::Source;
 use crate::chat_log::{ChatLog, Outcomes};
@@ -29,6 +30,8 @@ pub struct Stores {
     pub accounts: Arc<dyn Accounts>,
     /// Keys of programs and devices.
     pub api_keys: Arc<dyn ApiKeys>,
+    /// What staff and the system did.
+    pub audit: Arc<dyn Audit>,
     /// Log-ins.
     pub sessions: Arc<dyn Sessions>,
     /// Things for sale.
@@ -66,6 +69,7 @@ pub struct Opened {
 pub const AGGREGATES: &[&str] = &[
     "accounts",
     "api_keys",
+    "audit",
     "blocks",
     "chat_log",
     "codes",

@@ -10,8 +10,8 @@ use std::thread;
 use barterline_storage::conformance::chat_log::Subject;
 use barterline_storage::conformance::mutants::{self, Breaches};
 use barterline_storage::conformance::{
-    accounts, api_keys, blocks, chat_log, codes, credentials, inbox, listings, reports, sessions,
-    user_state,
+    accounts, api_keys, audit, blocks, chat_log, codes, credentials, inbox, listings, reports,
+    sessions, user_state,
 };
 use barterline_storage::embedded;
 use barterline_storage::stores::AGGREGATES;
@@ -159,6 +159,17 @@ fn contract() -> Vec<Clause> {
                     NothingIsRevoked, AnybodyRevokes, TwiceIsRefused];
             "`false`: they have no such key." [
                 api_keys::a_key_is_revoked_by_its_owner: MissingIsRevoked];
+        }
+        audit Audit {
+            "Appends an entry behind the last; gives it." [
+                audit::entries_follow_each_other: DetailsAreLost, OtherHashIsGiven];
+            "Of several at once each has a number of its own." [
+                audit::entries_at_once_are_numbered: NumbersAreGivenTwice];
+            "One that is longer than [`ENTRY_BYTES_MAX`] is refused." [
+                audit::a_long_entry_is_refused: LongIsCut];
+            "Lists at most `limit` entries above the number `after`, the oldest first." [
+                audit::entries_are_listed_oldest_first:
+                    PagesAreLarger, NewestComeFirst, PagesOverlap];
         }
         blocks Blocks {
             "Blocks somebody, or takes that back." [
@@ -514,6 +525,7 @@ fn every_breach_has_its_place_in_the_table() {
     let unused = [
         unused::<mutants::accounts::Breach>("accounts", &table),
         unused::<mutants::api_keys::Breach>("api_keys", &table),
+        unused::<mutants::audit::Breach>("audit", &table),
         unused::<mutants::blocks::Breach>("blocks", &table),
         unused::<mutants::chat_log::Breach>("chat_log", &table),
         unused::<mutants::codes::Breach>("codes", &table),

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use barterline_storage::accounts::Accounts as _;
 use barterline_storage::conformance::{
-    accounts, api_keys, blocks, codes, credentials, listings, reports, sessions, user_state,
+    accounts, api_keys, audit, blocks, codes, credentials, listings, reports, sessions, user_state,
 };
 use barterline_storage::credentials::Credentials as _;
 use barterline_storage::embedded::accounts::EmbeddedAccounts;
 use barterline_storage::embedded::api_keys::EmbeddedApiKeys;
+use barterline_storage::embedded::audit::EmbeddedAudit;
 use barterline_storage::embedded::blocks::EmbeddedBlocks;
 use barterline_storage::embedded::codes::EmbeddedCodes;
 use barterline_storage::embedded::credentials::EmbeddedCredentials;
@@ -52,6 +53,11 @@ laws! {
         keys_of_a_person_are_counted,
         a_key_is_revoked_by_its_owner,
         keys_made_at_once_are_all_kept;
+    audit, EmbeddedAudit:
+        entries_follow_each_other,
+        entries_at_once_are_numbered,
+        entries_are_listed_oldest_first,
+        a_long_entry_is_refused;
     blocks, EmbeddedBlocks:
         a_block_holds_in_one_direction,
         blocks_are_listed_in_pages;

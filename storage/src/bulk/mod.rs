@@ -27,6 +27,7 @@ use uuid::Uuid;
 
 use crate::accounts::Account;
 use crate::api_keys::KeyRing;
+use crate::audit::AuditEntry;
 use crate::credentials::Credential;
 use crate::error::StoreError;
 use crate::record::index::Side;
@@ -38,6 +39,8 @@ use crate::user_state::UserState;
 /// to, so that nothing in it refers to what came later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
+    /// What staff and the system did.
+    Audit,
     /// Reports.
     Reports,
     /// Chats with their events, marks and settings.
@@ -60,7 +63,8 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order of an export.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
+        Self::Audit,
         Self::Reports,
         Self::Chats,
         Self::Listings,
@@ -77,6 +81,7 @@ impl Kind {
         match self {
             Self::Chats => "chats",
             Self::Reports => "reports",
+            Self::Audit => "audit",
             Self::Listings => "listings",
             Self::Blocks => "blocks",
             Self::UserStates => "user_states",
@@ -136,6 +141,8 @@ pub const LATEST: Timestamp = Timestamp::from_millis(i64::MAX as u64);
 pub enum Item {
     /// A chat; its events follow it.
     Chat(Box<ChatItem>),
+    /// Something that was done.
+    AuditEntry(Box<AuditEntry>),
     /// A report.
     Report(Box<Report>),
     /// A thing for sale.
@@ -160,6 +167,7 @@ impl Item {
         match self {
             Self::Chat(_) => Kind::Chats,
             Self::Report(_) => Kind::Reports,
+            Self::AuditEntry(_) => Kind::Audit,
             Self::Listing(_) => Kind::Listings,
             Self::Block(..) => Kind::Blocks,
             Self::UserState(..) => Kind::UserStates,
@@ -174,6 +182,7 @@ impl Item {
     pub fn name(&self) -> String {
         match self {
             Self::Chat(item) => format!("chat {}", item.chat.id),
+            Self::AuditEntry(entry) => format!("entry {} of the audit", entry.number),
             Self::Report(report) => format!("report {}", report.id),
             Self::Listing(listing) => format!("listing {}", listing.id),
             Self::Block(blocker, blocked) => format!("block of {blocked} by {blocker}"),
@@ -205,6 +214,7 @@ impl Gone {
             Item::Block(blocker, blocked) => Some(Self::Block(*blocker, *blocked)),
             Item::Credential(credential) => Some(Self::Credential(credential.user)),
             Item::Chat(_)
+            | Item::AuditEntry(_)
             | Item::Report(_)
             | Item::Listing(_)
             | Item::UserState(..)

@@ -16,7 +16,7 @@ pub fn key(n: u8) -> ApiKey {
         hash: [n; 32],
         scopes: vec![Scope::ReadChats, Scope::WriteListings],
         created_at: Timestamp::from_millis(1_000 + u64::from(n)),
-        expires_at: (n % 2 == 0).then_some(Timestamp::from_millis(9_000)),
+        expires_at: n.is_multiple_of(2).then_some(Timestamp::from_millis(9_000)),
         revoked: false,
     }
 }

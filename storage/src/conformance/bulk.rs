@@ -15,7 +15,7 @@ use barterline_domain::marks::{Marks, Visibility};
 use barterline_domain::personal::PersonalChange;
 
 use super::chat_log::{self, Subject};
-use super::{accounts, api_keys, credentials, listings, reports, samples, sessions};
+use super::{accounts, api_keys, audit, credentials, listings, reports, samples, sessions};
 use crate::accounts::ProfileChange;
 use crate::bulk::archive::{Archive, Manifest};
 use crate::bulk::export::{Export, export};
@@ -44,6 +44,7 @@ pub async fn fill(stores: &Stores, subject: &mut Subject) {
     for n in 1..=3 {
         assert!(stores.credentials.insert(credentials::credential(n)).await.expect("a secret"));
         stores.sessions.insert(vec![sessions::session(n)]).await.expect("a session");
+        stores.audit.append(audit::record(n)).await.expect("an entry");
         assert!(stores.api_keys.insert(api_keys::key(n)).await.expect("a key"));
         stores.listings.insert(listings::listing(n, 50)).await.expect("a listing");
         stores.reports.insert(reports::report(n)).await.expect("a report");
@@ -108,6 +109,7 @@ pub async fn go_on(stores: &Stores, subject: &mut Subject) {
     let moved = stores.credentials.replace(&credentials::credential(2), taken).await;
     assert_eq!(moved.expect("a change"), Replaced::Done);
     assert!(stores.credentials.remove(user(3)).await.expect("a removal"));
+    stores.audit.append(audit::record(9)).await.expect("an entry");
     let (owner, key) = (api_keys::key(2).user, api_keys::key(2).id);
     assert!(stores.api_keys.revoke(owner, key).await.expect("a revocation"));
     let mut listing = listings::listing(2, 50);
@@ -180,6 +182,8 @@ pub async fn seen(stores: &Stores) -> String {
             let _ = writeln!(all, "{:?}", secret.map(|secret| secret.to_bytes()));
         }
     }
+    let audited = stores.audit.list(None, 10).await.expect("a page");
+    let _ = writeln!(all, "{audited:?}");
     let reports = stores.reports.list(None, 10).await.expect("a page");
     let _ = writeln!(all, "{reports:?}");
     all

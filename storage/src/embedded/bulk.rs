@@ -19,7 +19,7 @@ use super::engine::Engine;
 use super::log::bulk::Appends;
 use super::log::{FIRST_EPOCH, Log};
 use super::{
-    accounts, api_keys, blocks, credentials, files, listings, reports, sessions, user_state,
+    accounts, api_keys, audit, blocks, credentials, files, listings, reports, sessions, user_state,
 };
 use crate::blocks::Blocks as _;
 use crate::bulk::error::BulkError;
@@ -60,6 +60,7 @@ impl Source for EmbeddedSource {
                 Kind::Listings => listings::page(main, after),
                 Kind::Blocks => blocks::page(main, after),
                 Kind::UserStates => user_state::page(main, after),
+                Kind::Audit => audit::page(main, after),
                 Kind::Sessions => sessions::page(main, after),
                 Kind::ApiKeys => api_keys::page(main, after),
                 Kind::Credentials => credentials::page(&source.credentials, after),
@@ -212,6 +213,7 @@ impl Target for EmbeddedTarget {
                 Ok(blocks.contains(*blocker, *blocked).await?.then(|| like.clone()))
             }
             Item::UserState(user, _) => main.read(|read| user_state::item(read, *user)),
+            Item::AuditEntry(entry) => main.read(|read| audit::item(read, entry.number)),
             Item::Session(session) => main.read(|read| sessions::item(read, session.id)),
             Item::ApiKeys(user, _) => main.read(|read| api_keys::item(read, *user)),
             Item::Credential(it) => credentials.read(|read| credentials::item(read, it.user)),
@@ -235,6 +237,7 @@ impl Target for EmbeddedTarget {
                         blocks::put_block(write, *blocker, *blocked, true).map(|_| ())
                     }
                     Item::UserState(user, state) => user_state::put_state(write, *user, state),
+                    Item::AuditEntry(entry) => audit::put_entry(write, entry),
                     Item::Session(session) => sessions::put_session(write, session),
                     Item::ApiKeys(user, ring) => api_keys::put_ring(write, *user, ring),
                     Item::Credential(credential) => credentials::put_credential(write, credential),

@@ -11,6 +11,7 @@ pub mod bulk;
 
 pub mod accounts;
 pub mod api_keys;
+pub mod audit;
 pub mod blocks;
 pub mod codes;
 pub mod credentials;
@@ -44,6 +45,7 @@ pub fn open(dir: &Path, segment_bytes: u64) -> Result<Opened, StoreError> {
         credentials: Arc::new(credentials::EmbeddedCredentials(credentials.clone())),
         codes: Arc::new(codes::EmbeddedCodes(credentials)),
         accounts: Arc::new(accounts::EmbeddedAccounts(main.clone())),
+        audit: Arc::new(audit::EmbeddedAudit(main.clone())),
         api_keys: Arc::new(api_keys::EmbeddedApiKeys(main.clone())),
         sessions: Arc::new(sessions::EmbeddedSessions(main.clone())),
         blocks: Arc::new(blocks::EmbeddedBlocks(main.clone())),

@@ -35,6 +35,7 @@ const CREDENTIAL: u8 = 9;
 const ACCOUNT: u8 = 10;
 const CREDENTIAL_GONE: u8 = 11;
 const API_KEYS: u8 = 12;
+const AUDIT_ENTRY: u8 = 13;
 const END: u8 = 255;
 
 /// What begins a part.
@@ -128,6 +129,7 @@ const fn code(item: &Item) -> u8 {
     match item {
         Item::Chat(_) => CHAT,
         Item::Report(_) => REPORT,
+        Item::AuditEntry(_) => AUDIT_ENTRY,
         Item::Listing(_) => LISTING,
         Item::Block(..) => BLOCK,
         Item::UserState(..) => USER_STATE,
@@ -152,6 +154,7 @@ fn put_item(out: &mut Vec<u8>, item: &Item) {
             put_side(out, &item.seller);
         }
         Item::Report(row) => out.extend(row.to_bytes()),
+        Item::AuditEntry(row) => out.extend(row.to_bytes()),
         Item::Listing(row) => out.extend(row.to_bytes()),
         Item::Block(blocker, blocked) => {
             out.put_id(blocker.as_bytes());
@@ -250,6 +253,7 @@ fn get_item(code: u8, get: &mut Get<'_>) -> Result<Item, Malformed> {
             let user = UserId::from_bytes(get.id()?);
             Item::UserState(user, Row::from_bytes(take_rest(get))?)
         }
+        AUDIT_ENTRY => Item::AuditEntry(Box::new(Row::from_bytes(take_rest(get))?)),
         API_KEYS => {
             let user = UserId::from_bytes(get.id()?);
             Item::ApiKeys(user, Row::from_bytes(take_rest(get))?)

@@ -1,5 +1,7 @@
 //! Rows of the database: a version byte, then the fields as a `MessagePack` array.
 
+use std::collections::BTreeMap;
+
 use barterline_domain::account::{
     AccountRole, ApiKeyName, Bio, ClientName, DisplayName, Email, Locale, Scope, SessionName,
 };
@@ -14,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::bytes::Malformed;
 use crate::accounts::Account;
 use crate::api_keys::{ApiKey, KeyRing};
+use crate::audit::{Actor, AuditEntry, AuditRecord};
 use crate::codes::{Code, CodeHash, CodePurpose};
 use crate::credentials::{Credential, SecondFactor};
 use crate::reports::{Report, ReportedMessage};
@@ -256,6 +259,50 @@ impl Row for KeyRing {
             })
         });
         Ok(Self(keys.collect::<Result<_, _>>()?))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct AuditEntryV1 {
+    number: u64,
+    at: Timestamp,
+    actor: ActorV1,
+    action: String,
+    subject: Option<String>,
+    detail: BTreeMap<String, String>,
+    previous: [u8; 32],
+    hash: [u8; 32],
+}
+
+#[derive(Serialize, Deserialize)]
+enum ActorV1 {
+    User(UserId),
+    Operator,
+    System,
+}
+
+impl Row for AuditEntry {
+    fn to_bytes(&self) -> Vec<u8> {
+        let AuditRecord { at, actor, action, subject, detail } = self.record.clone();
+        let actor = match actor {
+            Actor::User(user) => ActorV1::User(user),
+            Actor::Operator => ActorV1::Operator,
+            Actor::System => ActorV1::System,
+        };
+        let (number, previous, hash) = (self.number, self.previous, self.hash);
+        put(&AuditEntryV1 { number, at, actor, action, subject, detail, previous, hash })
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
+        let row: AuditEntryV1 = get(bytes)?;
+        let actor = match row.actor {
+            ActorV1::User(user) => Actor::User(user),
+            ActorV1::Operator => Actor::Operator,
+            ActorV1::System => Actor::System,
+        };
+        let AuditEntryV1 { number, at, action, subject, detail, previous, hash, .. } = row;
+        let record = AuditRecord { at, actor, action, subject, detail };
+        Ok(Self { number, record, previous, hash })
     }
 }
 

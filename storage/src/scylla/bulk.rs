@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::accounts::ScyllaAccounts;
 use super::api_keys::ScyllaApiKeys;
+use super::audit::ScyllaAudit;
 use super::blocks::ScyllaBlocks;
 use super::chats::{self, ScyllaChats};
 use super::columns::Id as _;
@@ -31,6 +32,7 @@ use super::sessions::ScyllaSessions;
 use super::statements::{Columns, Read};
 use super::user_state::ScyllaUserStates;
 use crate::accounts::Accounts as _;
+use crate::audit::Audit as _;
 use crate::blocks::Blocks as _;
 use crate::bulk::error::BulkError;
 use crate::bulk::standing::Import;
@@ -58,6 +60,7 @@ pub struct ScyllaSource {
     stores: Stores,
     credentials: Arc<ScyllaCredentials>,
     api_keys: Arc<ScyllaApiKeys>,
+    audit: Arc<ScyllaAudit>,
     chats: ScyllaChats,
     walks: Arc<Walks>,
 }
@@ -159,7 +162,8 @@ impl ScyllaSource {
     ) -> Result<Self, StoreError> {
         let walks = Arc::new(Walks::prepare(databases).await?);
         let api_keys = Arc::new(ScyllaApiKeys::open(databases.of(Area::Users)).await?);
-        Ok(Self { stores, credentials, api_keys, chats, walks })
+        let audit = Arc::new(ScyllaAudit::open(databases.of(Area::Operations)).await?);
+        Ok(Self { stores, credentials, api_keys, audit, chats, walks })
     }
 
     /// Opens a cluster to read it, and leaves it as it stands: what was imported can still be added
@@ -168,7 +172,7 @@ impl ScyllaSource {
         let note = chats::bulk::Note::prepare(databases.of(Area::Chats)).await?;
         note.read().await?.readable()?;
         let epoch = note.epoch().await?;
-        Ok(super::open_with_epoch(databases, epoch, clock).await?.1)
+        Ok(Box::pin(super::open_with_epoch(databases, epoch, clock)).await?.1)
     }
 
     /// A page of things that are each found by their key.
@@ -236,7 +240,7 @@ impl Source for ScyllaSource {
     }
 
     async fn page(&self, kind: Kind, after: Option<&Place>) -> Result<Page, StoreError> {
-        let Self { stores, credentials, api_keys, chats, walks } = self;
+        let Self { stores, credentials, api_keys, audit, chats, walks } = self;
         match kind {
             Kind::Chats => {
                 let find = |(token, chat, bucket): (i64, Uuid, i64)| async move {
@@ -248,6 +252,18 @@ impl Source for ScyllaSource {
                     Ok(item.map(|item| (place(token, chat.as_bytes()), item)).into_iter().collect())
                 };
                 self.found(&walks.chats, after, find).await
+            }
+            Kind::Audit => {
+                // By number, which is an order too.
+                let after = after.and_then(|place| place.0[..].try_into().ok());
+                let entries = audit.list(after.map(u64::from_be_bytes), PAGE_ITEMS).await?;
+                let items = entries.into_iter().map(|entry| {
+                    let place = Place(entry.number.to_be_bytes().to_vec());
+                    (place, Item::AuditEntry(Box::new(entry)))
+                });
+                let mut page = Page { items: items.collect(), next: None };
+                page.end();
+                Ok(page)
             }
             Kind::Reports => {
                 let find = |id| async move {
@@ -353,7 +369,7 @@ impl ScyllaTarget {
         let import = wanted.admitted(chats::bulk::Note::standing(before.as_deref())?)?;
         let noted = standing.replace(before, &Import { complete: false, ..import }).await?;
         // The hub's end is not listened to: nothing here is told to anybody.
-        let opened = super::open_with_epoch(databases, import.epoch, clock).await?;
+        let opened = Box::pin(super::open_with_epoch(databases, import.epoch, clock)).await?;
         Ok(Self {
             source: opened.1,
             import,
@@ -380,6 +396,7 @@ impl ScyllaTarget {
                 self.blocks.import((blocker, blocked), true, stamp).await
             }
             Item::UserState(user, state) => self.user_states.import(user, &state, stamp).await,
+            Item::AuditEntry(entry) => self.source.audit.import(&entry, stamp).await,
             Item::Session(session) => self.sessions.import(&session, stamp).await,
             Item::ApiKeys(user, ring) => self.source.api_keys.import(user, &ring, stamp).await,
             Item::Credential(credential) => self.credentials.import(&credential, stamp).await,
@@ -412,6 +429,10 @@ impl Target for ScyllaTarget {
             }
             Item::UserState(user, _) => {
                 Some(Item::UserState(*user, self.user_states.find(*user).await?))
+            }
+            Item::AuditEntry(entry) => {
+                let found = self.source.audit.find(entry.number).await?;
+                found.map(|entry| Item::AuditEntry(Box::new(entry)))
             }
             Item::Session(session) => self.sessions.find(session.id).await?.map(Item::Session),
             Item::ApiKeys(user, _) => {

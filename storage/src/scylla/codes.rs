@@ -95,8 +95,8 @@ impl Codes for ScyllaCodes {
             if stands != Uuid::nil() || code.purpose != purpose || now >= code.expires_at {
                 return Ok(None);
             }
-            // Ends together with the rest of the row.
-            let values = (ttl_s, taker, &hash[..], Uuid::nil());
+            // Ends together with the rest of the row; nothing would be never.
+            let values = (ttl_s.max(1), taker, &hash[..], Uuid::nil());
             if tries.settle(self.take.run(operation, values)).await? {
                 return Ok(Some(code));
             }

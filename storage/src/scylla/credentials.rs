@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use super::columns::Id as _;
 use super::session::Database;
-use super::statements::{Answer, CHANGE_TIMEOUT, Conditional, Read, SerialRead, Tries, Write};
+use super::statements::{CHANGE_TIMEOUT, Conditional, Read, SerialRead, Tries, Write};
 use crate::credentials::{Credential, Credentials, Replaced};
 use crate::error::StoreError;
 use crate::record::rows::Row as _;
@@ -191,9 +191,13 @@ impl ScyllaCredentials {
 
     /// Frees an address. The change is made already: a claim that stays is borne out no more, and
     /// whoever wants the address takes it over.
-    async fn release(&self, operation: &'static str, email: &Email, claim: Option<CqlTimeuuid>) {
+    async fn release(
+        &self,
+        operation: &'static str,
+        mut tries: Tries,
+        (email, claim): (&Email, Option<CqlTimeuuid>),
+    ) {
         let Some(claim) = claim else { return };
-        let mut tries = Tries::new(operation);
         let released = self.release.run(operation, (email.as_str(), claim));
         if let Err(error) = tries.settle(released).await {
             tracing::debug!(%error, "a claim to an address stays until somebody takes it over");
@@ -223,9 +227,9 @@ impl Credentials for ScyllaCredentials {
             return Ok(true);
         }
         // Nobody can reach it: that it stays would do no harm.
-        let taken_back = self.delete.run(operation, (user.to_column(), 1_i64)).await;
-        if !matches!(taken_back, Ok(Answer::Applied)) {
-            tracing::debug!(%user, "a secret without an address stays");
+        let take_back = self.delete.run(operation, (user.to_column(), 1_i64));
+        if let Err(error) = tries.next_step().settle(take_back).await {
+            tracing::debug!(%user, %error, "a secret without an address stays");
         }
         Ok(false)
     }
@@ -273,7 +277,7 @@ impl Credentials for ScyllaCredentials {
                 _ => return Ok(Replaced::Changed),
             }
         }
-        self.release(operation, &old.email, left).await;
+        self.release(operation, tries.next_step(), (&old.email, left)).await;
         Ok(Replaced::Done)
     }
 
@@ -295,7 +299,7 @@ impl Credentials for ScyllaCredentials {
             }
         }
         if let Some((email, claim)) = had {
-            self.release(operation, &email, claim).await;
+            self.release(operation, tries.next_step(), (&email, claim)).await;
         }
         Ok(true)
     }

@@ -36,6 +36,7 @@ pub mod bulk;
 
 pub mod accounts;
 pub mod api_keys;
+pub mod audit;
 pub mod blocks;
 pub mod codes;
 pub mod credentials;
@@ -59,7 +60,8 @@ use crate::stores::{Metrics, Opened, Stores};
 /// Opens all stores of a cluster whose schema was checked. Needs a tokio runtime around it.
 pub async fn open(databases: &Databases, clock: Arc<dyn Clock>) -> Result<Opened, StoreError> {
     let epoch = chats::epoch(databases.of(Area::Chats)).await?;
-    let (stores, source, outcomes) = open_with_epoch(databases, epoch, clock).await?;
+    let opened = Box::pin(open_with_epoch(databases, epoch, clock)).await?;
+    let (stores, source, outcomes) = opened;
     let (measured, watched) = (databases.clone(), databases.clone());
     let metrics: Metrics = Box::new(move |registry| {
         let metrics = measured.common().metrics().clone();
@@ -83,6 +85,7 @@ async fn open_with_epoch(
         credentials: secrets.clone(),
         codes: Arc::new(codes::ScyllaCodes::open(of(Area::Credentials)).await?),
         accounts: Arc::new(accounts::ScyllaAccounts::open(users).await?),
+        audit: Arc::new(audit::ScyllaAudit::open(of(Area::Operations)).await?),
         api_keys: Arc::new(api_keys::ScyllaApiKeys::open(users).await?),
         sessions: Arc::new(sessions::ScyllaSessions::open(users).await?),
         listings: Arc::new(listings::ScyllaListings::open(of(Area::Listings)).await?),

@@ -325,6 +325,7 @@ impl Tries {
     }
 
     /// The next step of the same change, which has what is left of its time.
+    #[must_use]
     pub fn next_step(&self) -> Self {
         Self { left: TRIES, unsettled: false, ..*self }
     }

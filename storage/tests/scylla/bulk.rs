@@ -34,6 +34,7 @@ const TABLES: &[&str] = &[
     "{listings}.listings",
     "{listings}.listings_by_seller",
     "{listings}.seller_weeks",
+    "{operations}.audit",
     "{operations}.reports",
     "{operations}.reports_by_day",
     "{operations}.report_days",

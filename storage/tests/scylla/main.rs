@@ -16,16 +16,19 @@ use std::time::{Duration, Instant};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::UserId;
 use barterline_storage::accounts::Accounts as _;
+use barterline_storage::audit::{Audit as _, verify};
 use barterline_storage::blocks::Blocks as _;
 use barterline_storage::conformance::{
-    accounts, api_keys, blocks, codes, credentials, listings, reports, sessions, user_state,
+    accounts, api_keys, audit, blocks, codes, credentials, listings, reports, sessions, user_state,
 };
 use barterline_storage::credentials::Credentials as _;
 use barterline_storage::gate::Gate;
 use barterline_storage::listings::Listings as _;
+use barterline_storage::record::rows::Row as _;
 use barterline_storage::reports::Reports as _;
 use barterline_storage::scylla::accounts::ScyllaAccounts;
 use barterline_storage::scylla::api_keys::ScyllaApiKeys;
+use barterline_storage::scylla::audit::ScyllaAudit;
 use barterline_storage::scylla::blocks::ScyllaBlocks;
 use barterline_storage::scylla::clocks;
 use barterline_storage::scylla::codes::ScyllaCodes;
@@ -227,6 +230,11 @@ laws! {
         keys_of_a_person_are_counted,
         a_key_is_revoked_by_its_owner,
         keys_made_at_once_are_all_kept;
+    audit, ScyllaAudit, ["{operations}.audit"] =>
+        entries_follow_each_other,
+        entries_at_once_are_numbered,
+        entries_are_listed_oldest_first,
+        a_long_entry_is_refused;
     blocks, ScyllaBlocks, ["{users}.blocks"] =>
         a_block_holds_in_one_direction,
         blocks_are_listed_in_pages;
@@ -510,5 +518,36 @@ fn a_page_of_blocks_is_full_though_many_were_taken_back() {
         assert_eq!(blocks.list(ana, None, 2).await.expect("a page"), [other(10), other(159)]);
         assert_eq!(blocks.list(ana, Some(other(10)), 2).await.expect("a page"), [other(159)]);
         assert_eq!(blocks.list(ana, Some(other(159)), 2).await.expect("a page"), []);
+    });
+}
+
+/// A bucket is begun behind a full one, and found by a process that has seen none.
+#[test]
+fn the_audit_goes_on_in_the_next_bucket() {
+    with_empty(&["{operations}.audit"], async |store| {
+        let first = ScyllaAudit::open(&store.database).await.expect("a store");
+        // Four full buckets, of which only the ends are looked at, and one that is not full.
+        let text = "INSERT INTO {operations}.audit (bucket, number, record) VALUES (?, ?, ?)";
+        let text = store.database.keyspaces().fill(text);
+        let mut chain = vec![first.append(audit::record(0)).await.expect("an append")];
+        for bucket in 0..4_u32 {
+            let number = (bucket + 1) * 4_096 - 1;
+            let mut entry = chain[chain.len() - 1].clone();
+            entry.number = number.into();
+            entry.hash = entry.sum();
+            let values = (i64::from(bucket), i64::from(number), entry.to_bytes());
+            store.raw.query_unpaged(text.as_str(), values).await.expect("an entry");
+            chain.push(entry);
+        }
+        for n in 1..3 {
+            // The second time with what it found the first time, and then as a new process.
+            for opened in [&first, &ScyllaAudit::open(&store.database).await.expect("a store")] {
+                let entry = opened.append(audit::record(n)).await.expect("an append");
+                assert_eq!(verify(chain.last(), std::slice::from_ref(&entry)), Ok(()));
+                chain.push(entry);
+            }
+        }
+        let listed = first.list(Some(4 * 4_096 - 2), 100).await.expect("a page");
+        assert_eq!(listed, chain[4..]);
     });
 }

@@ -9,6 +9,7 @@ pub mod inbox;
 
 pub mod accounts;
 pub mod api_keys;
+pub mod audit;
 pub mod blocks;
 pub mod codes;
 pub mod credentials;
