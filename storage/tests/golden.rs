@@ -116,7 +116,7 @@ fn row<T: Row + PartialEq + 'static>(value: T) -> Sample {
     Sample { bytes, means_the_same: Box::new(same) }
 }
 
-#[expect(clippy::too_many_lines, reason = "a table of one sample of everything stored")]
+#[expect(clippy::too_many_lines, reason = "a sample of each kind")]
 fn samples() -> BTreeMap<&'static str, Sample> {
     let (user, device) = (UserId::from_bytes([1; 16]), DeviceId::from_bytes([2; 16]));
     let at = Timestamp::from_millis(1_764_000_000_000);
