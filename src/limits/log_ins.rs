@@ -81,9 +81,28 @@ impl LogIns {
     /// The password was right: the next tries are free again, and this place is familiar.
     pub fn succeeded(&self, account: LogInName, from: IpAddr, now: Timestamp) {
         self.tries.with(account, |tries| *tries = Tries::default());
-        if self.familiar.len() < FAMILIAR_MAX {
-            self.familiar.insert((account, from), now);
+        let place = (account, from);
+        if self.familiar.contains_key(&place) || self.familiar.len() < FAMILIAR_MAX {
+            self.familiar.insert(place, now);
         }
+    }
+
+    /// A try that was taken was none.
+    pub fn give_back(&self, account: LogInName) {
+        self.tries.with(account, |tries| {
+            tries.count = tries.count.saturating_sub(1);
+            tries.next = Timestamp::default();
+            // Forgotten with the next sweep: what costs nothing fills no room.
+            if tries.count == 0 {
+                *tries = Tries::default();
+            }
+        });
+    }
+
+    /// The password is another: only where it was set is familiar.
+    pub fn changed(&self, account: LogInName, from: IpAddr, now: Timestamp) {
+        self.familiar.retain(|(name, _), _| *name != account);
+        self.succeeded(account, from, now);
     }
 
     /// Forgets what is old.
@@ -121,6 +140,31 @@ mod tests {
         assert_eq!(log_ins.take(bob, THEIRS, at(now)), Ok(()), "one account at a time");
         assert_eq!(log_ins.take(ana, THEIRS, at(now + 60 + 900)), Ok(()));
         assert_eq!(log_ins.take(ana, THEIRS, at(now + 60 + 900)), Ok(()), "it is forgotten");
+    }
+
+    #[test]
+    fn what_was_not_compared_was_no_guess() {
+        let (log_ins, ana) = (LogIns::new(), LogInName::of("ana@example.org"));
+        for _ in 0..100 {
+            assert_eq!(log_ins.take(ana, THEIRS, at(0)), Ok(()));
+            log_ins.give_back(ana);
+        }
+        log_ins.sweep(at(0));
+        for _ in 0..FREE {
+            assert_eq!(log_ins.take(ana, THEIRS, at(0)), Ok(()));
+        }
+        assert!(log_ins.take(ana, THEIRS, at(0)).is_err());
+    }
+
+    #[test]
+    fn only_where_a_password_was_set_is_familiar() {
+        let (log_ins, ana) = (LogIns::new(), LogInName::of("ana@example.org"));
+        for place in [OURS, THEIRS] {
+            log_ins.succeeded(ana, place, at(0));
+        }
+        log_ins.changed(ana, OURS, at(1));
+        let free = |from| (0..9).all(|_| log_ins.take(ana, from, at(1)).is_ok());
+        assert!(free(OURS) && !free(THEIRS));
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub struct Exceeded {
 }
 
 /// Who makes a request over HTTP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Client {
     /// Somebody who proved who they are.
     User(UserId),
@@ -117,7 +117,8 @@ struct Budgets {
     chats: Budget<(UserId, ChatId)>,
     new_chats: Budget<UserId>,
     addresses: Budget<IpAddr>,
-    requests: Budget<Client>,
+    requests_of_users: Budget<UserId>,
+    requests_of_addresses: Budget<IpAddr>,
     log_ins: Budget<IpAddr>,
     guesses: LogIns,
     registrations: Budget<IpAddr>,
@@ -133,7 +134,8 @@ impl Limits {
             chats: Budget::new(rates.chat),
             new_chats: Budget::new(rates.new_chats),
             addresses: Budget::new(rates.address),
-            requests: Budget::new(rates.requests),
+            requests_of_users: Budget::new(rates.requests),
+            requests_of_addresses: Budget::new(rates.requests),
             log_ins: Budget::new(rates.log_ins),
             guesses: LogIns::new(),
             registrations: Budget::new(rates.registrations),
@@ -178,12 +180,12 @@ impl Limits {
 
     /// Takes a request over HTTP. `None`: there are no limits to tell of.
     pub fn http_request(&self, client: Client, now: Timestamp) -> Option<Told> {
-        let Budgets { rates, requests, .. } = self.0.as_ref()?;
-        let client = match client {
-            Client::Address(from) => Client::Address(network(from)),
-            user @ Client::User(_) => user,
+        let Budgets { rates, requests_of_users, requests_of_addresses, .. } = self.0.as_ref()?;
+        // Each kind has room of its own: strangers at many addresses crowd out nobody who is known.
+        let (taken, standing) = match client {
+            Client::User(user) => requests_of_users.take_and_tell(user, now),
+            Client::Address(from) => requests_of_addresses.take_and_tell(network(from), now),
         };
-        let (taken, standing) = requests.take_and_tell(client, now);
         let taken = taken.map_err(|wait| Exceeded { scope: Scope::Requests, wait });
         Some(Told { rate: rates.requests, standing, taken })
     }
@@ -209,6 +211,20 @@ impl Limits {
         }
     }
 
+    /// A log-in that was taken was no try: nobody compared the password.
+    pub fn log_in_not_tried(&self, to: LogInName) {
+        if let Some(budgets) = &self.0 {
+            budgets.guesses.give_back(to);
+        }
+    }
+
+    /// The password of an account is another, set from this address.
+    pub fn password_changed(&self, of: LogInName, from: IpAddr, now: Timestamp) {
+        if let Some(budgets) = &self.0 {
+            budgets.guesses.changed(of, network(from), now);
+        }
+    }
+
     /// Takes an account that is made from an address.
     pub fn registration(&self, from: IpAddr, now: Timestamp) -> Result<(), Exceeded> {
         let Some(budgets) = &self.0 else { return Ok(()) };
@@ -230,7 +246,8 @@ impl Limits {
         budgets.chats.sweep(now);
         budgets.new_chats.sweep(now);
         budgets.addresses.sweep(now);
-        budgets.requests.sweep(now);
+        budgets.requests_of_users.sweep(now);
+        budgets.requests_of_addresses.sweep(now);
         budgets.log_ins.sweep(now);
         budgets.guesses.sweep(now);
         budgets.registrations.sweep(now);

@@ -100,9 +100,11 @@ fn values<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item 
 }
 
 fn x_forwarded(headers: &HeaderMap) -> Vec<Hop> {
-    let items = values(headers, "x-forwarded-for").flat_map(|value| value.split(','));
-    let mut hops: Vec<_> =
-        items.map(|item| Hop { ip: address(item.trim()), https: None }).collect();
+    // By bytes: what a stranger wrote before it may be no text, and hides nothing.
+    let items = headers.get_all("x-forwarded-for").iter();
+    let items = items.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let ip = |item| std::str::from_utf8(item).ok().and_then(|item| address(item.trim()));
+    let mut hops: Vec<_> = items.map(|item| Hop { ip: ip(item), https: None }).collect();
     // One word about the whole way, by the nearest proxy.
     let scheme = values(headers, "x-forwarded-proto").flat_map(|value| value.split(',')).last();
     if let Some(scheme) = scheme {

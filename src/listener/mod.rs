@@ -14,7 +14,7 @@ mod stream;
 mod tls;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -232,7 +232,8 @@ impl Connection {
         };
         match read {
             Ok(Ok(proxied)) => {
-                self.client.ip = proxied.client.unwrap_or(peer);
+                // Whom it does not name is nobody that is trusted.
+                self.client.ip = proxied.client.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
                 self.client.https |= proxied.https;
                 true
             }

@@ -10,8 +10,9 @@ use crate::rest::Rest;
 use crate::rest::extract::{Caller, Path, Query};
 use crate::rest::problem::Problem;
 
-/// Which stay.
+/// Which stay. A word that is misspelt must not end all.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Which {
     except: Option<Except>,
 }

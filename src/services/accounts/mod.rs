@@ -262,17 +262,17 @@ impl Accounts {
         // Before the hash, and whether anybody has the address or not.
         let (tried, limits) = (LogInName::of(email.as_str()), &self.0.limits);
         limits.log_in(tried, from, self.0.clock.now()).map_err(LogInError::Limited)?;
-        let credential = self.0.credentials.find(email).await?;
-        let hash = credential.as_ref().and_then(|credential| credential.password_hash.clone());
-        // An unknown address costs a hash too.
-        let matches = self.0.hashing.verify(password.clone(), hash).await?;
-        let credential = credential.filter(|_| matches).ok_or(LogInError::Failed)?;
+        let compared = self.compare(email, &password).await;
+        // What could not be compared was no guess.
+        let compared = compared.inspect_err(|_| limits.log_in_not_tried(tried));
+        let credential = compared?.ok_or(LogInError::Failed)?;
         self.renew_hash(&credential, password).await;
         limits.logged_in(tried, from, self.0.clock.now());
         let account = self.0.accounts.find(credential.user).await?.ok_or(LogInError::Failed)?;
         if account.suspended_at.is_some() {
             return Err(LogInError::Suspended);
         }
+        self.make_room(account.id).await?;
         let now = self.0.clock.now();
         let session = SessionId::from_bytes(self.0.ids.random());
         let (secret, refresh_hash) = self.fresh_secret();
@@ -290,7 +290,27 @@ impl Accounts {
         };
         let log_in = self.log_in_of(&row, &account.roles, &secret, now);
         self.0.sessions.insert(vec![row]).await?;
+        // Whoever changed the password meanwhile ended the sessions that there were, and not this.
+        let present = self.0.credentials.find_by_user(credential.user).await?;
+        let changed = present.map(|present| present.password_changed_at);
+        if changed != Some(credential.password_changed_at) {
+            self.0.sessions.revoke(session).await?;
+            return Err(LogInError::Failed);
+        }
         Ok(log_in)
+    }
+
+    /// The credential of an address if this is its password.
+    async fn compare(
+        &self,
+        email: &Email,
+        password: &Password,
+    ) -> Result<Option<Credential>, LogInError> {
+        let credential = self.0.credentials.find(email).await?;
+        let hash = credential.as_ref().and_then(|credential| credential.password_hash.clone());
+        // An unknown address costs a hash too.
+        let matches = self.0.hashing.verify(password.clone(), hash).await?;
+        Ok(credential.filter(|_| matches))
     }
 
     /// Gives a new access token and a new refresh token for the old one, which ends. A token that
@@ -301,7 +321,9 @@ impl Accounts {
         let found = self.0.sessions.find(session).await?.ok_or(RefreshError::Invalid)?;
         let account = self.0.accounts.find(found.user).await?.ok_or(RefreshError::Invalid)?;
         if account.suspended_at.is_some() && !found.revoked {
-            return Err(RefreshError::Suspended);
+            // Told only to those who have the token.
+            let good = found.refresh_hash == hash_of(&old);
+            return Err(if good { RefreshError::Suspended } else { RefreshError::Invalid });
         }
         let now = self.0.clock.now();
         let (secret, new) = self.fresh_secret();

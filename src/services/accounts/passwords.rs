@@ -45,7 +45,9 @@ impl Accounts {
         // A stolen token is no way to guess the password faster than at the door.
         let (tried, limits) = (LogInName::of(credential.email.as_str()), &self.0.limits);
         limits.log_in(tried, from, self.0.clock.now()).map_err(PasswordError::Limited)?;
-        if !self.0.hashing.verify(present, credential.password_hash.clone()).await? {
+        let matches = self.0.hashing.verify(present, credential.password_hash.clone()).await;
+        // What could not be compared was no guess.
+        if !matches.inspect_err(|_| limits.log_in_not_tried(tried))? {
             return Err(PasswordError::Wrong);
         }
         let password_hash = Some(self.0.hashing.hash(new).await?);
@@ -56,6 +58,7 @@ impl Accounts {
             // The address stays: nobody else can have it.
             Replaced::Changed | Replaced::Taken => return Err(PasswordError::Changed),
         }
+        limits.password_changed(tried, from, self.0.clock.now());
         Ok(self.end_sessions(caller.user, Some(caller.session)).await?)
     }
 

@@ -3,7 +3,7 @@
 use barterline_domain::account::SessionName;
 use barterline_domain::ids::{SessionId, UserId};
 use barterline_storage::error::StoreError;
-use barterline_storage::sessions::Session;
+use barterline_storage::sessions::{SESSIONS_SHOWN_MAX, Session};
 
 use super::{Accounts, Revoked};
 
@@ -52,11 +52,24 @@ impl Accounts {
         user: UserId,
         except: Option<SessionId>,
     ) -> Result<usize, StoreError> {
-        let ended = self.0.sessions.revoke_all(user, except).await?;
-        for session in &ended {
+        let good = self.sessions(user).await?.into_iter().map(|session| session.id);
+        let good: Vec<_> = good.filter(|session| Some(*session) != except).collect();
+        let ended = self.0.sessions.revoke_all(user, except).await;
+        // Of a failure nobody knows how far it came: whose session is still good comes back.
+        for session in ended.as_ref().unwrap_or(&good) {
             self.tell(Revoked::Session { user, session: *session });
         }
-        Ok(ended.len())
+        ended.map(|ended| ended.len())
+    }
+
+    /// Ends the oldest of somebody's log-ins if they have as many as anybody may have.
+    pub(super) async fn make_room(&self, user: UserId) -> Result<(), StoreError> {
+        let good = self.sessions(user).await?;
+        if let Some(oldest) = good.last().filter(|_| good.len() >= SESSIONS_SHOWN_MAX) {
+            self.0.sessions.revoke(oldest.id).await?;
+            self.tell(Revoked::Session { user, session: oldest.id });
+        }
+        Ok(())
     }
 
     async fn own_session(&self, user: UserId, session: SessionId) -> Result<Session, SessionError> {

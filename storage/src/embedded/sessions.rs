@@ -55,6 +55,11 @@ impl Sessions for EmbeddedSessions {
             if let Rotation::Rotated(row) | Rotation::Reused(row) = &rotation {
                 put(write, SESSIONS, session.as_bytes(), row)?;
             }
+            // Another's insert may have taken it for one that is over.
+            if let Rotation::Rotated(row) = &rotation {
+                let mut index = write.open_table(BY_USER).map_err(failed)?;
+                index.insert(&by_user(row), ()).map_err(failed)?;
+            }
             Ok(rotation)
         };
         self.0.write(rotate).await

@@ -123,6 +123,10 @@ impl ApiKeys for ScyllaApiKeys {
         if self.find(key.id).await?.is_some() {
             return Err(taken());
         }
+        // Who has too many leaves no row behind.
+        if self.ring(key.user).await?.unwrap_or_default().with(key.clone()).is_none() {
+            return Ok(false);
+        }
         // Means nothing until the key is there.
         let failed = |_| StoreError::unavailable(operation, "the index by id takes no writes");
         let noted = self.note.run(operation, (key.id.to_column(), key.user.to_column()));

@@ -154,10 +154,12 @@ impl Audit for ScyllaAudit {
 
     async fn list(&self, after: Option<u64>, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
         let operation = "list the audit";
-        let mut after = after.map_or(Ok(-1), |after| stored(operation, after))?;
+        // Behind the last number that there can be is nothing.
+        let Ok(mut after) = after.map_or(Ok(-1), i64::try_from) else { return Ok(Vec::new()) };
         let mut listed = Vec::new();
         while listed.len() < limit {
-            let bucket = (after + 1) / BUCKET;
+            let Some(next) = after.checked_add(1) else { break };
+            let bucket = next / BUCKET;
             let left = i32::try_from(limit - listed.len()).unwrap_or(i32::MAX);
             let rows = self.page.rows::<(Vec<u8>,)>(operation, (bucket, after, left)).await?;
             let before = listed.len();

@@ -10,8 +10,8 @@
 //! - **Removal**: the secret, which is the commit point; then the claim goes.
 //!
 //! A process that ends in between leaves a claim that its user's secret does not bear out. Somebody
-//! else may take that over once it is older than [`UNDER_WAY`]: until then it can be a change that is
-//! under way, which takes 4.5 s at most. Every claim has a number of its own, given anew whenever it
+//! else may take that over once it is older than ten minutes: until then it can be a change that is
+//! under way, which takes 4 s at most. Every claim has a number of its own, given anew whenever it
 //! is claimed again, and is taken over or released on the condition of that number alone.
 
 use std::time::Duration;
@@ -132,9 +132,19 @@ impl ScyllaCredentials {
     /// A user's credential if its address is theirs: not one whose insertion was never completed.
     pub(super) async fn whole(&self, user: UserId) -> Result<Option<Credential>, StoreError> {
         let operation = "find a credential";
-        let Some(credential) = self.find_by_user(user).await? else { return Ok(None) };
-        let claim = self.claimed.row::<Claim>(operation, (credential.email.as_str(),)).await?;
-        Ok(claim.filter(|claim| claim.0 == user.to_column()).map(|_| credential))
+        let mut before = None;
+        loop {
+            let Some(credential) = self.find_by_user(user).await? else { return Ok(None) };
+            let claim = self.claimed.row::<Claim>(operation, (credential.email.as_str(),)).await?;
+            if claim.is_some_and(|claim| claim.0 == user.to_column()) {
+                return Ok(Some(credential));
+            }
+            // They may have moved to another address between the two reads.
+            if before.as_ref() == Some(&credential) {
+                return Ok(None);
+            }
+            before = Some(credential);
+        }
     }
 
     /// A user's secret as every conditional write before left it.

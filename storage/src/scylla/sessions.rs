@@ -285,7 +285,9 @@ impl Sessions for ScyllaSessions {
             if tries.unsettled() && !row.revoked && row.refresh_hash == new && new != old {
                 return Ok(Rotation::Rotated(row));
             }
-            if tries.unsettled() && row.revoked && row.used_hashes.contains(&old) {
+            // Or whoever ended the session behind an attempt of this call.
+            let ours = row.refresh_hash == new;
+            if tries.unsettled() && row.revoked && !ours && row.used_hashes.contains(&old) {
                 return Ok(Rotation::Reused(row));
             }
             if !row.is_good(now) {
@@ -359,8 +361,8 @@ impl Sessions for ScyllaSessions {
             let mut before = Some(above_all());
             while let Some(below) = before {
                 let (page, next) = self.page(operation, user, below).await?;
-                let mut others: Vec<SessionId> = page.into_iter().map(|it| it.id).collect();
-                others.retain(|session| Some(*session) != except);
+                let others = page.into_iter().filter(|it| !it.revoked && Some(it.id) != except);
+                let others: Vec<SessionId> = others.map(|it| it.id).collect();
                 let mut ended = stream::iter(others.into_iter().map(|session| async move {
                     Ok::<_, StoreError>((session, self.revoke_one(operation, session).await?))
                 }))

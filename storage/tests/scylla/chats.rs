@@ -337,10 +337,19 @@ fn g1_a_server_whose_clock_is_ahead_looks_too_early_and_once_more() {
         store.raw.query_unpaged(text, ()).await.expect("an empty table");
         drop(one);
         let (_, later) = store.another(Arc::new(Skewed(601_000)), 1).await;
-        assert!(later.make_up(minute).await.expect("a look") > 0, "a second look");
-        let row = later.row(chat.participants.buyer, chat.id).await.expect("a read");
-        assert_eq!(row.map(|row| row.head), Some(Seq(3)));
-        assert_eq!(later.make_up(minute).await.expect("a look"), 0, "settled is settled");
+        // The store's own look may be the faster one.
+        let begun = Instant::now();
+        loop {
+            later.make_up(minute).await.expect("a look");
+            let row = later.row(chat.participants.buyer, chat.id).await.expect("a read");
+            if row.is_some_and(|row| row.head == Seq(3)) {
+                break;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(20), "no second look");
+        }
+        while later.make_up(minute).await.expect("a look") > 0 {
+            assert!(begun.elapsed() < Duration::from_secs(40), "settled is settled");
+        }
     });
 }
 

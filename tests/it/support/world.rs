@@ -149,7 +149,8 @@ impl World {
     /// Waits until a server whose log is kept logs this.
     pub fn until_logged(&self, words: &str) {
         let patience = Instant::now() + Duration::from_secs(20);
-        while !self.log().contains(words) {
+        // A line of it, to its end.
+        while !self.log().rsplit_once(words).is_some_and(|(_, rest)| rest.contains('\n')) {
             assert!(Instant::now() < patience, "nothing about {words:?}");
         }
     }
