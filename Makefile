@@ -48,7 +48,8 @@ real-cql: bins node # Starts the database, and stops it whatever comes.
 
 check: rust $(TOOLS)/bin/cargo-deny
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy $(CI) --all-targets --features barterline-storage/real-cql -- -D warnings
+	$(CARGO) clippy $(CI) --all-targets -- -D warnings
+	$(CARGO) clippy $(CI) --test scylla --test scylla_faults -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(CI) --no-deps
 	$(CARGO) xtask doors && $(CARGO) xtask errors && $(CARGO) xtask defences
 	$(TOOLS)/bin/cargo-deny --locked check --hide-inclusion-graph bans licenses sources

@@ -48,6 +48,9 @@ const OFFENCES_PER_MINUTE: u64 = 60;
 const TYPING_PAUSE: Duration = Duration::from_secs(3);
 /// Between two tries to read what a connection lacks, while the store cannot be read.
 const PULL_PAUSE: Duration = Duration::from_secs(1);
+/// How long one step of a pull holds up the requests of its connection. What it had read is sent; the
+/// rest comes with the next step.
+const PULL_TIMEOUT: Duration = Duration::from_secs(1);
 /// Chats whose membership a connection remembers: what one person has open at a time.
 const MEMBERSHIPS_MAX: usize = 8;
 
@@ -314,7 +317,12 @@ impl<S: Socket> Connection<S> {
 
     /// Sends what a chat has and this connection lacks; `false` when the store cannot say now.
     async fn pull(&mut self, dirty: Dirty) -> bool {
-        let Err(error) = self.try_pull(dirty).await else { return true };
+        let Ok(pulled) = tokio::time::timeout(PULL_TIMEOUT, self.try_pull(dirty)).await else {
+            // Whether they were taken or not: marks that are told twice are told once.
+            self.slot.put_marks_back(dirty.chat);
+            return false;
+        };
+        let Err(error) = pulled else { return true };
         tracing::warn!(%error, chat = %dirty.chat, "cannot push a chat");
         if error.is_retryable() && !planted(Fault::PullGivesUp) {
             return false;

@@ -123,6 +123,12 @@ async fn send<S: Socket>(
     message: chats::Send,
 ) {
     let id = message.id;
+    // It would be refused whatever the store says: nobody waits for that.
+    if connection.slot.hold_back(chat, id) {
+        let error = wire::refusal(ErrorCode::AfterRefused, chat, id, None);
+        connection.slot.answer(reference, &error);
+        return;
+    }
     let sent = match connection.membership(chat).await {
         Ok(membership) => {
             let (chats, slot) = (&connection.gateway.0.chats, &connection.slot);

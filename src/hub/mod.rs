@@ -63,7 +63,7 @@ const ROOM_IDLE: Duration = Duration::from_mins(1);
 const PULL_EVENTS: usize = 100;
 /// How long the store is read for somebody who speaks: with the time that an answer takes on its way,
 /// they hear within five seconds that they may try again (G10).
-const READ_TIMEOUT: Duration = Duration::from_secs(4);
+const READ_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a sender without a connection waits for the store.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 

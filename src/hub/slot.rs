@@ -459,6 +459,11 @@ impl Slot {
         self.out.lock().sends.begin(chat, id, reference)
     }
 
+    /// Whether a send has to wait for an earlier one that was refused; it holds back what follows then.
+    pub fn hold_back(&self, chat: ChatId, id: ClientId) -> bool {
+        self.out.lock().sends.hold_back(chat, id)
+    }
+
     /// Answers a send that has an earlier success.
     pub fn repeat(&self, chat: ChatId, id: ClientId, seq: Seq, at: Timestamp) -> bool {
         let mut out = self.out.lock();

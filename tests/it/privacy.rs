@@ -218,6 +218,10 @@ async fn g6_a_block() {
         let mut client = world.device(person, Encoding::MsgPack).await;
         let mut other = world.device(person, Encoding::MsgPack).await;
         let chat = client.opens(&listing).await.chat;
+        // The row is read when it is told: nothing is said before.
+        for device in [&mut client, &mut other] {
+            view.push(json_of(&device.news().await));
+        }
         let pin = SetState {
             chat,
             muted_until: None,
@@ -242,15 +246,18 @@ async fn g6_a_block() {
                 view.push(json_of(&client.answer(asked).await));
             }
         }
-        for device in [&mut client, &mut other] {
-            // The state is told last; it may come after the answer to who asked for it.
-            loop {
-                let heard = device.unasked().await;
-                view.extend(heard.iter().map(json_of));
-                if heard.iter().any(|frame| matches!(frame, Outgoing::State(_))) {
-                    break;
+        for (device, events) in [(&mut client, 0), (&mut other, 2)] {
+            // One that reads behind hears rows and marks once more, and the state before the events.
+            let (mut states, mut told) = (Vec::new(), Vec::new());
+            while states.is_empty() || told.len() < events {
+                match device.news().await {
+                    state @ Outgoing::State(_) => states = vec![json_of(&state)],
+                    Outgoing::Rows(_) | Outgoing::Marks(_) => {}
+                    heard => told.push(json_of(&heard)),
                 }
             }
+            told.extend(device.unasked().await.iter().map(json_of));
+            view.extend(told.into_iter().chain(states));
         }
         for path in ["/v1/chats".to_owned(), format!("/v1/chats/{chat}/events?after=0")] {
             view.push(world.call(Call::new("GET", &path).token(&person.token)).json());

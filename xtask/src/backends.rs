@@ -55,10 +55,9 @@ pub fn check(workspace: &Path, option: Option<&str>) -> Result<()> {
         laws: run(cargo().args(["--test", "embedded", "--test", "embedded_log"]))?,
         public: run(cargo().args(["--test", "it"]).env_remove(SERVER))?,
     };
-    let with_cql = ["--features", "barterline-storage/real-cql", "--test", "scylla"];
     // The laws come last: they make and empty tables all the time, which slows everybody down.
     let public = run(cargo().args(["--test", "it"]))?;
-    let cluster = Backend { laws: run(cargo().args(with_cql))?, public };
+    let cluster = Backend { laws: run(cargo().args(["--test", "scylla"]))?, public };
 
     let found = table(&laws_of(workspace)?, &embedded, &cluster)?;
     let path = workspace.join(DOCUMENT);

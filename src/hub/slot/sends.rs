@@ -59,14 +59,24 @@ impl Sends {
         id: ClientId,
         reference: Option<u32>,
     ) -> Result<(), ClientId> {
-        let order = self.next();
         if let Some(first) = self.refused_before(chat, id) {
-            // It holds back what follows as well: the first may get its number without coming again.
-            self.remember_refused(chat, id, order);
+            self.hold_back(chat, id);
             return Err(first);
         }
+        let order = self.next();
         self.in_flight.push(InFlight { chat, id, reference, order });
         Ok(())
+    }
+
+    /// Whether an earlier send was refused; this one holds back what follows as well then: the first
+    /// may get its number without coming again.
+    pub fn hold_back(&mut self, chat: ChatId, id: ClientId) -> bool {
+        if self.refused_before(chat, id).is_none() {
+            return false;
+        }
+        let order = self.next();
+        self.remember_refused(chat, id, order);
+        true
     }
 
     /// Takes the send `id` out of those that wait.
@@ -138,5 +148,40 @@ impl Sends {
     fn next(&mut self) -> u32 {
         self.count = self.count.wrapping_add(1);
         self.count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chat(n: u8) -> ChatId {
+        ChatId::from_bytes([n; 16])
+    }
+
+    #[test]
+    fn g3_what_follows_a_refused_send_is_held_back_until_that_is_taken() {
+        let (mut sends, first, second, third) = (
+            Sends::default(),
+            ClientId::from_bytes([1; 16]),
+            ClientId::from_bytes([2; 16]),
+            ClientId::from_bytes([3; 16]),
+        );
+        assert!(!sends.hold_back(chat(1), first), "nothing was refused");
+        sends.refuse_unsent(chat(1), first);
+        assert!(sends.hold_back(chat(1), second));
+        assert!(!sends.hold_back(chat(2), third), "another chat");
+        // The first comes again, and is refused again before it waited.
+        assert!(!sends.hold_back(chat(1), first));
+        sends.refuse_unsent(chat(1), first);
+        assert!(sends.hold_back(chat(1), second));
+        // The first is taken: now the second holds back what came behind it.
+        assert!(!sends.hold_back(chat(1), first));
+        assert_eq!(sends.begin(chat(1), first, None), Ok(()));
+        sends.forget_refused(chat(1), first);
+        assert!(sends.hold_back(chat(1), third), "it came behind the second");
+        assert!(!sends.hold_back(chat(1), second));
+        assert_eq!(sends.begin(chat(1), second, None), Ok(()));
+        assert_eq!(sends.begin(chat(1), third, None), Ok(()));
     }
 }

@@ -221,6 +221,9 @@ impl ChatError {
     }
 }
 
+/// How long somebody's part in a chat is looked up, before anything is said. A pull that holds up the
+/// connection comes before it, and an append behind it: together less than five seconds (G10).
+const MEMBERSHIP_TIMEOUT: Duration = Duration::from_millis(750);
 /// Events in one answer at most.
 const HISTORY_MAX: usize = barterline_protocol::limits::PAGE_EVENTS_MAX;
 
@@ -320,6 +323,14 @@ impl Chats {
     /// The caller's part in a chat. Blocks are looked up in any case: the blocked cannot tell by
     /// the time it takes.
     pub async fn membership(&self, user: UserId, chat: ChatId) -> Result<Membership, ChatError> {
+        let looking = Box::pin(self.look_up(user, chat));
+        let found = tokio::time::timeout(MEMBERSHIP_TIMEOUT, looking).await;
+        found.unwrap_or_else(|_| {
+            Err(StoreError::unavailable("look for a chat", "no answer in time").into())
+        })
+    }
+
+    async fn look_up(&self, user: UserId, chat: ChatId) -> Result<Membership, ChatError> {
         let chat = self.inbox.membership(user, chat).await?.ok_or(ChatError::NotFound)?;
         let role = chat.participants.role_of(user).ok_or(ChatError::NotFound)?;
         let as_of = self.people.block_changes();

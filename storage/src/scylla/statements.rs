@@ -25,7 +25,7 @@ use crate::error::StoreError;
 /// Times that a change is tried while others are faster, or while nobody knows.
 const TRIES: u32 = 8;
 /// And for how long, all attempts and looks together: whoever waits hears within 5 s (G10).
-pub const CHANGE_TIMEOUT: Duration = Duration::from_secs(4);
+pub const CHANGE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Rows that are in memory at a time where there can be many.
 const PAGE_ROWS: i32 = 1_000;
 
