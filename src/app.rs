@@ -31,11 +31,13 @@ use crate::rest::layers::{Addresses, Observer};
 use crate::rest::{Limits, Rest, router};
 use crate::schema;
 use crate::services::accounts::{Accounts, Parts, PasswordHashing};
+use crate::services::audit::AuditLog;
 use crate::services::chats::media::NoMedia;
 use crate::services::chats::{self, Chats, Rules};
 use crate::services::listings::Listings;
 use crate::services::people::People;
 use crate::services::reports::{self, Reports};
+use crate::services::staff::Staff;
 use crate::telemetry::metrics::{HttpMetrics, HubMetrics};
 
 /// Why a server cannot be put together.
@@ -127,6 +129,7 @@ impl App {
         let store = open_stores(settings, data, Arc::clone(&clock)).await?;
         let stores = store.stores;
         let limits = Arc::new(limits_of(&settings.limits, for_load_test));
+        let audit = AuditLog::new(stores.audit, Arc::clone(&clock));
         let accounts = Accounts::new(Parts {
             credentials: stores.credentials,
             accounts: stores.accounts,
@@ -134,11 +137,9 @@ impl App {
             tokens: Tokens::new(keys),
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
-            hashing: PasswordHashing::new(
-                settings.accounts.hashes_at_once,
-                settings.accounts.hashes_waiting,
-            ),
+            hashing: hashing(settings),
             limits: Arc::clone(&limits),
+            audit: audit.clone(),
         });
         let users = Arc::new(accounts.clone());
         let listings = Listings::new(stores.listings, users, Arc::clone(&clock), Arc::clone(&ids));
@@ -178,7 +179,8 @@ impl App {
             limits: Arc::clone(&limits),
             clock: Arc::clone(&clock),
         });
-        admin.staff(accounts.clone(), reports.clone());
+        let staff = Staff::new(accounts.clone(), reports.clone(), audit);
+        admin.staff(staff.clone());
         let times = gateway::Settings {
             hello_timeout: Duration::from_millis(settings.socket.hello_timeout_ms),
             heartbeat: Duration::from_millis(settings.socket.heartbeat_ms),
@@ -204,7 +206,7 @@ impl App {
         let observer =
             Observer { metrics: Some(http_metrics), ..observer(&settings.log, clock, ids) };
         let clock = Arc::clone(&observer.clock);
-        let rest = Rest { accounts, listings, chats, reports, limits, rates, clock, stop };
+        let rest = Rest { accounts, listings, chats, reports, staff, limits, rates, clock, stop };
         let socket = Router::new()
             .route("/v1/socket", any(gateway::accept::upgrade))
             .with_state(gateway.clone());
@@ -219,6 +221,11 @@ impl App {
             outcomes: store.outcomes,
         })
     }
+}
+
+fn hashing(settings: &Settings) -> PasswordHashing {
+    let config::Accounts { hashes_at_once, hashes_waiting, .. } = settings.accounts;
+    PasswordHashing::new(hashes_at_once, hashes_waiting)
 }
 
 fn limits_of(settings: &config::Limits, for_load_test: bool) -> limits::Limits {

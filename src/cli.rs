@@ -3,18 +3,24 @@
 //! 0: done. 1: it could not be done (the line on standard error says what to do). 2: the command
 //! or a setting is wrong. Standard output carries the answer and nothing else.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use barterline_domain::account::AccountRole;
 use barterline_domain::ids::{ReportId, UserId};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Args, Parser, Subcommand};
+use serde_json::{Value, json};
 
 use crate::admin;
+use crate::admin::client::Question;
 use crate::config::{Assignment, Mistakes, Server, Settings, Sources};
 use crate::data;
+use crate::ids::{Ids as _, SystemIds};
 use crate::lifecycle::{self, Mode};
 use crate::schema;
 use crate::telemetry;
@@ -42,6 +48,11 @@ enum Command {
     Reports(Reports),
     /// Keep an account out of a running server, or let it in again.
     Suspend(Suspend),
+    /// Make accounts with roles on a running server, or give others roles.
+    #[command(subcommand)]
+    Admin(AdminCommand),
+    /// Print what staff did, oldest first, as JSON.
+    Audit(Audit),
     /// Look at the tables of the cluster, or make them.
     #[command(subcommand)]
     Schema(Schema),
@@ -114,6 +125,51 @@ struct Suspend {
     /// Let it in again
     #[arg(long)]
     lift: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum AdminCommand {
+    /// Make an account that may do everything. Prints it, and its password if none is given.
+    Create {
+        #[command(flatten)]
+        flags: Flags,
+        /// To log in by
+        #[arg(long)]
+        email: String,
+        /// What others call them
+        #[arg(long, default_value = "Admin")]
+        name: String,
+        /// Read the password from standard input, up to the end of its first line
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Say what an account may do from here on.
+    Roles {
+        #[command(flatten)]
+        flags: Flags,
+        /// The account
+        user: UserId,
+        /// All that it is to have: user, moderator, admin, service
+        #[arg(required = true, value_parser = role)]
+        roles: Vec<AccountRole>,
+    },
+}
+
+fn role(name: &str) -> Result<AccountRole, String> {
+    let known = || AccountRole::ALL.map(AccountRole::name).join(", ");
+    AccountRole::named(name).ok_or_else(|| format!("roles are {}", known()))
+}
+
+#[derive(Debug, Args)]
+struct Audit {
+    #[command(flatten)]
+    flags: Flags,
+    /// Those behind the entry of this number
+    #[arg(long, value_name = "NUMBER", conflicts_with = "verify")]
+    after: Option<u64>,
+    /// Read all of it, and fail if an entry is not as it was written
+    #[arg(long)]
+    verify: bool,
 }
 
 #[derive(Debug, Args)]
@@ -206,6 +262,23 @@ pub fn run() -> ExitCode {
             let method = if lift { "DELETE" } else { "PUT" };
             ask(flags, method, &format!("/accounts/{user}/suspension"))
         }
+        Command::Admin(AdminCommand::Create { flags, email, name, password_stdin }) => {
+            create_admin(flags, &email, &name, password_stdin)
+        }
+        Command::Admin(AdminCommand::Roles { flags, user, roles }) => {
+            let path = format!("/accounts/{user}/roles");
+            let body = json!({ "roles": roles }).to_string();
+            let question = Question { method: "PUT", path: &path, body: Some(&body) };
+            ask_within(admin::client::TIMEOUT, flags, &question)
+        }
+        Command::Audit(Audit { flags, verify: true, .. }) => {
+            let question = Question { method: "GET", path: "/audit/verification", body: None };
+            ask_within(VERIFY_TIMEOUT, flags, &question)
+        }
+        Command::Audit(Audit { flags, after, .. }) => {
+            let after = after.map(|number| format!("?after={number}")).unwrap_or_default();
+            ask(flags, "GET", &format!("/audit{after}"))
+        }
         Command::Schema(Schema::Plan(flags)) => tables(flags, schema::Task::Plan),
         Command::Schema(Schema::Apply(flags)) => tables(flags, schema::Task::Apply),
         Command::Schema(Schema::Check(flags)) => tables(flags, schema::Task::Check),
@@ -226,20 +299,66 @@ const HOLD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Has the running server take no writes, or take them again.
 fn hold(flags: Flags, method: &str) -> ExitCode {
-    ask_within(HOLD_TIMEOUT, flags, method, "/read-only")
+    ask_within(HOLD_TIMEOUT, flags, &Question { method, path: "/read-only", body: None })
 }
 
-/// Has the running server answer.
-fn ask(flags: Flags, method: &str, path: &str) -> ExitCode {
-    ask_within(admin::client::TIMEOUT, flags, method, path)
-}
+/// For all of the audit log to be read.
+const VERIFY_TIMEOUT: Duration = Duration::from_mins(10);
+/// Longest line that is read as a password, in bytes.
+const LINE_BYTES_MAX: u64 = 4 << 10;
 
-fn ask_within(timeout: Duration, flags: Flags, method: &str, path: &str) -> ExitCode {
+/// Has the running server make an account that may do everything.
+fn create_admin(flags: Flags, email: &str, name: &str, password_stdin: bool) -> ExitCode {
+    let drawn = (!password_stdin).then(|| URL_SAFE_NO_PAD.encode(SystemIds.secret()));
+    let password = match &drawn {
+        Some(drawn) => drawn.clone(),
+        None => match read_line() {
+            Ok(line) => line,
+            Err(error) => return wrong(&format!("cannot read the password: {error}")),
+        },
+    };
+    let roles = [AccountRole::User, AccountRole::Admin];
+    let body = json!({ "email": email, "name": name, "password": password, "roles": roles });
+    let body = body.to_string();
+    let question = Question { method: "POST", path: "/accounts", body: Some(&body) };
     let settings = match flags.load() {
         Ok(settings) => settings,
         Err(mistakes) => return wrong(&mistakes.to_string()),
     };
-    match admin::client::ask_within(timeout, &settings.storage.data, method, path) {
+    let made = admin::client::ask_within(HOLD_TIMEOUT, &settings.storage.data, &question);
+    let made = made.and_then(|answer| Ok(serde_json::from_str::<Value>(&answer)?));
+    match made {
+        Ok(mut account) => {
+            if let Some(drawn) = drawn {
+                account["password"] = json!(drawn);
+            }
+            print(&format!("{account}\n"))
+        }
+        Err(error) => {
+            say(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The first line of standard input, without its end.
+fn read_line() -> std::io::Result<String> {
+    let mut line = String::new();
+    std::io::stdin().lock().take(LINE_BYTES_MAX).read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// Has the running server answer.
+fn ask(flags: Flags, method: &str, path: &str) -> ExitCode {
+    ask_within(admin::client::TIMEOUT, flags, &Question { method, path, body: None })
+}
+
+fn ask_within(timeout: Duration, flags: Flags, question: &Question<'_>) -> ExitCode {
+    let settings = match flags.load() {
+        Ok(settings) => settings,
+        Err(mistakes) => return wrong(&mistakes.to_string()),
+    };
+    match admin::client::ask_within(timeout, &settings.storage.data, question) {
         Ok(answer) if answer.is_empty() => ExitCode::SUCCESS,
         Ok(answer) => print(&format!("{answer}\n")),
         Err(error) => {

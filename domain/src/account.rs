@@ -291,6 +291,26 @@ pub enum AccountRole {
     Service,
 }
 
+impl AccountRole {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::User, Self::Moderator, Self::Admin, Self::Service];
+
+    /// The stable name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Moderator => "moderator",
+            Self::Admin => "admin",
+            Self::Service => "service",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+}
+
 /// What the bearer of an API key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
@@ -415,6 +435,15 @@ mod tests {
             assert_eq!(Scope::named(scope.name()), Some(scope));
         }
         assert_eq!(Scope::named("chats:rule"), None);
+    }
+
+    #[test]
+    fn roles_have_the_names_they_are_stored_under() {
+        for name in ["user", "moderator", "admin", "service"] {
+            let role = AccountRole::named(name).expect(name);
+            assert_eq!(role.name(), name);
+        }
+        assert_eq!(AccountRole::named("king"), None);
     }
 
     #[test]

@@ -18,15 +18,25 @@ const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
 /// Makes a request of the server of a data directory; gives the body of its answer.
 pub fn ask(data: &Path, method: &str, path: &str) -> anyhow::Result<String> {
-    ask_within(TIMEOUT, data, method, path)
+    ask_within(TIMEOUT, data, &Question { method, path, body: None })
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// Method of the request.
+    pub method: &'a str,
+    /// Path and query.
+    pub path: &'a str,
+    /// A body in JSON, if there is one.
+    pub body: Option<&'a str>,
 }
 
 /// The same, of what may take longer.
 pub fn ask_within(
     timeout: Duration,
     data: &Path,
-    method: &str,
-    path: &str,
+    question: &Question<'_>,
 ) -> anyhow::Result<String> {
     let read = |file: &str| {
         let path = data.join(file);
@@ -34,7 +44,7 @@ pub fn ask_within(
     };
     let (address, token) = (read(ADMIN_ADDRESS_FILE)?, read(ADMIN_TOKEN_FILE)?);
     let address: SocketAddr = address.trim().parse().context(ADMIN_ADDRESS_FILE)?;
-    let answer = exchange(timeout, address, method, path, token.trim());
+    let answer = exchange(timeout, address, question, token.trim());
     let answer = answer.map_err(|error| match error.kind() {
         ErrorKind::WouldBlock | ErrorKind::TimedOut => {
             anyhow!("the server has not answered within {} s: run this again", timeout.as_secs())
@@ -53,15 +63,19 @@ pub fn ask_within(
 fn exchange(
     timeout: Duration,
     address: SocketAddr,
-    method: &str,
-    path: &str,
+    question: &Question<'_>,
     token: &str,
 ) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     // HTTP/1.0: the answer comes whole and ends with the connection.
-    write!(stream, "{method} {path} HTTP/1.0\r\nauthorization: Bearer {token}\r\n\r\n")?;
+    let Question { method, path, body } = *question;
+    write!(stream, "{method} {path} HTTP/1.0\r\nauthorization: Bearer {token}\r\n")?;
+    if let Some(body) = body {
+        write!(stream, "content-type: application/json\r\ncontent-length: {}\r\n", body.len())?;
+    }
+    write!(stream, "\r\n{}", body.unwrap_or_default())?;
     let mut answer = String::new();
     stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
     Ok(answer)

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use barterline_domain::clock::Clock as _;
 use barterline_protocol::error_code::ErrorCode;
+use barterline_storage::audit::Actor;
 use barterline_storage::bulk::Source;
 use barterline_storage::bulk::archive::Manifest;
 use barterline_storage::bulk::export::{Export, PART_BYTES, export};
@@ -18,6 +19,7 @@ use super::Admin;
 use crate::clock::SystemClock;
 use crate::rest::extract::Query;
 use crate::rest::problem::{Code, Problem};
+use crate::services::audit::{Action, Note};
 
 /// The store, and the export that is under way or was the last.
 #[derive(Clone)]
@@ -133,7 +135,9 @@ pub async fn begin_export(
     State(admin): State<Admin>,
     Query(order): Query<Order>,
 ) -> Result<StatusCode, Problem> {
-    tracing::info!(target: "audit", dir = %order.dir.display(), "staff export everything");
+    let note = Note::new(Actor::Operator, Action::ExportBegin).about(&order.dir.display());
+    // A store that is read-only is exported as well, though it takes no entry.
+    admin.staff_tools()?.note_done(note).await;
     admin.keeper()?.begin(order)?;
     Ok(StatusCode::ACCEPTED)
 }
@@ -154,7 +158,14 @@ pub async fn open(State(admin): State<Admin>) -> Result<StatusCode, Problem> {
 }
 
 async fn set(admin: &Admin, on: bool) -> Result<StatusCode, Problem> {
-    admin.keeper()?.source.set_read_only(on).await?;
-    tracing::info!(target: "audit", read_only = on, "staff changed what is written");
+    let (keeper, staff) = (admin.keeper()?, admin.staff_tools()?);
+    // While it is read-only it takes no entry either.
+    if on {
+        staff.note(Note::new(Actor::Operator, Action::ReadOnlyOn)).await?;
+    }
+    keeper.source.set_read_only(on).await?;
+    if !on {
+        staff.note_done(Note::new(Actor::Operator, Action::ReadOnlyOff)).await;
+    }
     Ok(StatusCode::NO_CONTENT)
 }

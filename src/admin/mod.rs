@@ -4,6 +4,8 @@
 //! Health and metrics are open to whoever reaches the port; everything else asks for the token in
 //! the data directory. The port answers before the store is open.
 
+mod accounts;
+mod audit;
 pub mod client;
 pub mod data;
 mod health;
@@ -16,10 +18,12 @@ mod token;
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::Router;
+use axum::extract::FromRef;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, put};
+use axum::routing::{get, post, put};
 use barterline_protocol::error_code::ErrorCode;
 use barterline_storage::bulk::Source;
 use barterline_storage::health::Health;
@@ -28,9 +32,9 @@ use prometheus_client::registry::Registry;
 
 use self::data::Keeper;
 pub use self::token::Token;
+use crate::rest::Limits;
 use crate::rest::problem::{Code, Problem};
-use crate::services::accounts::Accounts;
-use crate::services::reports::Reports;
+use crate::services::staff::Staff;
 use crate::telemetry::process::Process;
 
 /// What the routes look at. All clones are one.
@@ -50,10 +54,13 @@ struct Inner {
     load_test: OnceLock<Router>,
 }
 
-/// What staff work with.
-struct Staff {
-    accounts: Accounts,
-    reports: Reports,
+/// What a request of the operator's may take.
+const LIMITS: Limits = Limits { body_bytes_max: 64 << 10, timeout: Duration::from_secs(10) };
+
+impl FromRef<Admin> for Limits {
+    fn from_ref(_: &Admin) -> Self {
+        LIMITS
+    }
 }
 
 const STARTING: u8 = 0;
@@ -87,9 +94,9 @@ impl Admin {
         let _ = self.0.store.set(store);
     }
 
-    /// Lets staff read reports and suspend accounts from here on.
-    pub fn staff(&self, accounts: Accounts, reports: Reports) {
-        let _ = self.0.staff.set(Staff { accounts, reports });
+    /// Lets the operator do what staff do from here on.
+    pub fn staff(&self, staff: Staff) {
+        let _ = self.0.staff.set(staff);
     }
 
     /// What staff work with, once the store is open.
@@ -136,6 +143,10 @@ impl Admin {
             .route("/status", get(status::handle))
             .route("/export", get(data::export_state).post(data::begin_export))
             .route("/read-only", put(data::close).delete(data::open))
+            .route("/accounts", post(accounts::create))
+            .route("/accounts/{id}/roles", put(accounts::set_roles))
+            .route("/audit", get(audit::list))
+            .route("/audit/verification", get(audit::verify))
             .route("/reports", get(reports::list))
             .route("/reports/{id}", get(reports::read))
             .route("/accounts/{id}/suspension", put(suspension::suspend).delete(suspension::lift))

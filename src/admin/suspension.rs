@@ -6,7 +6,8 @@ use barterline_domain::ids::UserId;
 
 use super::Admin;
 use crate::rest::extract::Path;
-use crate::rest::problem::{Code, Problem};
+use crate::rest::problem::Problem;
+use crate::services::staff::By;
 
 /// Suspends an account: its sockets close, and nothing of it is let in.
 pub async fn suspend(
@@ -25,8 +26,6 @@ pub async fn lift(
 }
 
 async fn set(admin: &Admin, user: UserId, on: bool) -> Result<StatusCode, Problem> {
-    let accounts = &admin.staff_tools()?.accounts;
-    accounts.suspend(user, on).await?.ok_or(Code::AccountNotFound)?;
-    tracing::info!(target: "audit", %user, suspended = on, "staff changed an account");
+    admin.staff_tools()?.suspend(By::Operator, user, on).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -189,7 +189,7 @@ impl<S: Socket> Connection<S> {
     /// missed.
     async fn check_standing(&self) -> Result<(), Ending> {
         let admitted = self.gateway.0.accounts.admits(self.slot.user, self.slot.session).await;
-        admitted.map_err(|refusal| Ending::Close(token_close_code(&refusal)))
+        admitted.map(drop).map_err(|refusal| Ending::Close(token_close_code(&refusal)))
     }
 
     /// Takes in what the socket brought; what has to wait for a store is left to do.

@@ -97,7 +97,7 @@ impl Gateway {
         self.0.chats.hub().registry().each(|slot| slots.push(std::sync::Arc::clone(slot)));
         for slot in slots {
             match self.0.accounts.admits(slot.user, slot.session).await {
-                Ok(()) => {}
+                Ok(_) => {}
                 // Its token ends within a quarter of an hour.
                 Err(AuthError::Store(error)) => tracing::warn!(%error, "cannot check a session"),
                 Err(refusal) => slot.close(token_close_code(&refusal)),

@@ -7,15 +7,18 @@ pub mod router;
 
 mod request_id;
 
-mod accounts;
+pub mod accounts;
+pub mod audit;
 mod chats;
 mod listings;
+pub mod reports;
 mod sessions;
 mod sync;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::FromRef;
 use barterline_domain::clock::Clock;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +27,7 @@ use crate::services::accounts::Accounts;
 use crate::services::chats::Chats;
 use crate::services::listings::Listings;
 use crate::services::reports::Reports;
+use crate::services::staff::Staff;
 
 /// What handlers call.
 #[derive(Clone)]
@@ -36,6 +40,8 @@ pub struct Rest {
     pub chats: Chats,
     /// What people tell staff.
     pub reports: Reports,
+    /// What staff do.
+    pub staff: Staff,
     /// What a request may take.
     pub limits: Limits,
     /// How many requests anybody may make.
@@ -53,4 +59,10 @@ pub struct Limits {
     pub body_bytes_max: usize,
     /// For the body to come, and again for the answer.
     pub timeout: Duration,
+}
+
+impl FromRef<Rest> for Limits {
+    fn from_ref(rest: &Rest) -> Self {
+        rest.limits
+    }
 }

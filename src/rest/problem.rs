@@ -22,9 +22,11 @@ use crate::limits::Exceeded;
 use crate::services::accounts::{
     AuthError, LogInError, PasswordError, RefreshError, RegisterError, SessionError,
 };
+use crate::services::audit::VerifyError;
 use crate::services::chats::{ChatError, SendError, SyncError};
 use crate::services::listings::ListingError;
 use crate::services::reports::{MESSAGES_MAX, ReportError};
+use crate::services::staff::StaffError;
 use crate::wire;
 
 /// How long a client is asked to wait when nobody knows better.
@@ -99,6 +101,12 @@ codes! {
     EmailTaken = CONFLICT, "account.email_taken", "the e-mail address is taken";
     /// No such account.
     AccountNotFound = NOT_FOUND, "account.not_found", "there is no such account";
+    /// Too long, or with controls.
+    Bio = UNPROCESSABLE_ENTITY, "account.bio_invalid", "the text about oneself is none";
+    /// No language tag.
+    Locale = UNPROCESSABLE_ENTITY, "account.locale_invalid", "the language is none";
+    /// No role of the caller's permits it.
+    Forbidden = FORBIDDEN, "permission.denied", "your roles do not permit this";
     /// Unknown address or wrong password.
     LogInFailed = UNAUTHORIZED, "login.failed", "the e-mail address or the password is wrong";
     /// Staff keep the caller out.
@@ -136,6 +144,8 @@ codes! {
         "offer the subprotocol barterline.v1 or barterline.v1.json";
     /// No such report.
     ReportNotFound = NOT_FOUND, "report.not_found", "there is no such report";
+    /// Somebody changed what was noted.
+    AuditBroken = CONFLICT, "audit.broken", "the audit log is not as it was written";
     /// One at a time.
     ExportRunning = CONFLICT, "export.running", "an export is under way";
     /// The operator's token is missing or wrong.
@@ -326,9 +336,9 @@ impl From<InvalidProfile> for Problem {
     fn from(error: InvalidProfile) -> Self {
         let code = match error {
             InvalidProfile::Label => Code::SessionName,
-            InvalidProfile::Bio | InvalidProfile::Locale | InvalidProfile::Client => {
-                ErrorCode::InvalidRequest.into()
-            }
+            InvalidProfile::Bio => Code::Bio,
+            InvalidProfile::Locale => Code::Locale,
+            InvalidProfile::Client => ErrorCode::InvalidRequest.into(),
         };
         Self::new(code, error.to_string())
     }
@@ -339,6 +349,29 @@ impl From<SessionError> for Problem {
         match error {
             SessionError::NotFound => Code::SessionNotFound.into(),
             SessionError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StaffError> for Problem {
+    fn from(error: StaffError) -> Self {
+        match error {
+            StaffError::Forbidden => Code::Forbidden.into(),
+            StaffError::Oneself => {
+                Self::new(Code::Forbidden, "nobody does this to themselves: ask somebody else")
+            }
+            StaffError::AccountNotFound => Code::AccountNotFound.into(),
+            StaffError::ReportNotFound => Code::ReportNotFound.into(),
+            StaffError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<VerifyError> for Problem {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Broken(_) => Self::new(Code::AuditBroken, error.to_string()),
+            VerifyError::Store(error) => error.into(),
         }
     }
 }

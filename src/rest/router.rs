@@ -6,16 +6,21 @@ use axum::routing::{delete, get, patch, post, put};
 
 use super::layers::{self, Observer};
 use super::problem::{Code, Problem};
-use super::{Rest, accounts, chats, listings, sessions, sync};
+use super::{Rest, accounts, audit, chats, listings, reports, sessions, sync};
 
 /// All routes of the public port. `socket` has limits and an origin check of its own; pages of
 /// `origins` may read everything else.
 pub fn routes(rest: Rest, socket: Router, origins: &[String], observer: Observer) -> Router {
     let routes = Router::new()
         .route("/v1/accounts", post(accounts::register::handle))
-        .route("/v1/accounts/me", get(accounts::read::me))
+        .route("/v1/accounts/me", get(accounts::read::me).patch(accounts::change::handle))
         .route("/v1/accounts/me/password", put(accounts::change_password::handle))
         .route("/v1/accounts/{id}", get(accounts::read::handle))
+        .route("/v1/accounts/{id}/roles", put(accounts::set_roles::handle))
+        .route(
+            "/v1/accounts/{id}/suspension",
+            put(accounts::suspend::handle).delete(accounts::suspend::lift),
+        )
         .route("/v1/accounts/{id}/listings", get(listings::list_by_seller::handle))
         .route(
             "/v1/sessions",
@@ -31,6 +36,9 @@ pub fn routes(rest: Rest, socket: Router, origins: &[String], observer: Observer
         .route("/v1/chats/{id}/events", get(chats::events::handle).post(chats::send::handle))
         .route("/v1/chats/{id}/marks", put(chats::mark::handle))
         .route("/v1/chats/{id}/reports", post(chats::report::handle))
+        .route("/v1/reports", get(reports::list::handle))
+        .route("/v1/reports/{id}", get(reports::read::handle))
+        .route("/v1/audit", get(audit::list::handle))
         .route("/v1/unread", get(chats::unread::handle))
         .route("/v1/sync", get(sync::poll::handle))
         .fallback(async || Problem::from(Code::RouteNotFound))

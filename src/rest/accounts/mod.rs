@@ -1,8 +1,11 @@
 //! `/v1/accounts`
 
+pub mod change;
 pub mod change_password;
 pub mod read;
 pub mod register;
+pub mod set_roles;
+pub mod suspend;
 
 use barterline_domain::account::AccountRole;
 use barterline_domain::clock::Timestamp;
@@ -14,14 +17,23 @@ use serde::Serialize;
 pub struct OwnAccount {
     id: UserId,
     name: String,
+    bio: String,
+    /// The language that texts are sent in.
+    locale: Option<String>,
     roles: Vec<AccountRole>,
     created_at: Timestamp,
 }
 
 impl From<barterline_storage::accounts::Account> for OwnAccount {
     fn from(account: barterline_storage::accounts::Account) -> Self {
-        let name = account.name.as_str().to_owned();
-        Self { id: account.id, name, roles: account.roles, created_at: account.created_at }
+        Self {
+            id: account.id,
+            name: account.name.as_str().to_owned(),
+            bio: account.bio.as_str().to_owned(),
+            locale: account.locale.map(|locale| locale.as_str().to_owned()),
+            roles: account.roles,
+            created_at: account.created_at,
+        }
     }
 }
 
@@ -30,5 +42,6 @@ impl From<barterline_storage::accounts::Account> for OwnAccount {
 pub struct PublicAccount {
     id: UserId,
     name: String,
+    bio: String,
     created_at: Timestamp,
 }

@@ -24,6 +24,10 @@ pub async fn handle(
     Path(user): Path<UserId>,
 ) -> Result<Json<PublicAccount>, Problem> {
     let account = rest.accounts.profile(user).await?.ok_or(Code::AccountNotFound)?;
-    let name = account.name.as_str().to_owned();
-    Ok(Json(PublicAccount { id: account.id, name, created_at: account.created_at }))
+    Ok(Json(PublicAccount {
+        id: account.id,
+        name: account.name.as_str().to_owned(),
+        bio: account.bio.as_str().to_owned(),
+        created_at: account.created_at,
+    }))
 }

@@ -22,8 +22,8 @@ impl FromRequestParts<Rest> for Caller {
         let verified = parts.extensions.remove::<Verified>();
         let Verified(verified) = verified.unwrap_or(Verified(Err(TokenError::Invalid)));
         let principal = verified.map_err(AuthError::Token)?;
-        rest.accounts.admits(principal.user, principal.session).await?;
-        Ok(Self(principal))
+        let roles = rest.accounts.admits(principal.user, principal.session).await?;
+        Ok(Self(Principal { roles, ..principal }))
     }
 }
 

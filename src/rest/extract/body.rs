@@ -1,26 +1,31 @@
 //! A JSON body, within limits.
 
 use axum::body::{self, Bytes, HttpBody as _};
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRef, FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
+use crate::rest::Limits;
 use crate::rest::problem::{Code, Problem};
-use crate::rest::{Limits, Rest};
 
 /// The body of a request.
 pub struct Body<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<Rest> for Body<T> {
+impl<T, S> FromRequest<S> for Body<T>
+where
+    T: DeserializeOwned,
+    S: Send + Sync,
+    Limits: FromRef<S>,
+{
     type Rejection = Problem;
 
-    async fn from_request(request: Request, rest: &Rest) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
             return Err(Code::MediaType.into());
         }
-        let bytes = read(request.into_body(), rest.limits).await?;
+        let bytes = read(request.into_body(), Limits::from_ref(state)).await?;
         serde_json::from_slice(&bytes)
             .map(Self)
             .map_err(|error| Problem::invalid(without_values(&error)))

@@ -14,7 +14,8 @@ use barterline_domain::account::{
 };
 use barterline_domain::clock::{Clock, Timestamp};
 use barterline_domain::ids::{SessionId, UserId};
-use barterline_storage::accounts::{Account, Accounts as AccountStore};
+use barterline_storage::accounts::{Account, Accounts as AccountStore, ProfileChange};
+use barterline_storage::audit::Actor;
 use barterline_storage::credentials::{Credential, Credentials};
 use barterline_storage::error::StoreError;
 use barterline_storage::sessions::{Rotation, Session, Sessions};
@@ -27,6 +28,7 @@ use crate::auth::principal::Principal;
 use crate::auth::token::{LIFETIME, TokenError, Tokens};
 use crate::ids::Ids;
 use crate::limits::{Exceeded, Limits, LogInName};
+use crate::services::audit::{Action, AuditLog, Note};
 pub use password::{HashingBusy, PasswordHashing};
 pub use passwords::PasswordError;
 pub use sessions::SessionError;
@@ -51,6 +53,7 @@ struct Inner {
     ids: Arc<dyn Ids>,
     hashing: PasswordHashing,
     limits: Arc<Limits>,
+    audit: AuditLog,
     revocations: broadcast::Sender<Revoked>,
 }
 
@@ -205,12 +208,15 @@ pub struct Parts {
     pub hashing: PasswordHashing,
     /// How often anybody may try.
     pub limits: Arc<Limits>,
+    /// What changed how somebody logs in.
+    pub audit: AuditLog,
 }
 
 impl Accounts {
     /// The rules over these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { credentials, accounts, sessions, tokens, clock, ids, hashing, limits } = parts;
+        let Parts { credentials, accounts, sessions, tokens, clock, ids, hashing, limits, audit } =
+            parts;
         let revocations = broadcast::Sender::new(REVOCATIONS_MAX);
         Self(Arc::new(Inner {
             credentials,
@@ -221,26 +227,45 @@ impl Accounts {
             ids,
             hashing,
             limits,
+            audit,
             revocations,
         }))
     }
 
     /// Makes an account.
     pub async fn register(&self, registration: Registration) -> Result<Account, RegisterError> {
+        self.make(registration, vec![AccountRole::User], None).await
+    }
+
+    /// Makes an account with roles, whose address is verified by whoever asks.
+    pub(super) async fn create(
+        &self,
+        registration: Registration,
+        roles: Vec<AccountRole>,
+    ) -> Result<Account, RegisterError> {
+        self.make(registration, roles, Some(self.0.clock.now())).await
+    }
+
+    async fn make(
+        &self,
+        registration: Registration,
+        roles: Vec<AccountRole>,
+        email_verified_at: Option<Timestamp>,
+    ) -> Result<Account, RegisterError> {
         let Registration { email, password, name } = registration;
         // After the hash, which a taken address costs too.
         let password_hash = self.0.hashing.hash(password).await?;
         if self.0.credentials.find(&email).await?.is_some() {
             return Err(RegisterError::EmailTaken);
         }
-        let account = self.new_account(name);
+        let account = Account { roles, ..self.new_account(name) };
         // The profile first: a crash in between leaves an account that nobody can log in to, and
         // the address free.
         self.0.accounts.insert(vec![account.clone()]).await?;
         let credential = Credential {
             user: account.id,
             email,
-            email_verified_at: None,
+            email_verified_at,
             password_hash: Some(password_hash),
             password_changed_at: account.created_at,
             second_factor: None,
@@ -334,6 +359,8 @@ impl Accounts {
             Rotation::Reused(row) => {
                 tracing::warn!(session = %row.id, "a used refresh token came again: session ended");
                 self.tell(Revoked::Session { user: row.user, session: row.id });
+                let note = Note::new(Actor::System, Action::SessionReuse).about(&row.id);
+                self.0.audit.note_done(note.with("account", &row.user)).await;
                 Err(RefreshError::Invalid)
             }
             Rotation::Wrong | Rotation::Gone => Err(RefreshError::Invalid),
@@ -357,30 +384,58 @@ impl Accounts {
     pub async fn authenticate(&self, token: &str) -> Result<Principal, AuthError> {
         let principal = self.verify(token)?;
         // Costs less than the check before it (measured: 40 µs a look-up after 100 µs, ci profile).
-        self.admits(principal.user, principal.session).await?;
-        Ok(principal)
+        let roles = self.admits(principal.user, principal.session).await?;
+        Ok(Principal { roles, ..principal })
     }
 
-    /// Whether somebody may go on with a session.
-    pub async fn admits(&self, user: UserId, session: SessionId) -> Result<(), AuthError> {
+    /// Whether somebody may go on with a session, and with which roles: those of the token may have
+    /// been taken since.
+    pub async fn admits(
+        &self,
+        user: UserId,
+        session: SessionId,
+    ) -> Result<Vec<AccountRole>, AuthError> {
         let session = self.0.sessions.find(session).await?;
         if session.is_none_or(|session| session.revoked) {
             return Err(AuthError::Revoked);
         }
         match self.0.accounts.find(user).await? {
             Some(account) if account.suspended_at.is_some() => Err(AuthError::Suspended),
-            _ => Ok(()),
+            Some(account) => Ok(account.roles),
+            None => Err(AuthError::Revoked),
         }
     }
 
     /// Keeps somebody out, or lets them in again. `None`: no such account.
-    pub async fn suspend(&self, user: UserId, on: bool) -> Result<Option<Account>, StoreError> {
+    pub(super) async fn suspend(
+        &self,
+        user: UserId,
+        on: bool,
+    ) -> Result<Option<Account>, StoreError> {
         let at = on.then(|| self.0.clock.now());
         let account = self.0.accounts.suspend(user, at).await?;
         if on && account.is_some() {
             self.tell(Revoked::Account { user });
         }
         Ok(account)
+    }
+
+    /// Puts roles in the place of somebody's. `None`: no such account, or it was erased.
+    pub(super) async fn set_roles(
+        &self,
+        user: UserId,
+        roles: Vec<AccountRole>,
+    ) -> Result<Option<Account>, StoreError> {
+        self.0.accounts.set_roles(user, roles).await
+    }
+
+    /// Changes what others see of the caller. `None`: no such account, or it was erased.
+    pub async fn change_profile(
+        &self,
+        user: UserId,
+        change: ProfileChange,
+    ) -> Result<Option<Account>, StoreError> {
+        self.0.accounts.change(user, change).await
     }
 
     /// What others may see of somebody.

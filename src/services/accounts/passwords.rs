@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 
 use barterline_domain::account::Password;
+use barterline_storage::audit::Actor;
 use barterline_storage::credentials::{Credential, Replaced};
 use barterline_storage::error::StoreError;
 
 use super::{Accounts, HashingBusy, PasswordHashing};
 use crate::auth::principal::Principal;
 use crate::limits::{Exceeded, LogInName};
+use crate::services::audit::{Action, Note};
 
 /// Why a password stays as it is.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +61,7 @@ impl Accounts {
             Replaced::Changed | Replaced::Taken => return Err(PasswordError::Changed),
         }
         limits.password_changed(tried, from, self.0.clock.now());
+        self.0.audit.note_done(Note::new(Actor::User(caller.user), Action::PasswordChange)).await;
         Ok(self.end_sessions(caller.user, Some(caller.session)).await?)
     }
 

@@ -2,10 +2,12 @@
 
 use barterline_domain::account::SessionName;
 use barterline_domain::ids::{SessionId, UserId};
+use barterline_storage::audit::Actor;
 use barterline_storage::error::StoreError;
 use barterline_storage::sessions::{SESSIONS_SHOWN_MAX, Session};
 
 use super::{Accounts, Revoked};
+use crate::services::audit::{Action, Note};
 
 /// Why nothing was done to a session.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +61,8 @@ impl Accounts {
         for session in ended.as_ref().unwrap_or(&good) {
             self.tell(Revoked::Session { user, session: *session });
         }
+        let note = Note::new(Actor::User(user), Action::SessionsEnd);
+        self.0.audit.note_done(note.with("sessions", &good.len())).await;
         ended.map(|ended| ended.len())
     }
 

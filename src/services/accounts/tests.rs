@@ -2,6 +2,7 @@ use std::net::Ipv4Addr;
 
 use barterline_domain::clock::ManualClock;
 use barterline_storage::embedded::accounts::EmbeddedAccounts;
+use barterline_storage::embedded::audit::EmbeddedAudit;
 use barterline_storage::embedded::credentials::EmbeddedCredentials;
 use barterline_storage::embedded::engine::Engine;
 use barterline_storage::embedded::sessions::EmbeddedSessions;
@@ -40,6 +41,10 @@ fn process(engine: &Engine, clock: &Arc<ManualClock>, tokens: &Tokens) -> Accoun
         ids: Arc::new(SystemIds),
         hashing: PasswordHashing::new(2, 8),
         limits: Arc::new(Limits::none()),
+        audit: AuditLog::new(
+            Arc::new(EmbeddedAudit(engine.clone())),
+            Arc::clone(clock) as Arc<dyn Clock>,
+        ),
     })
 }
 

@@ -8,7 +8,7 @@ use scylla::DeserializeRow;
 use scylla::value::{CqlTimestamp, MaybeUnset};
 use uuid::Uuid;
 
-use super::columns::{Id as _, role, role_word, time, timestamp};
+use super::columns::{Id as _, time, timestamp};
 use super::insertions::{Insert, Insertions, may_be_ours};
 use super::session::Database;
 use super::statements::{Conditional, Read, SerialRead, Tries, Write};
@@ -243,7 +243,7 @@ fn avatar_column(account: &Account) -> Uuid {
 }
 
 fn roles_column(account: &Account) -> Vec<&'static str> {
-    account.roles.iter().copied().map(role_word).collect()
+    account.roles.iter().map(|role| role.name()).collect()
 }
 
 fn time_column(at: Option<Timestamp>) -> CqlTimestamp {
@@ -259,7 +259,7 @@ fn read(id: UserId, columns: Columns) -> Option<Account> {
         bio: Bio::parse(&columns.bio).ok()?,
         locale: if locale.is_empty() { None } else { Some(Locale::parse(&locale).ok()?) },
         avatar: (avatar != Uuid::nil()).then(|| MediaId::from_column(avatar)),
-        roles: columns.roles.iter().map(|word| role(word)).collect::<Option<_>>()?,
+        roles: columns.roles.iter().map(|word| AccountRole::named(word)).collect::<Option<_>>()?,
         created_at: timestamp(columns.created_at)?,
         suspended_at: when(columns.suspended_at)?,
         erased_at: when(columns.erased_at)?,

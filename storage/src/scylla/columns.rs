@@ -1,6 +1,5 @@
 //! Values of the domain as columns, and back.
 
-use barterline_domain::account::AccountRole;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{
     ApiKeyId, ChatId, DeviceId, ListingId, MediaId, ReportId, SessionId, UserId,
@@ -46,22 +45,6 @@ pub fn timestamp(column: CqlTimestamp) -> Option<Timestamp> {
     u64::try_from(column.0).ok().map(Timestamp::from_millis)
 }
 
-/// The word that stands for a role.
-pub fn role_word(role: AccountRole) -> &'static str {
-    match role {
-        AccountRole::User => "user",
-        AccountRole::Moderator => "moderator",
-        AccountRole::Admin => "admin",
-        AccountRole::Service => "service",
-    }
-}
-
-/// The role a word stands for.
-pub fn role(word: &str) -> Option<AccountRole> {
-    use AccountRole::{Admin, Moderator, Service, User};
-    [User, Moderator, Admin, Service].into_iter().find(|role| role_word(*role) == word)
-}
-
 /// The word that stands for a status.
 pub fn status_word(status: ListingStatus) -> &'static str {
     match status {
@@ -84,12 +67,9 @@ mod tests {
 
     #[test]
     fn every_word_is_read_as_what_it_stands_for() {
-        for word in ["user", "moderator", "admin", "service"] {
-            assert_eq!(role(word).map(role_word), Some(word));
-        }
         for word in ["active", "reserved", "sold", "withdrawn"] {
             assert_eq!(status(word).map(status_word), Some(word));
         }
-        assert_eq!((role("king"), status("lost")), (None, None));
+        assert_eq!(status("lost"), None);
     }
 }

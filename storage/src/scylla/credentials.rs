@@ -11,7 +11,7 @@
 //!
 //! A process that ends in between leaves a claim that its user's secret does not bear out. Somebody
 //! else may take that over once it is older than ten minutes: until then it can be a change that is
-//! under way, which takes 4 s at most. Every claim has a number of its own, given anew whenever it
+//! under way, which takes 3 s at most. Every claim has a number of its own, given anew whenever it
 //! is claimed again, and is taken over or released on the condition of that number alone.
 
 use std::time::Duration;

@@ -18,8 +18,39 @@ fn people_register_and_are_seen() {
     assert_eq!(me.expect(200).json(), ana);
 
     let seen = world.get(&format!("/v1/accounts/{id}")).expect(200).json();
-    let expected = json!({ "id": id, "name": "ana", "created_at": ana["created_at"] });
+    let expected = json!({ "id": id, "name": "ana", "bio": "", "created_at": ana["created_at"] });
     assert_eq!(seen, expected, "nothing else is public");
+}
+
+#[test]
+fn people_say_who_they_are_and_in_which_language_they_read() {
+    let world = World::new();
+    let ana = world.person("ana");
+    let change = |body: &serde_json::Value| {
+        world.call(Call::new("PATCH", "/v1/accounts/me").token(&ana.token).json(body))
+    };
+    let before = world.call(Call::new("GET", "/v1/accounts/me").token(&ana.token)).json();
+    assert_eq!((&before["bio"], &before["locale"]), (&json!(""), &json!(null)));
+    let all =
+        json!({ "name": " Ana Maria ", "bio": "Bicycles.\nOnly old ones.", "locale": "de-AT" });
+    let now = change(&all).expect(200).json();
+    assert_eq!(now["name"], "Ana Maria");
+    assert_eq!((&now["bio"], &now["locale"]), (&all["bio"], &json!("de-AT")));
+    assert_eq!(change(&json!({})).expect(200).json(), now, "what is left out stays");
+    let seen = world.get(&format!("/v1/accounts/{}", ana.id)).expect(200).json();
+    assert_eq!((&seen["name"], &seen["bio"]), (&now["name"], &now["bio"]));
+    assert_eq!(seen.get("locale"), None, "nobody else's business");
+
+    change(&json!({ "name": "\u{202e}anA" })).problem(422, "account.name_invalid");
+    change(&json!({ "bio": "x".repeat(1_001) })).problem(422, "account.bio_invalid");
+    change(&json!({ "bio": "Old", "locale": "German" })).problem(422, "account.locale_invalid");
+    change(&json!({ "nmae": "Ana" })).problem(400, "request.invalid");
+    let world = world.restart();
+    let me = world.call(Call::new("GET", "/v1/accounts/me").token(&ana.token)).json();
+    assert_eq!(me, now, "what was refused changed nothing");
+    let call = Call::new("PATCH", "/v1/accounts/me").token(&ana.token);
+    let without = world.call(call.json(&json!({ "locale": null, "bio": "" }))).expect(200).json();
+    assert_eq!((&without["bio"], &without["locale"]), (&json!(""), &json!(null)));
 }
 
 #[test]

@@ -6,5 +6,6 @@ mod chats;
 mod listings;
 mod reports;
 mod sessions;
+mod staff;
 mod suspension;
 mod sync;

@@ -1,0 +1,30 @@
+//! `PUT` and `DELETE /v1/accounts/{id}/suspension`: staff keep somebody out, or let them in again.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use barterline_domain::ids::UserId;
+
+use crate::rest::Rest;
+use crate::rest::extract::{Caller, Path};
+use crate::rest::problem::Problem;
+use crate::services::staff::By;
+
+/// Suspends an account: its sockets close, and nothing of it is let in.
+pub async fn handle(
+    State(rest): State<Rest>,
+    Caller(caller): Caller,
+    Path(user): Path<UserId>,
+) -> Result<StatusCode, Problem> {
+    rest.staff.suspend(By::Person(&caller), user, true).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes the suspension back. Sessions go on where they were.
+pub async fn lift(
+    State(rest): State<Rest>,
+    Caller(caller): Caller,
+    Path(user): Path<UserId>,
+) -> Result<StatusCode, Problem> {
+    rest.staff.suspend(By::Person(&caller), user, false).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
