@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use axum::Router;
 use axum::routing::any;
 use barterline_domain::clock::Clock;
@@ -27,16 +28,17 @@ use crate::gateway::{self, Gateway};
 use crate::hub::Hub;
 use crate::ids::{Ids, SystemIds};
 use crate::limits::{self, Rate, Rates};
+use crate::mail::{self, Courier, Mailer};
 use crate::rest::layers::{Addresses, Observer};
 use crate::rest::{Limits, Rest, router};
 use crate::schema;
-use crate::services::accounts::{Accounts, Parts, PasswordHashing};
+use crate::services::accounts::{Accounts, Errands, Mailing, Parts, PasswordHashing, Waiting};
 use crate::services::chats::media::NoMedia;
 use crate::services::chats::{self, Chats, Rules};
 use crate::services::listings::Listings;
 use crate::services::people::People;
 use crate::services::reports::{self, Reports};
-use crate::telemetry::metrics::{HttpMetrics, HubMetrics};
+use crate::telemetry::metrics::{HttpMetrics, HubMetrics, MailMetrics};
 
 /// Why a server cannot be put together.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +52,9 @@ pub enum BuildError {
     /// The signing keys cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyringError),
+    /// Mail cannot be sent.
+    #[error("mail: {0:#}")]
+    Mail(anyhow::Error),
 }
 
 /// The backend that the settings name, open.
@@ -108,6 +113,28 @@ pub struct App {
     pub hub: Hub,
     /// The store's outcomes, for the hub.
     pub outcomes: Outcomes,
+    /// What is mailed, if anything is.
+    pub post: Option<Post>,
+}
+
+/// What is done behind answers, and mailed.
+pub struct Post {
+    accounts: Accounts,
+    waiting: Waiting,
+    courier: Courier,
+}
+
+impl Post {
+    /// Works until `stop`, and then for a few seconds on what is there.
+    pub async fn run(self, stop: CancellationToken) {
+        // The courier goes last: errands end in mails.
+        let done = CancellationToken::new();
+        let errands = async {
+            self.accounts.run_errands(self.waiting, stop).await;
+            done.cancel();
+        };
+        tokio::join!(errands, self.courier.run(done.clone()));
+    }
 }
 
 impl App {
@@ -127,8 +154,19 @@ impl App {
         let store = open_stores(settings, data, Arc::clone(&clock)).await?;
         let stores = store.stores;
         let limits = Arc::new(limits_of(&settings.limits, for_load_test));
+        let mail_metrics = MailMetrics::default();
+        let opened = open_mail(&settings.mail, &clock, &ids, mail_metrics.clone());
+        let (mailing, post) = match opened.map_err(BuildError::Mail)? {
+            Some((mailer, courier)) => {
+                let (errands, waiting) = Errands::open();
+                let verify_email = settings.accounts.verify_email;
+                (Some(Mailing { mailer, errands, verify_email }), Some((waiting, courier)))
+            }
+            None => (None, None),
+        };
         let accounts = Accounts::new(Parts {
             credentials: stores.credentials,
+            codes: stores.codes,
             accounts: stores.accounts,
             sessions: stores.sessions,
             tokens: Tokens::new(keys),
@@ -139,6 +177,7 @@ impl App {
                 settings.accounts.hashes_waiting,
             ),
             limits: Arc::clone(&limits),
+            mailing,
         });
         let users = Arc::new(accounts.clone());
         let listings = Listings::new(stores.listings, users, Arc::clone(&clock), Arc::clone(&ids));
@@ -147,6 +186,7 @@ impl App {
         admin.register(|registry| {
             metrics.register(registry);
             http_metrics.register(registry);
+            mail_metrics.register(registry);
             (store.metrics)(registry);
         });
         admin.watch(store.health);
@@ -204,6 +244,10 @@ impl App {
         let observer =
             Observer { metrics: Some(http_metrics), ..observer(&settings.log, clock, ids) };
         let clock = Arc::clone(&observer.clock);
+        let post = post.map(|(waiting, courier)| {
+            let accounts = accounts.clone();
+            Post { accounts, waiting, courier }
+        });
         let rest = Rest { accounts, listings, chats, reports, limits, rates, clock, stop };
         let socket = Router::new()
             .route("/v1/socket", any(gateway::accept::upgrade))
@@ -217,6 +261,7 @@ impl App {
             rest,
             hub,
             outcomes: store.outcomes,
+            post,
         })
     }
 }
@@ -240,7 +285,47 @@ fn limits_of(settings: &config::Limits, for_load_test: bool) -> limits::Limits {
             settings.registrations_burst,
         ),
         refreshes: Rate::new(settings.refreshes_per_minute, minute, settings.refreshes_burst),
+        mail_requests: Rate::new(
+            settings.mail_requests_per_hour,
+            hour,
+            settings.mail_requests_burst,
+        ),
+        mails: Rate::new(settings.mails_per_hour, hour, settings.mails_burst),
     })
+}
+
+/// How mail leaves by the settings, which agree with each other. `None`: not at all.
+fn open_mail(
+    settings: &config::Mail,
+    clock: &Arc<dyn Clock>,
+    ids: &Arc<dyn Ids>,
+    metrics: MailMetrics,
+) -> anyhow::Result<Option<(Mailer, Courier)>> {
+    let transport = match (settings.transport.as_str(), &settings.directory) {
+        ("file", Some(directory)) => {
+            let folder = mail::Folder::open(directory);
+            let folder = folder.with_context(|| directory.display().to_string())?;
+            mail::Transport::File(folder)
+        }
+        ("smtp", _) => {
+            let security = match settings.security.as_str() {
+                "starttls" => mail::Security::StartTls,
+                "none" => mail::Security::None,
+                _ => mail::Security::Tls,
+            };
+            let log_in = (settings.user.clone(), settings.password.expose().to_owned());
+            mail::Transport::Smtp(mail::Relay::new(mail::RelaySettings {
+                host: settings.host.clone(),
+                port: u16::try_from(settings.port)?,
+                security,
+                log_in: Some(log_in).filter(|(user, _)| !user.is_empty()),
+            })?)
+        }
+        _ => return Ok(None),
+    };
+    let stationery = mail::Stationery::new(&settings.from, settings.link.clone())?;
+    let (clock, ids) = (Arc::clone(clock), Arc::clone(ids));
+    Ok(Some(mail::open(mail::Parts { stationery, transport, clock, ids, metrics })))
 }
 
 /// What sees the operators' requests, which are not counted.

@@ -2,4 +2,5 @@
 
 pub mod keyring;
 pub mod principal;
+pub mod sealed;
 pub mod token;

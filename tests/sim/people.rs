@@ -18,6 +18,7 @@ use barterline_domain::listing::{Listing, ListingStatus, ListingText};
 use barterline_domain::money::{Currency, Money};
 use barterline_storage::accounts::{Account, Accounts as AccountStore, ProfileChange};
 use barterline_storage::blocks::Blocks;
+use barterline_storage::codes::{Code, CodeHash, CodePurpose, Codes};
 use barterline_storage::credentials::{Credential, Credentials, Replaced};
 use barterline_storage::error::StoreError;
 use barterline_storage::sessions::{RefreshHash, Rotation, Session, Sessions};
@@ -69,6 +70,7 @@ fn tokens() -> Tokens {
 pub fn accounts(clock: Arc<dyn Clock>) -> Accounts {
     Accounts::new(Parts {
         credentials: Arc::new(Town),
+        codes: Arc::new(Town),
         accounts: Arc::new(Town),
         sessions: Arc::new(Town),
         tokens: tokens(),
@@ -76,11 +78,28 @@ pub fn accounts(clock: Arc<dyn Clock>) -> Accounts {
         ids: Arc::new(Town),
         hashing: PasswordHashing::new(1, 1),
         limits: Arc::new(Limits::none()),
+        mailing: None,
     })
 }
 
 /// Where everybody lives. Nobody moves in or out.
 pub struct Town;
+
+#[async_trait]
+impl Codes for Town {
+    async fn insert(&self, _: Code) -> Result<(), StoreError> {
+        Err(nothing_new())
+    }
+
+    async fn take(
+        &self,
+        _: CodeHash,
+        _: CodePurpose,
+        _: Timestamp,
+    ) -> Result<Option<Code>, StoreError> {
+        Ok(None)
+    }
+}
 
 #[async_trait]
 impl Sessions for Town {

@@ -2,6 +2,7 @@ use std::net::Ipv4Addr;
 
 use barterline_domain::clock::ManualClock;
 use barterline_storage::embedded::accounts::EmbeddedAccounts;
+use barterline_storage::embedded::codes::EmbeddedCodes;
 use barterline_storage::embedded::credentials::EmbeddedCredentials;
 use barterline_storage::embedded::engine::Engine;
 use barterline_storage::embedded::sessions::EmbeddedSessions;
@@ -33,6 +34,7 @@ fn world() -> World {
 fn process(engine: &Engine, clock: &Arc<ManualClock>, tokens: &Tokens) -> Accounts {
     Accounts::new(Parts {
         credentials: Arc::new(EmbeddedCredentials(engine.clone())),
+        codes: Arc::new(EmbeddedCodes(engine.clone())),
         accounts: Arc::new(EmbeddedAccounts(engine.clone())),
         sessions: Arc::new(EmbeddedSessions(engine.clone())),
         tokens: tokens.clone(),
@@ -40,6 +42,7 @@ fn process(engine: &Engine, clock: &Arc<ManualClock>, tokens: &Tokens) -> Accoun
         ids: Arc::new(SystemIds),
         hashing: PasswordHashing::new(2, 8),
         limits: Arc::new(Limits::none()),
+        mailing: None,
     })
 }
 
