@@ -375,6 +375,7 @@ impl From<AskError> for Problem {
     fn from(error: AskError) -> Self {
         match error {
             AskError::Off => Code::MailOff.into(),
+            AskError::Limited(exceeded) => Self::limited(exceeded),
             AskError::Busy => Self::new(ErrorCode::Busy, error.to_string()),
         }
     }

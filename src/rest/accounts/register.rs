@@ -35,7 +35,7 @@ pub async fn handle(
         name: DisplayName::choose(&request.name)?,
     };
     rest.rates.registration(from, rest.clock.now()).map_err(Problem::limited)?;
-    Ok(match rest.accounts.apply(registration, language).await? {
+    Ok(match rest.accounts.apply(registration, from, language).await? {
         Registered::Made(account) => {
             (StatusCode::CREATED, Json(OwnAccount::from(account))).into_response()
         }

@@ -35,7 +35,7 @@ impl Accounts {
         language: Language,
     ) -> Result<(), EmailError> {
         self.prove(caller, password, from).await?;
-        self.ask(Errand::ChangeEmail { user: caller.user, email, language })?;
+        self.ask(Errand::ChangeEmail { user: caller.user, email, language }, from)?;
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 //! One errand after the other, in a queue with a bound. Whoever finds it full is told so, whoever they
 //! ask for.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use barterline_domain::account::{DisplayName, Email};
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::registration::{Sealed, TOKEN_LIFETIME};
 use super::{Accounts, HashingBusy, Language, hash_of};
 use crate::auth::sealed::Purpose;
-use crate::limits::LogInName;
+use crate::limits::{Exceeded, LogInName};
 use crate::mail::{Letter, Mail, Mailer};
 
 /// Errands that wait: at some 500 bytes each, 500 kB.
@@ -64,6 +65,9 @@ pub enum AskError {
     /// This server sends no mail.
     #[error("this server sends no mail")]
     Off,
+    /// Too much for one address.
+    #[error("too many requests for mail")]
+    Limited(Exceeded),
     /// Too many ask.
     #[error("too many ask for mail at once")]
     Busy,
@@ -122,8 +126,9 @@ impl Accounts {
     }
 
     /// Leaves an errand for later; never waits.
-    pub(super) fn ask(&self, errand: Errand) -> Result<(), AskError> {
+    pub(super) fn ask(&self, errand: Errand, from: IpAddr) -> Result<(), AskError> {
         let mailing = self.0.mailing.as_ref().ok_or(AskError::Off)?;
+        self.0.limits.mail_request(from, self.0.clock.now()).map_err(AskError::Limited)?;
         mailing.errands.0.try_send(errand).map_err(|_| AskError::Busy)
     }
 
@@ -192,7 +197,7 @@ impl Accounts {
     }
 
     /// Makes a code that is good once.
-    async fn fresh_code(
+    pub(super) async fn fresh_code(
         &self,
         user: UserId,
         email: Email,

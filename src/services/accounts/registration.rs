@@ -119,6 +119,7 @@ impl Accounts {
     pub async fn apply(
         &self,
         registration: Registration,
+        from: IpAddr,
         language: Language,
     ) -> Result<Registered, RegisterError> {
         if !self.0.mailing.as_ref().is_some_and(|mailing| mailing.verify_email) {
@@ -126,7 +127,7 @@ impl Accounts {
         }
         let Registration { email, password, name } = registration;
         let password_hash = self.0.hashing.hash(password).await?;
-        self.ask(Errand::Register { email, name, password_hash, language })?;
+        self.ask(Errand::Register { email, name, password_hash, language }, from)?;
         Ok(Registered::Asked)
     }
 

@@ -16,8 +16,13 @@ const REPLACEMENTS_MAX: usize = 4;
 
 impl Accounts {
     /// Has a code mailed to the owner of an address. Whether there is one, nobody is told.
-    pub fn ask_for_reset(&self, email: Email, language: Language) -> Result<(), AskError> {
-        self.ask(Errand::Reset { email, language })
+    pub fn ask_for_reset(
+        &self,
+        email: Email,
+        from: IpAddr,
+        language: Language,
+    ) -> Result<(), AskError> {
+        self.ask(Errand::Reset { email, language }, from)
     }
 
     /// Sets a password by a mailed code, and ends all log-ins: who asks for this may do so because

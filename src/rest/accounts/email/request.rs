@@ -26,9 +26,7 @@ pub async fn handle(
     Body(request): Body<Request>,
 ) -> Result<Asked, Problem> {
     let email = Email::choose(&request.email)?;
-    let now = rest.clock.now();
-    rest.rates.log_in_from(from, now).map_err(Problem::limited)?;
-    rest.rates.mail_request(from, now).map_err(Problem::limited)?;
+    rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
     // What cannot be a password is not theirs.
     let password = Password::parse(request.password).map_err(|_| PasswordError::Wrong)?;
     rest.accounts.ask_for_email(&caller, email, password, from, language).await?;

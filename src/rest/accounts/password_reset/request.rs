@@ -23,7 +23,6 @@ pub async fn handle(
     Body(request): Body<Request>,
 ) -> Result<Asked, Problem> {
     let email = Email::parse(&request.email)?;
-    rest.rates.mail_request(from, rest.clock.now()).map_err(Problem::limited)?;
-    rest.accounts.ask_for_reset(email, language)?;
+    rest.accounts.ask_for_reset(email, from, language)?;
     Ok(Asked {})
 }
