@@ -1,9 +1,10 @@
 //! The composition root: the only file that names concrete backends.
 
+mod post;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use axum::Router;
 use axum::routing::any;
 use barterline_domain::clock::Clock;
@@ -28,17 +29,17 @@ use crate::gateway::{self, Gateway};
 use crate::hub::Hub;
 use crate::ids::{Ids, SystemIds};
 use crate::limits::{self, Rate, Rates};
-use crate::mail::{self, Courier, Mailer};
 use crate::rest::layers::{Addresses, Observer};
 use crate::rest::{Limits, Rest, router};
 use crate::schema;
-use crate::services::accounts::{Accounts, Errands, Mailing, Parts, PasswordHashing, Waiting};
+use crate::services::accounts::{Accounts, Parts, PasswordHashing};
 use crate::services::chats::media::NoMedia;
 use crate::services::chats::{self, Chats, Rules};
 use crate::services::listings::Listings;
 use crate::services::people::People;
 use crate::services::reports::{self, Reports};
-use crate::telemetry::metrics::{HttpMetrics, HubMetrics, MailMetrics};
+use crate::telemetry::metrics::{HttpMetrics, HubMetrics};
+pub use post::Post;
 
 /// Why a server cannot be put together.
 #[derive(Debug, thiserror::Error)]
@@ -117,26 +118,6 @@ pub struct App {
     pub post: Option<Post>,
 }
 
-/// What is done behind answers, and mailed.
-pub struct Post {
-    accounts: Accounts,
-    waiting: Waiting,
-    courier: Courier,
-}
-
-impl Post {
-    /// Works until `stop`, and then for a few seconds on what is there.
-    pub async fn run(self, stop: CancellationToken) {
-        // The courier goes last: errands end in mails.
-        let done = CancellationToken::new();
-        let errands = async {
-            self.accounts.run_errands(self.waiting, stop).await;
-            done.cancel();
-        };
-        tokio::join!(errands, self.courier.run(done.clone()));
-    }
-}
-
 impl App {
     /// Opens the stores and puts everything on top of them. Connections end when `stop` is
     /// cancelled; `tasks` counts them. `admin` learns what there is to see.
@@ -154,16 +135,8 @@ impl App {
         let store = open_stores(settings, data, Arc::clone(&clock)).await?;
         let stores = store.stores;
         let limits = Arc::new(limits_of(&settings.limits, for_load_test));
-        let mail_metrics = MailMetrics::default();
-        let opened = open_mail(&settings.mail, &clock, &ids, mail_metrics.clone());
-        let (mailing, post) = match opened.map_err(BuildError::Mail)? {
-            Some((mailer, courier)) => {
-                let (errands, waiting) = Errands::open();
-                let verify_email = settings.accounts.verify_email;
-                (Some(Mailing { mailer, errands, verify_email }), Some((waiting, courier)))
-            }
-            None => (None, None),
-        };
+        let (mailing, post) =
+            post::open(settings, admin, &clock, &ids).map_err(BuildError::Mail)?;
         let accounts = Accounts::new(Parts {
             credentials: stores.credentials,
             codes: stores.codes,
@@ -186,7 +159,6 @@ impl App {
         admin.register(|registry| {
             metrics.register(registry);
             http_metrics.register(registry);
-            mail_metrics.register(registry);
             (store.metrics)(registry);
         });
         admin.watch(store.health);
@@ -205,12 +177,7 @@ impl App {
             limits: Arc::clone(&limits),
             hub: hub.clone(),
             clock: Arc::clone(&clock),
-            rules: Rules {
-                edit_window: Duration::from_millis(settings.chat.edit_window_ms),
-                delete_window: Duration::from_millis(settings.chat.delete_window_ms),
-                reactions: settings.chat.reactions(),
-                chats_max: settings.chat.chats_per_person,
-            },
+            rules: rules_of(&settings.chat),
         });
         let reports = Reports::new(reports::Parts {
             chats: chats.clone(),
@@ -244,10 +211,6 @@ impl App {
         let observer =
             Observer { metrics: Some(http_metrics), ..observer(&settings.log, clock, ids) };
         let clock = Arc::clone(&observer.clock);
-        let post = post.map(|(waiting, courier)| {
-            let accounts = accounts.clone();
-            Post { accounts, waiting, courier }
-        });
         let rest = Rest { accounts, listings, chats, reports, limits, rates, clock, stop };
         let socket = Router::new()
             .route("/v1/socket", any(gateway::accept::upgrade))
@@ -263,6 +226,15 @@ impl App {
             outcomes: store.outcomes,
             post,
         })
+    }
+}
+
+fn rules_of(settings: &config::Chat) -> Rules {
+    Rules {
+        edit_window: Duration::from_millis(settings.edit_window_ms),
+        delete_window: Duration::from_millis(settings.delete_window_ms),
+        reactions: settings.reactions(),
+        chats_max: settings.chats_per_person,
     }
 }
 
@@ -292,40 +264,6 @@ fn limits_of(settings: &config::Limits, for_load_test: bool) -> limits::Limits {
         ),
         mails: Rate::new(settings.mails_per_hour, hour, settings.mails_burst),
     })
-}
-
-/// How mail leaves by the settings, which agree with each other. `None`: not at all.
-fn open_mail(
-    settings: &config::Mail,
-    clock: &Arc<dyn Clock>,
-    ids: &Arc<dyn Ids>,
-    metrics: MailMetrics,
-) -> anyhow::Result<Option<(Mailer, Courier)>> {
-    let transport = match (settings.transport.as_str(), &settings.directory) {
-        ("file", Some(directory)) => {
-            let folder = mail::Folder::open(directory);
-            let folder = folder.with_context(|| directory.display().to_string())?;
-            mail::Transport::File(folder)
-        }
-        ("smtp", _) => {
-            let security = match settings.security.as_str() {
-                "starttls" => mail::Security::StartTls,
-                "none" => mail::Security::None,
-                _ => mail::Security::Tls,
-            };
-            let log_in = (settings.user.clone(), settings.password.expose().to_owned());
-            mail::Transport::Smtp(mail::Relay::new(mail::RelaySettings {
-                host: settings.host.clone(),
-                port: u16::try_from(settings.port)?,
-                security,
-                log_in: Some(log_in).filter(|(user, _)| !user.is_empty()),
-            })?)
-        }
-        _ => return Ok(None),
-    };
-    let stationery = mail::Stationery::new(&settings.from, settings.link.clone())?;
-    let (clock, ids) = (Arc::clone(clock), Arc::clone(ids));
-    Ok(Some(mail::open(mail::Parts { stationery, transport, clock, ids, metrics })))
 }
 
 /// What sees the operators' requests, which are not counted.

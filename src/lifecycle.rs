@@ -93,7 +93,7 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     let mut delivery = tokio::spawn(hub.run_delivery(outcomes));
     tasks.spawn(gateway.clone().run_heartbeat());
     tasks.spawn(gateway.clone().run_revocations());
-    let post = post.map(|post| tokio::spawn(post.run(stop.clone())));
+    let post = post.map(|post| tokio::spawn(post.run(rest.accounts.clone(), stop.clone())));
     if mode.demo {
         demo::seed(&rest, &settings.storage.data).await.context("cannot seed the demo")?;
     }
