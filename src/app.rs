@@ -1,5 +1,7 @@
 //! The composition root: the only file that names concrete backends.
 
+mod post;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +41,7 @@ use crate::services::people::People;
 use crate::services::reports::{self, Reports};
 use crate::services::staff::Staff;
 use crate::telemetry::metrics::{HttpMetrics, HubMetrics};
+pub use post::Post;
 
 /// Why a server cannot be put together.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +55,9 @@ pub enum BuildError {
     /// The signing keys cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyringError),
+    /// Mail cannot be sent.
+    #[error("mail: {0:#}")]
+    Mail(anyhow::Error),
 }
 
 /// The backend that the settings name, open.
@@ -110,6 +116,8 @@ pub struct App {
     pub hub: Hub,
     /// The store's outcomes, for the hub.
     pub outcomes: Outcomes,
+    /// What is mailed, if anything is.
+    pub post: Option<Post>,
 }
 
 impl App {
@@ -130,8 +138,11 @@ impl App {
         let stores = store.stores;
         let limits = Arc::new(limits_of(&settings.limits, for_load_test));
         let audit = AuditLog::new(stores.audit, Arc::clone(&clock));
+        let (mailing, post) =
+            post::open(settings, admin, &clock, &ids).map_err(BuildError::Mail)?;
         let accounts = Accounts::new(Parts {
             credentials: stores.credentials,
+            codes: stores.codes,
             accounts: stores.accounts,
             sessions: stores.sessions,
             tokens: Tokens::new(keys),
@@ -140,6 +151,7 @@ impl App {
             hashing: hashing(settings),
             limits: Arc::clone(&limits),
             audit: audit.clone(),
+            mailing,
         });
         let users = Arc::new(accounts.clone());
         let listings = Listings::new(stores.listings, users, Arc::clone(&clock), Arc::clone(&ids));
@@ -166,12 +178,7 @@ impl App {
             limits: Arc::clone(&limits),
             hub: hub.clone(),
             clock: Arc::clone(&clock),
-            rules: Rules {
-                edit_window: Duration::from_millis(settings.chat.edit_window_ms),
-                delete_window: Duration::from_millis(settings.chat.delete_window_ms),
-                reactions: settings.chat.reactions(),
-                chats_max: settings.chat.chats_per_person,
-            },
+            rules: rules_of(&settings.chat),
         });
         let reports = Reports::new(reports::Parts {
             chats: chats.clone(),
@@ -219,6 +226,7 @@ impl App {
             rest,
             hub,
             outcomes: store.outcomes,
+            post,
         })
     }
 }
@@ -226,6 +234,15 @@ impl App {
 fn hashing(settings: &Settings) -> PasswordHashing {
     let config::Accounts { hashes_at_once, hashes_waiting, .. } = settings.accounts;
     PasswordHashing::new(hashes_at_once, hashes_waiting)
+}
+
+fn rules_of(settings: &config::Chat) -> Rules {
+    Rules {
+        edit_window: Duration::from_millis(settings.edit_window_ms),
+        delete_window: Duration::from_millis(settings.delete_window_ms),
+        reactions: settings.reactions(),
+        chats_max: settings.chats_per_person,
+    }
 }
 
 fn limits_of(settings: &config::Limits, for_load_test: bool) -> limits::Limits {
@@ -247,6 +264,12 @@ fn limits_of(settings: &config::Limits, for_load_test: bool) -> limits::Limits {
             settings.registrations_burst,
         ),
         refreshes: Rate::new(settings.refreshes_per_minute, minute, settings.refreshes_burst),
+        mail_requests: Rate::new(
+            settings.mail_requests_per_hour,
+            hour,
+            settings.mail_requests_burst,
+        ),
+        mails: Rate::new(settings.mails_per_hour, hour, settings.mails_burst),
     })
 }
 

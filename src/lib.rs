@@ -21,6 +21,7 @@ pub mod services;
 pub mod auth;
 pub mod hub;
 pub mod limits;
+pub mod mail;
 
 pub mod clock;
 pub mod fault;

@@ -89,10 +89,11 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let app =
         App::build(&settings, &data, &admin, mode.load_test, stop.clone(), tasks.clone()).await?;
-    let App { public: routes, gateway, rest, hub, outcomes } = app;
+    let App { public: routes, gateway, rest, hub, outcomes, post } = app;
     let mut delivery = tokio::spawn(hub.run_delivery(outcomes));
     tasks.spawn(gateway.clone().run_heartbeat());
     tasks.spawn(gateway.clone().run_revocations());
+    let post = post.map(|post| tokio::spawn(post.run(rest.accounts.clone(), stop.clone())));
     if mode.demo {
         demo::seed(&rest, &settings.storage.data).await.context("cannot seed the demo")?;
     }
@@ -144,6 +145,10 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
         _ = signals.wait() => tracing::warn!("a second signal: not waiting for connections"),
     }
     stop.cancel();
+    // What was answered may still be to be mailed. Ends by itself within seconds.
+    if let Some(post) = post {
+        let _ = post.await;
+    }
     watched.cancel();
     // The log closes, with a checkpoint, when the last part that holds it is gone.
     delivery.abort();

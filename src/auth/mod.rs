@@ -3,4 +3,5 @@
 pub mod keyring;
 pub mod permission;
 pub mod principal;
+pub mod sealed;
 pub mod token;

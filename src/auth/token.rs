@@ -13,11 +13,12 @@ use serde::{Deserialize, Serialize};
 
 use super::keyring::Keyring;
 use super::principal::Principal;
+use super::sealed::Sealing;
 
 /// How long an access token is good.
 pub const LIFETIME: Duration = Duration::from_mins(15);
 /// Longest token that is looked at, in bytes.
-const TOKEN_BYTES_MAX: usize = 4 * 1024;
+pub(super) const TOKEN_BYTES_MAX: usize = 4 * 1024;
 const ISSUER: &str = "barterline";
 
 /// Why a token is refused.
@@ -46,15 +47,21 @@ struct Claims {
     exp: Timestamp,
 }
 
+/// Says by which key a token was made.
 #[derive(Serialize, Deserialize)]
-struct Footer {
-    kid: String,
+pub(super) struct Footer {
+    pub kid: String,
 }
 
 impl Tokens {
     /// Tokens under these keys.
     pub fn new(keys: Keyring) -> Self {
         Self(Arc::new(keys))
+    }
+
+    /// Sealed tokens under the same keys.
+    pub fn sealing(&self) -> Sealing {
+        Sealing::new(Arc::clone(&self.0))
     }
 
     /// Issues a token that is good for `lifetime`; gives its end too.

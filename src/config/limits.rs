@@ -47,5 +47,14 @@ section! {
         refreshes_per_minute: u64 = 60, 1..=10_000_000;
         /// Of these, so many at once.
         refreshes_burst: u64 = 60, 1..=10_000_000;
+        /// Requests from one address in an hour that have mail sent to somebody.
+        mail_requests_per_hour: u64 = 20, 1..=10_000_000;
+        /// Of these, so many at once.
+        mail_requests_burst: u64 = 20, 1..=10_000_000;
+        /// Mails that one person gets in an hour because somebody asked for them. What is asked for
+        /// beyond is answered as ever, and not sent.
+        mails_per_hour: u64 = 5, 1..=10_000_000;
+        /// Of these, so many at once.
+        mails_burst: u64 = 5, 1..=10_000_000;
     }
 }

@@ -16,6 +16,7 @@ mod accounts;
 mod chat;
 mod limits;
 mod log;
+mod mail;
 mod socket;
 
 mod reference;
@@ -28,6 +29,7 @@ pub use self::accounts::Accounts;
 pub use self::chat::Chat;
 pub use self::limits::Limits;
 pub use self::log::Log;
+pub use self::mail::Mail;
 pub use self::scylla::Scylla;
 pub use self::scylla_roles::{Role, ScyllaRoles};
 use self::section::{Entry, Refusal, Section};
@@ -53,8 +55,10 @@ pub struct Settings {
     pub chat: Chat,
     /// How much anybody may do.
     pub limits: Limits,
-    /// What passwords cost.
+    /// What passwords cost, and who is asked to confirm an address.
     pub accounts: Accounts,
+    /// Mail to people.
+    pub mail: Mail,
     /// What the server writes about itself.
     pub log: Log,
 }
@@ -142,6 +146,7 @@ impl Settings {
             );
         }
         mistakes.extend(self.scylla.contradictions());
+        mistakes.extend(self.mail.contradictions());
         mistakes.extend(self.scylla_roles.contradictions(!self.scylla.user.is_empty()));
         mistakes
     }
@@ -156,6 +161,7 @@ impl Settings {
             Chat::NAME => &mut self.chat,
             Limits::NAME => &mut self.limits,
             Accounts::NAME => &mut self.accounts,
+            Mail::NAME => &mut self.mail,
             Log::NAME => &mut self.log,
             _ => return None,
         })
@@ -174,6 +180,7 @@ impl Settings {
             shown(&self.chat),
             shown(&self.limits),
             shown(&self.accounts),
+            shown(&self.mail),
             shown(&self.log),
         ]
     }

@@ -45,7 +45,7 @@ fn every_mistake_is_named_at_once() {
         [
             "FILE: `log.level` cannot be \"a=b=c\"; allowed: error, warn, info, debug, trace, or directives such as info,barterline::gateway=debug",
             "FILE: `server.header_timeout_ms` cannot be 1; allowed: 100 to 600000",
-            "FILE: there is no section `sever`; there are server, storage, scylla, scylla_roles, socket, chat, limits, accounts, log",
+            "FILE: there is no section `sever`; there are server, storage, scylla, scylla_roles, socket, chat, limits, accounts, mail, log",
             "FILE: there is no setting `server.listne`",
             "there is no setting for the variable BARTERLINE_NONSENSE; they read \
              BARTERLINE_SECTION__KEY",
@@ -180,6 +180,40 @@ fn proxies_and_origins_are_written_as_they_are_meant() {
     ] {
         let mistake = load(&format!("[server]\n{wrong}"), &[], Vec::new()).expect_err("a mistake");
         assert!(mistake.contains(said), "{wrong}: {mistake}");
+    }
+}
+
+#[test]
+fn mail_is_described_without_contradiction() {
+    let file =
+        |more: &str| format!("[mail]\ntransport = 'smtp'\nfrom = 'Shop <us@shop.example>'\n{more}");
+    let sound = "link = 'https://shop.example/me?a=b'\nhost = 'mail.example'\nuser = 'us'\n\
+                 password = 'hunter2'";
+    let settings = load(&file(sound), &[], Vec::new()).expect("sound settings");
+    assert!(!settings.to_toml().contains("hunter2"), "a password was printed");
+    let local = "link = 'shop://me'\nhost = '127.0.0.1'\nsecurity = 'none'";
+    assert!(load(&file(local), &[], Vec::new()).is_ok());
+    for (wrong, said) in [
+        ("host = 'mail.example'", "needs `mail.link`"),
+        ("link = 'https://shop.example'", "needs `mail.host`"),
+        ("security = 'none'\nhost = 'mail.example'", "for a relay on this machine"),
+        ("user = 'us'", "set both or none"),
+        ("password = 'hunter2'", "set both or none"),
+        ("link = 'https://shop.example/#me'", "without `#`"),
+        ("link = '/me'", "without `#`"),
+        ("link = 'https://shop.example/\"'", "without `#`"),
+        ("security = 'ssl'", "tls or starttls or none"),
+        ("port = 0", "1 to 65535"),
+    ] {
+        let mistake = load(&file(wrong), &[], Vec::new()).expect_err("a mistake");
+        assert!(mistake.contains(said) && !mistake.contains("hunter2"), "{wrong}: {mistake}");
+    }
+    let mistake = load("[mail]\ntransport = 'pigeon'", &[], Vec::new()).expect_err("a mistake");
+    assert!(mistake.contains("none or file or smtp"), "{mistake}");
+    let file = "[mail]\ntransport = 'file'\nfrom = 'nobody'";
+    let mistake = load(file, &[], Vec::new()).expect_err("mistakes");
+    for said in ["like Shop <no-reply@shop.example>", "`mail.directory`", "`mail.link`"] {
+        assert!(mistake.contains(said), "{mistake}");
     }
 }
 

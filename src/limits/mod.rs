@@ -37,6 +37,8 @@ pub enum Scope {
     Registrations,
     /// Refresh tokens that are used from one address.
     Refreshes,
+    /// Requests from one address that have mail sent.
+    Mail,
 }
 
 impl Scope {
@@ -52,6 +54,7 @@ impl Scope {
             Self::LogIns => "log_ins",
             Self::Registrations => "registrations",
             Self::Refreshes => "refreshes",
+            Self::Mail => "mail",
         }
     }
 }
@@ -106,6 +109,10 @@ pub struct Rates {
     pub registrations: Rate,
     /// Refresh tokens that are used from one address.
     pub refreshes: Rate,
+    /// Requests from one address that have mail sent.
+    pub mail_requests: Rate,
+    /// Mails to one address that somebody asked for.
+    pub mails: Rate,
 }
 
 /// The limits of this node.
@@ -123,6 +130,8 @@ struct Budgets {
     guesses: LogIns,
     registrations: Budget<IpAddr>,
     refreshes: Budget<IpAddr>,
+    mail_requests: Budget<IpAddr>,
+    mails: Budget<LogInName>,
 }
 
 impl Limits {
@@ -140,6 +149,8 @@ impl Limits {
             guesses: LogIns::new(),
             registrations: Budget::new(rates.registrations),
             refreshes: Budget::new(rates.refreshes),
+            mail_requests: Budget::new(rates.mail_requests),
+            mails: Budget::new(rates.mails),
         }))
     }
 
@@ -239,6 +250,19 @@ impl Limits {
         taken.map_err(|wait| Exceeded { scope: Scope::Refreshes, wait })
     }
 
+    /// Takes a request from an address that has mail sent, to whomever.
+    pub fn mail_request(&self, from: IpAddr, now: Timestamp) -> Result<(), Exceeded> {
+        let Some(budgets) = &self.0 else { return Ok(()) };
+        let taken = budgets.mail_requests.take(network(from), now);
+        taken.map_err(|wait| Exceeded { scope: Scope::Mail, wait })
+    }
+
+    /// Takes a mail that somebody asked for. `false`: it is one too many, of which nobody is told,
+    /// as whoever asked for it may be anybody.
+    pub fn mail(&self, to: LogInName, now: Timestamp) -> bool {
+        self.0.as_ref().is_none_or(|budgets| budgets.mails.take(to, now).is_ok())
+    }
+
     /// Forgets whoever did nothing for a while.
     pub fn sweep(&self, now: Timestamp) {
         let Some(budgets) = &self.0 else { return };
@@ -252,6 +276,8 @@ impl Limits {
         budgets.guesses.sweep(now);
         budgets.registrations.sweep(now);
         budgets.refreshes.sweep(now);
+        budgets.mail_requests.sweep(now);
+        budgets.mails.sweep(now);
     }
 }
 

@@ -20,7 +20,8 @@ use super::request_id::RequestId;
 use crate::auth::token::TokenError;
 use crate::limits::Exceeded;
 use crate::services::accounts::{
-    AuthError, LogInError, PasswordError, RefreshError, RegisterError, SessionError,
+    AskError, AuthError, CodeError, ConfirmError, EmailError, LogInError, PasswordError,
+    RefreshError, RegisterError, SessionError,
 };
 use crate::services::audit::VerifyError;
 use crate::services::chats::{ChatError, SendError, SyncError};
@@ -113,6 +114,10 @@ codes! {
     Suspended = FORBIDDEN, "account.suspended", "the account is suspended";
     /// The present password is another.
     PasswordWrong = FORBIDDEN, "password.wrong", "the present password is another";
+    /// Unknown, used, over, or for something else.
+    CodeInvalid = UNPROCESSABLE_ENTITY, "code.invalid", "the code or token is not valid, or no longer";
+    /// Nothing is mailed here.
+    MailOff = NOT_IMPLEMENTED, "mail.off", "this server sends no mail";
     /// Somebody changed the account at the same time.
     AccountChanged = CONFLICT, "account.changed", "the account was changed meanwhile";
     /// None of the caller's, or over.
@@ -392,8 +397,53 @@ impl From<RegisterError> for Problem {
     fn from(error: RegisterError) -> Self {
         match error {
             RegisterError::EmailTaken => Code::EmailTaken.into(),
+            RegisterError::Mail(error) => error.into(),
             RegisterError::Busy(busy) => Self::new(ErrorCode::Busy, busy.to_string()),
             RegisterError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<AskError> for Problem {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Off => Code::MailOff.into(),
+            AskError::Limited(exceeded) => Self::limited(exceeded),
+            AskError::Busy => Self::new(ErrorCode::Busy, error.to_string()),
+        }
+    }
+}
+
+impl From<ConfirmError> for Problem {
+    fn from(error: ConfirmError) -> Self {
+        match error {
+            ConfirmError::Token => Code::CodeInvalid.into(),
+            ConfirmError::PasswordWrong => Self::new(Code::PasswordWrong, error.to_string()),
+            ConfirmError::Limited(exceeded) => Self::limited(exceeded),
+            ConfirmError::EmailTaken => Code::EmailTaken.into(),
+            ConfirmError::Busy(busy) => Self::new(ErrorCode::Busy, busy.to_string()),
+            ConfirmError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CodeError> for Problem {
+    fn from(error: CodeError) -> Self {
+        match error {
+            CodeError::Invalid => Code::CodeInvalid.into(),
+            CodeError::EmailTaken => Code::EmailTaken.into(),
+            CodeError::Changed => Code::AccountChanged.into(),
+            CodeError::Busy(busy) => Self::new(ErrorCode::Busy, busy.to_string()),
+            CodeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<EmailError> for Problem {
+    fn from(error: EmailError) -> Self {
+        match error {
+            EmailError::Password(error) => error.into(),
+            EmailError::Mail(error) => error.into(),
         }
     }
 }

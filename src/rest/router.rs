@@ -13,8 +13,16 @@ use super::{Rest, accounts, audit, chats, listings, reports, sessions, sync};
 pub fn routes(rest: Rest, socket: Router, origins: &[String], observer: Observer) -> Router {
     let routes = Router::new()
         .route("/v1/accounts", post(accounts::register::handle))
+        .route("/v1/accounts/confirm", post(accounts::confirm::handle))
+        .route("/v1/accounts/password-resets", post(accounts::password_reset::request::handle))
+        .route(
+            "/v1/accounts/password-resets/confirm",
+            post(accounts::password_reset::confirm::handle),
+        )
         .route("/v1/accounts/me", get(accounts::read::me).patch(accounts::change::handle))
         .route("/v1/accounts/me/password", put(accounts::change_password::handle))
+        .route("/v1/accounts/me/email", put(accounts::email::request::handle))
+        .route("/v1/accounts/me/email/confirm", post(accounts::email::confirm::handle))
         .route("/v1/accounts/{id}", get(accounts::read::handle))
         .route("/v1/accounts/{id}/roles", put(accounts::set_roles::handle))
         .route(

@@ -37,6 +37,10 @@ pub enum Action {
     ReadOnlyOff,
     /// Somebody changed their password.
     PasswordChange,
+    /// Somebody set a password by a mailed code.
+    PasswordReset,
+    /// Somebody moved to another address.
+    EmailChange,
     /// Somebody ended their log-ins.
     SessionsEnd,
     /// A used refresh token came again, and its session ended.
@@ -57,6 +61,8 @@ impl Action {
             Self::ReadOnlyOn => "read_only.on",
             Self::ReadOnlyOff => "read_only.off",
             Self::PasswordChange => "password.change",
+            Self::PasswordReset => "password.reset",
+            Self::EmailChange => "email.change",
             Self::SessionsEnd => "sessions.end",
             Self::SessionReuse => "session.reuse",
         }

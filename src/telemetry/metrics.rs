@@ -43,6 +43,27 @@ impl HubMetrics {
     }
 }
 
+/// What became of mails.
+#[derive(Debug, Clone, Default)]
+pub struct MailMetrics {
+    /// Mails that left.
+    pub sent: Counter,
+    /// Mails that did not leave in all their tries.
+    pub failed: Counter,
+    /// Mails for which the queue had no room.
+    pub dropped: Counter,
+}
+
+impl MailMetrics {
+    /// Adds them to a registry.
+    pub fn register(&self, registry: &mut Registry) {
+        let mail = registry.sub_registry_with_prefix("mail");
+        mail.register("sent", "Mails that left", self.sent.clone());
+        mail.register("failed", "Mails that did not leave", self.failed.clone());
+        mail.register("dropped", "Mails for which there was no room", self.dropped.clone());
+    }
+}
+
 /// Requests by what was asked and answered.
 #[derive(Clone, Default)]
 pub struct HttpMetrics {

@@ -7,6 +7,7 @@ mod config;
 mod data;
 mod defences;
 mod health;
+mod mail;
 mod privacy;
 mod rest;
 mod socket;

@@ -10,6 +10,7 @@ use barterline::auth::token::Tokens;
 use barterline::ids::Ids;
 use barterline::limits::Limits;
 use barterline::services::accounts::{Accounts, Parts, PasswordHashing, UserDirectory};
+use barterline::services::audit::AuditLog;
 use barterline::services::listings::ListingReader;
 use barterline_domain::account::{AccountRole, DisplayName, Email, SessionName};
 use barterline_domain::clock::{Clock, Timestamp};
@@ -17,7 +18,9 @@ use barterline_domain::ids::{ListingId, SessionId, UserId};
 use barterline_domain::listing::{Listing, ListingStatus, ListingText};
 use barterline_domain::money::{Currency, Money};
 use barterline_storage::accounts::{Account, Accounts as AccountStore, ProfileChange};
+use barterline_storage::audit::{Audit, AuditEntry, AuditRecord};
 use barterline_storage::blocks::Blocks;
+use barterline_storage::codes::{Code, CodeHash, CodePurpose, Codes};
 use barterline_storage::credentials::{Credential, Credentials, Replaced};
 use barterline_storage::error::StoreError;
 use barterline_storage::sessions::{RefreshHash, Rotation, Session, Sessions};
@@ -69,18 +72,48 @@ fn tokens() -> Tokens {
 pub fn accounts(clock: Arc<dyn Clock>) -> Accounts {
     Accounts::new(Parts {
         credentials: Arc::new(Town),
+        codes: Arc::new(Town),
         accounts: Arc::new(Town),
         sessions: Arc::new(Town),
         tokens: tokens(),
-        clock,
+        clock: Arc::clone(&clock),
         ids: Arc::new(Town),
         hashing: PasswordHashing::new(1, 1),
         limits: Arc::new(Limits::none()),
+        audit: AuditLog::new(Arc::new(Town), clock),
+        mailing: None,
     })
 }
 
 /// Where everybody lives. Nobody moves in or out.
 pub struct Town;
+
+#[async_trait]
+impl Audit for Town {
+    async fn append(&self, _: AuditRecord) -> Result<AuditEntry, StoreError> {
+        Err(nothing_new())
+    }
+
+    async fn list(&self, _: Option<u64>, _: usize) -> Result<Vec<AuditEntry>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl Codes for Town {
+    async fn insert(&self, _: Code) -> Result<(), StoreError> {
+        Err(nothing_new())
+    }
+
+    async fn take(
+        &self,
+        _: CodeHash,
+        _: CodePurpose,
+        _: Timestamp,
+    ) -> Result<Option<Code>, StoreError> {
+        Ok(None)
+    }
+}
 
 #[async_trait]
 impl Sessions for Town {

@@ -6,9 +6,9 @@ use barterline_domain::account::Password;
 use serde::{Deserialize, Serialize};
 
 use crate::rest::Rest;
-use crate::rest::extract::{Body, Caller, From};
+use crate::rest::extract::{Body, Caller, From, Speaks};
 use crate::rest::problem::Problem;
-use crate::services::accounts::PasswordError;
+use crate::services::accounts::{NewPassword, PasswordError};
 
 /// The request.
 #[derive(Deserialize)]
@@ -29,12 +29,14 @@ pub async fn handle(
     State(rest): State<Rest>,
     Caller(caller): Caller,
     From(from): From,
+    Speaks(language): Speaks,
     Body(request): Body<Request>,
 ) -> Result<Json<Changed>, Problem> {
     rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
     let new = Password::parse(request.new)?;
     // What cannot be a password is not theirs.
     let present = Password::parse(request.present).map_err(|_| PasswordError::Wrong)?;
-    let sessions_ended = rest.accounts.change_password(&caller, present, new, from).await?;
+    let password = NewPassword { present, new };
+    let sessions_ended = rest.accounts.change_password(&caller, password, from, language).await?;
     Ok(Json(Changed { sessions_ended }))
 }

@@ -2,15 +2,31 @@
 
 pub mod change;
 pub mod change_password;
+pub mod confirm;
+pub mod email;
+pub mod password_reset;
 pub mod read;
 pub mod register;
 pub mod set_roles;
 pub mod suspend;
 
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use barterline_domain::account::AccountRole;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::UserId;
 use serde::Serialize;
+
+/// What is asked for comes by mail, if it comes: the answer is the same.
+#[derive(Serialize)]
+pub struct Asked {}
+
+impl IntoResponse for Asked {
+    fn into_response(self) -> Response {
+        (StatusCode::ACCEPTED, Json(self)).into_response()
+    }
+}
 
 /// An account as its owner sees it.
 #[derive(Serialize)]

@@ -1,9 +1,10 @@
-//! What handlers take: the caller, where they are, a sound body, a page, a version, a name for a message.
+//! What handlers take: the caller, where they are, their language, a sound body, a page, a version, a name for a message.
 
 mod bearer;
 mod body;
 mod from;
 mod idempotency_key;
+mod language;
 mod page;
 mod version;
 
@@ -11,5 +12,6 @@ pub use bearer::{Caller, bearer_token};
 pub use body::Body;
 pub use from::From;
 pub use idempotency_key::{IDEMPOTENCY_KEY, IdempotencyKey};
+pub use language::Speaks;
 pub use page::{Path, Query, limit};
 pub use version::{IfMatch, etag, is_unchanged};

@@ -1,8 +1,14 @@
 //! Registration, log-in, sessions. Alone holds the credentials.
 
+mod registration;
+mod reset;
+
+mod email;
 mod password;
 mod passwords;
 mod sessions;
+
+mod errands;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,6 +22,7 @@ use barterline_domain::clock::{Clock, Timestamp};
 use barterline_domain::ids::{SessionId, UserId};
 use barterline_storage::accounts::{Account, Accounts as AccountStore, ProfileChange};
 use barterline_storage::audit::Actor;
+use barterline_storage::codes::Codes;
 use barterline_storage::credentials::{Credential, Credentials};
 use barterline_storage::error::StoreError;
 use barterline_storage::sessions::{Rotation, Session, Sessions};
@@ -25,12 +32,17 @@ use sha2::{Digest, Sha256};
 use tokio::sync::broadcast;
 
 use crate::auth::principal::Principal;
+use crate::auth::sealed::Sealing;
 use crate::auth::token::{LIFETIME, TokenError, Tokens};
 use crate::ids::Ids;
 use crate::limits::{Exceeded, Limits, LogInName};
+pub use crate::mail::Language;
 use crate::services::audit::{Action, AuditLog, Note};
+pub use email::EmailError;
+pub use errands::{AskError, CodeError, Errands, Mailing, Waiting};
 pub use password::{HashingBusy, PasswordHashing};
-pub use passwords::PasswordError;
+pub use passwords::{NewPassword, PasswordError};
+pub use registration::{ConfirmError, Confirmation, RegisterError, Registered, Registration};
 pub use sessions::SessionError;
 
 /// How long a log-in lasts without use.
@@ -46,14 +58,17 @@ pub struct Accounts(Arc<Inner>);
 
 struct Inner {
     credentials: Arc<dyn Credentials>,
+    codes: Arc<dyn Codes>,
     accounts: Arc<dyn AccountStore>,
     sessions: Arc<dyn Sessions>,
     tokens: Tokens,
+    sealing: Sealing,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     hashing: PasswordHashing,
     limits: Arc<Limits>,
     audit: AuditLog,
+    mailing: Option<Mailing>,
     revocations: broadcast::Sender<Revoked>,
 }
 
@@ -72,17 +87,6 @@ pub enum Revoked {
         /// Whose.
         user: UserId,
     },
-}
-
-/// Somebody who wants an account.
-#[derive(Debug)]
-pub struct Registration {
-    /// To log in by.
-    pub email: Email,
-    /// To prove it with.
-    pub password: Password,
-    /// For others to see.
-    pub name: DisplayName,
 }
 
 /// Where somebody logs in.
@@ -109,20 +113,6 @@ pub struct LogIn {
     pub refresh_token: String,
     /// Its end.
     pub refresh_expires_at: Timestamp,
-}
-
-/// Why there is no account.
-#[derive(Debug, thiserror::Error)]
-pub enum RegisterError {
-    /// Somebody has the address already.
-    #[error("the e-mail address is taken")]
-    EmailTaken,
-    /// Too many passwords are being hashed.
-    #[error(transparent)]
-    Busy(#[from] HashingBusy),
-    /// The store said no.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// Why there is no log-in.
@@ -194,6 +184,8 @@ impl UserDirectory for Accounts {
 pub struct Parts {
     /// Passwords.
     pub credentials: Arc<dyn Credentials>,
+    /// Single-use secrets that are mailed.
+    pub codes: Arc<dyn Codes>,
     /// Profiles.
     pub accounts: Arc<dyn AccountStore>,
     /// Log-ins.
@@ -210,70 +202,32 @@ pub struct Parts {
     pub limits: Arc<Limits>,
     /// What changed how somebody logs in.
     pub audit: AuditLog,
+    /// How people get mail; `None`: not at all.
+    pub mailing: Option<Mailing>,
 }
 
 impl Accounts {
     /// The rules over these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { credentials, accounts, sessions, tokens, clock, ids, hashing, limits, audit } =
-            parts;
+        let Parts { credentials, codes, accounts, sessions, tokens, .. } = parts;
+        let Parts { clock, ids, hashing, limits, audit, mailing, .. } = parts;
+        let sealing = tokens.sealing();
         let revocations = broadcast::Sender::new(REVOCATIONS_MAX);
         Self(Arc::new(Inner {
             credentials,
+            codes,
             accounts,
             sessions,
             tokens,
+            sealing,
             clock,
             ids,
             hashing,
             limits,
             audit,
+            mailing,
             revocations,
         }))
-    }
-
-    /// Makes an account.
-    pub async fn register(&self, registration: Registration) -> Result<Account, RegisterError> {
-        self.make(registration, vec![AccountRole::User], None).await
-    }
-
-    /// Makes an account with roles, whose address is verified by whoever asks.
-    pub(super) async fn create(
-        &self,
-        registration: Registration,
-        roles: Vec<AccountRole>,
-    ) -> Result<Account, RegisterError> {
-        self.make(registration, roles, Some(self.0.clock.now())).await
-    }
-
-    async fn make(
-        &self,
-        registration: Registration,
-        roles: Vec<AccountRole>,
-        email_verified_at: Option<Timestamp>,
-    ) -> Result<Account, RegisterError> {
-        let Registration { email, password, name } = registration;
-        // After the hash, which a taken address costs too.
-        let password_hash = self.0.hashing.hash(password).await?;
-        if self.0.credentials.find(&email).await?.is_some() {
-            return Err(RegisterError::EmailTaken);
-        }
-        let account = Account { roles, ..self.new_account(name) };
-        // The profile first: a crash in between leaves an account that nobody can log in to, and
-        // the address free.
-        self.0.accounts.insert(vec![account.clone()]).await?;
-        let credential = Credential {
-            user: account.id,
-            email,
-            email_verified_at,
-            password_hash: Some(password_hash),
-            password_changed_at: account.created_at,
-            second_factor: None,
-        };
-        if !self.0.credentials.insert(credential).await? {
-            return Err(RegisterError::EmailTaken);
-        }
-        Ok(account)
     }
 
     /// Proves who somebody at this address is, and begins a session.

@@ -7,10 +7,19 @@ use barterline_storage::audit::Actor;
 use barterline_storage::credentials::{Credential, Replaced};
 use barterline_storage::error::StoreError;
 
-use super::{Accounts, HashingBusy, PasswordHashing};
+use super::{Accounts, HashingBusy, Language, PasswordHashing};
 use crate::auth::principal::Principal;
 use crate::limits::{Exceeded, LogInName};
+use crate::mail::Letter;
 use crate::services::audit::{Action, Note};
+
+/// A password in the place of another.
+pub struct NewPassword {
+    /// The one that the caller knows.
+    pub present: Password,
+    /// The one that is to be.
+    pub new: Password,
+}
 
 /// Why a password stays as it is.
 #[derive(Debug, thiserror::Error)]
@@ -33,36 +42,50 @@ pub enum PasswordError {
 }
 
 impl Accounts {
-    /// Puts `new` in the place of the caller's password, and ends their other log-ins: who changes a
-    /// password often does so because somebody else knows it. Gives how many ended.
+    /// Puts a new password in the place of the caller's, and ends their other log-ins: who changes a
+    /// password often does so because somebody else knows it. Gives how many ended. The owner is told
+    /// by mail.
     pub async fn change_password(
         &self,
         caller: &Principal,
-        present: Password,
-        new: Password,
+        NewPassword { present, new }: NewPassword,
         from: IpAddr,
+        language: Language,
     ) -> Result<usize, PasswordError> {
-        let credential = self.0.credentials.find_by_user(caller.user).await?;
-        let credential = credential.ok_or(PasswordError::Wrong)?;
-        // A stolen token is no way to guess the password faster than at the door.
-        let (tried, limits) = (LogInName::of(credential.email.as_str()), &self.0.limits);
-        limits.log_in(tried, from, self.0.clock.now()).map_err(PasswordError::Limited)?;
-        let matches = self.0.hashing.verify(present, credential.password_hash.clone()).await;
-        // What could not be compared was no guess.
-        if !matches.inspect_err(|_| limits.log_in_not_tried(tried))? {
-            return Err(PasswordError::Wrong);
-        }
+        let credential = self.prove(caller, present, from).await?;
         let password_hash = Some(self.0.hashing.hash(new).await?);
         let password_changed_at = self.0.clock.now();
         let changed = Credential { password_hash, password_changed_at, ..credential.clone() };
+        let tried = LogInName::of(credential.email.as_str());
         match self.0.credentials.replace(&credential, changed).await? {
             Replaced::Done => {}
             // The address stays: nobody else can have it.
             Replaced::Changed | Replaced::Taken => return Err(PasswordError::Changed),
         }
-        limits.password_changed(tried, from, self.0.clock.now());
+        self.0.limits.password_changed(tried, from, self.0.clock.now());
         self.0.audit.note_done(Note::new(Actor::User(caller.user), Action::PasswordChange)).await;
+        self.write_to(credential.user, credential.email, language, Letter::PasswordChanged).await;
         Ok(self.end_sessions(caller.user, Some(caller.session)).await?)
+    }
+
+    /// The caller's credential, if they know its password.
+    pub(super) async fn prove(
+        &self,
+        caller: &Principal,
+        password: Password,
+        from: IpAddr,
+    ) -> Result<Credential, PasswordError> {
+        let credential = self.0.credentials.find_by_user(caller.user).await?;
+        let credential = credential.ok_or(PasswordError::Wrong)?;
+        // A stolen token is no way to guess the password faster than at the door.
+        let (tried, limits) = (LogInName::of(credential.email.as_str()), &self.0.limits);
+        limits.log_in(tried, from, self.0.clock.now()).map_err(PasswordError::Limited)?;
+        let matches = self.0.hashing.verify(password, credential.password_hash.clone()).await;
+        // What could not be compared was no guess.
+        if !matches.inspect_err(|_| limits.log_in_not_tried(tried))? {
+            return Err(PasswordError::Wrong);
+        }
+        Ok(credential)
     }
 
     /// Hashes a password anew that was just shown, if its hash is of other parameters than today's.

@@ -1,8 +1,10 @@
 use std::net::Ipv4Addr;
 
 use barterline_domain::clock::ManualClock;
+use barterline_storage::codes::CodePurpose;
 use barterline_storage::embedded::accounts::EmbeddedAccounts;
 use barterline_storage::embedded::audit::EmbeddedAudit;
+use barterline_storage::embedded::codes::EmbeddedCodes;
 use barterline_storage::embedded::credentials::EmbeddedCredentials;
 use barterline_storage::embedded::engine::Engine;
 use barterline_storage::embedded::sessions::EmbeddedSessions;
@@ -11,6 +13,7 @@ use tokio::sync::broadcast::error::TryRecvError;
 
 use super::*;
 use crate::auth::keyring::Keyring;
+use crate::auth::sealed::Purpose;
 use crate::ids::SystemIds;
 
 struct World {
@@ -34,6 +37,7 @@ fn world() -> World {
 fn process(engine: &Engine, clock: &Arc<ManualClock>, tokens: &Tokens) -> Accounts {
     Accounts::new(Parts {
         credentials: Arc::new(EmbeddedCredentials(engine.clone())),
+        codes: Arc::new(EmbeddedCodes(engine.clone())),
         accounts: Arc::new(EmbeddedAccounts(engine.clone())),
         sessions: Arc::new(EmbeddedSessions(engine.clone())),
         tokens: tokens.clone(),
@@ -45,6 +49,7 @@ fn process(engine: &Engine, clock: &Arc<ManualClock>, tokens: &Tokens) -> Accoun
             Arc::new(EmbeddedAudit(engine.clone())),
             Arc::clone(clock) as Arc<dyn Clock>,
         ),
+        mailing: None,
     })
 }
 
@@ -201,4 +206,57 @@ async fn load_tests_get_accounts_for_a_day() {
     world.clock.advance(second);
     assert!(world.accounts.authenticate(&opened[0].1).await.is_err());
     assert!(world.accounts.open_for_load(0).await.expect("none").is_empty());
+}
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+#[tokio::test]
+async fn a_registration_is_confirmed_within_a_day() {
+    let world = world();
+    let hash = world.accounts.0.hashing.hash(password("correct horse")).await.expect("a turn");
+    let name = DisplayName::parse("Ana").expect("a name");
+    let claims = registration::Sealed::new(&email("ana"), &name, hash);
+    let (now, lifetime) = (world.clock.now(), registration::TOKEN_LIFETIME);
+    let token = world.accounts.0.sealing.seal(Purpose::Registration, claims, now, lifetime);
+    let confirm = async |at: Timestamp| {
+        let there = process(&world.engine, &Arc::new(ManualClock::at(at)), &world.tokens);
+        let (token, password) = (token.clone(), password("correct horse"));
+        there.confirm(Confirmation { token, password }, Ipv4Addr::LOCALHOST.into()).await
+    };
+    let late = confirm(now.plus(lifetime)).await;
+    assert!(matches!(late, Err(ConfirmError::Token)), "{late:?}");
+    let account = confirm(now.plus(lifetime.saturating_sub(MINUTE))).await.expect("in time");
+    let credential = world.accounts.0.credentials.find_by_user(account.id).await.expect("a read");
+    let verified = credential.and_then(|credential| credential.email_verified_at);
+    assert_eq!(verified, Some(account.created_at));
+}
+
+#[tokio::test]
+async fn a_mailed_code_is_good_for_an_hour_and_shows_whose_the_address_is() {
+    let world = world();
+    let account = world.register("ana").await.expect("an account");
+    let code = async || {
+        let purpose = CodePurpose::ResetPassword;
+        world.accounts.fresh_code(account.id, email("ana"), purpose).await.expect("a code")
+    };
+    let reset = async |code: &str| {
+        let here = Ipv4Addr::LOCALHOST.into();
+        let new = password("battery staple");
+        world.accounts.reset_password(code, new, here, Language::English).await
+    };
+    let (first, second) = (code().await, code().await);
+    world.clock.advance(59 * MINUTE);
+    reset(&first).await.expect("in time");
+    let credential = world.accounts.0.credentials.find_by_user(account.id).await.expect("a read");
+    assert_eq!(credential.expect("ana's").email_verified_at, Some(world.clock.now()));
+    let other = reset(&second).await;
+    assert!(matches!(other, Err(CodeError::Invalid)), "of before the change: {other:?}");
+    let third = code().await;
+    world.clock.advance(60 * MINUTE);
+    let late = reset(&third).await;
+    assert!(matches!(late, Err(CodeError::Invalid)), "{late:?}");
+    let moving = CodePurpose::ChangeEmail;
+    let fourth = world.accounts.fresh_code(account.id, email("ana"), moving).await.expect("a code");
+    let other = reset(&fourth).await;
+    assert!(matches!(other, Err(CodeError::Invalid)), "for something else: {other:?}");
 }

@@ -3,6 +3,7 @@
 pub mod backend;
 pub mod http;
 mod inbox;
+pub mod mailbox;
 pub mod socket;
 pub mod tls;
 pub mod world;

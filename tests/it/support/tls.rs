@@ -12,9 +12,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use rustls::crypto::ring;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
 use rustls::{
-    ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
+    ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned,
+    SupportedProtocolVersion,
 };
 
 /// Who the certificates are for.
@@ -43,7 +44,23 @@ pub type Connection = StreamOwned<ClientConnection, TcpStream>;
 impl Certificate {
     /// Like no other.
     pub fn new() -> Self {
-        Self(generate_simple_self_signed([NAME.to_owned()]).expect("a certificate"))
+        Self::of(NAME)
+    }
+
+    /// The same, for this name.
+    pub fn of(name: &str) -> Self {
+        Self(generate_simple_self_signed([name.to_owned()]).expect("a certificate"))
+    }
+
+    /// What a server that shows it is set to.
+    pub fn shown(&self) -> ServerConfig {
+        let key = PrivatePkcs8KeyDer::from(self.0.signing_key.serialized_der().to_vec());
+        ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(rustls::ALL_VERSIONS)
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![self.0.cert.der().clone()], key.into())
+            .expect("a certificate with its key")
     }
 
     pub fn chain_pem(&self) -> String {

@@ -22,7 +22,7 @@ use super::tls::{Certificate, Files, Secured};
 pub const BINARY: &str = env!("CARGO_BIN_EXE_barterline");
 
 /// What nobody who waits for a test's end should wait for.
-const LIMITS: [&str; 18] = [
+const LIMITS: [&str; 22] = [
     "CONNECTION_PER_MINUTE",
     "CONNECTION_BURST",
     "USER_PER_MINUTE",
@@ -41,6 +41,10 @@ const LIMITS: [&str; 18] = [
     "REGISTRATIONS_BURST",
     "REFRESHES_PER_MINUTE",
     "REFRESHES_BURST",
+    "MAIL_REQUESTS_PER_HOUR",
+    "MAIL_REQUESTS_BURST",
+    "MAILS_PER_HOUR",
+    "MAILS_BURST",
 ];
 
 /// A running server with a data directory of its own.
@@ -123,6 +127,22 @@ impl World {
         let terminal = File::create(dir.path().join("terminal")).expect("a file");
         Self::on(dir, |command| {
             command.stderr(terminal).env("BARTERLINE_LOG__JSON", "true");
+            command.envs(settings.iter().copied());
+        })
+    }
+
+    /// A server that mails into files, and whose log is kept with all that it says.
+    pub fn mailing(settings: &[(&str, &str)]) -> Self {
+        let dir = TempDir::new().expect("a directory");
+        let terminal = File::create(dir.path().join("terminal")).expect("a file");
+        let mails = dir.path().join("mail");
+        Self::on(dir, |command| {
+            command.stderr(terminal).env("BARTERLINE_LOG__JSON", "true");
+            command.env("BARTERLINE_LOG__LEVEL", "debug");
+            command.env("BARTERLINE_MAIL__TRANSPORT", "file");
+            command.env("BARTERLINE_MAIL__DIRECTORY", mails);
+            command.env("BARTERLINE_MAIL__FROM", "Shop <no-reply@shop.example>");
+            command.env("BARTERLINE_MAIL__LINK", "https://shop.example/account");
             command.envs(settings.iter().copied());
         })
     }

@@ -7,7 +7,7 @@ pub struct Part {
     pub may_use: &'static [&'static str],
 }
 
-/// app ─► gateway · rest · admin · jobs ─► services ─► hub · auth · limits · adapters;
+/// app ─► gateway · rest · admin · jobs ─► services ─► hub · auth · limits · mail · adapters;
 /// hub · limits ─► cluster; edges and hub ─► wire; config and telemetry look at nobody.
 pub const PARTS: &[Part] = &[
     // The front of the house: puts everything together.
@@ -71,11 +71,13 @@ pub const PARTS: &[Part] = &[
     },
     Part { name: "jobs", may_use: &["services", "telemetry"] },
     // Rules.
-    Part { name: "services", may_use: &["adapters", "auth", "hub", "limits", "telemetry"] },
+    Part { name: "services", may_use: &["adapters", "auth", "hub", "limits", "mail", "telemetry"] },
     // Means.
     Part { name: "hub", may_use: &["cluster", "telemetry", "wire"] },
     Part { name: "limits", may_use: &["cluster", "telemetry"] },
     Part { name: "auth", may_use: &["telemetry"] },
+    // Letters and how they leave: knows nobody's account.
+    Part { name: "mail", may_use: &["telemetry"] },
     Part { name: "adapters", may_use: &["telemetry"] },
     Part { name: "cluster", may_use: &["telemetry"] },
     // Domain to protocol.
@@ -166,6 +168,12 @@ pub const STRANGERS: &[Stranger] = &[
         crates: &["barterline_protocol", "axum", "hyper", "tokio_tungstenite"],
         except: &[],
         because: "auth knows no edge",
+    },
+    Stranger {
+        part: "mail",
+        crates: &["barterline_protocol", "barterline_storage", "axum", "hyper"],
+        except: &[],
+        because: "mail knows no store and no edge",
     },
     Stranger {
         part: "hub",

@@ -1,0 +1,28 @@
+//! `POST /v1/accounts/me/email/confirm`: moves the caller's account to another address.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+
+use crate::rest::Rest;
+use crate::rest::extract::{Body, Caller, From, Speaks};
+use crate::rest::problem::Problem;
+
+/// The request.
+#[derive(Deserialize)]
+pub struct Request {
+    code: String,
+}
+
+/// Answers 204 once the account has the address.
+pub async fn handle(
+    State(rest): State<Rest>,
+    Caller(caller): Caller,
+    From(from): From,
+    Speaks(language): Speaks,
+    Body(request): Body<Request>,
+) -> Result<StatusCode, Problem> {
+    rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
+    rest.accounts.change_email(&caller, &request.code, language).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,4 @@
+//! `/v1/accounts/me/email`
+
+pub mod confirm;
+pub mod request;

@@ -1,0 +1,34 @@
+//! `PUT /v1/accounts/me/email`: has a code mailed to another address of the caller.
+
+use axum::extract::State;
+use barterline_domain::account::{Email, Password};
+use serde::Deserialize;
+
+use super::super::Asked;
+use crate::rest::Rest;
+use crate::rest::extract::{Body, Caller, From, Speaks};
+use crate::rest::problem::Problem;
+use crate::services::accounts::PasswordError;
+
+/// The request.
+#[derive(Deserialize)]
+pub struct Request {
+    email: String,
+    password: String,
+}
+
+/// Answers 202, whether anybody has the address or not.
+pub async fn handle(
+    State(rest): State<Rest>,
+    Caller(caller): Caller,
+    From(from): From,
+    Speaks(language): Speaks,
+    Body(request): Body<Request>,
+) -> Result<Asked, Problem> {
+    let email = Email::choose(&request.email)?;
+    rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
+    // What cannot be a password is not theirs.
+    let password = Password::parse(request.password).map_err(|_| PasswordError::Wrong)?;
+    rest.accounts.ask_for_email(&caller, email, password, from, language).await?;
+    Ok(Asked {})
+}

@@ -1,0 +1,4 @@
+//! `/v1/accounts/password-resets`
+
+pub mod confirm;
+pub mod request;

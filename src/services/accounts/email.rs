@@ -1,0 +1,70 @@
+//! Another address for an account: asked for by who knows the password, confirmed by who gets mail
+//! there.
+
+use std::net::IpAddr;
+
+use barterline_domain::account::{Email, Password};
+use barterline_storage::audit::Actor;
+use barterline_storage::codes::CodePurpose;
+use barterline_storage::credentials::Credential;
+
+use super::errands::Errand;
+use super::{Accounts, AskError, CodeError, Language, PasswordError};
+use crate::auth::principal::Principal;
+use crate::mail::Letter;
+use crate::services::audit::{Action, Note};
+
+/// Why no code is mailed to a new address.
+#[derive(Debug, thiserror::Error)]
+pub enum EmailError {
+    /// The caller did not prove who they are.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// Nothing can be mailed now.
+    #[error(transparent)]
+    Mail(#[from] AskError),
+}
+
+impl Accounts {
+    /// Has a code mailed to an address that the caller's account is to move to. Whether somebody has
+    /// it, the caller is not told.
+    pub async fn ask_for_email(
+        &self,
+        caller: &Principal,
+        email: Email,
+        password: Password,
+        from: IpAddr,
+        language: Language,
+    ) -> Result<(), EmailError> {
+        self.prove(caller, password, from).await?;
+        self.ask(Errand::ChangeEmail { user: caller.user, email, language }, from)?;
+        Ok(())
+    }
+
+    /// Moves the caller's account to the address that a code was mailed to. Both addresses are told.
+    pub async fn change_email(
+        &self,
+        caller: &Principal,
+        code: &str,
+        language: Language,
+    ) -> Result<(), CodeError> {
+        let code = self.take_code(code, CodePurpose::ChangeEmail).await?;
+        if code.user != caller.user {
+            return Err(CodeError::Invalid);
+        }
+        let before = self
+            .change_by(&code, |credential| Credential {
+                email: code.email.clone(),
+                email_verified_at: Some(self.0.clock.now()),
+                ..credential.clone()
+            })
+            .await?;
+        self.0.audit.note_done(Note::new(Actor::User(caller.user), Action::EmailChange)).await;
+        for to in [&before.email, &code.email] {
+            let (old, new) = (before.email.clone(), code.email.clone());
+            let letter = Letter::EmailChanged { old, new };
+            self.write_to(caller.user, to.clone(), language, letter).await;
+        }
+        Ok(())
+    }
+}
