@@ -75,3 +75,33 @@ impl Mailer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::ids::SystemIds;
+
+    #[test]
+    fn a_mail_for_which_there_is_no_room_is_counted_and_gone() {
+        let dir = TempDir::new().expect("a directory");
+        let folder = Folder::open(dir.path()).expect("a directory");
+        let link = "https://shop.example/account".to_owned();
+        let metrics = MailMetrics::default();
+        let (mailer, _courier) = open(Parts {
+            stationery: Stationery::new("us@shop.example", link).expect("a sender"),
+            transport: Transport::File(folder),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+            metrics: metrics.clone(),
+        });
+        let to = Email::parse("ana@example.org").expect("an address");
+        for sent in 1..=QUEUE_MAX + 2 {
+            let (to, language) = (to.clone(), Language::English);
+            mailer.send(Mail { to, language, letter: Letter::Taken });
+            assert_eq!(metrics.dropped.get(), sent.saturating_sub(QUEUE_MAX) as u64);
+        }
+    }
+}

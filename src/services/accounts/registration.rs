@@ -5,7 +5,6 @@
 //! else's address has chosen a password that its owner does not know, so that nobody who merely opens
 //! a link ends up in an account that a stranger can enter.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -50,12 +49,6 @@ pub struct Confirmation {
     pub token: String,
     /// The password that they chose.
     pub password: Password,
-}
-
-impl fmt::Debug for Confirmation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Confirmation(…)")
-    }
 }
 
 /// Why there is no account.

@@ -1,6 +1,8 @@
 use std::net::Ipv4Addr;
 
+use barterline_domain::account::Locale;
 use barterline_domain::clock::ManualClock;
+use barterline_storage::accounts::ProfileChange;
 use barterline_storage::codes::CodePurpose;
 use barterline_storage::embedded::accounts::EmbeddedAccounts;
 use barterline_storage::embedded::audit::EmbeddedAudit;
@@ -10,11 +12,14 @@ use barterline_storage::embedded::engine::Engine;
 use barterline_storage::embedded::sessions::EmbeddedSessions;
 use tempfile::TempDir;
 use tokio::sync::broadcast::error::TryRecvError;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::auth::keyring::Keyring;
 use crate::auth::sealed::Purpose;
 use crate::ids::SystemIds;
+use crate::mail::{self, Courier, Folder, Letter, Stationery, Transport};
+use crate::telemetry::metrics::MailMetrics;
 
 struct World {
     accounts: Accounts,
@@ -35,6 +40,15 @@ fn world() -> World {
 
 /// A server's rules, as they are after a start.
 fn process(engine: &Engine, clock: &Arc<ManualClock>, tokens: &Tokens) -> Accounts {
+    process_with(engine, clock, tokens, None)
+}
+
+fn process_with(
+    engine: &Engine,
+    clock: &Arc<ManualClock>,
+    tokens: &Tokens,
+    mailing: Option<Mailing>,
+) -> Accounts {
     Accounts::new(Parts {
         credentials: Arc::new(EmbeddedCredentials(engine.clone())),
         codes: Arc::new(EmbeddedCodes(engine.clone())),
@@ -49,8 +63,24 @@ fn process(engine: &Engine, clock: &Arc<ManualClock>, tokens: &Tokens) -> Accoun
             Arc::new(EmbeddedAudit(engine.clone())),
             Arc::clone(clock) as Arc<dyn Clock>,
         ),
-        mailing: None,
+        mailing,
     })
+}
+
+/// The same, with mail as files in a directory, which is sent by who runs the courier.
+fn mailing(world: &World, dir: &TempDir) -> (Accounts, Courier, Waiting) {
+    let (errands, waiting) = Errands::open();
+    let link = "https://shop.example/account".to_owned();
+    let (mailer, courier) = mail::open(mail::Parts {
+        stationery: Stationery::new("us@shop.example", link).expect("a sender"),
+        transport: Transport::File(Folder::open(dir.path()).expect("a directory")),
+        clock: Arc::clone(&world.clock) as Arc<dyn Clock>,
+        ids: Arc::new(SystemIds),
+        metrics: MailMetrics::default(),
+    });
+    let mailing = Some(Mailing { mailer, errands, verify_email: true });
+    let accounts = process_with(&world.engine, &world.clock, &world.tokens, mailing);
+    (accounts, courier, waiting)
 }
 
 fn email(name: &str) -> Email {
@@ -259,4 +289,34 @@ async fn a_mailed_code_is_good_for_an_hour_and_shows_whose_the_address_is() {
     let fourth = world.accounts.fresh_code(account.id, email("ana"), moving).await.expect("a code");
     let other = reset(&fourth).await;
     assert!(matches!(other, Err(CodeError::Invalid)), "for something else: {other:?}");
+}
+
+#[tokio::test]
+async fn people_are_written_to_in_the_language_that_they_chose() {
+    let (world, dir) = (world(), TempDir::new().expect("a directory"));
+    let account = world.register("ana").await.expect("an account");
+    let locale = Some(Some(Locale::parse("de-CH").expect("a tag")));
+    let change = ProfileChange { locale, ..ProfileChange::default() };
+    world.accounts.0.accounts.change(account.id, change).await.expect("a change");
+    let (accounts, courier, _waiting) = mailing(&world, &dir);
+    let letter = Letter::PasswordChanged;
+    accounts.write_to(account.id, email("ana"), Language::English, letter).await;
+    // Who is to stop at once still sends what is there.
+    let stop = CancellationToken::new();
+    stop.cancel();
+    courier.run(stop).await;
+    let mails: Vec<_> = std::fs::read_dir(dir.path()).expect("a directory").collect();
+    let [Ok(mail)] = &mails[..] else { panic!("{mails:?}") };
+    let mail = std::fs::read_to_string(mail.path()).expect("a mail");
+    assert!(mail.contains("Das Passwort deines Kontos"), "{mail}");
+}
+
+#[tokio::test]
+async fn whoever_asks_for_too_much_mail_at_once_is_told() {
+    let (world, dir) = (world(), TempDir::new().expect("a directory"));
+    let (accounts, _courier, _waiting) = mailing(&world, &dir);
+    let here = Ipv4Addr::LOCALHOST.into();
+    let ask = || accounts.ask_for_reset(email("nobody"), here, Language::English);
+    let asked = (0..10_000).find_map(|_| ask().err());
+    assert_eq!(asked, Some(AskError::Busy));
 }
