@@ -17,7 +17,7 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::{Value, json};
 
 use crate::admin;
-use crate::admin::client::Question;
+use crate::admin::client::{Late, Question};
 use crate::config::{Assignment, Mistakes, Server, Settings, Sources};
 use crate::data;
 use crate::ids::{Ids as _, SystemIds};
@@ -336,6 +336,9 @@ fn create_admin(flags: Flags, email: &str, name: &str, password_stdin: bool) -> 
         }
         Err(error) => {
             say(&format!("{error:#}"));
+            if let (Some(drawn), true) = (drawn, error.is::<Late>()) {
+                say(&format!("if the account is there by now, its password is {drawn}"));
+            }
             ExitCode::FAILURE
         }
     }

@@ -309,6 +309,12 @@ impl AccountRole {
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.name() == name)
     }
+
+    /// The names of several, with spaces between.
+    pub fn names(roles: &[Self]) -> String {
+        let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
+        names.join(" ")
+    }
 }
 
 /// What the bearer of an API key may do.

@@ -3,13 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use barterline_domain::account::{AccountRole, DisplayName, Email, Password};
+use barterline_domain::account::{DisplayName, Email, Password};
 use barterline_domain::ids::UserId;
 use serde::Deserialize;
 
 use super::Admin;
-use crate::rest::accounts::OwnAccount;
-use crate::rest::accounts::set_roles;
+use crate::rest::accounts::{OwnAccount, Roles, set_roles};
 use crate::rest::extract::{Body, Path};
 use crate::rest::problem::Problem;
 use crate::services::accounts::Registration;
@@ -21,7 +20,7 @@ pub struct Request {
     email: String,
     password: String,
     name: String,
-    roles: Vec<AccountRole>,
+    roles: Roles,
 }
 
 /// Answers 201 with the account.
@@ -34,7 +33,7 @@ pub async fn create(
         password: Password::parse(request.password)?,
         name: DisplayName::choose(&request.name)?,
     };
-    let account = admin.staff_tools()?.create_account(registration, request.roles).await?;
+    let account = admin.staff_tools()?.create_account(registration, request.roles.0).await?;
     Ok((StatusCode::CREATED, Json(account.into())))
 }
 
@@ -44,6 +43,6 @@ pub async fn set_roles(
     Path(user): Path<UserId>,
     Body(request): Body<set_roles::Request>,
 ) -> Result<Json<OwnAccount>, Problem> {
-    let roles = request.roles()?;
+    let roles = request.roles.0;
     Ok(Json(admin.staff_tools()?.set_roles(By::Operator, user, roles).await?.into()))
 }

@@ -21,6 +21,11 @@ pub fn ask(data: &Path, method: &str, path: &str) -> anyhow::Result<String> {
     ask_within(TIMEOUT, data, &Question { method, path, body: None })
 }
 
+/// The server may have done it.
+#[derive(Debug, thiserror::Error)]
+#[error("the server has not answered within {0} s: run this again")]
+pub struct Late(u64);
+
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
@@ -47,7 +52,7 @@ pub fn ask_within(
     let answer = exchange(timeout, address, question, token.trim());
     let answer = answer.map_err(|error| match error.kind() {
         ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-            anyhow!("the server has not answered within {} s: run this again", timeout.as_secs())
+            anyhow!(Late(timeout.as_secs()))
         }
         _ => anyhow!(error).context(format!("no server runs on {}", data.display())),
     })?;

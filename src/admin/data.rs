@@ -160,8 +160,8 @@ pub async fn open(State(admin): State<Admin>) -> Result<StatusCode, Problem> {
 async fn set(admin: &Admin, on: bool) -> Result<StatusCode, Problem> {
     let (keeper, staff) = (admin.keeper()?, admin.staff_tools()?);
     // While it is read-only it takes no entry either.
-    if on {
-        staff.note(Note::new(Actor::Operator, Action::ReadOnlyOn)).await?;
+    if on && keeper.source.held().is_none() {
+        staff.note_done(Note::new(Actor::Operator, Action::ReadOnlyOn)).await;
     }
     keeper.source.set_read_only(on).await?;
     if !on {

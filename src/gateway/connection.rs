@@ -13,7 +13,7 @@ use barterline_domain::ids::ChatId;
 use barterline_protocol::close_code::CloseCode;
 use barterline_protocol::cursor::Cursor;
 use barterline_protocol::limits::ROWS_MAX;
-use barterline_protocol::push::{Live, Rows, StateMoved};
+use barterline_protocol::push::{Live, Rows};
 use barterline_protocol::response::Done;
 use barterline_protocol::{Encoding, Outgoing, Request};
 use barterline_storage::inbox::Position;
@@ -28,6 +28,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use super::close::refused;
 use super::drain::retry_after_ms;
 use super::handshake::token_close_code;
+use super::pull::{Pull, Pulled};
 use super::socket::{Socket, SocketIo, WriteHalf as _};
 use super::{Gateway, dispatch};
 use crate::fault::{Fault, planted};
@@ -48,9 +49,8 @@ const OFFENCES_PER_MINUTE: u64 = 60;
 const TYPING_PAUSE: Duration = Duration::from_secs(3);
 /// Between two tries to read what a connection lacks, while the store cannot be read.
 const PULL_PAUSE: Duration = Duration::from_secs(1);
-/// How long one step of a pull holds up the requests of its connection. What it had read is sent; the
-/// rest comes with the next step.
-const PULL_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a pull holds up the requests of its connection. One that takes longer goes on beside them.
+const PULL_HOLD: Duration = Duration::from_millis(500);
 /// Chats whose membership a connection remembers: what one person has open at a time.
 const MEMBERSHIPS_MAX: usize = 8;
 
@@ -86,6 +86,13 @@ pub enum Ending {
     Gone,
     /// We say why, and go.
     Close(CloseCode),
+}
+
+/// Waits for a pull that goes on beside the requests.
+async fn finished(pulling: &mut Option<Pull>) -> Option<(Dirty, Pulled)> {
+    let pull = pulling.as_mut()?;
+    let dirty = pull.dirty;
+    Some((dirty, pull.await))
 }
 
 impl<S: Socket> Connection<S> {
@@ -139,15 +146,19 @@ impl<S: Socket> Connection<S> {
         }
         // Boxed, and there only while the store fails: a connection has no timer of its own.
         let mut pause: Option<Pin<Box<Sleep>>> = None;
+        // There only while the store is slow.
+        let mut pulling: Option<Pull> = None;
         loop {
             self.slot.flush();
             let todo = self.slot.todo();
             let blocked = match todo {
                 // Its requests are answered meanwhile, and its cursor stays where it is.
-                Todo::Pull(_) if pause.is_some() => false,
+                Todo::Pull(_) if pause.is_some() || pulling.is_some() => false,
                 Todo::Close(code) => return Ending::Close(code),
                 Todo::Broken => return Ending::Gone,
                 Todo::Announce(since) => {
+                    // What it would tell is told by rows.
+                    pulling = None;
                     let from = self.gateway.0.chats.overlapped(since);
                     if let Err(ending) = Box::pin(self.announce(from)).await {
                         return ending;
@@ -155,8 +166,11 @@ impl<S: Socket> Connection<S> {
                     continue;
                 }
                 Todo::Pull(dirty) => {
-                    if !Box::pin(self.pull(dirty)).await {
-                        pause = Some(Box::pin(tokio::time::sleep(PULL_PAUSE)));
+                    let known = self.known_membership(dirty.chat).cloned();
+                    let mut pull = Pull::begin(&self.gateway, &self.slot, dirty, known);
+                    match tokio::time::timeout(PULL_HOLD, &mut pull).await {
+                        Ok(pulled) => pause = self.pulled(dirty, pulled),
+                        Err(_) => pulling = Some(pull),
                     }
                     continue;
                 }
@@ -170,6 +184,10 @@ impl<S: Socket> Connection<S> {
                 () = self.slot.woken() => {}
                 () = OptionFuture::from(pause.as_mut()).map(drop), if pause.is_some() => {
                     pause = None;
+                }
+                Some((dirty, pulled)) = finished(&mut pulling), if pulling.is_some() => {
+                    pulling = None;
+                    pause = self.pulled(dirty, pulled);
                 }
                 writable = self.write.writable(), if blocked => {
                     if writable.is_err() {
@@ -315,43 +333,19 @@ impl<S: Socket> Connection<S> {
         }
     }
 
-    /// Sends what a chat has and this connection lacks; `false` when the store cannot say now.
-    async fn pull(&mut self, dirty: Dirty) -> bool {
-        let Ok(pulled) = tokio::time::timeout(PULL_TIMEOUT, self.try_pull(dirty)).await else {
-            // Whether they were taken or not: marks that are told twice are told once.
-            self.slot.put_marks_back(dirty.chat);
-            return false;
-        };
-        let Err(error) = pulled else { return true };
+    /// Takes note of what a pull found; a pause before the next when the store could not say.
+    fn pulled(&mut self, dirty: Dirty, pulled: Pulled) -> Option<Pin<Box<Sleep>>> {
+        if let Some(found) = pulled.found {
+            self.remember(found);
+        }
+        let error = pulled.outcome.err()?;
         tracing::warn!(%error, chat = %dirty.chat, "cannot push a chat");
         if error.is_retryable() && !planted(Fault::PullGivesUp) {
-            return false;
+            return Some(Box::pin(tokio::time::sleep(PULL_PAUSE)));
         }
         // Damaged: the client sees a gap and asks by itself; it is answered with the cause.
         self.gateway.0.chats.hub().leave_to_client(&self.slot, dirty.chat, Seq::ZERO);
-        true
-    }
-
-    async fn try_pull(&mut self, dirty: Dirty) -> Result<(), ChatError> {
-        let gateway = self.gateway.clone();
-        let chats = &gateway.0.chats;
-        if self.slot.take_marks(dirty.chat) {
-            let row = chats.row(self.slot.user, dirty.chat).await;
-            let row = row.inspect_err(|_| self.slot.put_marks_back(dirty.chat))?;
-            for (role, marks) in [(row.role, row.marks), (row.role.other(), row.peer_marks)] {
-                let moved = crate::hub::slot::marks_moved(dirty.chat, role, marks);
-                self.slot.answer(None, &Outgoing::Marks(moved));
-            }
-            let state = wire::state(&row.personal);
-            self.slot.answer(None, &Outgoing::State(StateMoved { chat: dirty.chat, state }));
-        }
-        if self.slot.noted_from(dirty.chat) == Some(Seq(1)) {
-            // A chat that is new to the client: what it is about, then what is said.
-            let row = chats.row(self.slot.user, dirty.chat).await?;
-            self.slot.answer(None, &Outgoing::Rows(Rows { rows: vec![wire::row(&row)] }));
-        }
-        let membership = self.membership(dirty.chat).await?;
-        Ok(chats.hub().pull(&self.slot, &membership.chat).await?)
+        None
     }
 
     /// The part of the connection's user in a chat, if it is remembered and still so.
@@ -365,13 +359,17 @@ impl<S: Socket> Connection<S> {
         if let Some(known) = self.known_membership(chat) {
             return Ok(known.clone());
         }
-        self.memberships.retain(|known| known.chat.id != chat);
         let found = Box::pin(self.gateway.0.chats.membership(self.slot.user, chat)).await?;
+        self.remember(found.clone());
+        Ok(found)
+    }
+
+    fn remember(&mut self, found: Membership) {
+        self.memberships.retain(|known| known.chat.id != found.chat.id);
         if self.memberships.len() == MEMBERSHIPS_MAX {
             self.memberships.remove(0);
         }
-        self.memberships.push(found.clone());
-        Ok(found)
+        self.memberships.push(found);
     }
 
     /// Takes a request of the client's. Signs of life are free.

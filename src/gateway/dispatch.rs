@@ -123,10 +123,7 @@ async fn send<S: Socket>(
     message: chats::Send,
 ) {
     let id = message.id;
-    // It would be refused whatever the store says: nobody waits for that.
-    if connection.slot.hold_back(chat, id) {
-        let error = wire::refusal(ErrorCode::AfterRefused, chat, id, None);
-        connection.slot.answer(reference, &error);
+    if connection.gateway.0.chats.hub().refuse_early(chat, &connection.slot, reference, id) {
         return;
     }
     let sent = match connection.membership(chat).await {

@@ -9,6 +9,7 @@ mod drain;
 mod handshake;
 pub mod heartbeat;
 mod presence;
+mod pull;
 pub mod socket;
 
 use std::ops::Deref;

@@ -135,9 +135,7 @@ impl Hub {
     ) {
         let id = command.id;
         if slot.begin_send(chat.id, id, reference).is_err() {
-            self.0.metrics.refused.inc();
-            let error = wire::refusal(ErrorCode::AfterRefused, chat.id, id, None);
-            slot.answer(reference, &error);
+            self.refuse_by_order(chat.id, slot, reference, id);
             return;
         }
         debug_assert_eq!(command.origin, Some(slot.id));
@@ -146,6 +144,28 @@ impl Hub {
             slot.flush();
         }
         self.step(chat, Input::Send(command));
+    }
+
+    /// Refuses a send that would be refused for its order whatever the store says: nobody has to look
+    /// anything up for that. Where that is not so, the send has come again, and holds back what follows
+    /// no more: it has to be sent or refused then.
+    pub fn refuse_early(
+        &self,
+        chat: ChatId,
+        slot: &Slot,
+        reference: Option<u32>,
+        id: ClientId,
+    ) -> bool {
+        let held_back = slot.hold_back(chat, id);
+        if held_back {
+            self.refuse_by_order(chat, slot, reference, id);
+        }
+        held_back
+    }
+
+    fn refuse_by_order(&self, chat: ChatId, slot: &Slot, reference: Option<u32>, id: ClientId) {
+        self.0.metrics.refused.inc();
+        slot.answer(reference, &wire::refusal(ErrorCode::AfterRefused, chat, id, None));
     }
 
     /// Says something in a chat, for somebody without a connection, and waits for what becomes of

@@ -460,6 +460,7 @@ impl Slot {
     }
 
     /// Whether a send has to wait for an earlier one that was refused; it holds back what follows then.
+    /// If not, it has come again.
     pub fn hold_back(&self, chat: ChatId, id: ClientId) -> bool {
         self.out.lock().sends.hold_back(chat, id)
     }

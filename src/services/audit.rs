@@ -143,15 +143,19 @@ impl AuditLog {
         Ok(())
     }
 
-    /// Notes what somebody has done, or does whatever comes; the server's own log says so where that
-    /// fails.
+    /// Notes what somebody has done, or does whatever comes, also when they do not wait for it; the
+    /// server's own log says so where that fails.
     pub async fn note_done(&self, note: Note) {
-        let action = note.action.name();
-        match tokio::time::timeout(NOTE_TIMEOUT, self.note(note)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, action, "not in the audit log"),
-            Err(_) => tracing::error!(action, "not in the audit log: no answer in time"),
-        }
+        let (log, action) = (self.clone(), note.action.name());
+        let noting = tokio::spawn(async move {
+            match tokio::time::timeout(NOTE_TIMEOUT, log.note(note)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, action, "not in the audit log"),
+                Err(_) => tracing::error!(action, "not in the audit log: no answer in time"),
+            }
+        });
+        // A panic has been reported where it was.
+        let _ = noting.await;
     }
 
     /// Entries above the number `after`, the oldest first.

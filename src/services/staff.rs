@@ -8,7 +8,7 @@ use barterline_storage::audit::{Actor, AuditEntry};
 use barterline_storage::error::StoreError;
 use barterline_storage::reports::Report;
 
-use super::accounts::{Accounts, RegisterError, Registration};
+use super::accounts::{Accounts, AuthError, RegisterError, Registration};
 use super::audit::{Action, AuditLog, Note, Verified, VerifyError};
 use super::reports::Reports;
 use crate::auth::permission::Permission;
@@ -59,17 +59,6 @@ impl By<'_> {
         }
     }
 
-    fn may(self, permission: Permission) -> bool {
-        match self {
-            Self::Operator => true,
-            Self::Person(caller) => caller.may(permission),
-        }
-    }
-
-    fn needs(self, permission: Permission) -> Result<(), StaffError> {
-        if self.may(permission) { Ok(()) } else { Err(StaffError::Forbidden) }
-    }
-
     fn is_another_than(self, user: UserId) -> Result<(), StaffError> {
         match self {
             Self::Person(caller) if caller.user == user => Err(StaffError::Oneself),
@@ -86,11 +75,11 @@ impl Staff {
 
     /// Keeps somebody out, or lets them in again. Who may give no roles keeps no staff out.
     pub async fn suspend(&self, by: By<'_>, user: UserId, on: bool) -> Result<(), StaffError> {
-        by.needs(Permission::Suspend)?;
+        self.permit(by, Permission::Suspend).await?;
         by.is_another_than(user)?;
         let found = self.accounts.profile(user).await?.ok_or(StaffError::AccountNotFound)?;
         if found.roles.iter().any(|role| *role != AccountRole::User) {
-            by.needs(Permission::SetRoles)?;
+            self.permit(by, Permission::SetRoles).await?;
         }
         let action = if on { Action::AccountSuspend } else { Action::AccountAdmit };
         self.audit.note(Note::new(by.actor(), action).about(&user)).await?;
@@ -105,30 +94,39 @@ impl Staff {
         user: UserId,
         roles: Vec<AccountRole>,
     ) -> Result<Account, StaffError> {
-        by.needs(Permission::SetRoles)?;
+        self.permit(by, Permission::SetRoles).await?;
         by.is_another_than(user)?;
         let found = self.accounts.profile(user).await?;
         if found.is_none_or(|found| found.erased_at.is_some()) {
             return Err(StaffError::AccountNotFound);
         }
         let note = Note::new(by.actor(), Action::RolesSet).about(&user);
-        self.audit.note(note.with("roles", &names(&roles))).await?;
+        self.audit.note(note.with("roles", &AccountRole::names(&roles))).await?;
         let account = self.accounts.set_roles(user, roles).await?;
         account.ok_or(StaffError::AccountNotFound)
     }
 
-    /// Makes an account with roles: how the first admin comes to be. Its address counts as verified,
-    /// by the operator's word.
+    /// Makes an account with roles: how the first admin comes to be.
     pub async fn create_account(
         &self,
         registration: Registration,
         roles: Vec<AccountRole>,
     ) -> Result<Account, RegisterError> {
-        let named = names(&roles);
-        let account = self.accounts.create(registration, roles).await?;
-        let note = Note::new(Actor::Operator, Action::AccountCreate).about(&account.id);
-        self.audit.note_done(note.with("roles", &named)).await;
-        Ok(account)
+        self.accounts.create(registration, roles).await
+    }
+
+    /// Fails where no role of the caller's permits it: as the roles are now, which may not be those of
+    /// when the request began.
+    async fn permit(&self, by: By<'_>, permission: Permission) -> Result<(), StaffError> {
+        let By::Person(caller) = by else { return Ok(()) };
+        let roles = match self.accounts.admits(caller.user, caller.session).await {
+            Ok(roles) => roles,
+            Err(AuthError::Store(error)) => return Err(error.into()),
+            Err(AuthError::Revoked | AuthError::Suspended | AuthError::Token(_)) => {
+                return Err(StaffError::Forbidden);
+            }
+        };
+        if permission.is_given_by(&roles) { Ok(()) } else { Err(StaffError::Forbidden) }
     }
 
     /// Reports newest first, of those that are older than `before`.
@@ -138,7 +136,7 @@ impl Staff {
         before: Option<ReportId>,
         limit: usize,
     ) -> Result<Vec<Report>, StaffError> {
-        by.needs(Permission::ReadReports)?;
+        self.permit(by, Permission::ReadReports).await?;
         let before = match before {
             Some(id) => Some(self.place_of(id).await?),
             None => None,
@@ -149,7 +147,7 @@ impl Staff {
 
     /// One report, with its messages.
     pub async fn report(&self, by: By<'_>, id: ReportId) -> Result<Report, StaffError> {
-        by.needs(Permission::ReadReports)?;
+        self.permit(by, Permission::ReadReports).await?;
         let found = self.reports.find(id).await?.ok_or(StaffError::ReportNotFound)?;
         self.audit.note(Note::new(by.actor(), Action::ReportRead).about(&id)).await?;
         Ok(found)
@@ -167,7 +165,7 @@ impl Staff {
         after: Option<u64>,
         limit: usize,
     ) -> Result<Vec<AuditEntry>, StaffError> {
-        by.needs(Permission::ReadAudit)?;
+        self.permit(by, Permission::ReadAudit).await?;
         Ok(self.audit.list(after, limit).await?)
     }
 
@@ -176,18 +174,8 @@ impl Staff {
         self.audit.verify().await
     }
 
-    /// Notes what operators are about to do to the store as a whole.
-    pub async fn note(&self, note: Note) -> Result<(), StoreError> {
-        self.audit.note(note).await
-    }
-
-    /// Notes what operators have done to it.
+    /// Notes what operators do to the store as a whole.
     pub async fn note_done(&self, note: Note) {
         self.audit.note_done(note).await;
     }
-}
-
-fn names(roles: &[AccountRole]) -> String {
-    let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
-    names.join(" ")
 }

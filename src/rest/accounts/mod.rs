@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use barterline_domain::account::AccountRole;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::UserId;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What is asked for comes by mail, if it comes: the answer is the same.
 #[derive(Serialize)]
@@ -25,6 +25,25 @@ pub struct Asked {}
 impl IntoResponse for Asked {
     fn into_response(self) -> Response {
         (StatusCode::ACCEPTED, Json(self)).into_response()
+    }
+}
+
+/// All roles that an account is to have: one at least, each once.
+#[derive(Deserialize)]
+#[serde(try_from = "Vec<AccountRole>")]
+pub struct Roles(pub Vec<AccountRole>);
+
+impl TryFrom<Vec<AccountRole>> for Roles {
+    type Error = &'static str;
+
+    fn try_from(named: Vec<AccountRole>) -> Result<Self, Self::Error> {
+        let named = AccountRole::ALL.into_iter().filter(|role| named.contains(role));
+        let roles: Vec<_> = named.collect();
+        if roles.is_empty() {
+            Err("an account has a role: `user` at least")
+        } else {
+            Ok(Self(roles))
+        }
     }
 }
 

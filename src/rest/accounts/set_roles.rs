@@ -2,32 +2,20 @@
 
 use axum::Json;
 use axum::extract::State;
-use barterline_domain::account::AccountRole;
 use barterline_domain::ids::UserId;
 use serde::Deserialize;
 
-use super::OwnAccount;
+use super::{OwnAccount, Roles};
 use crate::rest::Rest;
 use crate::rest::extract::{Body, Caller, Path};
 use crate::rest::problem::Problem;
 use crate::services::staff::By;
 
-/// The request: all that the account is to have.
+/// The request.
 #[derive(Deserialize)]
 pub struct Request {
-    roles: Vec<AccountRole>,
-}
-
-impl Request {
-    /// The roles, each once.
-    pub fn roles(self) -> Result<Vec<AccountRole>, Problem> {
-        let named = |role: &AccountRole| self.roles.contains(role);
-        let roles: Vec<_> = AccountRole::ALL.into_iter().filter(named).collect();
-        if roles.is_empty() {
-            return Err(Problem::invalid("an account has a role: `user` at least"));
-        }
-        Ok(roles)
-    }
+    /// What the account is to have.
+    pub roles: Roles,
 }
 
 /// Answers with the account as it is now.
@@ -37,6 +25,6 @@ pub async fn handle(
     Path(user): Path<UserId>,
     Body(request): Body<Request>,
 ) -> Result<Json<OwnAccount>, Problem> {
-    let account = rest.staff.set_roles(By::Person(&caller), user, request.roles()?).await?;
+    let account = rest.staff.set_roles(By::Person(&caller), user, request.roles.0).await?;
     Ok(Json(account.into()))
 }

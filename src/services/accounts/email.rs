@@ -52,6 +52,7 @@ impl Accounts {
         if code.user != caller.user {
             return Err(CodeError::Invalid);
         }
+        self.0.audit.note(Note::new(Actor::User(caller.user), Action::EmailChange)).await?;
         let before = self
             .change_by(&code, |credential| Credential {
                 email: code.email.clone(),
@@ -59,7 +60,6 @@ impl Accounts {
                 ..credential.clone()
             })
             .await?;
-        self.0.audit.note_done(Note::new(Actor::User(caller.user), Action::EmailChange)).await;
         for to in [&before.email, &code.email] {
             let (old, new) = (before.email.clone(), code.email.clone());
             let letter = Letter::EmailChanged { old, new };

@@ -54,6 +54,7 @@ impl Accounts {
     ) -> Result<usize, PasswordError> {
         let credential = self.prove(caller, present, from).await?;
         let password_hash = Some(self.0.hashing.hash(new).await?);
+        self.0.audit.note(Note::new(Actor::User(caller.user), Action::PasswordChange)).await?;
         let password_changed_at = self.0.clock.now();
         let changed = Credential { password_hash, password_changed_at, ..credential.clone() };
         let tried = LogInName::of(credential.email.as_str());
@@ -63,7 +64,6 @@ impl Accounts {
             Replaced::Changed | Replaced::Taken => return Err(PasswordError::Changed),
         }
         self.0.limits.password_changed(tried, from, self.0.clock.now());
-        self.0.audit.note_done(Note::new(Actor::User(caller.user), Action::PasswordChange)).await;
         self.write_to(credential.user, credential.email, language, Letter::PasswordChanged).await;
         Ok(self.end_sessions(caller.user, Some(caller.session)).await?)
     }

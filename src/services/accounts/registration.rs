@@ -11,6 +11,7 @@ use std::time::Duration;
 use barterline_domain::account::{AccountRole, DisplayName, Email, Password};
 use barterline_domain::clock::Timestamp;
 use barterline_storage::accounts::Account;
+use barterline_storage::audit::Actor;
 use barterline_storage::credentials::Credential;
 use barterline_storage::error::StoreError;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,7 @@ use super::errands::Errand;
 use super::{Accounts, AskError, HashingBusy, Language};
 use crate::auth::sealed::Purpose;
 use crate::limits::{Exceeded, LogInName};
+use crate::services::audit::{Action, Note};
 
 /// How long somebody may take to confirm an address.
 pub(super) const TOKEN_LIFETIME: Duration = Duration::from_hours(24);
@@ -129,11 +131,11 @@ impl Accounts {
         let Registration { email, password, name } = registration;
         // After the hash, which a taken address costs too.
         let password_hash = self.0.hashing.hash(password).await?;
-        let account = self.make(email, name, password_hash, vec![AccountRole::User], None).await?;
+        let account = self.make(email, self.new_account(name), password_hash, None).await?;
         account.ok_or(RegisterError::EmailTaken)
     }
 
-    /// Makes an account with roles, whose address is confirmed by the word of whoever asks.
+    /// Makes an account with roles, whose address is confirmed by the operator's word.
     pub(in crate::services) async fn create(
         &self,
         registration: Registration,
@@ -141,8 +143,14 @@ impl Accounts {
     ) -> Result<Account, RegisterError> {
         let Registration { email, password, name } = registration;
         let password_hash = self.0.hashing.hash(password).await?;
+        if self.0.credentials.find(&email).await?.is_some() {
+            return Err(RegisterError::EmailTaken);
+        }
+        let account = Account { roles, ..self.new_account(name) };
+        let note = Note::new(Actor::Operator, Action::AccountCreate).about(&account.id);
+        self.0.audit.note(note.with("roles", &AccountRole::names(&account.roles))).await?;
         let now = Some(self.0.clock.now());
-        let account = self.make(email, name, password_hash, roles, now).await?;
+        let account = self.make(email, account, password_hash, now).await?;
         account.ok_or(RegisterError::EmailTaken)
     }
 
@@ -167,8 +175,7 @@ impl Accounts {
         if !matches.inspect_err(|_| limits.log_in_not_tried(tried))? {
             return Err(ConfirmError::PasswordWrong);
         }
-        let roles = vec![AccountRole::User];
-        let made = self.make(email, name, password_hash, roles, Some(now)).await?;
+        let made = self.make(email, self.new_account(name), password_hash, Some(now)).await?;
         let account = made.ok_or(ConfirmError::EmailTaken)?;
         limits.logged_in(tried, from, now);
         Ok(account)
@@ -178,15 +185,13 @@ impl Accounts {
     async fn make(
         &self,
         email: Email,
-        name: DisplayName,
+        account: Account,
         password_hash: String,
-        roles: Vec<AccountRole>,
         email_verified_at: Option<Timestamp>,
     ) -> Result<Option<Account>, StoreError> {
         if self.0.credentials.find(&email).await?.is_some() {
             return Ok(None);
         }
-        let account = Account { roles, ..self.new_account(name) };
         // The profile first: a crash in between leaves an account that nobody can log in to, and
         // the address free.
         self.0.accounts.insert(vec![account.clone()]).await?;

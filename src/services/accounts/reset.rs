@@ -39,6 +39,7 @@ impl Accounts {
         // Before the code is used up: who has to come again can.
         let password_hash = self.0.hashing.hash(new).await?;
         let code = self.take_code(code, CodePurpose::ResetPassword).await?;
+        self.0.audit.note(Note::new(Actor::User(code.user), Action::PasswordReset)).await?;
         let changed = self
             .change_by(&code, |credential| {
                 let now = self.0.clock.now();
@@ -53,7 +54,6 @@ impl Accounts {
             .await?;
         let tried = LogInName::of(changed.email.as_str());
         self.0.limits.password_changed(tried, from, self.0.clock.now());
-        self.0.audit.note_done(Note::new(Actor::User(changed.user), Action::PasswordReset)).await;
         self.write_to(changed.user, changed.email, language, Letter::PasswordChanged).await;
         self.end_sessions(changed.user, None).await?;
         Ok(())

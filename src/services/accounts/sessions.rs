@@ -61,9 +61,12 @@ impl Accounts {
         for session in ended.as_ref().unwrap_or(&good) {
             self.tell(Revoked::Session { user, session: *session });
         }
-        let note = Note::new(Actor::User(user), Action::SessionsEnd);
-        self.0.audit.note_done(note.with("sessions", &good.len())).await;
-        ended.map(|ended| ended.len())
+        let ended = ended?.len();
+        if ended > 0 {
+            let note = Note::new(Actor::User(user), Action::SessionsEnd);
+            self.0.audit.note_done(note.with("sessions", &ended)).await;
+        }
+        Ok(ended)
     }
 
     /// Ends the oldest of somebody's log-ins if they have as many as anybody may have.

@@ -330,13 +330,13 @@ impl World {
     /// What staff see in their list of one chat's reports, the newest first.
     pub fn reports(&self, chat: ChatId) -> Vec<Value> {
         let mut found = Vec::new();
-        let mut path = "/reports?limit=1".to_owned();
+        let mut path = "/reports?limit=100".to_owned();
         loop {
             let page = self.staff("GET", &path).expect(200).json();
             let reports = page["reports"].as_array().expect("reports").iter();
             found.extend(reports.filter(|report| report["chat"] == json!(chat)).cloned());
             let Some(next) = page["next"].as_str() else { return found };
-            path = format!("/reports?limit=1&before={next}");
+            path = format!("/reports?limit=100&before={next}");
         }
     }
 
