@@ -23,6 +23,9 @@ pub(super) enum SendError {
     /// The relay refuses it.
     #[error("the relay answered {0}")]
     Answered(u16),
+    /// The relay lacks what the mail or the log-in needs.
+    #[error("the relay lacks what the mail or the log-in needs")]
+    Lacking,
     /// The relay cannot be spoken with.
     #[error("no conversation with the relay: {0}")]
     Silent(&'static str),
@@ -39,6 +42,7 @@ impl SendError {
     pub fn is_final(&self) -> bool {
         match self {
             Self::Answered(status) => *status >= 500,
+            Self::Lacking => true,
             Self::Silent(_) | Self::Late | Self::File(_) => false,
         }
     }

@@ -70,11 +70,13 @@ fn reason(error: &Error) -> SendError {
     if let Some(status) = error.status() {
         return SendError::Answered(status.into());
     }
+    if error.is_client() {
+        return SendError::Lacking;
+    }
     SendError::Silent(match error {
         error if error.is_tls() => "TLS",
         error if error.is_timeout() => "time",
         error if error.is_response() => "it speaks no SMTP",
-        error if error.is_client() => "it lacks what the mail or the log-in needs",
         _ => "connection",
     })
 }
