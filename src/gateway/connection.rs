@@ -88,6 +88,22 @@ pub enum Ending {
     Close(CloseCode),
 }
 
+/// Waits for what is left of a request, and has a pull go on meanwhile: others may wait for the room
+/// that it loads.
+async fn beside(mut rest: Rest<'_>, pulling: &mut Option<Pull>) -> Option<(Dirty, Pulled)> {
+    let mut done = None;
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut rest => return done,
+            Some(pulled) = finished(pulling), if pulling.is_some() => {
+                *pulling = None;
+                done = Some(pulled);
+            }
+        }
+    }
+}
+
 /// Waits for a pull that goes on beside the requests.
 async fn finished(pulling: &mut Option<Pull>) -> Option<(Dirty, Pulled)> {
     let pull = pulling.as_mut()?;
@@ -168,7 +184,7 @@ impl<S: Socket> Connection<S> {
                 Todo::Pull(dirty) => {
                     let known = self.known_membership(dirty.chat).cloned();
                     let mut pull = Pull::begin(&self.gateway, &self.slot, dirty, known);
-                    match tokio::time::timeout(PULL_HOLD, &mut pull).await {
+                    match Box::pin(tokio::time::timeout(PULL_HOLD, &mut pull)).await {
                         Ok(pulled) => pause = self.pulled(dirty, pulled),
                         Err(_) => pulling = Some(pull),
                     }
@@ -194,11 +210,16 @@ impl<S: Socket> Connection<S> {
                         return Ending::Gone;
                     }
                 }
-                message = self.ws.next(), if self.slot.may_read() => match self.take_in(message) {
-                    Ok(None) => {}
-                    Ok(Some(rest)) => rest.await,
-                    Err(ending) => return ending,
-                },
+                message = self.ws.next(), if self.slot.may_read() => {
+                    let done = match self.take_in(message) {
+                        Ok(None) => None,
+                        Ok(Some(rest)) => beside(rest, &mut pulling).await,
+                        Err(ending) => return ending,
+                    };
+                    if let Some((dirty, pulled)) = done {
+                        pause = self.pulled(dirty, pulled);
+                    }
+                }
             }
         }
     }

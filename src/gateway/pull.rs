@@ -4,15 +4,20 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use barterline_domain::event::Seq;
 use barterline_protocol::Outgoing;
 use barterline_protocol::push::{Rows, StateMoved};
+use barterline_storage::error::StoreError;
 
 use super::Gateway;
 use crate::hub::slot::{Dirty, Slot, marks_moved};
 use crate::services::chats::{ChatError, Membership};
 use crate::wire;
+
+/// For all reads of one: the store answers each in less, or not at all.
+const PULL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One step of it. A connection has one at a time: what is pulled of a chat is sent in order. When it is
 /// dropped, what it had not sent is still noted, but for marks: drop it only where rows tell of them.
@@ -39,7 +44,13 @@ impl Pull {
         let (gateway, slot) = (gateway.clone(), Arc::clone(slot));
         let reading = async move {
             let mut found = None;
-            let outcome = read(&gateway, &slot, dirty, known, &mut found).await;
+            let reading = read(&gateway, &slot, dirty, known, &mut found);
+            let outcome = tokio::time::timeout(PULL_TIMEOUT, reading).await;
+            let outcome = outcome.unwrap_or_else(|_| {
+                // Whether they were told or not: marks that are told twice are told once.
+                slot.put_marks_back(dirty.chat);
+                Err(StoreError::unavailable("push a chat", "no answer in time").into())
+            });
             Pulled { outcome, found }
         };
         Self { dirty, reading: Box::pin(reading) }

@@ -33,8 +33,10 @@ impl Language {
     pub fn accepted(header: &str) -> Self {
         let mut best = (Self::default(), 0.0);
         for range in header.split(',') {
-            let (tag, quality) = range.split_once(";q=").unwrap_or((range, "1"));
-            let quality = quality.trim().parse::<f32>().unwrap_or(0.0);
+            let (tag, weight) = range.split_once(';').unwrap_or((range, "q=1"));
+            let weight = weight.trim().to_ascii_lowercase();
+            let quality = weight.strip_prefix("q=").and_then(|quality| quality.parse::<f32>().ok());
+            let quality = quality.unwrap_or(0.0);
             if let Some(known) = Self::of(tag).filter(|_| quality > best.1) {
                 best = (known, quality);
             }
@@ -55,6 +57,8 @@ mod tests {
         check("de-AT, en;q=0.9", "de");
         check("fr, DE;q=0.4, en;q=0.3", "de");
         check("de;q=0.1, en-GB", "en");
+        check("en;q=0.5, de; q=0.9", "de");
+        check("en;Q=0.5, de;Q=0.9", "de");
         check("de;q=0", "en");
         check("de;q=x", "en");
         check("fr", "en");

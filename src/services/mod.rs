@@ -7,3 +7,13 @@ pub mod listings;
 pub mod people;
 pub mod reports;
 pub mod staff;
+
+/// Carries on to the end what must not stop half-way, also when whoever asked for it goes away.
+pub async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The server has gone away, and whoever waits with it.
+        Err(_) => std::future::pending().await,
+    }
+}

@@ -9,6 +9,7 @@ use crate::rest::Rest;
 use crate::rest::extract::{Body, Caller, From, Speaks};
 use crate::rest::problem::Problem;
 use crate::services::accounts::{NewPassword, PasswordError};
+use crate::services::to_the_end;
 
 /// The request.
 #[derive(Deserialize)]
@@ -37,6 +38,8 @@ pub async fn handle(
     // What cannot be a password is not theirs.
     let present = Password::parse(request.present).map_err(|_| PasswordError::Wrong)?;
     let password = NewPassword { present, new };
-    let sessions_ended = rest.accounts.change_password(&caller, password, from, language).await?;
+    let change =
+        async move { rest.accounts.change_password(&caller, password, from, language).await };
+    let sessions_ended = to_the_end(change).await?;
     Ok(Json(Changed { sessions_ended }))
 }

@@ -85,6 +85,8 @@ impl Accounts {
         if !matches.inspect_err(|_| limits.log_in_not_tried(tried))? {
             return Err(PasswordError::Wrong);
         }
+        // Nor was the right one.
+        limits.log_in_not_tried(tried);
         Ok(credential)
     }
 

@@ -175,6 +175,8 @@ impl Accounts {
         if !matches.inspect_err(|_| limits.log_in_not_tried(tried))? {
             return Err(ConfirmError::PasswordWrong);
         }
+        // Nor was the right one, whatever becomes of it.
+        limits.log_in_not_tried(tried);
         let made = self.make(email, self.new_account(name), password_hash, Some(now)).await?;
         let account = made.ok_or(ConfirmError::EmailTaken)?;
         limits.logged_in(tried, from, now);

@@ -31,6 +31,9 @@ fn nobody_gets_more_mail_than_a_few_times_an_hour_and_nobody_is_told() {
             ask_for_reset(&world, &at(&world, name)).expect(202);
         }
     }
+    for name in ["ana", "bob"] {
+        world.mail_after(1, &at(&world, name));
+    }
     // Who goes away writes first what was asked for.
     assert!(world.stop().success());
     for name in ["ana", "bob"] {

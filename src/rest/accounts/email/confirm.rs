@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::rest::Rest;
 use crate::rest::extract::{Body, Caller, From, Speaks};
 use crate::rest::problem::Problem;
+use crate::services::to_the_end;
 
 /// The request.
 #[derive(Deserialize)]
@@ -23,6 +24,7 @@ pub async fn handle(
     Body(request): Body<Request>,
 ) -> Result<StatusCode, Problem> {
     rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
-    rest.accounts.change_email(&caller, &request.code, language).await?;
+    let change = async move { rest.accounts.change_email(&caller, &request.code, language).await };
+    to_the_end(change).await?;
     Ok(StatusCode::NO_CONTENT)
 }

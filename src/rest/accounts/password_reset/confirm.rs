@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::rest::Rest;
 use crate::rest::extract::{Body, From, Speaks};
 use crate::rest::problem::Problem;
+use crate::services::to_the_end;
 
 /// The request.
 #[derive(Deserialize)]
@@ -25,6 +26,8 @@ pub async fn handle(
 ) -> Result<StatusCode, Problem> {
     rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
     let new = Password::parse(request.password)?;
-    rest.accounts.reset_password(&request.code, new, from, language).await?;
+    let reset =
+        async move { rest.accounts.reset_password(&request.code, new, from, language).await };
+    to_the_end(reset).await?;
     Ok(StatusCode::NO_CONTENT)
 }
