@@ -8,10 +8,10 @@ ARGS   ?=
 
 # make test runs as many schedules as the model test says.
 SCHEDULES ?= 100000
-# What is tested against real things: a client in another language, a CQL database.
-PART   ?= client cql
+# What is tested against real things: a client in another language, its own document, a CQL database.
+PART   ?= client openapi cql
 
-.PHONY: help run test test-real real-client real-cql planted model check bench rust bins node
+.PHONY: help run test test-real real-client real-openapi real-cql planted model check bench rust bins node python
 
 help:
 	@echo "make run [ARGS='--demo']   build and start the server"
@@ -43,6 +43,9 @@ test-real: $(addprefix real-,$(PART))
 real-client: bins node # An outsider's client against the real binary.
 	node tests/real/first_session.mjs $(TARGET)/ci/barterline
 
+real-openapi: bins python # Random requests to the real binary, held against its document.
+	tests/real/openapi/run $(TARGET)/ci/barterline
+
 real-cql: bins node # Starts the database, and stops it whatever comes.
 	tests/real/cql/run $(TARGET)/ci/barterline
 
@@ -70,3 +73,7 @@ bins: rust
 node:
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null \
 	  || { echo "Node 20 or newer is missing: https://nodejs.org" >&2; exit 1; }
+
+python:
+	@python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null \
+	  || { echo "Python 3.10 or newer with venv is missing: https://www.python.org" >&2; exit 1; }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::any;
 use barterline_domain::clock::Clock;
 use barterline_storage::bulk::standing::Import;
 use barterline_storage::bulk::{Source, Target};
@@ -19,7 +18,9 @@ use barterline_storage::{embedded, scylla};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::adapters::breached_passwords::{BreachedFile, ListError};
 use crate::admin::{Admin, load_test};
+use crate::auth::data_keys::DataKeys;
 use crate::auth::keyring::{Keyring, KeyringError};
 use crate::auth::token::Tokens;
 use crate::clock::SystemClock;
@@ -30,9 +31,10 @@ use crate::hub::Hub;
 use crate::ids::{Ids, SystemIds};
 use crate::limits::{self, Rate, Rates};
 use crate::rest::layers::{Addresses, Observer};
+use crate::rest::openapi::Document;
 use crate::rest::{Limits, Rest, router};
 use crate::schema;
-use crate::services::accounts::{Accounts, Parts, PasswordHashing};
+use crate::services::accounts::{Accounts, Parts, PasswordHashing, PasswordRules};
 use crate::services::audit::AuditLog;
 use crate::services::chats::media::NoMedia;
 use crate::services::chats::{self, Chats, Rules};
@@ -55,6 +57,9 @@ pub enum BuildError {
     /// The signing keys cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyringError),
+    /// The list of passwords that leaked cannot be used.
+    #[error("`accounts.breached_passwords`: {0}")]
+    Breached(#[from] ListError),
     /// Mail cannot be sent.
     #[error("mail: {0:#}")]
     Mail(anyhow::Error),
@@ -145,10 +150,14 @@ impl App {
             codes: stores.codes,
             accounts: stores.accounts,
             sessions: stores.sessions,
+            api_keys: stores.api_keys,
             tokens: Tokens::new(keys),
+            data_keys: DataKeys::open(&data.path().join("keys/data-keys.json"), &*ids)?,
+            site: settings.accounts.site.clone(),
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
             hashing: hashing(settings),
+            password_rules: password_rules(&settings.accounts)?,
             limits: Arc::clone(&limits),
             audit: audit.clone(),
             mailing,
@@ -188,18 +197,13 @@ impl App {
         });
         let staff = Staff::new(accounts.clone(), reports.clone(), audit);
         admin.staff(staff.clone());
-        let times = gateway::Settings {
-            hello_timeout: Duration::from_millis(settings.socket.hello_timeout_ms),
-            heartbeat: Duration::from_millis(settings.socket.heartbeat_ms),
-            token_grace: Duration::from_millis(settings.socket.token_grace_ms),
-        };
         let gateway = Gateway::new(gateway::Parts {
             chats: chats.clone(),
             accounts: accounts.clone(),
             people,
             limits: Arc::clone(&limits),
             clock: Arc::clone(&clock),
-            settings: times,
+            settings: times_of(&settings.socket),
             origins: settings.server.origins(),
             metrics,
             stop: stop.clone(),
@@ -214,9 +218,7 @@ impl App {
             Observer { metrics: Some(http_metrics), ..observer(&settings.log, clock, ids) };
         let clock = Arc::clone(&observer.clock);
         let rest = Rest { accounts, listings, chats, reports, staff, limits, rates, clock, stop };
-        let socket = Router::new()
-            .route("/v1/socket", any(gateway::accept::upgrade))
-            .with_state(gateway.clone());
+        let socket = gateway::accept::routes().with_state(gateway.clone());
         if for_load_test {
             admin.offer_load_test(load_test::routes(rest.clone()));
         }
@@ -231,9 +233,31 @@ impl App {
     }
 }
 
+/// The document of the HTTP interface.
+pub fn document() -> Document {
+    router::document(gateway::accept::routes().into_openapi())
+}
+
 fn hashing(settings: &Settings) -> PasswordHashing {
     let config::Accounts { hashes_at_once, hashes_waiting, .. } = settings.accounts;
     PasswordHashing::new(hashes_at_once, hashes_waiting)
+}
+
+fn password_rules(settings: &config::Accounts) -> Result<PasswordRules, ListError> {
+    let mut rules =
+        PasswordRules { score_min: settings.password_score_min, ..PasswordRules::default() };
+    if let Some(path) = &settings.breached_passwords {
+        rules.breached = Some(Arc::new(BreachedFile::open(path)?));
+    }
+    Ok(rules)
+}
+
+fn times_of(settings: &config::Socket) -> gateway::Settings {
+    gateway::Settings {
+        hello_timeout: Duration::from_millis(settings.hello_timeout_ms),
+        heartbeat: Duration::from_millis(settings.heartbeat_ms),
+        token_grace: Duration::from_millis(settings.token_grace_ms),
+    }
 }
 
 fn rules_of(settings: &config::Chat) -> Rules {

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::admin;
 use crate::admin::client::{Late, Question};
+use crate::app;
 use crate::config::{Assignment, Mistakes, Server, Settings, Sources};
 use crate::data;
 use crate::ids::{Ids as _, SystemIds};
@@ -63,6 +64,8 @@ enum Command {
     ReadOnly(ReadOnly),
     /// Print the effective settings as TOML, without secrets.
     Config(Show),
+    /// Print the document of the HTTP interface (OpenAPI 3.1).
+    Openapi,
     /// Print the version.
     Version,
 }
@@ -142,6 +145,13 @@ enum AdminCommand {
         /// Read the password from standard input, up to the end of its first line
         #[arg(long)]
         password_stdin: bool,
+    },
+    /// Let somebody log in by the password alone who lost what makes their codes.
+    EndSecondFactor {
+        #[command(flatten)]
+        flags: Flags,
+        /// The account
+        user: UserId,
     },
     /// Say what an account may do from here on.
     Roles {
@@ -271,6 +281,9 @@ pub fn run() -> ExitCode {
             let question = Question { method: "PUT", path: &path, body: Some(&body) };
             ask_within(admin::client::TIMEOUT, flags, &question)
         }
+        Command::Admin(AdminCommand::EndSecondFactor { flags, user }) => {
+            ask(flags, "DELETE", &format!("/accounts/{user}/second-factor"))
+        }
         Command::Audit(Audit { flags, verify: true, .. }) => {
             let question = Question { method: "GET", path: "/audit/verification", body: None };
             ask_within(VERIFY_TIMEOUT, flags, &question)
@@ -290,6 +303,7 @@ pub fn run() -> ExitCode {
         Command::Data(Data::Verify { flags, dir }) => move_data(flags, data::Task::Verify { dir }),
         Command::ReadOnly(ReadOnly { flags, state: Switch::On }) => hold(flags, "PUT"),
         Command::ReadOnly(ReadOnly { flags, state: Switch::Off }) => hold(flags, "DELETE"),
+        Command::Openapi => print_bytes(app::document().text()),
         Command::Version => print(concat!("barterline ", env!("CARGO_PKG_VERSION"), "\n")),
     }
 }
@@ -452,7 +466,11 @@ impl Flags {
 }
 
 fn print(text: &str) -> ExitCode {
-    match std::io::stdout().write_all(text.as_bytes()) {
+    print_bytes(text.as_bytes())
+}
+
+fn print_bytes(bytes: &[u8]) -> ExitCode {
+    match std::io::stdout().write_all(bytes) {
         Ok(()) => ExitCode::SUCCESS,
         // The reader went away.
         Err(_) => ExitCode::FAILURE,

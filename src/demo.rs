@@ -12,6 +12,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use barterline_domain::account::{DisplayName, Email, Password};
+use barterline_domain::bearer::Bearer;
 use barterline_domain::event::Seq;
 use barterline_domain::ids::{ChatId, ClientId, ListingId, UserId};
 use barterline_domain::listing::ListingText;
@@ -22,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::ids::{Ids as _, SystemIds};
 use crate::rest::Rest;
-use crate::services::accounts::{Device, RegisterError, Registration};
+use crate::services::accounts::{Device, RegisterError, Registration, Shown};
 use crate::services::chats::Send;
 
 /// Where the seeding takes place.
@@ -63,7 +64,7 @@ pub async fn seed(rest: &Rest, data: &Path) -> anyhow::Result<()> {
     let sam = account(rest, &secret, "sam@demo.example", "Sam").await?;
     let bea = account(rest, &secret, "bea@demo.example", "Bea").await?;
     let listing = listings(rest, sam).await?;
-    let chat = rest.chats.open(bea, listing).await?.row.chat.id;
+    let chat = rest.chats.open(Bearer::served(bea), listing).await?.row.chat.id;
     for (n, (speaker, words)) in (1..).zip(CONVERSATION) {
         let user = match speaker {
             Speaker::Sam => sam,
@@ -106,10 +107,8 @@ async fn account(rest: &Rest, secret: &[u8], email: &str, name: &str) -> anyhow:
     let user = match rest.accounts.register(registration).await {
         Ok(account) => account.id,
         Err(RegisterError::EmailTaken) => {
-            let log_in = rest
-                .accounts
-                .log_in(&address, Password::parse(drawn.clone())?, Device::default(), HERE)
-                .await;
+            let shown = Shown { password: Password::parse(drawn.clone())?, code: None };
+            let log_in = rest.accounts.log_in(&address, shown, Device::default(), HERE).await;
             log_in
                 .with_context(|| format!("{email} is somebody else's: start without --demo"))?
                 .user
@@ -133,7 +132,7 @@ async fn listings(rest: &Rest, seller: UserId) -> anyhow::Result<ListingId> {
         } else {
             let text = ListingText::parse(title, (*description).to_owned())?;
             let price = Money { minor: *minor, currency: Currency::parse("EUR")? };
-            rest.listings.create(seller, text, price).await?.id
+            rest.listings.create(Bearer::served(seller), text, price).await?.id
         };
         first.get_or_insert(listing);
     }
@@ -156,6 +155,6 @@ async fn say(rest: &Rest, user: UserId, chat: ChatId, n: u8, words: &str) -> any
         media: None,
         data: None,
     };
-    rest.chats.send_and_wait(user, chat, send).await?;
+    rest.chats.send_and_wait(Bearer::served(user), chat, send).await?;
     Ok(())
 }

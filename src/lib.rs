@@ -18,6 +18,7 @@ pub mod wire;
 
 pub mod services;
 
+pub mod adapters;
 pub mod auth;
 pub mod hub;
 pub mod limits;

@@ -279,6 +279,7 @@ impl ClientName {
 
 /// What an account may do beyond a stranger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum AccountRole {
     /// Buys and sells.

@@ -63,6 +63,7 @@ impl fmt::Display for Seq {
 
 /// Who made an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Author {
     /// The buyer of the chat.

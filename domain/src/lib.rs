@@ -11,8 +11,12 @@ pub mod account;
 pub mod listing;
 pub mod money;
 
+pub mod bearer;
 pub mod chat;
 pub mod event;
 pub mod marks;
 pub mod message;
 pub mod personal;
+
+#[cfg(feature = "openapi")]
+mod openapi;

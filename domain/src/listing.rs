@@ -15,6 +15,7 @@ pub const DESCRIPTION_CHARS_MAX: usize = 10_000;
 
 /// Where a listing stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ListingStatus {
     /// For sale.

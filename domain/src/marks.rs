@@ -7,6 +7,7 @@ use crate::event::Seq;
 
 /// One participant's marks in one chat. Zero means "nothing yet".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Marks {
     /// A device has stored every event up to this number.
     pub delivered: Seq,

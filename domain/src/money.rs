@@ -60,8 +60,10 @@ impl From<Currency> for String {
 
 /// An amount that is not negative: `minor` counts the currency's smallest unit (cents of a euro).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Money {
     /// How many minor units.
+    #[cfg_attr(feature = "openapi", schema(maximum = 9_007_199_254_740_991_u64))]
     pub minor: u64,
     /// Of which currency.
     pub currency: Currency,

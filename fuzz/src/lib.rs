@@ -27,6 +27,7 @@ use barterline::auth::token::{LIFETIME, Tokens};
 use barterline::listener::client::{ClientAddress, Proxies, ToldBy};
 use barterline::listener::proxy;
 use barterline_domain::account::AccountRole;
+use barterline_domain::bearer::Proof;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::Seq;
 use barterline_domain::ids::{SessionId, UserId};
@@ -339,7 +340,7 @@ impl Signed {
         let footer = URL_SAFE_NO_PAD.decode(footer).expect("a footer");
         let signed = Self {
             tokens,
-            principal: Principal { user, session, roles, expires_at },
+            principal: Principal { user, proof: Proof::Session(session), roles, expires_at },
             good,
             footer,
         };

@@ -64,6 +64,8 @@ codes! {
     Suspended = 4301, "suspended";
     /// The same device connected anew.
     Replaced = 4302, "replaced";
+    /// The API key may not read chats.
+    OutOfScope = 4303, "out_of_scope";
     /// The frame is not well-formed, or nested too deeply.
     Malformed = 4400, "malformed";
     /// The first frame was not `hello`.

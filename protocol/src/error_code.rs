@@ -92,6 +92,8 @@ codes! {
     TokenInvalid = "token.invalid", Mend;
     /// The token has expired.
     TokenExpired = "token.expired", Mend;
+    /// The API key lacks the scope that this takes.
+    OutOfScope = "key.out_of_scope", GiveUp;
     /// Too much at once; wait as told.
     Busy = "server.busy", Retry;
     /// The store does not take writes at the moment; what was acknowledged is safe.

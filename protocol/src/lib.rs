@@ -18,6 +18,9 @@ pub mod close_code;
 pub mod cursor;
 pub mod error_code;
 
+#[cfg(feature = "openapi")]
+mod openapi;
+
 pub use codec::{DecodeError, Encoding};
 pub use frame::Frame;
 pub use request::Request;

@@ -15,6 +15,7 @@ use crate::frame::is_false;
 
 /// `event`: one numbered fact of a chat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Event {
     /// Of which chat.
     pub chat: ChatId,
@@ -98,6 +99,7 @@ impl Event {
 
 /// The newest edit of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Edited {
     /// Number of the edit: the message's revision.
     pub seq: Seq,
@@ -107,6 +109,7 @@ pub struct Edited {
 
 /// The reactions to a message, one for each person.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Reactions {
     /// The buyer's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -118,6 +121,7 @@ pub struct Reactions {
 
 /// One chat in the inbox, whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Row {
     /// The chat.
     pub chat: ChatId,
@@ -153,6 +157,7 @@ pub struct Row {
 
 /// What is one person's alone in a chat. What is not set is absent.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChatState {
     /// No alerts until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]

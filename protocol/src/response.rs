@@ -64,6 +64,7 @@ frames! {
 
 /// `ack`: the message is durable under this number, for good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Ack {
     /// The chat.
     pub chat: ChatId,
@@ -84,6 +85,7 @@ pub struct Done {}
 
 /// `page`: a range of a chat's events, lowest number first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = EventPage))]
 pub struct Page {
     /// The chat.
     pub chat: ChatId,

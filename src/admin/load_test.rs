@@ -5,6 +5,7 @@ use axum::extract::{Request as HttpRequest, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
+use barterline_domain::bearer::Bearer;
 use barterline_domain::ids::{ChatId, ListingId, UserId};
 use barterline_domain::listing::ListingText;
 use barterline_domain::money::{Currency, Money};
@@ -134,8 +135,8 @@ async fn room(
     buyer: (UserId, String),
     seller: (UserId, String),
 ) -> Result<Room, Problem> {
-    let listing = rest.listings.create(seller.0, text, price).await?;
-    let chat = rest.chats.open(buyer.0, listing.id).await?.row.chat.id;
+    let listing = rest.listings.create(Bearer::served(seller.0), text, price).await?;
+    let chat = rest.chats.open(Bearer::served(buyer.0), listing.id).await?.row.chat.id;
     let account = |(user, token)| Account { user, token };
     Ok(Room { chat, listing: listing.id, buyer: account(buyer), seller: account(seller) })
 }

@@ -12,6 +12,7 @@ mod health;
 pub mod load_test;
 mod metrics;
 mod reports;
+mod second_factor;
 mod status;
 mod suspension;
 mod token;
@@ -23,7 +24,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use barterline_protocol::error_code::ErrorCode;
 use barterline_storage::bulk::Source;
 use barterline_storage::health::Health;
@@ -149,6 +150,7 @@ impl Admin {
             .route("/audit/verification", get(audit::verify))
             .route("/reports", get(reports::list))
             .route("/reports/{id}", get(reports::read))
+            .route("/accounts/{id}/second-factor", delete(second_factor::end))
             .route("/accounts/{id}/suspension", put(suspension::suspend).delete(suspension::lift))
             .route_layer(from_fn_with_state(self.clone(), token::require));
         Router::new()

@@ -1,4 +1,5 @@
-//! The keys that access tokens are signed with, in one file that only the server reads.
+//! The keys that access tokens are signed with, in one file that only the server reads; and how such
+//! files are read and written.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -75,15 +76,12 @@ struct Stored {
 impl Keyring {
     /// Reads the keys, or makes the first one.
     pub fn open(path: &Path) -> Result<Self, KeyringError> {
-        match fs::read_to_string(path) {
-            Ok(text) => Self::read(path, &text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let ring = Self::generate();
-                ring.save(path)?;
-                Ok(ring)
-            }
-            Err(source) => Err(io(path, source)),
+        if let Some(text) = read_private(path)? {
+            return Self::parse(path, &text);
         }
+        let ring = Self::generate();
+        ring.save(path)?;
+        Ok(ring)
     }
 
     /// Fresh keys that are kept nowhere.
@@ -123,41 +121,11 @@ impl Keyring {
                 secret: URL_SAFE_NO_PAD.encode(key.secret.as_bytes()),
             })
             .collect();
-        let text = serde_json::to_string_pretty(&stored).unwrap_or_default();
-        let write = || {
-            if let Some(dir) = path.parent() {
-                fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-            }
-            let unfinished = path.with_extension("new");
-            let mut options = OpenOptions::new();
-            options.write(true).create(true).truncate(true).mode(0o600);
-            let mut file = options.open(&unfinished)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&unfinished, path)?;
-            // The name of a key is as durable as the tokens it signs.
-            match path.parent() {
-                Some(dir) => fs::File::open(dir)?.sync_all(),
-                None => Ok(()),
-            }
-        };
-        write().map_err(|source| io(path, source))
+        write_private(path, &serde_json::to_string_pretty(&stored).unwrap_or_default())
     }
 
-    fn read(path: &Path, text: &str) -> Result<Self, KeyringError> {
-        let place = || path.display().to_string();
-        if let Some(dir) = path.parent() {
-            let mode = mode_of(dir)?;
-            if mode & 0o022 != 0 {
-                let path = dir.display().to_string();
-                return Err(KeyringError::Directory { path, mode });
-            }
-        }
-        let mode = mode_of(path)?;
-        if mode & 0o077 != 0 {
-            return Err(KeyringError::Permissions { path: place(), mode });
-        }
-        let invalid = |reason| KeyringError::Invalid { path: place(), reason };
+    fn parse(path: &Path, text: &str) -> Result<Self, KeyringError> {
+        let invalid = |reason| KeyringError::Invalid { path: path.display().to_string(), reason };
         let stored: Vec<Stored> =
             serde_json::from_str(text).map_err(|_| invalid("not the expected JSON"))?;
         let mut keys = Vec::new();
@@ -190,7 +158,7 @@ const PUBLISHED_SEEDS: &[&str] = &[
 
 /// Keys that somebody typed or copied rather than drew: published ones, bytes that count up, or
 /// fewer than eight different bytes in the seed.
-fn is_sample(secret: &[u8]) -> bool {
+pub(super) fn is_sample(secret: &[u8]) -> bool {
     let seed = secret.get(..32).unwrap_or(secret);
     let counts = seed.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1));
     if counts || PUBLISHED_SEEDS.contains(&URL_SAFE_NO_PAD.encode(seed).as_str()) {
@@ -200,6 +168,48 @@ fn is_sample(secret: &[u8]) -> bool {
     seed.sort_unstable();
     seed.dedup();
     seed.len() < 8
+}
+
+/// Reads a file of secrets that nobody else can read or put there. `None`: there is none.
+pub(super) fn read_private(path: &Path) -> Result<Option<String>, KeyringError> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(io(path, source)),
+    };
+    if let Some(dir) = path.parent() {
+        let mode = mode_of(dir)?;
+        if mode & 0o022 != 0 {
+            return Err(KeyringError::Directory { path: dir.display().to_string(), mode });
+        }
+    }
+    let mode = mode_of(path)?;
+    if mode & 0o077 != 0 {
+        return Err(KeyringError::Permissions { path: path.display().to_string(), mode });
+    }
+    Ok(Some(text))
+}
+
+/// Writes a file of secrets for the server's user alone, replacing it in one step.
+pub(super) fn write_private(path: &Path, text: &str) -> Result<(), KeyringError> {
+    let write = || {
+        if let Some(dir) = path.parent() {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        }
+        let unfinished = path.with_extension("new");
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let mut file = options.open(&unfinished)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&unfinished, path)?;
+        // The name of a key is as durable as what was made with it.
+        match path.parent() {
+            Some(dir) => fs::File::open(dir)?.sync_all(),
+            None => Ok(()),
+        }
+    };
+    write().map_err(|source| io(path, source))
 }
 
 fn mode_of(path: &Path) -> Result<u32, KeyringError> {

@@ -11,6 +11,8 @@ pub enum Permission {
     Suspend,
     /// Gives and takes roles, and keeps staff out.
     SetRoles,
+    /// Turns somebody's second factor off.
+    EndSecondFactor,
     /// Reads what staff did.
     ReadAudit,
 }
@@ -32,9 +34,9 @@ mod tests {
 
     #[test]
     fn roles_permit_this_and_no_more() {
-        use Permission::{ReadAudit, ReadReports, SetRoles, Suspend};
+        use Permission::{EndSecondFactor, ReadAudit, ReadReports, SetRoles, Suspend};
         let check = |roles: &[AccountRole], expected: &[Permission]| {
-            for permission in [ReadReports, Suspend, SetRoles, ReadAudit] {
+            for permission in [ReadReports, Suspend, SetRoles, EndSecondFactor, ReadAudit] {
                 let expected = expected.contains(&permission);
                 assert_eq!(permission.is_given_by(roles), expected, "{roles:?} {permission:?}");
             }
@@ -42,6 +44,6 @@ mod tests {
         check(&[], &[]);
         check(&[AccountRole::User, AccountRole::Service], &[]);
         check(&[AccountRole::User, AccountRole::Moderator], &[ReadReports, Suspend]);
-        check(&[AccountRole::Admin], &[ReadReports, Suspend, SetRoles, ReadAudit]);
+        check(&[AccountRole::Admin], &[ReadReports, Suspend, SetRoles, EndSecondFactor, ReadAudit]);
     }
 }

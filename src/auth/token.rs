@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barterline_domain::account::AccountRole;
+use barterline_domain::bearer::Proof;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{SessionId, UserId};
 use pasetors::token::UntrustedToken;
@@ -113,7 +114,7 @@ impl Tokens {
         }
         Ok(Principal {
             user: claims.sub,
-            session: claims.sid,
+            proof: Proof::Session(claims.sid),
             roles: claims.roles,
             expires_at: claims.exp,
         })
@@ -141,7 +142,7 @@ mod tests {
         let principal = tokens.verify(&token, NOW).expect("a good token");
         let expected = Principal {
             user: USER,
-            session: SESSION,
+            proof: Proof::Session(SESSION),
             roles: vec![AccountRole::User],
             expires_at: end,
         };

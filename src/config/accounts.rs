@@ -1,4 +1,6 @@
-//! What passwords cost, and who is asked to confirm an address.
+//! What passwords cost and have to be, and who is asked to confirm an address.
+
+use std::path::PathBuf;
 
 use super::section::{Any, section};
 
@@ -9,6 +11,14 @@ section! {
         hashes_at_once: usize = 2, 1..=256;
         /// Password hashes that may wait for their turn. Beyond, the answer is 503.
         hashes_waiting: usize = 64, 0..=10_000;
+        /// How hard to guess a new password has to be: least score by zxcvbn. 1: 1,000 guesses, 2: a
+        /// million, 3: 100 million, 4: 10,000 million. 0: anything of eight characters.
+        password_score_min: u64 = 3, 0..=4;
+        /// A list of passwords that leaked, none of which may be chosen: a file with a SHA-1 in upper
+        /// case in each line, in ascending order, as Have I Been Pwned gives it. Empty: none.
+        breached_passwords: Option<PathBuf> = None, Any("a file, or \"\" for none");
+        /// What the programs of people that make codes for log-ins call this place.
+        site: String = "Barterline".to_owned(), Any("a name");
         /// Whether an account is made only when its address is confirmed by mail. Where there is no
         /// mail (`mail.transport`), nobody is asked.
         verify_email: bool = true, Any("true or false");

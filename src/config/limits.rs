@@ -29,7 +29,7 @@ section! {
         /// Of these, so many at once.
         address_burst: u64 = 300, 1..=10_000_000;
         /// Requests over HTTP of one client in a minute: of an account, where the request bears its
-        /// access token, or else of an address (with IPv6, one network of 64 bits).
+        /// access token, of an API key, or else of an address (with IPv6, one network of 64 bits).
         requests_per_minute: u64 = 100, 1..=10_000_000;
         /// Of these, so many at once.
         requests_burst: u64 = 100, 1..=10_000_000;

@@ -12,13 +12,55 @@ use hyper::upgrade::{OnUpgrade, Parts};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::Gateway;
 use crate::listener::client::ClientAddress;
 use crate::listener::{Place, Stream, TlsStream};
 use crate::rest::problem::{Code, Problem};
 
+/// The route to a socket.
+pub fn routes() -> OpenApiRouter<Gateway> {
+    OpenApiRouter::new().routes(routes!(upgrade))
+}
+
 /// Answers `GET /v1/socket`.
+#[utoipa::path(
+    get,
+    path = "/v1/socket",
+    tag = "socket",
+    operation_id = "connect",
+    summary = "Open a WebSocket (RFC 6455)",
+    description = "For WebSocket clients. What is said over it stands in docs/protocol.md; its first \
+        frame shows the access token.",
+    params(
+        ("Upgrade" = String, Header, description = "`websocket`"),
+        ("Connection" = String, Header, description = "`Upgrade`"),
+        ("Sec-WebSocket-Version" = String, Header, description = "`13`"),
+        ("Sec-WebSocket-Key" = String, Header, description = "Sixteen random bytes in base64"),
+        (
+            "Sec-WebSocket-Protocol" = String,
+            Header,
+            description = "`barterline.v1` (MessagePack) or `barterline.v1.json`",
+        ),
+    ),
+    responses(
+        (
+            status = 101,
+            description = "The connection is a socket",
+            headers(
+                ("Sec-WebSocket-Protocol" = String, description = "The encoding that is spoken"),
+            ),
+        ),
+    ),
+    extensions(("x-codes" = json!([
+        "socket.upgrade_required",
+        "socket.version_unsupported",
+        "socket.subprotocol_required",
+        "socket.origin_refused",
+    ]))),
+)]
 pub async fn upgrade(State(gateway): State<Gateway>, request: Request) -> Response {
     match check(&request) {
         Ok((key, encoding)) => {

@@ -37,6 +37,7 @@ pub fn limited(exceeded: Exceeded) -> ErrorBody {
 /// The frame that tells of a refused request.
 pub fn refused(refusal: &ChatError, chat: Option<ChatId>, id: Option<ClientId>) -> Outgoing {
     let (code, head) = match refusal {
+        ChatError::Unpermitted(_) => (ErrorCode::OutOfScope, None),
         ChatError::NotFound => (ErrorCode::ChatNotFound, None),
         ChatError::OwnListing => (ErrorCode::OwnListing, None),
         ChatError::ListingNotFound => (ErrorCode::ListingNotFound, None),

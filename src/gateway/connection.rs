@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use barterline_domain::account::Scope;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::Seq;
 use barterline_domain::ids::ChatId;
@@ -227,7 +228,7 @@ impl<S: Socket> Connection<S> {
     /// Whoever ends session or account from here on finds this connection; before, it could be
     /// missed.
     async fn check_standing(&self) -> Result<(), Ending> {
-        let admitted = self.gateway.0.accounts.admits(self.slot.user, self.slot.session).await;
+        let admitted = self.gateway.0.accounts.admits(self.slot.bearer()).await;
         admitted.map(drop).map_err(|refusal| Ending::Close(token_close_code(&refusal)))
     }
 
@@ -288,7 +289,7 @@ impl<S: Socket> Connection<S> {
     }
 
     async fn note_have(&mut self, chat: ChatId, seq: Seq) -> Result<(), ChatError> {
-        let row = self.gateway.0.chats.row(self.slot.user, chat).await?;
+        let row = self.gateway.0.chats.row(self.slot.bearer(), chat).await?;
         if seq > row.head {
             return Err(ChatError::SeqAhead { head: row.head });
         }
@@ -305,7 +306,7 @@ impl<S: Socket> Connection<S> {
         // Read before the rows: whatever changes meanwhile is noted for this connection.
         let delivered = chats.hub().delivered();
         loop {
-            let page = match chats.changed_after(self.slot.user, since, ROWS_MAX).await {
+            let page = match chats.changed_after(self.slot.bearer(), since, ROWS_MAX).await {
                 Ok(page) => page,
                 Err(error) => {
                     tracing::warn!(%error, "cannot announce an inbox");
@@ -421,7 +422,8 @@ impl<S: Socket> Connection<S> {
     /// Tells the person's other connections of something that stands in no chat.
     pub(super) fn tell_other_devices(&self, message: &Outgoing) {
         self.gateway.0.chats.hub().registry().each_of(self.slot.user, |slot| {
-            if slot.id != self.slot.id {
+            let may_hear = slot.bearer().may(Scope::ReadProfile).is_ok();
+            if slot.id != self.slot.id && may_hear {
                 slot.tell(message);
             }
         });

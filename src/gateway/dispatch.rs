@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use barterline_domain::account::Scope;
 use barterline_domain::event::Seq;
 use barterline_domain::ids::{ChatId, ClientId};
 use barterline_domain::marks::Marks;
@@ -178,7 +179,7 @@ async fn mark<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>,
     let Mark { chat, delivered, read } = request;
     let slot = &connection.slot;
     let marks = Marks::new(delivered.unwrap_or(Seq::ZERO), read.unwrap_or(Seq::ZERO));
-    let marked = connection.gateway.0.chats.mark(slot.user, chat, slot.device, marks).await;
+    let marked = connection.gateway.0.chats.mark(slot.bearer(), chat, slot.device, marks).await;
     let answer = match marked {
         Ok(()) => Outgoing::Ok(Done {}),
         Err(refusal) => refused(&refusal, Some(chat), None),
@@ -207,7 +208,7 @@ async fn pull<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>,
         return;
     }
     let limit = limit.map_or(PAGE_EVENTS_MAX, |limit| limit as usize);
-    let history = connection.gateway.0.chats.history(slot.user, chat, range, limit).await;
+    let history = connection.gateway.0.chats.history(slot.bearer(), chat, range, limit).await;
     let answer = match history {
         Ok(history) => {
             slot.shown(chat, history.events.iter().map(|event| event.id));
@@ -239,7 +240,7 @@ async fn state<S: Socket>(
     changes.extend(unread.map(PersonalChange::Unread));
     changes.extend(hide.into_iter().map(PersonalChange::Hide));
     changes.extend(hide_through.map(PersonalChange::HideThrough));
-    let answer = match connection.gateway.0.chats.change(slot.user, chat, changes).await {
+    let answer = match connection.gateway.0.chats.change(slot.bearer(), chat, changes).await {
         Ok(()) => Outgoing::Ok(Done {}),
         Err(refusal) => refused(&refusal, Some(chat), None),
     };
@@ -274,7 +275,8 @@ async fn watch<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>
 async fn typing<S: Socket>(connection: &mut Connection<S>, request: Typing) {
     let chat = request.chat;
     let now = connection.gateway.0.clock.now();
-    if connection.types_too_often(chat, now) {
+    let may_speak = connection.slot.bearer().may(Scope::WriteChats).is_ok();
+    if !may_speak || connection.types_too_often(chat, now) {
         return;
     }
     let Ok(membership) = connection.membership(chat).await else { return };
@@ -302,13 +304,16 @@ async fn settings<S: Socket>(
     let shows_presence = shows_presence.map(UserChange::ShowPresence);
     let changes: Vec<_> = shows_read.into_iter().chain(shows_presence).collect();
     let changed = !changes.is_empty();
-    match connection.gateway.0.people.change_settings(slot.user, changes).await {
+    match connection.gateway.0.people.change_settings(slot.bearer(), changes).await {
         Ok(state) => {
             let settings = Outgoing::Settings(wire::settings(&state));
             slot.answer(reference, &settings);
             if changed {
                 connection.tell_other_devices(&settings);
             }
+        }
+        Err(PeopleError::Unpermitted(_)) => {
+            slot.answer(reference, &Outgoing::Error(error(ErrorCode::OutOfScope)));
         }
         Err(failure) => {
             tracing::warn!(error = %failure, "cannot change settings");
@@ -319,12 +324,13 @@ async fn settings<S: Socket>(
 
 async fn block<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>, request: Block) {
     let slot = &connection.slot;
-    let blocked = connection.gateway.0.people.block(slot.user, request.user, request.on).await;
+    let blocked = connection.gateway.0.people.block(slot.bearer(), request.user, request.on).await;
     let answer = match blocked {
         Ok(()) => {
             connection.tell_other_devices(&Outgoing::Block(request));
             Outgoing::Ok(Done {})
         }
+        Err(PeopleError::Unpermitted(_)) => Outgoing::Error(error(ErrorCode::OutOfScope)),
         Err(PeopleError::NotFound) => Outgoing::Error(error(ErrorCode::UserNotFound)),
         Err(PeopleError::Store(failure)) => {
             tracing::warn!(error = %failure, "cannot block");
@@ -336,7 +342,7 @@ async fn block<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>
 
 async fn open<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>, request: Open) {
     let slot = &connection.slot;
-    let answer = match connection.gateway.0.chats.open(slot.user, request.listing).await {
+    let answer = match connection.gateway.0.chats.open(slot.bearer(), request.listing).await {
         Ok(opened) => Outgoing::Chat(Box::new(wire::row(&opened.row))),
         Err(refusal) => refused(&refusal, None, None),
     };
@@ -348,7 +354,7 @@ async fn auth<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>,
 
     let slot = &connection.slot;
     let answer = match connection.gateway.0.accounts.authenticate(&request.token).await {
-        Ok(principal) if principal.user == slot.user && principal.session == slot.session => {
+        Ok(principal) if principal.bearer() == slot.bearer() => {
             slot.renew(principal.expires_at);
             Outgoing::Authed(Authed { token_expires_at: principal.expires_at })
         }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use barterline_domain::account::Scope;
+use barterline_domain::bearer::Proof;
 use barterline_domain::clock::Timestamp;
+use barterline_domain::ids::SessionId;
 use barterline_protocol::close_code::CloseCode;
 use barterline_protocol::hello::{Hello, VERSION, Welcome};
 use barterline_protocol::limits::{FRAME_BYTES_MAX, HAVE_MAX};
@@ -123,6 +126,10 @@ async fn hello<S: Socket>(
             Ok(principal) => principal,
             Err(error) => return Err(token_close_code(&error)),
         };
+        // A socket tells everything that is said.
+        if principal.bearer().may(Scope::ReadChats).is_err() {
+            return Err(CloseCode::OutOfScope);
+        }
         return Ok(Some(Introduced { hello, reference, principal }));
     }
 }
@@ -152,7 +159,7 @@ fn connect<S: Socket>(
     let now = gateway.0.clock.now();
     let identity = Identity {
         user: principal.user,
-        session: principal.session,
+        proof: principal.proof,
         device: hello.device,
         token_expires_at: principal.expires_at,
     };
@@ -175,12 +182,22 @@ fn connect<S: Socket>(
     Box::new(Connection::new(gateway, ws, write, slot, resume))
 }
 
+/// What a client is told its session is: a log-in, or the API key.
+fn session_of(proof: Proof) -> SessionId {
+    match proof {
+        Proof::Session(session) => session,
+        Proof::ApiKey(key, _) => SessionId::from_bytes(*key.as_bytes()),
+        // Nobody connects without a proof.
+        Proof::Server => SessionId::from_bytes([0; 16]),
+    }
+}
+
 fn welcome(gateway: &Gateway, principal: &Principal, now: Timestamp) -> Welcome {
     let heartbeat = gateway.0.settings.heartbeat.as_millis();
     Welcome {
         version: VERSION,
         user: principal.user,
-        session: principal.session,
+        session: session_of(principal.proof),
         now,
         token_expires_at: principal.expires_at,
         heartbeat_ms: u64::try_from(heartbeat).unwrap_or(u64::MAX),

@@ -2,20 +2,27 @@
 
 use std::time::Duration;
 
+use barterline_domain::bearer::Proof;
 use barterline_protocol::Outgoing;
 use barterline_protocol::close_code::CloseCode;
 use barterline_protocol::cursor::Cursor;
 use barterline_protocol::push::Renew;
 use barterline_protocol::request::Ping;
 
+use tokio::time::MissedTickBehavior;
+
 use super::Gateway;
 use super::handshake::token_close_code;
+use crate::hub::slot::Slot;
 use crate::services::accounts::{AuthError, Revoked};
 
 /// How often a part of the connections is looked at.
 const TICK: Duration = Duration::from_secs(1);
 /// How long before its end a client is told to renew its token.
 const RENEW_BEFORE: Duration = Duration::from_mins(1);
+/// Between two looks at the keys behind connections. A token ends soon, whatever other servers of a
+/// cluster heard of its session; a key lasts for years.
+const KEYS_EVERY: Duration = Duration::from_mins(1);
 /// Heartbeats that a silent connection may miss.
 const MISSED_MAX: u32 = 3;
 
@@ -62,7 +69,8 @@ impl Gateway {
                 slot.close(CloseCode::TokenExpired);
                 continue;
             }
-            if now.plus(RENEW_BEFORE) >= ends && slot.is_to_renew() {
+            let lasts = matches!(slot.proof, Proof::ApiKey(..));
+            if !lasts && now.plus(RENEW_BEFORE) >= ends && slot.is_to_renew() {
                 slot.tell(&Outgoing::Renew(Renew { token_expires_at: ends }));
             }
             if now.since(slot.heard_at()) >= silent_after {
@@ -81,7 +89,12 @@ impl Gateway {
         let registry = self.0.chats.hub().registry();
         match revoked {
             Revoked::Session { user, session } => registry.each_of(user, |slot| {
-                if slot.session == session {
+                if slot.proof == Proof::Session(session) {
+                    slot.close(CloseCode::SessionRevoked);
+                }
+            }),
+            Revoked::ApiKey { user, key } => registry.each_of(user, |slot| {
+                if matches!(slot.proof, Proof::ApiKey(shown, _) if shown == key) {
                     slot.close(CloseCode::SessionRevoked);
                 }
             }),
@@ -91,14 +104,18 @@ impl Gateway {
         }
     }
 
-    /// Looks at every connection: some ended unheard.
-    async fn close_all_revoked(&self) {
+    /// Looks at every connection that `which` is about: some ended unheard.
+    async fn close_all_revoked(&self, which: impl Fn(&Slot) -> bool) {
         let mut slots = Vec::new();
-        self.0.chats.hub().registry().each(|slot| slots.push(std::sync::Arc::clone(slot)));
+        self.0.chats.hub().registry().each(|slot| {
+            if which(slot) {
+                slots.push(std::sync::Arc::clone(slot));
+            }
+        });
         for slot in slots {
-            match self.0.accounts.admits(slot.user, slot.session).await {
+            match self.0.accounts.admits(slot.bearer()).await {
                 Ok(_) => {}
-                // Its token ends within a quarter of an hour.
+                // Its token ends within a quarter of an hour, and a key is looked at again.
                 Err(AuthError::Store(error)) => tracing::warn!(%error, "cannot check a session"),
                 Err(refusal) => slot.close(token_close_code(&refusal)),
             }
@@ -110,15 +127,21 @@ impl Gateway {
         use tokio::sync::broadcast::error::RecvError;
 
         let mut revocations = self.0.accounts.revocations();
+        let mut keys = tokio::time::interval(KEYS_EVERY);
+        keys.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let revoked = tokio::select! {
                 biased;
                 () = self.0.stop.cancelled() => return,
                 revoked = revocations.recv() => revoked,
+                _ = keys.tick() => {
+                    self.close_all_revoked(|slot| matches!(slot.proof, Proof::ApiKey(..))).await;
+                    continue;
+                }
             };
             match revoked {
                 Ok(revoked) => self.close_revoked(revoked),
-                Err(RecvError::Lagged(_)) => self.close_all_revoked().await,
+                Err(RecvError::Lagged(_)) => self.close_all_revoked(|_| true).await,
                 Err(RecvError::Closed) => return,
             }
         }

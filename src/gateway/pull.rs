@@ -74,7 +74,7 @@ async fn read(
 ) -> Result<(), ChatError> {
     let chats = &gateway.0.chats;
     if slot.take_marks(dirty.chat) {
-        let row = chats.row(slot.user, dirty.chat).await;
+        let row = chats.row(slot.bearer(), dirty.chat).await;
         let row = row.inspect_err(|_| slot.put_marks_back(dirty.chat))?;
         for (role, marks) in [(row.role, row.marks), (row.role.other(), row.peer_marks)] {
             slot.answer(None, &Outgoing::Marks(marks_moved(dirty.chat, role, marks)));
@@ -84,7 +84,7 @@ async fn read(
     }
     if slot.noted_from(dirty.chat) == Some(Seq(1)) {
         // A chat that is new to the client: what it is about, then what is said.
-        let row = chats.row(slot.user, dirty.chat).await?;
+        let row = chats.row(slot.bearer(), dirty.chat).await?;
         slot.answer(None, &Outgoing::Rows(Rows { rows: vec![wire::row(&row)] }));
     }
     let membership = match known {

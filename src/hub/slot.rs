@@ -11,10 +11,11 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use barterline_domain::bearer::{Bearer, Proof};
 use barterline_domain::chat::{Chat, Role};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::Seq;
-use barterline_domain::ids::{ChatId, ClientId, DeviceId, SessionId, UserId};
+use barterline_domain::ids::{ChatId, ClientId, DeviceId, UserId};
 use barterline_protocol::close_code::CloseCode;
 use barterline_protocol::error_code::ErrorCode;
 use barterline_protocol::limits::IN_FLIGHT_MAX;
@@ -48,8 +49,8 @@ pub struct Slot {
     pub id: u64,
     /// Whose.
     pub user: UserId,
-    /// By which log-in.
-    pub session: SessionId,
+    /// By what proof.
+    pub proof: Proof,
     /// On which device.
     pub device: DeviceId,
     /// How frames are written.
@@ -123,8 +124,8 @@ pub enum Todo {
 pub struct Identity {
     /// Whose.
     pub user: UserId,
-    /// By which log-in.
-    pub session: SessionId,
+    /// By what proof.
+    pub proof: Proof,
     /// On which device.
     pub device: DeviceId,
     /// Until when.
@@ -143,7 +144,7 @@ impl Slot {
         Self {
             id,
             user: identity.user,
-            session: identity.session,
+            proof: identity.proof,
             device: identity.device,
             encoding,
             outlet,
@@ -153,6 +154,11 @@ impl Slot {
             token_expires_at: AtomicU64::new(identity.token_expires_at.as_millis()),
             told_to_renew: AtomicBool::new(false),
         }
+    }
+
+    /// On whose behalf the connection speaks.
+    pub fn bearer(&self) -> Bearer {
+        Bearer { user: self.user, proof: self.proof }
     }
 
     /// Waits until the connection's task has something to do.

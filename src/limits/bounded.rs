@@ -46,6 +46,18 @@ impl<K: Eq + Hash, V: Default> Bounded<K, V> {
         }
     }
 
+    /// Whether a key has a value of its own.
+    pub fn has(&self, key: &K) -> bool {
+        self.own.contains_key(key)
+    }
+
+    /// Forgets a key's own value.
+    pub fn forget(&self, key: &K) {
+        if self.own.remove(key).is_some() {
+            self.keys.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     /// Forgets all values that are not worth keeping.
     pub fn retain(&self, mut is_worth: impl FnMut(&V) -> bool) {
         let mut forgotten = 0;

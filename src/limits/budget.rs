@@ -96,9 +96,30 @@ impl<K: Eq + Hash> Budget<K> {
         })
     }
 
+    /// Whether anything was taken of this key's of late.
+    pub fn knows(&self, key: &K) -> bool {
+        self.meters.has(key)
+    }
+
+    /// What may still be taken.
+    pub fn standing(&self, key: K, now: Timestamp) -> Standing {
+        self.meters.with(key, |meter| meter.standing(self.rate, now))
+    }
+
+    /// Forgets what was taken of this key's.
+    pub fn forget(&self, key: &K) {
+        self.meters.forget(key);
+    }
+
     /// Forgets meters that stand as if nothing had been taken.
     pub fn sweep(&self, now: Timestamp) {
-        let now_us = now.as_millis().saturating_mul(1_000);
+        self.sweep_after(Duration::ZERO, now);
+    }
+
+    /// Forgets meters that have stood so for a while.
+    pub fn sweep_after(&self, pause: Duration, now: Timestamp) {
+        let pause_us = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX);
+        let now_us = now.as_millis().saturating_mul(1_000).saturating_sub(pause_us);
         self.meters.retain(|meter| meter.due_us > now_us);
     }
 }

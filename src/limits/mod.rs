@@ -71,8 +71,10 @@ pub struct Exceeded {
 /// Who makes a request over HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Client {
-    /// Somebody who proved who they are.
+    /// Somebody who logged in.
     User(UserId),
+    /// A program or device, by what follows from its API key.
+    Key([u8; 32]),
     /// Somebody at this address.
     Address(IpAddr),
 }
@@ -115,6 +117,10 @@ pub struct Rates {
     pub mails: Rate,
 }
 
+/// A key that was good counts for itself, and not for its address, until it has asked for nothing for
+/// so long: a device may ask once an hour, and have impolite neighbours.
+const KEY_KNOWN_FOR: Duration = Duration::from_hours(24);
+
 /// The limits of this node.
 pub struct Limits(Option<Budgets>);
 
@@ -125,6 +131,7 @@ struct Budgets {
     new_chats: Budget<UserId>,
     addresses: Budget<IpAddr>,
     requests_of_users: Budget<UserId>,
+    requests_of_keys: Budget<[u8; 32]>,
     requests_of_addresses: Budget<IpAddr>,
     log_ins: Budget<IpAddr>,
     guesses: LogIns,
@@ -144,6 +151,7 @@ impl Limits {
             new_chats: Budget::new(rates.new_chats),
             addresses: Budget::new(rates.address),
             requests_of_users: Budget::new(rates.requests),
+            requests_of_keys: Budget::new(rates.requests),
             requests_of_addresses: Budget::new(rates.requests),
             log_ins: Budget::new(rates.log_ins),
             guesses: LogIns::new(),
@@ -191,14 +199,35 @@ impl Limits {
 
     /// Takes a request over HTTP. `None`: there are no limits to tell of.
     pub fn http_request(&self, client: Client, now: Timestamp) -> Option<Told> {
-        let Budgets { rates, requests_of_users, requests_of_addresses, .. } = self.0.as_ref()?;
+        let budgets = self.0.as_ref()?;
         // Each kind has room of its own: strangers at many addresses crowd out nobody who is known.
         let (taken, standing) = match client {
-            Client::User(user) => requests_of_users.take_and_tell(user, now),
-            Client::Address(from) => requests_of_addresses.take_and_tell(network(from), now),
+            Client::User(user) => budgets.requests_of_users.take_and_tell(user, now),
+            Client::Key(key) => budgets.requests_of_keys.take_and_tell(key, now),
+            Client::Address(from) => {
+                budgets.requests_of_addresses.take_and_tell(network(from), now)
+            }
         };
         let taken = taken.map_err(|wait| Exceeded { scope: Scope::Requests, wait });
-        Some(Told { rate: rates.requests, standing, taken })
+        Some(Told { rate: budgets.rates.requests, standing, taken })
+    }
+
+    /// Whether a key made requests of late, and so was one.
+    pub fn knows_key(&self, key: &[u8; 32]) -> bool {
+        self.0.as_ref().is_none_or(|budgets| budgets.requests_of_keys.knows(key))
+    }
+
+    /// Forgets a key that is good no more.
+    pub fn forget_key(&self, key: &[u8; 32]) {
+        if let Some(budgets) = &self.0 {
+            budgets.requests_of_keys.forget(key);
+        }
+    }
+
+    /// Whether an address has a request left. Takes none.
+    pub fn has_request_left(&self, from: IpAddr, now: Timestamp) -> bool {
+        let Some(budgets) = &self.0 else { return true };
+        budgets.requests_of_addresses.standing(network(from), now).left > 0
     }
 
     /// Takes a log-in from an address, to whatever account.
@@ -271,6 +300,7 @@ impl Limits {
         budgets.new_chats.sweep(now);
         budgets.addresses.sweep(now);
         budgets.requests_of_users.sweep(now);
+        budgets.requests_of_keys.sweep_after(KEY_KNOWN_FOR, now);
         budgets.requests_of_addresses.sweep(now);
         budgets.log_ins.sweep(now);
         budgets.guesses.sweep(now);

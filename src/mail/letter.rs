@@ -24,6 +24,14 @@ pub enum Letter {
     },
     /// The password of an account is another now.
     PasswordChanged,
+    /// Log-ins take a code from here on.
+    FactorOn,
+    /// Log-ins take no code any more.
+    FactorOff,
+    /// A recovery code was used, or all are others.
+    RecoveryCodes,
+    /// Somebody made an API key to an account.
+    KeyMade,
     /// To an address that an account is to move to.
     ChangeEmail {
         /// Moves it.
@@ -62,6 +70,10 @@ macro_rules! choose {
             Letter::Taken => template!($language, "taken"),
             Letter::Reset { .. } => template!($language, "reset"),
             Letter::PasswordChanged => template!($language, "password_changed"),
+            Letter::FactorOn => template!($language, "factor_on"),
+            Letter::FactorOff => template!($language, "factor_off"),
+            Letter::RecoveryCodes => template!($language, "recovery_codes"),
+            Letter::KeyMade => template!($language, "key_made"),
             Letter::ChangeEmail { .. } => template!($language, "change_email"),
             Letter::EmailChanged { .. } => template!($language, "email_changed"),
         }
@@ -83,7 +95,13 @@ impl Letter {
             Self::Confirm { token } => Some(("confirm", token)),
             Self::Reset { code } => Some(("reset", code)),
             Self::ChangeEmail { code } => Some(("email", code)),
-            Self::Taken | Self::PasswordChanged | Self::EmailChanged { .. } => None,
+            Self::Taken
+            | Self::PasswordChanged
+            | Self::FactorOn
+            | Self::FactorOff
+            | Self::RecoveryCodes
+            | Self::KeyMade
+            | Self::EmailChanged { .. } => None,
         }
     }
 }

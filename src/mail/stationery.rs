@@ -184,6 +184,10 @@ mod tests {
             Letter::Reset { code: secret() },
             Letter::PasswordChanged,
             Letter::ChangeEmail { code: secret() },
+            Letter::FactorOn,
+            Letter::FactorOff,
+            Letter::RecoveryCodes,
+            Letter::KeyMade,
             Letter::EmailChanged { old, new },
         ]
     }

@@ -2,12 +2,16 @@
 
 pub mod extract;
 pub mod layers;
+pub mod openapi;
 pub mod problem;
 pub mod router;
 
+mod docs;
+mod fixed;
 mod request_id;
 
 pub mod accounts;
+mod api_keys;
 pub mod audit;
 mod chats;
 mod listings;

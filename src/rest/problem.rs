@@ -8,20 +8,23 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTIC
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use barterline_domain::account::{InvalidAccount, InvalidProfile};
+use barterline_domain::bearer::Unpermitted;
 use barterline_domain::event::Seq;
 use barterline_domain::listing::InvalidListing;
 use barterline_domain::message::InvalidBody;
 use barterline_protocol::error_code::ErrorCode;
 use barterline_storage::error::StoreError;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::layers::Cause;
 use super::request_id::RequestId;
 use crate::auth::token::TokenError;
 use crate::limits::Exceeded;
 use crate::services::accounts::{
-    AskError, AuthError, CodeError, ConfirmError, EmailError, LogInError, PasswordError,
-    RefreshError, RegisterError, SessionError,
+    AskError, AuthError, ChoiceError, CodeError, ConfirmError, EmailError, FactorCodeError,
+    FactorError, KeyError, LogInError, PasswordError, ProfileError, RefreshError, RegisterError,
+    SessionError,
 };
 use crate::services::audit::VerifyError;
 use crate::services::chats::{ChatError, SendError, SyncError};
@@ -64,7 +67,7 @@ macro_rules! codes {
             }
 
             /// What it means, for developers.
-            fn meaning(self) -> &'static str {
+            pub fn meaning(self) -> &'static str {
                 match self {
                     Self::Shared(code) => wire::explain(code),
                     $(Self::$code => $meaning,)+
@@ -96,6 +99,11 @@ codes! {
     PasswordShort = UNPROCESSABLE_ENTITY, "account.password_too_short", "the password is too short";
     /// Too long.
     PasswordLong = UNPROCESSABLE_ENTITY, "account.password_too_long", "the password is too long";
+    /// Guessed soon.
+    PasswordWeak = UNPROCESSABLE_ENTITY, "account.password_weak", "the password is easy to guess";
+    /// On the list of those that leaked.
+    PasswordBreached = UNPROCESSABLE_ENTITY, "account.password_breached",
+        "the password is known from a breach of another site";
     /// No display name.
     Name = UNPROCESSABLE_ENTITY, "account.name_invalid", "the display name is none";
     /// Somebody has the address.
@@ -108,8 +116,28 @@ codes! {
     Locale = UNPROCESSABLE_ENTITY, "account.locale_invalid", "the language is none";
     /// No role of the caller's permits it.
     Forbidden = FORBIDDEN, "permission.denied", "your roles do not permit this";
+    /// An API key, where its owner has to log in.
+    LogInOnly = FORBIDDEN, "key.log_in_only", "this takes a log-in, not an API key";
+    /// No name for a key.
+    KeyName = UNPROCESSABLE_ENTITY, "key.name_invalid", "the key's name is none";
+    /// Not among the scopes, or none at all.
+    KeyScope = UNPROCESSABLE_ENTITY, "key.scope_invalid", "a key has one scope at least, of those there are";
+    /// In the past, or too far ahead.
+    KeyEnd = UNPROCESSABLE_ENTITY, "key.end_invalid", "a key ends within ten years";
+    /// As many as anybody may have.
+    KeyTooMany = CONFLICT, "key.too_many", "you have as many keys as anybody may have: take one back first";
+    /// None of the caller's.
+    KeyNotFound = NOT_FOUND, "key.not_found", "there is no such key of yours";
     /// Unknown address or wrong password.
     LogInFailed = UNAUTHORIZED, "login.failed", "the e-mail address or the password is wrong";
+    /// The password is right, and there is more to show.
+    CodeRequired = UNAUTHORIZED, "login.code_required", "a code of the second factor is needed";
+    /// Not the code, or one that was used.
+    CodeWrong = FORBIDDEN, "second_factor.code_wrong", "the code is another, or was used";
+    /// There is one already.
+    FactorOn = CONFLICT, "second_factor.on", "there is a second factor already";
+    /// There is none.
+    FactorOff = CONFLICT, "second_factor.off", "there is no second factor";
     /// Staff keep the caller out.
     Suspended = FORBIDDEN, "account.suspended", "the account is suspended";
     /// The present password is another.
@@ -158,6 +186,19 @@ codes! {
         "show the token of the file admin-token in the data directory";
 }
 
+impl Code {
+    /// Every code.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let shared = ErrorCode::ALL.iter().map(|code| Self::Shared(*code));
+        shared.chain(Self::HTTP_ONLY.iter().copied())
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::all().find(|code| code.name() == name)
+    }
+}
+
 const fn shared_status(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::UnknownKind | ErrorCode::InvalidRequest => StatusCode::BAD_REQUEST,
@@ -166,7 +207,7 @@ const fn shared_status(code: ErrorCode) -> StatusCode {
         | ErrorCode::TargetNotFound
         | ErrorCode::UserNotFound
         | ErrorCode::MediaNotFound => StatusCode::NOT_FOUND,
-        ErrorCode::TargetNotYours => StatusCode::FORBIDDEN,
+        ErrorCode::TargetNotYours | ErrorCode::OutOfScope => StatusCode::FORBIDDEN,
         ErrorCode::TargetGone => StatusCode::GONE,
         ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::TextEmpty
@@ -202,19 +243,30 @@ pub struct Problem {
     cause: Option<Arc<str>>,
 }
 
-#[derive(Serialize)]
-struct ProblemBody<'a> {
+/// A refusal as it is sent (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ProblemBody<'a> {
+    /// An address that names the code.
     r#type: String,
+    /// The status in words.
     title: &'a str,
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
+    /// The stable name: branch on it.
     code: &'a str,
+    /// For developers; may change.
     detail: &'a str,
+    /// The newest number of the chat, where the answer depends on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     head: Option<Seq>,
+    /// The present version, for `listing.version_changed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<u64>,
+    /// Of what there was too much, for `rate.limited`.
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<&'static str>,
+    /// The name of the request, as in `X-Request-Id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
 }
@@ -234,6 +286,26 @@ impl Problem {
     /// A request that is not sound.
     pub fn invalid(detail: impl Into<String>) -> Self {
         Self::new(ErrorCode::InvalidRequest, detail)
+    }
+
+    fn body<'a>(&'a self, request_id: Option<&'a RequestId>) -> ProblemBody<'a> {
+        let status = self.code.status();
+        ProblemBody {
+            r#type: format!("https://barterline.dev/errors/{}", self.code.name()),
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            code: self.code.name(),
+            detail: self.detail.as_deref().unwrap_or(self.code.meaning()),
+            head: self.head,
+            version: self.version,
+            scope: self.limited.map(|exceeded| exceeded.scope.name()),
+            request_id: request_id.map(RequestId::as_str),
+        }
+    }
+
+    /// What is sent, for those who are to read it.
+    pub fn example(&self) -> serde_json::Value {
+        serde_json::to_value(self.body(None)).expect("a problem is plain values")
     }
 }
 
@@ -259,17 +331,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.code.status();
         let request_id = RequestId::current();
-        let body = ProblemBody {
-            r#type: format!("https://barterline.dev/errors/{}", self.code.name()),
-            title: status.canonical_reason().unwrap_or_default(),
-            status: status.as_u16(),
-            code: self.code.name(),
-            detail: self.detail.as_deref().unwrap_or(self.code.meaning()),
-            head: self.head,
-            version: self.version,
-            scope: self.limited.map(|exceeded| exceeded.scope.name()),
-            request_id: request_id.as_ref().map(RequestId::as_str),
-        };
+        let body = self.body(request_id.as_ref());
         let body = serde_json::to_vec(&body).expect("a problem is plain values");
         let content_type = [(CONTENT_TYPE, "application/problem+json")];
         let mut response = (status, content_type, body).into_response();
@@ -309,6 +371,38 @@ impl From<StoreError> for Problem {
         };
         // Place and reason are the operator's business.
         Self { cause: Some(error.to_string().into()), ..Self::from(code) }
+    }
+}
+
+impl From<Unpermitted> for Problem {
+    fn from(error: Unpermitted) -> Self {
+        match error {
+            Unpermitted::Scope(_) => Self::new(ErrorCode::OutOfScope, error.to_string()),
+            Unpermitted::LogInOnly => Code::LogInOnly.into(),
+        }
+    }
+}
+
+impl From<ProfileError> for Problem {
+    fn from(error: ProfileError) -> Self {
+        match error {
+            ProfileError::Unpermitted(error) => error.into(),
+            ProfileError::NotFound => Code::AccountNotFound.into(),
+            ProfileError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Password(error) => error.into(),
+            KeyError::NoScope => Code::KeyScope.into(),
+            KeyError::End => Code::KeyEnd.into(),
+            KeyError::TooMany => Code::KeyTooMany.into(),
+            KeyError::NotFound => Code::KeyNotFound.into(),
+            KeyError::Store(error) => error.into(),
+        }
     }
 }
 
@@ -352,6 +446,7 @@ impl From<InvalidProfile> for Problem {
 impl From<SessionError> for Problem {
     fn from(error: SessionError) -> Self {
         match error {
+            SessionError::Unpermitted(error) => error.into(),
             SessionError::NotFound => Code::SessionNotFound.into(),
             SessionError::Store(error) => error.into(),
         }
@@ -361,6 +456,7 @@ impl From<SessionError> for Problem {
 impl From<StaffError> for Problem {
     fn from(error: StaffError) -> Self {
         match error {
+            StaffError::Unpermitted(error) => error.into(),
             StaffError::Forbidden => Code::Forbidden.into(),
             StaffError::Oneself => {
                 Self::new(Code::Forbidden, "nobody does this to themselves: ask somebody else")
@@ -381,9 +477,21 @@ impl From<VerifyError> for Problem {
     }
 }
 
+impl From<ChoiceError> for Problem {
+    fn from(error: ChoiceError) -> Self {
+        match error {
+            ChoiceError::Weak(_) => Self::new(Code::PasswordWeak, error.to_string()),
+            ChoiceError::Breached => Code::PasswordBreached.into(),
+            ChoiceError::Busy(busy) => Self::new(ErrorCode::Busy, busy.to_string()),
+        }
+    }
+}
+
 impl From<PasswordError> for Problem {
     fn from(error: PasswordError) -> Self {
         match error {
+            PasswordError::Unpermitted(error) => error.into(),
+            PasswordError::Choice(error) => error.into(),
             PasswordError::Wrong => Code::PasswordWrong.into(),
             PasswordError::Changed => Code::AccountChanged.into(),
             PasswordError::Limited(exceeded) => Self::limited(exceeded),
@@ -393,12 +501,38 @@ impl From<PasswordError> for Problem {
     }
 }
 
+impl From<FactorError> for Problem {
+    fn from(error: FactorError) -> Self {
+        match error {
+            FactorError::Password(error) => error.into(),
+            FactorError::Code(error) => error.into(),
+            FactorError::On => Code::FactorOn.into(),
+            FactorError::Off => Code::FactorOff.into(),
+            FactorError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<FactorCodeError> for Problem {
+    fn from(error: FactorCodeError) -> Self {
+        match error {
+            FactorCodeError::Wrong => Code::CodeWrong.into(),
+            FactorCodeError::Limited(exceeded) => Self::limited(exceeded),
+            FactorCodeError::Changed => Code::AccountChanged.into(),
+            FactorCodeError::Unopened(error) => {
+                Self { cause: Some(error.to_string().into()), ..Self::from(ErrorCode::Damaged) }
+            }
+            FactorCodeError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<RegisterError> for Problem {
     fn from(error: RegisterError) -> Self {
         match error {
             RegisterError::EmailTaken => Code::EmailTaken.into(),
             RegisterError::Mail(error) => error.into(),
-            RegisterError::Busy(busy) => Self::new(ErrorCode::Busy, busy.to_string()),
+            RegisterError::Choice(error) => error.into(),
             RegisterError::Store(error) => error.into(),
         }
     }
@@ -430,10 +564,11 @@ impl From<ConfirmError> for Problem {
 impl From<CodeError> for Problem {
     fn from(error: CodeError) -> Self {
         match error {
+            CodeError::Unpermitted(error) => error.into(),
             CodeError::Invalid => Code::CodeInvalid.into(),
             CodeError::EmailTaken => Code::EmailTaken.into(),
             CodeError::Changed => Code::AccountChanged.into(),
-            CodeError::Busy(busy) => Self::new(ErrorCode::Busy, busy.to_string()),
+            CodeError::Choice(error) => error.into(),
             CodeError::Store(error) => error.into(),
         }
     }
@@ -452,6 +587,8 @@ impl From<LogInError> for Problem {
     fn from(error: LogInError) -> Self {
         match error {
             LogInError::Failed => Code::LogInFailed.into(),
+            LogInError::CodeRequired => Code::CodeRequired.into(),
+            LogInError::Code(error) => error.into(),
             LogInError::Suspended => Code::Suspended.into(),
             LogInError::Limited(exceeded) => Self::limited(exceeded),
             LogInError::Busy(busy) => Self::new(ErrorCode::Busy, busy.to_string()),
@@ -484,6 +621,7 @@ impl From<InvalidListing> for Problem {
 impl From<ListingError> for Problem {
     fn from(error: ListingError) -> Self {
         match error {
+            ListingError::Unpermitted(error) => error.into(),
             ListingError::NotFound => ErrorCode::ListingNotFound.into(),
             ListingError::NotYours => Code::NotYours.into(),
             ListingError::Invalid(error) => error.into(),
@@ -498,6 +636,7 @@ impl From<ListingError> for Problem {
 impl From<ChatError> for Problem {
     fn from(error: ChatError) -> Self {
         let code = match error {
+            ChatError::Unpermitted(error) => return error.into(),
             ChatError::NotFound => ErrorCode::ChatNotFound,
             ChatError::OwnListing => ErrorCode::OwnListing,
             ChatError::ListingNotFound => ErrorCode::ListingNotFound,
@@ -559,23 +698,18 @@ impl From<SyncError> for Problem {
 mod tests {
     use super::*;
 
-    fn all() -> impl Iterator<Item = Code> {
-        let shared = ErrorCode::ALL.iter().map(|code| Code::Shared(*code));
-        shared.chain(Code::HTTP_ONLY.iter().copied())
-    }
-
     #[test]
     fn names_are_unique() {
-        let mut names: Vec<_> = all().map(Code::name).collect();
+        let mut names: Vec<_> = Code::all().map(Code::name).collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), all().count());
+        assert_eq!(names.len(), Code::all().count());
     }
 
     #[test]
     fn every_code_stands_in_the_document_with_its_status() {
         let document = include_str!("../../docs/errors.md");
-        for code in all() {
+        for code in Code::all() {
             let row =
                 document.lines().find(|line| line.starts_with(&format!("| `{}` |", code.name())));
             let row = row.unwrap_or_else(|| panic!("{} is not in docs/errors.md", code.name()));
@@ -587,7 +721,7 @@ mod tests {
 
     #[test]
     fn every_401_has_a_challenge_and_every_503_a_wait() {
-        for code in all() {
+        for code in Code::all() {
             let response = Problem::from(code).into_response();
             let has = |name| response.headers().contains_key(name);
             let status = code.status();

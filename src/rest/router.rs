@@ -1,56 +1,82 @@
-//! The table of routes.
+//! The table of routes, of which the document of the interface is made.
 
-use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{delete, get, patch, post, put};
+use axum::routing::get;
+use axum::{Extension, Router};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::layers::{self, Observer};
+use super::openapi::{self, Document};
 use super::problem::{Code, Problem};
-use super::{Rest, accounts, audit, chats, listings, reports, sessions, sync};
+use super::{Rest, accounts, api_keys, audit, chats, docs, listings, reports, sessions, sync};
+
+/// The table. Paths and methods stand with the handlers, beside what else is to be said of them.
+fn table() -> OpenApiRouter<Rest> {
+    OpenApiRouter::with_openapi(openapi::empty())
+        .routes(routes!(accounts::register::handle))
+        .routes(routes!(accounts::confirm::handle))
+        .routes(routes!(accounts::password_reset::request::handle))
+        .routes(routes!(accounts::password_reset::confirm::handle))
+        .routes(routes!(accounts::read::me, accounts::change::handle))
+        .routes(routes!(accounts::change_password::handle))
+        .routes(routes!(accounts::email::request::handle))
+        .routes(routes!(accounts::email::confirm::handle))
+        .routes(routes!(
+            accounts::second_factor::read::handle,
+            accounts::second_factor::begin::handle
+        ))
+        .routes(routes!(accounts::second_factor::confirm::handle))
+        .routes(routes!(accounts::second_factor::recovery_codes::handle))
+        .routes(routes!(accounts::second_factor::end::own))
+        .routes(routes!(accounts::second_factor::end::by_staff))
+        .routes(routes!(accounts::read::handle))
+        .routes(routes!(accounts::set_roles::handle))
+        .routes(routes!(accounts::suspend::handle, accounts::suspend::lift))
+        .routes(routes!(listings::list_by_seller::handle))
+        .routes(routes!(sessions::log_in::handle, sessions::list::handle, sessions::end::all))
+        .routes(routes!(sessions::refresh::handle))
+        .routes(routes!(sessions::log_out::handle))
+        .routes(routes!(sessions::rename::handle, sessions::end::one))
+        .routes(routes!(api_keys::list::handle, api_keys::create::handle))
+        .routes(routes!(api_keys::revoke::handle))
+        .routes(routes!(listings::create::handle))
+        .routes(routes!(listings::read::handle, listings::edit::handle))
+        .routes(routes!(chats::list::handle, chats::open::handle))
+        .routes(routes!(chats::read::handle))
+        .routes(routes!(chats::events::handle, chats::send::handle))
+        .routes(routes!(chats::mark::handle))
+        .routes(routes!(chats::report::handle))
+        .routes(routes!(reports::list::handle))
+        .routes(routes!(reports::read::handle))
+        .routes(routes!(audit::list::handle))
+        .routes(routes!(chats::unread::handle))
+        .routes(routes!(sync::poll::handle))
+        .routes(routes!(openapi::read::handle))
+}
+
+/// The document of all routes of the public port.
+pub fn document(socket: OpenApi) -> Document {
+    let mut described = table().into_openapi();
+    described.merge(socket);
+    Document::of(described)
+}
 
 /// All routes of the public port. `socket` has limits and an origin check of its own; pages of
 /// `origins` may read everything else.
-pub fn routes(rest: Rest, socket: Router, origins: &[String], observer: Observer) -> Router {
-    let routes = Router::new()
-        .route("/v1/accounts", post(accounts::register::handle))
-        .route("/v1/accounts/confirm", post(accounts::confirm::handle))
-        .route("/v1/accounts/password-resets", post(accounts::password_reset::request::handle))
-        .route(
-            "/v1/accounts/password-resets/confirm",
-            post(accounts::password_reset::confirm::handle),
-        )
-        .route("/v1/accounts/me", get(accounts::read::me).patch(accounts::change::handle))
-        .route("/v1/accounts/me/password", put(accounts::change_password::handle))
-        .route("/v1/accounts/me/email", put(accounts::email::request::handle))
-        .route("/v1/accounts/me/email/confirm", post(accounts::email::confirm::handle))
-        .route("/v1/accounts/{id}", get(accounts::read::handle))
-        .route("/v1/accounts/{id}/roles", put(accounts::set_roles::handle))
-        .route(
-            "/v1/accounts/{id}/suspension",
-            put(accounts::suspend::handle).delete(accounts::suspend::lift),
-        )
-        .route("/v1/accounts/{id}/listings", get(listings::list_by_seller::handle))
-        .route(
-            "/v1/sessions",
-            post(sessions::log_in::handle).get(sessions::list::handle).delete(sessions::end::all),
-        )
-        .route("/v1/sessions/refresh", post(sessions::refresh::handle))
-        .route("/v1/sessions/current", delete(sessions::log_out::handle))
-        .route("/v1/sessions/{id}", patch(sessions::rename::handle).delete(sessions::end::one))
-        .route("/v1/listings", post(listings::create::handle))
-        .route("/v1/listings/{id}", get(listings::read::handle).patch(listings::edit::handle))
-        .route("/v1/chats", get(chats::list::handle).post(chats::open::handle))
-        .route("/v1/chats/{id}", get(chats::read::handle))
-        .route("/v1/chats/{id}/events", get(chats::events::handle).post(chats::send::handle))
-        .route("/v1/chats/{id}/marks", put(chats::mark::handle))
-        .route("/v1/chats/{id}/reports", post(chats::report::handle))
-        .route("/v1/reports", get(reports::list::handle))
-        .route("/v1/reports/{id}", get(reports::read::handle))
-        .route("/v1/audit", get(audit::list::handle))
-        .route("/v1/unread", get(chats::unread::handle))
-        .route("/v1/sync", get(sync::poll::handle))
+pub fn routes(rest: Rest, socket: OpenApiRouter, origins: &[String], observer: Observer) -> Router {
+    let (routes, mut described) = table().split_for_parts();
+    let (socket, of_socket) = socket.split_for_parts();
+    described.merge(of_socket);
+    let routes = routes
+        // For people: not part of the interface.
+        .route("/docs", get(docs::enter))
+        .route("/docs/", get(docs::page))
+        .route("/docs/{file}", get(docs::file))
         .fallback(async || Problem::from(Code::RouteNotFound))
         .method_not_allowed_fallback(async || Problem::from(Code::RouteMethod))
+        .layer(Extension(Document::of(described)))
         .layer(from_fn_with_state(rest.limits.timeout, layers::limit_time))
         .layer(from_fn_with_state(rest.clone(), layers::limit_rate))
         .with_state(rest);
@@ -58,6 +84,7 @@ pub fn routes(rest: Rest, socket: Router, origins: &[String], observer: Observer
         Some(cors) => routes.layer(cors),
         None => routes,
     };
+    let socket = socket.method_not_allowed_fallback(async || Problem::from(Code::RouteMethod));
     dress(routes.merge(socket), observer)
 }
 

@@ -45,6 +45,16 @@ pub enum Action {
     SessionsEnd,
     /// A used refresh token came again, and its session ended.
     SessionReuse,
+    /// Somebody turned a second factor on.
+    FactorOn,
+    /// Somebody turned their second factor off, or staff did it for them.
+    FactorOff,
+    /// Somebody has other recovery codes.
+    FactorRecovery,
+    /// Somebody made an API key.
+    KeyCreate,
+    /// Somebody took an API key back.
+    KeyRevoke,
 }
 
 impl Action {
@@ -65,6 +75,11 @@ impl Action {
             Self::EmailChange => "email.change",
             Self::SessionsEnd => "sessions.end",
             Self::SessionReuse => "session.reuse",
+            Self::FactorOn => "second_factor.on",
+            Self::FactorOff => "second_factor.off",
+            Self::FactorRecovery => "second_factor.recovery",
+            Self::KeyCreate => "key.create",
+            Self::KeyRevoke => "key.revoke",
         }
     }
 }

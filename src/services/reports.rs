@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
+use barterline_domain::account::Scope;
+use barterline_domain::bearer::Bearer;
 use barterline_domain::clock::{Clock, Timestamp};
 use barterline_domain::event::Seq;
-use barterline_domain::ids::{ChatId, ClientId, ReportId, UserId};
+use barterline_domain::ids::{ChatId, ClientId, ReportId};
 use barterline_domain::message::{Body, InvalidBody};
 use barterline_storage::error::StoreError;
 use barterline_storage::reports::{Report, ReportedMessage, Reports as ReportStore};
@@ -91,10 +93,11 @@ impl Reports {
     /// about the report; they do not hear of it.
     pub async fn file(
         &self,
-        reporter: UserId,
+        reporter: Bearer,
         chat: ChatId,
         complaint: Complaint,
     ) -> Result<Filed, ReportError> {
+        let reporter = reporter.may(Scope::WriteChats).map_err(ChatError::from)?;
         let Complaint { name, reason, mut messages } = complaint;
         let membership = self.0.chats.membership(reporter, chat).await?;
         let reason = Body::parse(reason)?;

@@ -1,6 +1,7 @@
 //! What staff may do: each thing is permitted by a role, and noted before it is done.
 
 use barterline_domain::account::AccountRole;
+use barterline_domain::bearer::Unpermitted;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{ReportId, UserId};
 use barterline_storage::accounts::Account;
@@ -34,6 +35,9 @@ pub enum By<'a> {
 /// Why staff did nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum StaffError {
+    /// Staff log in.
+    #[error(transparent)]
+    Unpermitted(#[from] Unpermitted),
     /// No role of the caller's permits it.
     #[error("the caller's roles do not permit it")]
     Forbidden,
@@ -106,6 +110,19 @@ impl Staff {
         account.ok_or(StaffError::AccountNotFound)
     }
 
+    /// Turns off the second factor of somebody who has neither program nor paper any more.
+    pub async fn end_second_factor(&self, by: By<'_>, user: UserId) -> Result<(), StaffError> {
+        self.permit(by, Permission::EndSecondFactor).await?;
+        by.is_another_than(user)?;
+        self.accounts.profile(user).await?.ok_or(StaffError::AccountNotFound)?;
+        if !self.accounts.has_second_factor(user).await? {
+            return Ok(());
+        }
+        self.audit.note(Note::new(by.actor(), Action::FactorOff).about(&user)).await?;
+        self.accounts.drop_second_factor(user).await?;
+        Ok(())
+    }
+
     /// Makes an account with roles: how the first admin comes to be.
     pub async fn create_account(
         &self,
@@ -119,7 +136,8 @@ impl Staff {
     /// when the request began.
     async fn permit(&self, by: By<'_>, permission: Permission) -> Result<(), StaffError> {
         let By::Person(caller) = by else { return Ok(()) };
-        let roles = match self.accounts.admits(caller.user, caller.session).await {
+        caller.session()?;
+        let roles = match self.accounts.admits(caller.bearer()).await {
             Ok(roles) => roles,
             Err(AuthError::Store(error)) => return Err(error.into()),
             Err(AuthError::Revoked | AuthError::Suspended | AuthError::Token(_)) => {

@@ -196,6 +196,7 @@ pub fn explain(code: ErrorCode) -> &'static str {
         }
         ErrorCode::TokenInvalid => "the token is not valid here",
         ErrorCode::TokenExpired => "the token has expired",
+        ErrorCode::OutOfScope => "the API key lacks the scope that this takes",
         ErrorCode::Busy => "too much at once: try again after the wait",
         ErrorCode::Unavailable => {
             "the store takes no writes at the moment: try again after the wait"

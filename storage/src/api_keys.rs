@@ -27,7 +27,7 @@ pub struct ApiKey {
     pub scopes: Vec<Scope>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// When it ends; `None`: when it is revoked.
+    /// When it ends; `None`: nobody said.
     pub expires_at: Option<Timestamp>,
     /// Taken back by its owner.
     pub revoked: bool,

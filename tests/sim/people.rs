@@ -5,19 +5,23 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use barterline::auth::data_keys::DataKeys;
 use barterline::auth::keyring::Keyring;
 use barterline::auth::token::Tokens;
-use barterline::ids::Ids;
+use barterline::ids::{Ids, SystemIds};
 use barterline::limits::Limits;
-use barterline::services::accounts::{Accounts, Parts, PasswordHashing, UserDirectory};
+use barterline::services::accounts::{
+    Accounts, Parts, PasswordHashing, PasswordRules, UserDirectory,
+};
 use barterline::services::audit::AuditLog;
 use barterline::services::listings::ListingReader;
 use barterline_domain::account::{AccountRole, DisplayName, Email, SessionName};
 use barterline_domain::clock::{Clock, Timestamp};
-use barterline_domain::ids::{ListingId, SessionId, UserId};
+use barterline_domain::ids::{ApiKeyId, ListingId, SessionId, UserId};
 use barterline_domain::listing::{Listing, ListingStatus, ListingText};
 use barterline_domain::money::{Currency, Money};
 use barterline_storage::accounts::{Account, Accounts as AccountStore, ProfileChange};
+use barterline_storage::api_keys::{ApiKey, ApiKeys};
 use barterline_storage::audit::{Audit, AuditEntry, AuditRecord};
 use barterline_storage::blocks::Blocks;
 use barterline_storage::codes::{Code, CodeHash, CodePurpose, Codes};
@@ -75,10 +79,14 @@ pub fn accounts(clock: Arc<dyn Clock>) -> Accounts {
         codes: Arc::new(Town),
         accounts: Arc::new(Town),
         sessions: Arc::new(Town),
+        api_keys: Arc::new(Town),
         tokens: tokens(),
+        data_keys: DataKeys::generate(&SystemIds),
+        site: String::new(),
         clock: Arc::clone(&clock),
         ids: Arc::new(Town),
         hashing: PasswordHashing::new(1, 1),
+        password_rules: PasswordRules::default(),
         limits: Arc::new(Limits::none()),
         audit: AuditLog::new(Arc::new(Town), clock),
         mailing: None,
@@ -96,6 +104,25 @@ impl Audit for Town {
 
     async fn list(&self, _: Option<u64>, _: usize) -> Result<Vec<AuditEntry>, StoreError> {
         Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl ApiKeys for Town {
+    async fn insert(&self, _: ApiKey) -> Result<bool, StoreError> {
+        Err(nothing_new())
+    }
+
+    async fn find(&self, _: ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
+        Ok(None)
+    }
+
+    async fn list(&self, _: UserId) -> Result<Vec<ApiKey>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn revoke(&self, _: UserId, _: ApiKeyId) -> Result<bool, StoreError> {
+        Err(nothing_new())
     }
 }
 

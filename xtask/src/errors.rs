@@ -12,6 +12,9 @@ use crate::doors::{production, sources};
 /// Where answers of HTTP are made.
 const EDGES: [&str; 3] = ["src/rest", "src/admin", "src/gateway"];
 
+/// Endings of names that look like codes, and are files.
+const FILES: [&str; 2] = ["css", "html"];
+
 /// What the document lacks, and what it has too much.
 pub fn check(root: &Path) -> Result<Vec<String>> {
     let mut spoken = BTreeSet::new();
@@ -43,7 +46,8 @@ fn codes_between(text: &str, quote: char) -> impl Iterator<Item = String> {
     let word =
         |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c == '_');
     let code = move |piece: &&str| {
-        piece.split_once('.').is_some_and(|(noun, what)| word(noun) && word(what))
+        let code = piece.split_once('.').filter(|(noun, what)| word(noun) && word(what));
+        code.is_some_and(|(_, what)| !FILES.contains(&what))
     };
     text.split(quote).filter(code).map(str::to_owned)
 }
@@ -60,7 +64,8 @@ mod tests {
 
     #[test]
     fn a_code_is_a_noun_and_what_became_of_it() {
-        let found: Vec<_> = codes_between(r#"("a.b", "no", "x.Y", "c_d.e")"#, '"').collect();
+        let found: Vec<_> =
+            codes_between(r#"("a.b", "no", "x.Y", "c_d.e", "page.html")"#, '"').collect();
         assert_eq!(found, ["a.b", "c_d.e"]);
     }
 }

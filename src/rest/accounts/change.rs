@@ -5,22 +5,32 @@ use axum::extract::State;
 use barterline_domain::account::{Bio, DisplayName, Locale};
 use barterline_storage::accounts::ProfileChange;
 use serde::{Deserialize, Deserializer};
+use utoipa::ToSchema;
 
 use super::OwnAccount;
 use crate::rest::Rest;
 use crate::rest::extract::{Body, Caller};
-use crate::rest::problem::{Code, Problem};
+use crate::rest::problem::Problem;
 
 /// A field that may be left out, `null`, or given.
 type Nullable<T> = Option<Option<T>>;
 
 /// The request: what is left out stays as it is. A field that is misspelt must not look as if it had
 /// been changed.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ProfileChange)]
 pub struct Request {
+    #[schema(min_length = 1, max_length = 60)]
     name: Option<String>,
+    #[schema(max_length = 1_000)]
     bio: Option<String>,
+    #[schema(
+        value_type = Option<String>,
+        max_length = 35,
+        pattern = "^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$",
+        examples("pt-BR"),
+    )]
     /// `null` takes it away.
     #[serde(default, deserialize_with = "even_null")]
     locale: Nullable<String>,
@@ -32,6 +42,22 @@ fn even_null<'de, D: Deserializer<'de>>(from: D) -> Result<Nullable<String>, D::
 }
 
 /// Answers with the account as it is now.
+#[utoipa::path(
+    patch,
+    path = "/v1/accounts/me",
+    tag = "accounts",
+    operation_id = "changeProfile",
+    summary = "Change what others see of the caller",
+    request_body = Request,
+    responses(
+        (status = 200, description = "The account as it is now", body = OwnAccount),
+    ),
+    extensions(("x-codes" = json!([
+        "account.name_invalid", "account.bio_invalid", "account.locale_invalid",
+        "account.not_found",
+    ]))),
+    security(("bearer" = ["profile:write"])),
+)]
 pub async fn handle(
     State(rest): State<Rest>,
     Caller(caller): Caller,
@@ -44,6 +70,6 @@ pub async fn handle(
         locale: request.locale.map(locale).transpose()?,
         avatar: None,
     };
-    let changed = rest.accounts.change_profile(caller.user, change).await?;
-    Ok(Json(changed.ok_or(Code::AccountNotFound)?.into()))
+    let changed = rest.accounts.change_profile(caller.bearer(), change).await?;
+    Ok(Json(changed.into()))
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use barterline_domain::account::Password;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::rest::Rest;
 use crate::rest::extract::{Body, Caller, From, Speaks};
@@ -12,20 +13,41 @@ use crate::services::accounts::{NewPassword, PasswordError};
 use crate::services::to_the_end;
 
 /// The request.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = PasswordChange)]
 pub struct Request {
+    #[schema(format = Password, min_length = 8, max_length = 256)]
     present: String,
+    #[schema(format = Password, min_length = 8, max_length = 256)]
     new: String,
 }
 
 /// The answer.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = PasswordChanged)]
 pub struct Changed {
     /// Other log-ins that ended with the old password.
     sessions_ended: usize,
 }
 
 /// Answers once the new password stands and all other sessions have ended.
+#[utoipa::path(
+    put,
+    path = "/v1/accounts/me/password",
+    tag = "accounts",
+    operation_id = "changePassword",
+    summary = "Set a new password for the present one; all other sessions end",
+    request_body = Request,
+    responses(
+        (status = 200, description = "The new password stands", body = Changed),
+    ),
+    extensions(("x-codes" = json!([
+        "account.password_too_short", "account.password_too_long", "account.password_weak",
+        "account.password_breached", "password.wrong",
+        "account.changed", "server.busy",
+    ]))),
+    security(("bearer" = [])),
+)]
 pub async fn handle(
     State(rest): State<Rest>,
     Caller(caller): Caller,

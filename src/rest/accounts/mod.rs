@@ -7,6 +7,7 @@ pub mod email;
 pub mod password_reset;
 pub mod read;
 pub mod register;
+pub mod second_factor;
 pub mod set_roles;
 pub mod suspend;
 
@@ -17,9 +18,10 @@ use barterline_domain::account::AccountRole;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::UserId;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What is asked for comes by mail, if it comes: the answer is the same.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Asked {}
 
 impl IntoResponse for Asked {
@@ -48,12 +50,13 @@ impl TryFrom<Vec<AccountRole>> for Roles {
 }
 
 /// An account as its owner sees it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct OwnAccount {
     id: UserId,
     name: String,
     bio: String,
     /// The language that texts are sent in.
+    #[schema(required)]
     locale: Option<String>,
     roles: Vec<AccountRole>,
     created_at: Timestamp,
@@ -73,7 +76,7 @@ impl From<barterline_storage::accounts::Account> for OwnAccount {
 }
 
 /// An account as anybody sees it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct PublicAccount {
     id: UserId,
     name: String,

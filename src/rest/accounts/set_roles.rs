@@ -2,8 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
+use barterline_domain::account::AccountRole;
 use barterline_domain::ids::UserId;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::{OwnAccount, Roles};
 use crate::rest::Rest;
@@ -12,13 +14,29 @@ use crate::rest::problem::Problem;
 use crate::services::staff::By;
 
 /// The request.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = RolesChange)]
 pub struct Request {
     /// What the account is to have.
+    #[schema(value_type = Vec<AccountRole>, min_items = 1)]
     pub roles: Roles,
 }
 
 /// Answers with the account as it is now.
+#[utoipa::path(
+    put,
+    path = "/v1/accounts/{id}/roles",
+    tag = "staff",
+    operation_id = "setRoles",
+    summary = "Say what somebody may do; for admins",
+    params(("id" = UserId, Path, description = "The account")),
+    request_body = Request,
+    responses(
+        (status = 200, description = "The account as it is now", body = OwnAccount),
+    ),
+    extensions(("x-codes" = json!(["permission.denied", "account.not_found"]))),
+    security(("bearer" = [])),
+)]
 pub async fn handle(
     State(rest): State<Rest>,
     Caller(caller): Caller,

@@ -10,6 +10,19 @@ use crate::rest::problem::Problem;
 use crate::services::staff::By;
 
 /// Suspends an account: its sockets close, and nothing of it is let in.
+#[utoipa::path(
+    put,
+    path = "/v1/accounts/{id}/suspension",
+    tag = "staff",
+    operation_id = "suspendAccount",
+    summary = "Keep somebody out; for moderators",
+    params(("id" = UserId, Path, description = "The account")),
+    responses(
+        (status = 204, description = "Nothing of the account is let in"),
+    ),
+    extensions(("x-codes" = json!(["permission.denied", "account.not_found"]))),
+    security(("bearer" = [])),
+)]
 pub async fn handle(
     State(rest): State<Rest>,
     Caller(caller): Caller,
@@ -20,6 +33,19 @@ pub async fn handle(
 }
 
 /// Takes the suspension back. Sessions go on where they were.
+#[utoipa::path(
+    delete,
+    path = "/v1/accounts/{id}/suspension",
+    tag = "staff",
+    operation_id = "admitAccount",
+    summary = "Let somebody in again; for moderators",
+    params(("id" = UserId, Path, description = "The account")),
+    responses(
+        (status = 204, description = "The account is let in"),
+    ),
+    extensions(("x-codes" = json!(["permission.denied", "account.not_found"]))),
+    security(("bearer" = [])),
+)]
 pub async fn lift(
     State(rest): State<Rest>,
     Caller(caller): Caller,

@@ -10,6 +10,19 @@ use crate::rest::problem::Problem;
 use crate::services::staff::By;
 
 /// Answers with a part of the log.
+#[utoipa::path(
+    get,
+    path = "/v1/audit",
+    tag = "staff",
+    operation_id = "readAuditLog",
+    summary = "What staff did, the oldest first; for admins",
+    params(Page),
+    responses(
+        (status = 200, description = "A part of it", body = Entries),
+    ),
+    extensions(("x-codes" = json!(["permission.denied"]))),
+    security(("bearer" = [])),
+)]
 pub async fn handle(
     State(rest): State<Rest>,
     Caller(caller): Caller,

@@ -8,33 +8,42 @@ use std::fmt::Write as _;
 use barterline_domain::clock::Timestamp;
 use barterline_storage::audit::{Actor, AuditEntry};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::extract::limit;
 use super::problem::Problem;
 use crate::services::staff::{By, Staff};
 
 /// Which part of the log: entries above the number `after`.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Page {
+    /// Entries above this number: `next` of the part before.
     after: Option<u64>,
+    /// How many at most.
+    #[param(minimum = 1, maximum = 100, default = 50)]
     limit: Option<usize>,
 }
 
 /// A part of the log, oldest first; `next` is the `after` of the next.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditEntries)]
 pub struct Entries {
     entries: Vec<Entry>,
+    #[schema(required)]
     next: Option<u64>,
 }
 
 /// One entry.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
 pub struct Entry {
     number: u64,
     at: Timestamp,
     /// The id of an account, `operator` or `system`.
     actor: String,
     action: String,
+    #[schema(required)]
     subject: Option<String>,
     detail: BTreeMap<String, String>,
     /// SHA-256 in hex, of the entry and of the one before.

@@ -1,4 +1,4 @@
-//! The caller, by the access token in the `Authorization` header (RFC 6750).
+//! The caller, by the access token or API key in the `Authorization` header (RFC 6750).
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use crate::auth::principal::Principal;
 use crate::auth::token::TokenError;
 use crate::rest::Rest;
-use crate::rest::layers::Verified;
+use crate::rest::layers::Shown;
 use crate::rest::problem::Problem;
 use crate::services::accounts::AuthError;
 
@@ -19,11 +19,20 @@ impl FromRequestParts<Rest> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, rest: &Rest) -> Result<Self, Problem> {
-        let verified = parts.extensions.remove::<Verified>();
-        let Verified(verified) = verified.unwrap_or(Verified(Err(TokenError::Invalid)));
-        let principal = verified.map_err(AuthError::Token)?;
-        let roles = rest.accounts.admits(principal.user, principal.session).await?;
-        Ok(Self(Principal { roles, ..principal }))
+        let shown = parts.extensions.remove::<Shown>();
+        let caller = match shown.unwrap_or(Shown::Token(Err(TokenError::Invalid))) {
+            Shown::Token(verified) => {
+                rest.accounts.admit(verified.map_err(AuthError::Token)?).await?
+            }
+            Shown::Key(key) => {
+                let admitted = rest.accounts.admit_key(key).await;
+                if matches!(admitted, Err(AuthError::Token(_) | AuthError::Revoked)) {
+                    rest.rates.forget_key(&key.digest());
+                }
+                admitted?
+            }
+        };
+        Ok(Self(caller))
     }
 }
 

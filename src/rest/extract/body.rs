@@ -26,6 +26,9 @@ where
             return Err(Code::MediaType.into());
         }
         let bytes = read(request.into_body(), Limits::from_ref(state)).await?;
+        if is_list(&bytes) {
+            return Err(Problem::invalid("the body is a list, and has to be an object"));
+        }
         serde_json::from_slice(&bytes)
             .map(Self)
             .map_err(|error| Problem::invalid(without_values(&error)))
@@ -53,6 +56,12 @@ fn is_length_limit(error: &axum::Error) -> bool {
     let source = std::error::Error::source(error);
     // The limited body's error has no name in axum's interface, only its text.
     source.is_some_and(|source| source.to_string() == "length limit exceeded")
+}
+
+/// Whether JSON is a list: it would be read as the fields of an object in their order, of which no
+/// document speaks.
+fn is_list(json: &[u8]) -> bool {
+    json.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -5,6 +5,7 @@ use axum::http::HeaderMap;
 use axum::http::header::HeaderName;
 use axum::http::request::Parts;
 use barterline_domain::ids::ClientId;
+use utoipa::IntoParams;
 
 use crate::rest::Rest;
 use crate::rest::problem::{Code, Problem};
@@ -12,7 +13,9 @@ use crate::rest::problem::{Code, Problem};
 /// The header.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The same for every retry.
+/// The name of what is asked for: made once, sent with every try.
+#[derive(IntoParams)]
+#[into_params(names("Idempotency-Key"), parameter_in = Header)]
 pub struct IdempotencyKey(pub ClientId);
 
 impl FromRequestParts<Rest> for IdempotencyKey {

@@ -14,4 +14,4 @@ pub use from::From;
 pub use idempotency_key::{IDEMPOTENCY_KEY, IdempotencyKey};
 pub use language::Speaks;
 pub use page::{Path, Query, limit};
-pub use version::{IfMatch, etag, is_unchanged};
+pub use version::{IfMatch, IfNoneMatch, etag, has_tag, is_unchanged};

@@ -3,12 +3,23 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
+use utoipa::IntoParams;
 
 use crate::rest::Rest;
 use crate::rest::problem::Problem;
 
 /// The version that the caller saw, where they say so.
-pub struct IfMatch(pub Option<u64>);
+#[derive(IntoParams)]
+#[into_params(names("If-Match"), parameter_in = Header)]
+pub struct IfMatch(
+    #[param(value_type = String, required = false, pattern = r#"^(\*|"v[0-9]{1,19}")$"#)]
+    pub  Option<u64>,
+);
+
+/// The tags of what the caller has, or `*`. Read by [`is_unchanged`] and [`has_tag`].
+#[derive(IntoParams)]
+#[into_params(names("If-None-Match"), parameter_in = Header)]
+pub struct IfNoneMatch(#[param(required = false)] pub String);
 
 /// The tag of a version: `"v3"`.
 pub fn etag(version: u64) -> HeaderValue {
@@ -17,12 +28,23 @@ pub fn etag(version: u64) -> HeaderValue {
 
 /// Whether the caller has this version already.
 pub fn is_unchanged(headers: &HeaderMap, version: u64) -> bool {
+    has(headers, |tag| parse(tag) == Some(version))
+}
+
+/// Whether the caller has what bears this tag already.
+pub fn has_tag(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+    let tag = tag.to_str().unwrap_or_default().trim_start_matches("W/");
+    has(headers, |theirs| theirs == tag)
+}
+
+/// Whether any of the caller's tags is the one, or stands for all.
+fn has(headers: &HeaderMap, is_it: impl Fn(&str) -> bool) -> bool {
     let tags = headers.get(header::IF_NONE_MATCH);
     let tags = tags.and_then(|tags| tags.to_str().ok());
     tags.is_some_and(|tags| {
         // Comparison is weak here: a cache in between may have marked the tag.
         let mut tags = tags.split(',').map(|tag| tag.trim().trim_start_matches("W/"));
-        tags.any(|tag| tag == "*" || parse(tag) == Some(version))
+        tags.any(|tag| tag == "*" || is_it(tag))
     })
 }
 

@@ -12,15 +12,17 @@ use axum::response::Response;
 use crate::listener::client::ClientAddress;
 
 /// On every answer.
-const ALWAYS: [(HeaderName, &str); 4] = [
+const ALWAYS: [(HeaderName, &str); 3] = [
     // JSON is JSON, whatever it looks like.
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    // An answer that is shown as a page loads nothing, runs nothing, and stands in no frame.
-    (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     (REFERRER_POLICY, "no-referrer"),
     // No page of others embeds an answer; those that may read it ask by CORS, which this is not about.
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
+
+/// An answer that is shown as a page loads nothing, runs nothing, and stands in no frame. The one that
+/// is meant to be a page says itself what it needs.
+const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
 /// A year. Subdomains are not ours to speak for.
 const TRANSPORT: &str = "max-age=31536000";
@@ -33,6 +35,7 @@ pub async fn harden(request: Request, next: Next) -> Response {
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(POLICY);
     if https {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TRANSPORT));
     }

@@ -18,7 +18,7 @@ pub use self::compress::{Uncompressed, compression};
 pub use self::cors::cors;
 pub use self::harden::harden;
 pub use self::observe::{Addresses, Cause, Observer, observe};
-pub use self::rate::{Verified, limit_rate};
+pub use self::rate::{Shown, limit_rate};
 use super::problem::Problem;
 
 /// Ends a request that takes too long. What it began may still happen.

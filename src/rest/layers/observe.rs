@@ -12,7 +12,7 @@ use axum::http::header::HeaderName;
 use axum::middleware::Next;
 use axum::response::Response;
 use barterline_domain::clock::Clock;
-use barterline_domain::ids::UserId;
+use barterline_domain::ids::{ApiKeyId, UserId};
 use tracing::field::display;
 use tracing::{Instrument as _, error_span};
 use uuid::Uuid;
@@ -81,12 +81,13 @@ pub async fn observe(State(observer): State<Observer>, request: Request, next: N
     let bytes = response.body().size_hint().exact();
     let client = observer.addresses.shown(client).map(display);
     let user = response.extensions().get::<UserId>().map(display);
+    let key = response.extensions().get::<ApiKeyId>().map(display);
     let error = response.extensions().get::<Cause>().map(|cause| display(&cause.0));
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(
                 target: "barterline::access",
-                %id, method, route, status = status.as_u16(), bytes, took_us, client, user, error,
+                %id, method, route, status = status.as_u16(), bytes, took_us, client, user, key, error,
                 "request"
             )
         };

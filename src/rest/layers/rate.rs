@@ -1,5 +1,8 @@
-//! How many requests a client may make: of an account, when the request bears its token, or else of
-//! an address. Before anything is asked of the store.
+//! How many requests a client may make: of an account, when the request bears its token, of an API
+//! key, or else of an address. Before anything is asked of the store, but for a key that was not
+//! seen of late.
+
+use std::net::IpAddr;
 
 use axum::extract::{Request, State};
 use axum::http::HeaderValue;
@@ -14,29 +17,46 @@ use crate::listener::client::ClientAddress;
 use crate::rest::Rest;
 use crate::rest::extract::bearer_token;
 use crate::rest::problem::Problem;
+use crate::services::accounts::ShownKey;
 
 /// What is left (draft-ietf-httpapi-ratelimit-headers-10, section 4).
 pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// What is allowed (the same, section 3).
 pub const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// What the request's access token says of its bearer, when there is one: an extension of the
-/// request, so that a token is verified once. Whether its session goes on is not looked at.
-#[derive(Debug, Clone)]
-pub struct Verified(pub Result<Principal, TokenError>);
+/// What a request bears: an extension of it, so that a token is verified once and a key looked up
+/// once. Whether the session behind a token goes on is not looked at.
+#[derive(Clone)]
+pub enum Shown {
+    /// An access token, and what it says of its bearer.
+    Token(Result<Principal, TokenError>),
+    /// An API key, which nobody looked up.
+    Key(ShownKey),
+}
 
 /// Takes a request of its client's, and tells on the answer what is left.
 pub async fn limit_rate(State(rest): State<Rest>, mut request: Request, next: Next) -> Response {
-    let verified = bearer_token(request.headers()).map(|token| rest.accounts.verify(token));
-    let user = match &verified {
-        Some(Ok(principal)) => Some(principal.user),
-        Some(Err(_)) | None => None,
+    let shown = bearer_token(request.headers()).map(|token| match ShownKey::parse(token) {
+        Some(key) => Shown::Key(key),
+        None => Shown::Token(rest.accounts.verify(token)),
+    });
+    let user = match &shown {
+        Some(Shown::Token(Ok(principal))) => Some(principal.user),
+        Some(Shown::Token(Err(_)) | Shown::Key(_)) | None => None,
     };
-    if let Some(verified) = verified {
-        request.extensions_mut().insert(Verified(verified));
-    }
     let from = ClientAddress::of(request.extensions()).ip;
-    let client = user.map_or(Client::Address(from), Client::User);
+    let client = match (&shown, user) {
+        (Some(Shown::Key(key)), _) if is_known(&rest, *key, from).await => {
+            Client::Key(key.digest())
+        }
+        (_, Some(user)) => Client::User(user),
+        (_, None) => Client::Address(from),
+    };
+    let shown = shown.and_then(|shown| {
+        let key = if let Shown::Key(key) = &shown { Some(key.id()) } else { None };
+        request.extensions_mut().insert(shown);
+        key
+    });
     let told = rest.rates.http_request(client, rest.clock.now());
     let mut response = match told.map(|told| told.taken) {
         Some(Err(exceeded)) => Problem::limited(exceeded).into_response(),
@@ -51,10 +71,20 @@ pub async fn limit_rate(State(rest): State<Rest>, mut request: Request, next: Ne
         }
     }
     // For the log.
-    if let Some(user) = user {
-        response.extensions_mut().insert(user);
+    match (client, shown) {
+        (Client::User(user), _) => drop(response.extensions_mut().insert(user)),
+        (Client::Key(_), Some(key)) => drop(response.extensions_mut().insert(key)),
+        _ => {}
     }
     response
+}
+
+/// Whether a key has requests of its own: one that is good. Who tries keys that are none is held to
+/// what their address may do, and beyond it nothing is looked up for them.
+async fn is_known(rest: &Rest, key: ShownKey, from: IpAddr) -> bool {
+    rest.rates.knows_key(&key.digest())
+        || rest.rates.has_request_left(from, rest.clock.now())
+            && rest.accounts.authenticate_key(key).await.is_ok()
 }
 
 /// `q` requests in `w` seconds.

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use barterline_domain::ids::{ListingId, UserId};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::ListingView;
 use crate::rest::Rest;
@@ -11,20 +12,37 @@ use crate::rest::extract::{Path, Query, limit};
 use crate::rest::problem::{Code, Problem};
 
 /// Which part.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Page {
+    /// Those older than this one: `next` of the part before.
     before: Option<ListingId>,
+    /// How many at most.
+    #[param(minimum = 1, maximum = 100, default = 50)]
     limit: Option<usize>,
 }
 
 /// The answer; `next` is the `before` of the next page.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Listings {
     listings: Vec<ListingView>,
+    #[schema(required)]
     next: Option<ListingId>,
 }
 
 /// Answers with a page.
+#[utoipa::path(
+    get,
+    path = "/v1/accounts/{id}/listings",
+    tag = "listings",
+    operation_id = "listListings",
+    summary = "A seller's listings, the newest first",
+    params(("id" = UserId, Path, description = "The seller"), Page),
+    responses(
+        (status = 200, description = "A part of them", body = Listings),
+    ),
+    extensions(("x-codes" = json!(["account.not_found"]))),
+)]
 pub async fn handle(
     State(rest): State<Rest>,
     Path(seller): Path<UserId>,

@@ -13,14 +13,18 @@ use barterline_domain::ids::{ListingId, UserId};
 use barterline_domain::listing::{Listing, ListingStatus};
 use barterline_domain::money::{AmountTooLarge, Currency, Money};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::rest::extract::etag;
 use crate::rest::problem::{Code, Problem};
 
 /// A price as clients write it.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = PriceAsked)]
 pub struct Price {
+    #[schema(maximum = 9_007_199_254_740_991_u64, examples(12_000))]
     minor: u64,
+    #[schema(value_type = Currency, examples("EUR"))]
     currency: String,
 }
 
@@ -36,7 +40,8 @@ impl TryFrom<Price> for Money {
 }
 
 /// A listing as anybody sees it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Listing)]
 pub struct ListingView {
     id: ListingId,
     seller: UserId,

@@ -5,12 +5,38 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use barterline_domain::ids::ListingId;
 
-use super::tagged;
+use super::{ListingView, tagged};
 use crate::rest::Rest;
-use crate::rest::extract::{Path, etag, is_unchanged};
+use crate::rest::extract::{IfNoneMatch, Path, etag, is_unchanged};
 use crate::rest::problem::Problem;
 
 /// Answers with the listing, or with 304 when the caller has this version.
+#[utoipa::path(
+    get,
+    path = "/v1/listings/{id}",
+    tag = "listings",
+    operation_id = "readListing",
+    summary = "A listing",
+    params(("id" = ListingId, Path, description = "The listing"), IfNoneMatch),
+    responses(
+        (
+            status = 200,
+            description = "The listing",
+            body = ListingView,
+            headers(
+                ("ETag" = String, description = "The version, for `If-Match` and `If-None-Match`"),
+            ),
+        ),
+        (
+            status = 304,
+            description = "The caller has this version",
+            headers(
+                ("ETag" = String, description = "The version, for `If-Match` and `If-None-Match`"),
+            ),
+        ),
+    ),
+    extensions(("x-codes" = json!(["listing.not_found"]))),
+)]
 pub async fn handle(
     State(rest): State<Rest>,
     Path(listing): Path<ListingId>,

@@ -8,27 +8,35 @@ use barterline_domain::event::{Author, Seq};
 use barterline_domain::ids::{ChatId, ReportId, UserId};
 use barterline_storage::reports::Report as Stored;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::extract::limit;
 use super::problem::Problem;
 use crate::services::staff::{By, Staff};
 
 /// Which part of the list: what is older than the report `before`.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Page {
+    /// Those older than this one: `next` of the part before.
     before: Option<ReportId>,
+    /// How many at most.
+    #[param(minimum = 1, maximum = 100, default = 50)]
     limit: Option<usize>,
 }
 
 /// A part of the list, newest first; `next` is the `before` of the next.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Reports)]
 pub struct List {
     reports: Vec<Summary>,
+    #[schema(required)]
     next: Option<ReportId>,
 }
 
 /// A report in a list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReportSummary)]
 pub struct Summary {
     id: ReportId,
     at: Timestamp,
@@ -40,19 +48,21 @@ pub struct Summary {
 
 /// A report whole. A message that was edited stands there as it was first said and as the newest edit
 /// left it, under one number.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Report {
     #[serde(flatten)]
     summary: Summary,
     messages: Vec<Message>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReportedMessage)]
 struct Message {
     seq: Seq,
     at: Timestamp,
     author: Author,
     kind: String,
+    #[schema(required)]
     text: Option<String>,
 }
 

@@ -11,6 +11,19 @@ use crate::rest::problem::Problem;
 use crate::services::staff::By;
 
 /// Answers with one report.
+#[utoipa::path(
+    get,
+    path = "/v1/reports/{id}",
+    tag = "staff",
+    operation_id = "readReport",
+    summary = "One report with its messages; for moderators",
+    params(("id" = ReportId, Path, description = "The report")),
+    responses(
+        (status = 200, description = "The report", body = Report),
+    ),
+    extensions(("x-codes" = json!(["permission.denied", "report.not_found"]))),
+    security(("bearer" = [])),
+)]
 pub async fn handle(
     State(rest): State<Rest>,
     Caller(caller): Caller,

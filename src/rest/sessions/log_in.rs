@@ -5,23 +5,45 @@ use axum::http::header::USER_AGENT;
 use axum::http::{HeaderMap, StatusCode};
 use barterline_domain::account::{ClientName, Email, Password, SessionName};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::Tokens;
 use crate::rest::Rest;
 use crate::rest::extract::{Body, From};
 use crate::rest::problem::Problem;
-use crate::services::accounts::{Device, LogInError};
+use crate::services::accounts::{Device, LogInError, Shown};
 
 /// The request.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = LogIn)]
 pub struct Request {
+    #[schema(format = Email, max_length = 254, examples("ana@example.org"))]
     email: String,
+    #[schema(format = Password, min_length = 8, max_length = 256)]
     password: String,
+    /// Of the second factor, where there is one.
+    code: Option<String>,
     /// What the caller calls this log-in.
+    #[schema(min_length = 1, max_length = 64)]
     name: Option<String>,
 }
 
 /// Answers 201 with the tokens.
+#[utoipa::path(
+    post,
+    path = "/v1/sessions",
+    tag = "sessions",
+    operation_id = "logIn",
+    summary = "Log in",
+    request_body = Request,
+    responses(
+        (status = 201, description = "A session with its tokens", body = Tokens),
+    ),
+    extensions(("x-codes" = json!([
+        "session.name_invalid", "login.failed", "login.code_required", "second_factor.code_wrong",
+        "account.changed", "account.suspended", "server.busy",
+    ]))),
+)]
 pub async fn handle(
     State(rest): State<Rest>,
     From(from): From,
@@ -38,6 +60,7 @@ pub async fn handle(
     let (Ok(email), Ok(password)) = parsed else {
         return Err(LogInError::Failed.into());
     };
-    let log_in = rest.accounts.log_in(&email, password, Device { name, client }, from).await?;
+    let shown = Shown { password, code: request.code };
+    let log_in = rest.accounts.log_in(&email, shown, Device { name, client }, from).await?;
     Ok((StatusCode::CREATED, log_in.into()))
 }

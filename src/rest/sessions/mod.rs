@@ -11,22 +11,27 @@ use axum::http::HeaderValue;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use barterline_domain::bearer::Proof;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{SessionId, UserId};
 use barterline_storage::sessions::Session;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::auth::principal::Principal;
 use crate::rest::layers::Uncompressed;
 use crate::services::accounts::LogIn;
 
 /// A session as its owner sees it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Session)]
 pub struct OwnSession {
     session: SessionId,
     /// It is the caller's.
     current: bool,
+    #[schema(required)]
     name: Option<String>,
+    #[schema(required)]
     client: Option<String>,
     created_at: Timestamp,
     used_at: Timestamp,
@@ -37,7 +42,7 @@ impl OwnSession {
     fn new(session: Session, caller: &Principal) -> Self {
         Self {
             session: session.id,
-            current: session.id == caller.session,
+            current: caller.proof == Proof::Session(session.id),
             name: session.name.map(|name| name.as_str().to_owned()),
             client: session.client.map(|client| client.as_str().to_owned()),
             created_at: session.created_at,
@@ -48,10 +53,11 @@ impl OwnSession {
 }
 
 /// A log-in with its tokens.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Tokens {
     session: SessionId,
     user: UserId,
+    #[schema(examples("Bearer"))]
     token_type: &'static str,
     access_token: String,
     access_expires_at: Timestamp,

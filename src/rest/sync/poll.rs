@@ -12,6 +12,7 @@ use barterline_storage::inbox::Position;
 use serde::de::IntoDeserializer as _;
 use serde::de::value::{Error as Unreadable, StrDeserializer};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::rest::Rest;
 use crate::rest::extract::{Caller, Query};
@@ -23,14 +24,18 @@ const WAIT_MS_MAX: u64 = 30_000;
 const WAIT_MS_DEFAULT: u64 = 25_000;
 
 /// Since when, and how long to wait.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Since {
+    /// Of the last answer, or of a socket; absent at first.
     cursor: Option<String>,
+    /// How long the answer may wait, in milliseconds.
+    #[param(maximum = 30_000, default = 25_000)]
     wait_ms: Option<u64>,
 }
 
 /// The answer.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Changes {
     rows: Vec<Row>,
     /// Of the next request, and of a socket's `hello`.
@@ -44,6 +49,23 @@ pub struct Changes {
 }
 
 /// Answers as soon as there is something to say, or when the time is over.
+#[utoipa::path(
+    get,
+    path = "/v1/sync",
+    tag = "chats",
+    operation_id = "sync",
+    summary = "What changed since a cursor; waits for it if nothing did",
+    params(Since),
+    responses(
+        (
+            status = 200,
+            description = "What changed, or nothing when the time is over",
+            body = Changes,
+        ),
+    ),
+    extensions(("x-codes" = json!(["sync.too_many", "server.busy"]))),
+    security(("bearer" = ["chats:read"])),
+)]
 pub async fn handle(
     State(rest): State<Rest>,
     Caller(caller): Caller,
@@ -59,9 +81,9 @@ pub async fn handle(
         }
     };
     let cursor = since.cursor.as_deref().and_then(position);
-    let changes = rest.chats.sync(caller.user, cursor, enough).await?;
+    let changes = rest.chats.sync(caller.bearer(), cursor, enough).await?;
     // Whoever was shut out while they waited is told nothing.
-    rest.accounts.admits(caller.user, caller.session).await?;
+    rest.accounts.admits(caller.bearer()).await?;
     let Position { epoch, position } = changes.cursor;
     let answer = Changes {
         rows: changes.rows.iter().map(wire::row).collect(),

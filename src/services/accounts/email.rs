@@ -48,6 +48,7 @@ impl Accounts {
         code: &str,
         language: Language,
     ) -> Result<(), CodeError> {
+        caller.session()?;
         let code = self.take_code(code, CodePurpose::ChangeEmail).await?;
         if code.user != caller.user {
             return Err(CodeError::Invalid);

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use barterline_domain::account::{DisplayName, Email};
+use barterline_domain::bearer::Unpermitted;
 use barterline_domain::ids::UserId;
 use barterline_storage::codes::{Code, CodePurpose};
 use barterline_storage::error::StoreError;
@@ -18,7 +19,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::registration::{Sealed, TOKEN_LIFETIME};
-use super::{Accounts, HashingBusy, Language, hash_of};
+use super::{Accounts, ChoiceError, Language, hash_of};
 use crate::auth::sealed::Purpose;
 use crate::limits::{Exceeded, LogInName};
 use crate::mail::{Letter, Mail, Mailer};
@@ -76,6 +77,9 @@ pub enum AskError {
 /// Why a mailed code did nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum CodeError {
+    /// The caller did not log in.
+    #[error(transparent)]
+    Unpermitted(#[from] Unpermitted),
     /// Unknown, used, over, or for something else.
     #[error("the code is not valid")]
     Invalid,
@@ -85,9 +89,9 @@ pub enum CodeError {
     /// The account was changed at the same time, more than once. The code is used up.
     #[error("the account was changed meanwhile")]
     Changed,
-    /// Too many passwords are being hashed.
+    /// The new password may not be chosen, or not now. The code stays good.
     #[error(transparent)]
-    Busy(#[from] HashingBusy),
+    Choice(#[from] ChoiceError),
     /// The store said no. The code may be used up.
     #[error(transparent)]
     Store(#[from] StoreError),

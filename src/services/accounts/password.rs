@@ -72,7 +72,8 @@ impl PasswordHashing {
         !hash.starts_with(&format!("${}$v=19$m={m},t={t},p={p}$", algorithm.as_str()))
     }
 
-    async fn run<T: Send + 'static>(
+    /// Does something else that takes a core for a while, in turn with hashes.
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HashingBusy> {

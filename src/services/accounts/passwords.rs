@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 
 use barterline_domain::account::Password;
+use barterline_domain::bearer::Unpermitted;
 use barterline_storage::audit::Actor;
 use barterline_storage::credentials::{Credential, Replaced};
 use barterline_storage::error::StoreError;
 
-use super::{Accounts, HashingBusy, Language, PasswordHashing};
+use super::{Accounts, ChoiceError, HashingBusy, Language, PasswordHashing};
 use crate::auth::principal::Principal;
 use crate::limits::{Exceeded, LogInName};
 use crate::mail::Letter;
@@ -24,6 +25,12 @@ pub struct NewPassword {
 /// Why a password stays as it is.
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordError {
+    /// The new one may not be chosen, or not now.
+    #[error(transparent)]
+    Choice(#[from] ChoiceError),
+    /// The caller did not log in.
+    #[error(transparent)]
+    Unpermitted(#[from] Unpermitted),
     /// The caller does not know the present one, or has none.
     #[error("the present password is another")]
     Wrong,
@@ -52,8 +59,9 @@ impl Accounts {
         from: IpAddr,
         language: Language,
     ) -> Result<usize, PasswordError> {
+        let session = caller.session()?;
         let credential = self.prove(caller, present, from).await?;
-        let password_hash = Some(self.0.hashing.hash(new).await?);
+        let password_hash = Some(self.choose(new, &[credential.email.as_str()]).await?);
         self.0.audit.note(Note::new(Actor::User(caller.user), Action::PasswordChange)).await?;
         let password_changed_at = self.0.clock.now();
         let changed = Credential { password_hash, password_changed_at, ..credential.clone() };
@@ -65,16 +73,17 @@ impl Accounts {
         }
         self.0.limits.password_changed(tried, from, self.0.clock.now());
         self.write_to(credential.user, credential.email, language, Letter::PasswordChanged).await;
-        Ok(self.end_sessions(caller.user, Some(caller.session)).await?)
+        Ok(self.end_sessions(caller.user, Some(session)).await?)
     }
 
-    /// The caller's credential, if they know its password.
+    /// The caller's credential, if they logged in and know its password.
     pub(super) async fn prove(
         &self,
         caller: &Principal,
         password: Password,
         from: IpAddr,
     ) -> Result<Credential, PasswordError> {
+        caller.session()?;
         let credential = self.0.credentials.find_by_user(caller.user).await?;
         let credential = credential.ok_or(PasswordError::Wrong)?;
         // A stolen token is no way to guess the password faster than at the door.

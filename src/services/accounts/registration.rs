@@ -17,7 +17,7 @@ use barterline_storage::error::StoreError;
 use serde::{Deserialize, Serialize};
 
 use super::errands::Errand;
-use super::{Accounts, AskError, HashingBusy, Language};
+use super::{Accounts, AskError, ChoiceError, HashingBusy, Language};
 use crate::auth::sealed::Purpose;
 use crate::limits::{Exceeded, LogInName};
 use crate::services::audit::{Action, Note};
@@ -62,9 +62,9 @@ pub enum RegisterError {
     /// Nothing can be mailed now.
     #[error(transparent)]
     Mail(#[from] AskError),
-    /// Too many passwords are being hashed.
+    /// The password may not be chosen, or not now.
     #[error(transparent)]
-    Busy(#[from] HashingBusy),
+    Choice(#[from] ChoiceError),
     /// The store said no.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -121,7 +121,7 @@ impl Accounts {
             return Ok(Registered::Made(self.register(registration).await?));
         }
         let Registration { email, password, name } = registration;
-        let password_hash = self.0.hashing.hash(password).await?;
+        let password_hash = self.choose(password, &[email.as_str(), name.as_str()]).await?;
         self.ask(Errand::Register { email, name, password_hash, language }, from)?;
         Ok(Registered::Asked)
     }
@@ -130,7 +130,7 @@ impl Accounts {
     pub async fn register(&self, registration: Registration) -> Result<Account, RegisterError> {
         let Registration { email, password, name } = registration;
         // After the hash, which a taken address costs too.
-        let password_hash = self.0.hashing.hash(password).await?;
+        let password_hash = self.choose(password, &[email.as_str(), name.as_str()]).await?;
         let account = self.make(email, self.new_account(name), password_hash, None).await?;
         account.ok_or(RegisterError::EmailTaken)
     }
@@ -142,7 +142,7 @@ impl Accounts {
         roles: Vec<AccountRole>,
     ) -> Result<Account, RegisterError> {
         let Registration { email, password, name } = registration;
-        let password_hash = self.0.hashing.hash(password).await?;
+        let password_hash = self.choose(password, &[email.as_str(), name.as_str()]).await?;
         if self.0.credentials.find(&email).await?.is_some() {
             return Err(RegisterError::EmailTaken);
         }

@@ -37,7 +37,7 @@ impl Accounts {
         language: Language,
     ) -> Result<(), CodeError> {
         // Before the code is used up: who has to come again can.
-        let password_hash = self.0.hashing.hash(new).await?;
+        let password_hash = self.choose(new, &[]).await?;
         let code = self.take_code(code, CodePurpose::ResetPassword).await?;
         self.0.audit.note(Note::new(Actor::User(code.user), Action::PasswordReset)).await?;
         let changed = self

@@ -1,17 +1,22 @@
 //! One's own log-ins: seen, named, ended.
 
 use barterline_domain::account::SessionName;
+use barterline_domain::bearer::Unpermitted;
 use barterline_domain::ids::{SessionId, UserId};
 use barterline_storage::audit::Actor;
 use barterline_storage::error::StoreError;
 use barterline_storage::sessions::{SESSIONS_SHOWN_MAX, Session};
 
 use super::{Accounts, Revoked};
+use crate::auth::principal::Principal;
 use crate::services::audit::{Action, Note};
 
 /// Why nothing was done to a session.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
+    /// The caller did not log in.
+    #[error(transparent)]
+    Unpermitted(#[from] Unpermitted),
     /// Not one of the caller's, or over.
     #[error("no such session")]
     NotFound,
@@ -21,19 +26,20 @@ pub enum SessionError {
 }
 
 impl Accounts {
-    /// Somebody's log-ins that are good, the newest first.
-    pub async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
-        self.0.sessions.list(user, self.0.clock.now()).await
+    /// The caller's log-ins that are good, the newest first.
+    pub async fn sessions(&self, caller: &Principal) -> Result<Vec<Session>, SessionError> {
+        caller.session()?;
+        Ok(self.good_sessions(caller.user).await?)
     }
 
     /// Names one of the caller's log-ins, or takes its name away; gives it after that.
     pub async fn name_session(
         &self,
-        user: UserId,
+        caller: &Principal,
         session: SessionId,
         name: Option<SessionName>,
     ) -> Result<Session, SessionError> {
-        let found = self.own_session(user, session).await?;
+        let found = self.own_session(caller, session).await?;
         if !self.0.sessions.rename(session, name.clone()).await? {
             return Err(SessionError::NotFound);
         }
@@ -41,20 +47,35 @@ impl Accounts {
     }
 
     /// Ends one of the caller's log-ins, and its sockets.
-    pub async fn end_session(&self, user: UserId, session: SessionId) -> Result<(), SessionError> {
-        self.own_session(user, session).await?;
+    pub async fn end_session(
+        &self,
+        caller: &Principal,
+        session: SessionId,
+    ) -> Result<(), SessionError> {
+        let user = self.own_session(caller, session).await?.user;
         self.0.sessions.revoke(session).await?;
         self.tell(Revoked::Session { user, session });
         Ok(())
     }
 
-    /// Ends all of somebody's log-ins but `except`, and their sockets; gives how many there were.
-    pub async fn end_sessions(
+    /// Ends all of the caller's log-ins, and their sockets; gives how many there were.
+    pub async fn end_all_sessions(&self, caller: &Principal) -> Result<usize, SessionError> {
+        caller.session()?;
+        Ok(self.end_sessions(caller.user, None).await?)
+    }
+
+    /// Ends all of the caller's log-ins but this one, and their sockets; gives how many there were.
+    pub async fn end_other_sessions(&self, caller: &Principal) -> Result<usize, SessionError> {
+        let session = caller.session()?;
+        Ok(self.end_sessions(caller.user, Some(session)).await?)
+    }
+
+    pub(super) async fn end_sessions(
         &self,
         user: UserId,
         except: Option<SessionId>,
     ) -> Result<usize, StoreError> {
-        let good = self.sessions(user).await?.into_iter().map(|session| session.id);
+        let good = self.good_sessions(user).await?.into_iter().map(|session| session.id);
         let good: Vec<_> = good.filter(|session| Some(*session) != except).collect();
         let ended = self.0.sessions.revoke_all(user, except).await;
         // Of a failure nobody knows how far it came: whose session is still good comes back.
@@ -71,7 +92,7 @@ impl Accounts {
 
     /// Ends the oldest of somebody's log-ins if they have as many as anybody may have.
     pub(super) async fn make_room(&self, user: UserId) -> Result<(), StoreError> {
-        let good = self.sessions(user).await?;
+        let good = self.good_sessions(user).await?;
         if let Some(oldest) = good.last().filter(|_| good.len() >= SESSIONS_SHOWN_MAX) {
             self.0.sessions.revoke(oldest.id).await?;
             self.tell(Revoked::Session { user, session: oldest.id });
@@ -79,10 +100,19 @@ impl Accounts {
         Ok(())
     }
 
-    async fn own_session(&self, user: UserId, session: SessionId) -> Result<Session, SessionError> {
+    async fn good_sessions(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
+        self.0.sessions.list(user, self.0.clock.now()).await
+    }
+
+    async fn own_session(
+        &self,
+        caller: &Principal,
+        session: SessionId,
+    ) -> Result<Session, SessionError> {
+        caller.session()?;
         let found = self.0.sessions.find(session).await?;
         let now = self.0.clock.now();
-        let own = found.filter(|found| found.user == user && found.is_good(now));
+        let own = found.filter(|found| found.user == caller.user && found.is_good(now));
         own.ok_or(SessionError::NotFound)
     }
 }

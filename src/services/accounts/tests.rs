@@ -1,18 +1,21 @@
 use std::net::Ipv4Addr;
 
-use barterline_domain::account::Locale;
+use barterline_domain::account::{ApiKeyName, Locale};
 use barterline_domain::clock::ManualClock;
 use barterline_storage::accounts::ProfileChange;
 use barterline_storage::codes::CodePurpose;
 use barterline_storage::embedded::accounts::EmbeddedAccounts;
+use barterline_storage::embedded::api_keys::EmbeddedApiKeys;
 use barterline_storage::embedded::audit::EmbeddedAudit;
 use barterline_storage::embedded::codes::EmbeddedCodes;
 use barterline_storage::embedded::credentials::EmbeddedCredentials;
 use barterline_storage::embedded::engine::Engine;
 use barterline_storage::embedded::sessions::EmbeddedSessions;
+use data_encoding::BASE32_NOPAD;
 use tempfile::TempDir;
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio_util::sync::CancellationToken;
+use totp_rs::{Builder, Totp};
 
 use super::*;
 use crate::auth::keyring::Keyring;
@@ -54,10 +57,14 @@ fn process_with(
         codes: Arc::new(EmbeddedCodes(engine.clone())),
         accounts: Arc::new(EmbeddedAccounts(engine.clone())),
         sessions: Arc::new(EmbeddedSessions(engine.clone())),
+        api_keys: Arc::new(EmbeddedApiKeys(engine.clone())),
         tokens: tokens.clone(),
+        data_keys: DataKeys::generate(&SystemIds),
+        site: String::new(),
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         ids: Arc::new(SystemIds),
         hashing: PasswordHashing::new(2, 8),
+        password_rules: PasswordRules { score_min: 3, breached: None },
         limits: Arc::new(Limits::none()),
         audit: AuditLog::new(
             Arc::new(EmbeddedAudit(engine.clone())),
@@ -91,6 +98,10 @@ fn password(text: &str) -> Password {
     Password::parse(text.to_owned()).expect("a password")
 }
 
+fn shown(text: &str) -> Shown {
+    Shown { password: password(text), code: None }
+}
+
 impl World {
     async fn register(&self, name: &str) -> Result<Account, RegisterError> {
         let registration = Registration {
@@ -103,7 +114,7 @@ impl World {
 
     async fn log_in(&self, name: &str, text: &str) -> Result<LogIn, LogInError> {
         let here = Ipv4Addr::LOCALHOST.into();
-        self.accounts.log_in(&email(name), password(text), Device::default(), here).await
+        self.accounts.log_in(&email(name), shown(text), Device::default(), here).await
     }
 
     /// Somebody registered and logged in.
@@ -120,7 +131,7 @@ async fn who_registers_logs_in_and_is_recognised() {
     let log_in = world.log_in("ana", "correct horse").await.expect("a log-in");
     assert_eq!(log_in.user, account.id);
     let principal = world.accounts.authenticate(&log_in.access_token).await.expect("ana");
-    assert_eq!((principal.user, principal.session), (account.id, log_in.session));
+    assert_eq!((principal.user, principal.session()), (account.id, Ok(log_in.session)));
     assert_eq!(principal.roles, [AccountRole::User]);
     assert_eq!(principal.expires_at, log_in.access_expires_at);
     assert_eq!(world.accounts.profile(account.id).await.expect("a read"), Some(account));
@@ -289,6 +300,137 @@ async fn a_mailed_code_is_good_for_an_hour_and_shows_whose_the_address_is() {
     let fourth = world.accounts.fresh_code(account.id, email("ana"), moving).await.expect("a code");
     let other = reset(&fourth).await;
     assert!(matches!(other, Err(CodeError::Invalid)), "for something else: {other:?}");
+}
+
+#[tokio::test]
+async fn a_key_ends_when_it_was_said_to() {
+    let world = world();
+    let ana = world.person("ana").await;
+    let principal = world.accounts.authenticate(&ana.access_token).await.expect("ana");
+    let name = ApiKeyName::parse("robot").expect("a name");
+    let ends = world.clock.now().plus(MINUTE * 10);
+    let new = NewKey { name, scopes: vec![Scope::ReadChats], expires_at: Some(ends) };
+    let (here, english) = (Ipv4Addr::LOCALHOST.into(), Language::English);
+    let made = world.accounts.make_key(&principal, new, password("correct horse"), here, english);
+    let (key, secret) = made.await.expect("a key");
+    let robot = world.accounts.authenticate(&secret).await.expect("a robot");
+    assert_eq!((robot.user, robot.expires_at), (ana.user, ends));
+    world.clock.advance(MINUTE * 10);
+    let late = world.accounts.authenticate(&secret).await;
+    assert!(matches!(late, Err(AuthError::Token(TokenError::Expired))), "{late:?}");
+    let standing = world.accounts.admits(robot.bearer()).await;
+    assert!(matches!(standing, Err(AuthError::Token(TokenError::Expired))), "{standing:?}");
+    assert_eq!(end_of(&key), ends);
+}
+
+#[tokio::test]
+async fn who_knew_the_password_before_it_was_changed_shows_a_code_in_vain() {
+    let world = world();
+    let ana = world.person("ana").await;
+    let (totp, principal) = program(&world, &ana).await;
+    let (here, english) = (Ipv4Addr::LOCALHOST.into(), Language::English);
+    let first = code(&world, &totp);
+    let confirmed = world.accounts.confirm_second_factor(&principal, &first, here, english).await;
+    let paper = confirmed.expect("codes for paper");
+    // As a log-in read it, before it waited for its turn to hash.
+    let credentials = &world.accounts.0.credentials;
+    let before = credentials.find_by_user(ana.user).await.expect("a read").expect("ana's");
+    world.clock.advance(MINUTE);
+    let new = NewPassword { present: password("correct horse"), new: password("battery staple") };
+    world.accounts.change_password(&principal, new, here, english).await.expect("a change");
+    let late = world.accounts.use_code(before, &paper[0], here).await;
+    assert!(matches!(late, Err(FactorCodeError::Changed)), "{late:?}");
+}
+
+/// A program that makes codes, as its owner sets it up.
+async fn program(world: &World, ana: &LogIn) -> (Totp, Principal) {
+    let here = Ipv4Addr::LOCALHOST.into();
+    let principal = world.accounts.authenticate(&ana.access_token).await.expect("ana");
+    let begun = world.accounts.begin_second_factor(&principal, password("correct horse"), here);
+    let secret = BASE32_NOPAD.decode(begun.await.expect("a secret").secret.as_bytes());
+    let totp = Builder::new().with_secret(secret.expect("base32")).build().expect("a program");
+    (totp, principal)
+}
+
+fn code(world: &World, totp: &Totp) -> String {
+    totp.generate(world.clock.now().as_millis() / 1_000).to_string()
+}
+
+#[tokio::test]
+async fn each_code_of_a_second_factor_counts_once_however_many_come_at_once() {
+    const STEP: Duration = Duration::from_secs(30);
+
+    let world = world();
+    let ana = world.person("ana").await;
+    let (totp, principal) = program(&world, &ana).await;
+    let here = Ipv4Addr::LOCALHOST.into();
+    let english = Language::English;
+    // Before it is confirmed, nothing is asked for.
+    world.log_in("ana", "correct horse").await.expect("a log-in");
+    let confirm = async |code: &str| {
+        world.accounts.confirm_second_factor(&principal, code, here, english).await
+    };
+    assert!(confirm("123 456").await.is_err());
+    let first = code(&world, &totp);
+    let paper = confirm(&first).await.expect("codes for paper");
+    assert_eq!(paper.len(), 10);
+    let log_in = async |code: Option<&str>| {
+        let shown = Shown { password: password("correct horse"), code: code.map(str::to_owned) };
+        world.accounts.log_in(&email("ana"), shown, Device::default(), here).await
+    };
+    let wrong = |log_in: Result<LogIn, LogInError>| {
+        assert!(matches!(log_in, Err(LogInError::Code(FactorCodeError::Wrong))), "{log_in:?}");
+    };
+    let asked = log_in(None).await;
+    assert!(matches!(asked, Err(LogInError::CodeRequired)), "{asked:?}");
+    wrong(log_in(Some(&first)).await);
+    world.clock.advance(STEP);
+    let second = code(&world, &totp);
+    let (one, two) = tokio::join!(log_in(Some(&second)), log_in(Some(&second)));
+    assert!(one.is_ok() ^ two.is_ok(), "{one:?} {two:?}");
+    // Clocks differ by a step at most, and no code of before the last one counts.
+    world.clock.advance(STEP * 3);
+    let late = code(&world, &totp);
+    world.clock.advance(STEP);
+    log_in(Some(&late)).await.expect("a step late");
+    world.clock.advance(STEP * 2);
+    let too_late = code(&world, &totp);
+    world.clock.advance(STEP * 2);
+    wrong(log_in(Some(&too_late)).await);
+    // On paper: once each, however they are written.
+    let (one, two) = tokio::join!(log_in(Some(&paper[0])), log_in(Some(&paper[0])));
+    assert!(one.is_ok() ^ two.is_ok(), "{one:?} {two:?}");
+    log_in(Some(&paper[1].replace('-', " ").to_uppercase())).await.expect("a log-in");
+    let left = world.accounts.second_factor(&principal).await.expect("a read");
+    assert_eq!(left, FactorStanding { on: true, recovery_codes: 8 });
+    // A wrong password is told before any code.
+    let shown = Shown { password: password("battery staple"), code: Some(paper[2].clone()) };
+    let failed = world.accounts.log_in(&email("ana"), shown, Device::default(), here).await;
+    assert!(matches!(failed, Err(LogInError::Failed)), "{failed:?}");
+    log_in(Some(&paper[2])).await.expect("it was not used up");
+}
+
+#[tokio::test]
+async fn a_secret_that_was_put_in_anothers_place_makes_no_codes() {
+    let world = world();
+    let (ana, bea) = (world.person("ana").await, world.person("bea").await);
+    let (totp, principal) = program(&world, &ana).await;
+    program(&world, &bea).await;
+    let credentials = &world.accounts.0.credentials;
+    let find = async |user| credentials.find_by_user(user).await.expect("a read").expect("one");
+    let (hers, other) = (find(ana.user).await, find(bea.user).await);
+    let swapped = Credential { second_factor: hers.second_factor, ..other.clone() };
+    credentials.replace(&other, swapped).await.expect("a write");
+    let here = Ipv4Addr::LOCALHOST.into();
+    let bea = world.accounts.authenticate(&bea.access_token).await.expect("bea");
+    let confirm = async |who: &Principal| {
+        let code = code(&world, &totp);
+        world.accounts.confirm_second_factor(who, &code, here, Language::English).await
+    };
+    let refused = confirm(&bea).await;
+    let unopened = matches!(refused, Err(FactorError::Code(FactorCodeError::Unopened(_))));
+    assert!(unopened, "{refused:?}");
+    assert!(confirm(&principal).await.is_ok());
 }
 
 #[tokio::test]

@@ -11,6 +11,8 @@ mod sync;
 use std::sync::Arc;
 use std::time::Duration;
 
+use barterline_domain::account::Scope;
+use barterline_domain::bearer::{Bearer, Unpermitted};
 use barterline_domain::chat::{Chat, Participants, Role};
 use barterline_domain::clock::Clock;
 use barterline_domain::event::{Event, Seq};
@@ -155,6 +157,9 @@ pub struct Send {
 /// Why something was refused. Nothing changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChatError {
+    /// The API key is not for that.
+    #[error(transparent)]
+    Unpermitted(#[from] Unpermitted),
     /// No such chat, or of other people.
     #[error("no such chat")]
     NotFound,
@@ -245,7 +250,8 @@ impl Chats {
     }
 
     /// Opens the chat of `buyer` about a listing, or finds it.
-    pub async fn open(&self, buyer: UserId, listing: ListingId) -> Result<Opened, ChatError> {
+    pub async fn open(&self, buyer: Bearer, listing: ListingId) -> Result<Opened, ChatError> {
+        let buyer = buyer.may(Scope::WriteChats)?;
         let id = ChatId::of(listing, buyer);
         if let Some(row) = self.inbox.row(buyer, id).await? {
             return Ok(Opened { row, created: false });
@@ -277,28 +283,34 @@ impl Chats {
     }
 
     /// The caller's row of one chat.
-    pub async fn row(&self, user: UserId, chat: ChatId) -> Result<InboxRow, ChatError> {
+    pub async fn row(&self, caller: Bearer, chat: ChatId) -> Result<InboxRow, ChatError> {
+        self.row_of(caller.may(Scope::ReadChats)?, chat).await
+    }
+
+    async fn row_of(&self, user: UserId, chat: ChatId) -> Result<InboxRow, ChatError> {
         self.inbox.row(user, chat).await?.ok_or(ChatError::NotFound)
     }
 
     /// Somebody's row of a chat: what a planted fault shows to strangers.
     async fn any_row(&self, chat: ChatId) -> Result<InboxRow, ChatError> {
         let head = self.log.head(chat).await?.ok_or(ChatError::NotFound)?;
-        self.row(head.chat.participants.buyer, chat).await
+        self.row_of(head.chat.participants.buyer, chat).await
     }
 
     /// The caller's chats, the newest change first.
     pub async fn inbox(
         &self,
-        user: UserId,
+        caller: Bearer,
         before: Option<u64>,
         limit: usize,
     ) -> Result<InboxPage, ChatError> {
+        let user = caller.may(Scope::ReadChats)?;
         Ok(self.inbox.list(user, before, limit).await?)
     }
 
     /// What the caller has not read, over all chats.
-    pub async fn unread(&self, user: UserId) -> Result<Unread, ChatError> {
+    pub async fn unread(&self, caller: Bearer) -> Result<Unread, ChatError> {
+        let user = caller.may(Scope::ReadChats)?;
         Ok(self.inbox.unread(user).await?)
     }
 
@@ -306,10 +318,11 @@ impl Chats {
     /// hears of a chat with its first message.
     pub async fn changed_after(
         &self,
-        user: UserId,
+        caller: Bearer,
         position: u64,
         limit: usize,
     ) -> Result<InboxPage, ChatError> {
+        let user = caller.may(Scope::ReadChats)?;
         let mut page = self.inbox.changed_after(user, position, limit).await?;
         page.rows.retain(|row| row.role == Role::Buyer || row.head > Seq::ZERO);
         Ok(page)
@@ -353,15 +366,16 @@ impl Chats {
     /// A part of a chat's history; without a range its newest events.
     pub async fn history(
         &self,
-        user: UserId,
+        caller: Bearer,
         chat: ChatId,
         range: Option<Range>,
         limit: usize,
     ) -> Result<History, ChatError> {
+        let user = caller.may(Scope::ReadChats)?;
         let row = if planted(Fault::StrangerReads) {
             self.any_row(chat).await?
         } else {
-            self.row(user, chat).await?
+            self.row_of(user, chat).await?
         };
         let range = range.unwrap_or(Range::Before(row.head.next()));
         let limit = limit.clamp(1, HISTORY_MAX);
@@ -380,6 +394,7 @@ impl Chats {
         reference: Option<u32>,
         send: Send,
     ) -> Result<(), ChatError> {
+        slot.bearer().may(Scope::WriteChats)?;
         let command = self.judged(membership, Some(slot.id), send).await?;
         self.hub.send(&membership.chat, slot, reference, command);
         Ok(())
@@ -394,6 +409,7 @@ impl Chats {
         send: Send,
     ) -> Result<(), ChatError> {
         debug_assert!(send.stands_alone());
+        slot.bearer().may(Scope::WriteChats)?;
         let command = self.command(membership, Some(slot.id), send)?;
         self.hub.send(&membership.chat, slot, reference, command);
         Ok(())
@@ -402,10 +418,11 @@ impl Chats {
     /// The same for somebody without a connection, who waits for what the store makes of it.
     pub async fn send_and_wait(
         &self,
-        user: UserId,
+        caller: Bearer,
         chat: ChatId,
         send: Send,
     ) -> Result<Sent, SendError> {
+        let user = caller.may(Scope::WriteChats).map_err(ChatError::from)?;
         let membership = self.membership(user, chat).await?;
         // Who waits is the hub's to say.
         let command = self.judged(&membership, None, send).await?;
@@ -451,11 +468,12 @@ impl Chats {
     /// Moves the caller's marks. Everybody concerned hears of it from the hub.
     pub async fn mark(
         &self,
-        user: UserId,
+        caller: Bearer,
         chat: ChatId,
         device: DeviceId,
         marks: Marks,
     ) -> Result<(), ChatError> {
+        let user = caller.may(Scope::WriteChats)?;
         let membership = if planted(Fault::StrangerLearnsHead) {
             let row = self.any_row(chat).await?;
             Membership { chat: row.chat, role: row.role, withheld: false, as_of: 0 }
@@ -482,11 +500,12 @@ impl Chats {
     /// from the hub.
     pub async fn change(
         &self,
-        user: UserId,
+        caller: Bearer,
         chat: ChatId,
         changes: Vec<PersonalChange>,
     ) -> Result<(), ChatError> {
-        let row = self.row(user, chat).await?;
+        let user = caller.may(Scope::WriteChats)?;
+        let row = self.row_of(user, chat).await?;
         let mut hidden = row.personal.hidden.len();
         for change in &changes {
             match change {

@@ -3,7 +3,7 @@
 
 use std::pin::pin;
 
-use barterline_domain::ids::UserId;
+use barterline_domain::bearer::Bearer;
 use barterline_protocol::limits::ROWS_MAX;
 use barterline_storage::inbox::{InboxRow, Position};
 
@@ -56,7 +56,7 @@ impl Chats {
     /// `enough` has.
     pub async fn sync(
         &self,
-        user: UserId,
+        caller: Bearer,
         cursor: Option<Position>,
         enough: impl Future<Output = ()>,
     ) -> Result<Changes, SyncError> {
@@ -64,7 +64,7 @@ impl Chats {
         let mut enough = pin!(enough);
         let mut poll: Option<Poll<'_>> = None;
         loop {
-            let changes = self.changes(user, since).await?;
+            let changes = self.changes(caller, since).await?;
             // What was told before and comes again is no reason to answer.
             if since.is_none_or(|since| changes.rows.iter().any(|row| row.changed > since)) {
                 return Ok(changes);
@@ -82,19 +82,19 @@ impl Chats {
             }
             if poll.is_none() {
                 // The rows are read once more: something may have changed before it began.
-                poll = Some(self.hub.poll(user)?);
+                poll = Some(self.hub.poll(caller.user)?);
             }
         }
     }
 
     /// A page of what changed since an inbox position.
-    async fn changes(&self, user: UserId, since: Option<u64>) -> Result<Changes, ChatError> {
+    async fn changes(&self, caller: Bearer, since: Option<u64>) -> Result<Changes, ChatError> {
         // Read before the rows: what changes while they are read is announced again.
         let Position { epoch, position } = self.position();
         let told = since.unwrap_or(0);
         let (mut after, mut rows) = (self.overlapped(told), Vec::new());
         loop {
-            let page = self.changed_after(user, after, ROWS_MAX).await?;
+            let page = self.changed_after(caller, after, ROWS_MAX).await?;
             rows.extend(page.rows);
             let position = match page.next {
                 // Nothing of this page is shown, or all of it was told before: the cursor has to

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use barterline_domain::account::Scope;
+use barterline_domain::bearer::{Bearer, Unpermitted};
 use barterline_domain::clock::Clock;
 use barterline_domain::ids::{ListingId, UserId};
 use barterline_domain::listing::{InvalidListing, Listing, ListingStatus, ListingText};
@@ -43,6 +45,9 @@ pub struct Edit {
 /// Why a listing was not created or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ListingError {
+    /// The API key is not for that.
+    #[error(transparent)]
+    Unpermitted(#[from] Unpermitted),
     /// No such listing.
     #[error("no such listing")]
     NotFound,
@@ -91,10 +96,11 @@ impl Listings {
     /// Puts something up for sale.
     pub async fn create(
         &self,
-        seller: UserId,
+        seller: Bearer,
         text: ListingText,
         price: Money,
     ) -> Result<Listing, ListingError> {
+        let seller = seller.may(Scope::WriteListings)?;
         let now = self.clock.now();
         let listing = Listing {
             // Ordered by time, so that a seller's newest come first.
@@ -119,10 +125,11 @@ impl Listings {
     /// Changes the caller's own listing.
     pub async fn edit(
         &self,
-        caller: UserId,
+        caller: Bearer,
         listing: ListingId,
         edit: &Edit,
     ) -> Result<Listing, ListingError> {
+        let caller = caller.may(Scope::WriteListings)?;
         let mut current = 0;
         for _ in 0..EDIT_TRIES_MAX {
             let stored = self.read(listing).await?;

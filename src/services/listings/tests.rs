@@ -93,11 +93,11 @@ fn price(minor: u64) -> Money {
 impl World {
     async fn listing(&self, title: &str) -> Listing {
         let text = ListingText::parse(title, "Steel".to_owned()).expect("a text");
-        self.listings.create(SELLER, text, price(100)).await.expect("a listing")
+        self.listings.create(Bearer::served(SELLER), text, price(100)).await.expect("a listing")
     }
 
     async fn edit(&self, listing: &Listing, edit: Edit) -> Result<Listing, ListingError> {
-        self.listings.edit(SELLER, listing.id, &edit).await
+        self.listings.edit(Bearer::served(SELLER), listing.id, &edit).await
     }
 }
 
@@ -140,9 +140,10 @@ async fn only_the_seller_edits() {
     let world = world();
     let listing = world.listing("Bicycle").await;
     let edit = Edit { price: Some(price(1)), ..Edit::default() };
-    let refused = world.listings.edit(STRANGER, listing.id, &edit).await;
+    let refused = world.listings.edit(Bearer::served(STRANGER), listing.id, &edit).await;
     assert!(matches!(refused, Err(ListingError::NotYours)), "{refused:?}");
-    let missing = world.listings.edit(SELLER, ListingId::from_bytes([7; 16]), &edit).await;
+    let missing =
+        world.listings.edit(Bearer::served(SELLER), ListingId::from_bytes([7; 16]), &edit).await;
     assert!(matches!(missing, Err(ListingError::NotFound)), "{missing:?}");
     assert_eq!(world.listings.read(listing.id).await.expect("a read"), listing);
 }

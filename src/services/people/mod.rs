@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use barterline_domain::account::Scope;
+use barterline_domain::bearer::{Bearer, Unpermitted};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::UserId;
 use barterline_domain::marks::Visibility;
@@ -27,6 +29,9 @@ struct Inner {
 /// Why something was refused. Nothing changed.
 #[derive(Debug, thiserror::Error)]
 pub enum PeopleError {
+    /// The API key is not for that.
+    #[error(transparent)]
+    Unpermitted(#[from] Unpermitted),
     /// No such person, or oneself.
     #[error("no such person")]
     NotFound,
@@ -53,13 +58,13 @@ impl People {
     /// Makes choices; gives all of them after it.
     pub async fn change_settings(
         &self,
-        user: UserId,
+        caller: Bearer,
         changes: Vec<UserChange>,
-    ) -> Result<UserState, StoreError> {
+    ) -> Result<UserState, PeopleError> {
         if changes.is_empty() {
-            self.settings(user).await
+            Ok(self.settings(caller.may(Scope::ReadProfile)?).await?)
         } else {
-            self.0.states.change(user, changes).await
+            Ok(self.0.states.change(caller.may(Scope::WriteProfile)?, changes).await?)
         }
     }
 
@@ -72,10 +77,11 @@ impl People {
     /// says is withheld.
     pub async fn block(
         &self,
-        blocker: UserId,
+        blocker: Bearer,
         blocked: UserId,
         on: bool,
     ) -> Result<(), PeopleError> {
+        let blocker = blocker.may(Scope::WriteChats)?;
         if blocker == blocked || self.0.users.find(blocked).await?.is_none() {
             return Err(PeopleError::NotFound);
         }

@@ -276,14 +276,16 @@ impl Credentials for ScyllaCredentials {
             }
         }
         let record = new.to_bytes();
+        // Drawn, so that of two who write the same each knows its own: a code that is used counts once.
+        let ours = (Uuid::new_v4().as_u128() as i64) & i64::MAX;
         loop {
-            let values = (&record, version + 1, user.to_column(), version);
+            let values = (&record, ours, user.to_column(), version);
             if tries.settle(self.update.run(operation, values)).await? {
                 break;
             }
             match tries.after(self.settled(operation, user)).await? {
                 Some((_, stands)) if stands == version => {}
-                Some((stands, _)) if tries.unsettled() && stands == new => break,
+                Some((_, stands)) if tries.unsettled() && stands == ours => break,
                 _ => return Ok(Replaced::Changed),
             }
         }

@@ -25,7 +25,7 @@ fn a_mailed_code_sets_a_password_once_and_ends_every_session() {
     log_in(&world, &email, "battery staple").expect(201);
     let told = world.mail_after(1, &email);
     assert!(told.text.contains("was changed just now"), "{}", told.text);
-    reset(&world, &code, "another word").problem(422, "code.invalid");
+    reset(&world, &code, "another horse").problem(422, "code.invalid");
     log_in(&world, &email, "battery staple").expect(201);
 }
 
@@ -70,7 +70,7 @@ fn a_code_ends_with_the_password_that_it_was_asked_for() {
     world.call(call).expect(200);
     let told = world.mail_after(1, &email);
     assert!(told.text.contains("was changed just now"), "{}", told.text);
-    reset(&world, &earlier, "another word").problem(422, "code.invalid");
+    reset(&world, &earlier, "another horse").problem(422, "code.invalid");
     log_in(&world, &email, "battery staple").expect(201);
 }
 

@@ -1,10 +1,15 @@
 //! /v1/accounts
 
-use serde_json::json;
+use std::fs;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::support::{Call, World};
 
 const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
+/// SHA-1 of `battery staple`.
+const LEAKED: &str = "E3FF046AE352440B76336C0DF21CBAB0D9D7E9DA";
 
 #[test]
 fn people_register_and_are_seen() {
@@ -73,6 +78,46 @@ fn what_cannot_be_an_account_is_named() {
     check("ana@example.org", "shorty1", "Ana", "account.password_too_short");
     check("ana@example.org", &"x".repeat(257), "Ana", "account.password_too_long");
     check("ana@example.org", "correct horse", " ", "account.name_invalid");
+}
+
+#[test]
+fn a_password_that_is_guessed_soon_is_not_taken_anywhere() {
+    let world = World::new();
+    let ana = world.person("ana");
+    let check = |path: &str, method: &str, body: &Value| {
+        let call = Call::new(method, path).token(&ana.token).json(body);
+        let problem = world.call(call).problem(422, "account.password_weak");
+        assert!(!problem.to_string().contains("Lovelace"), "{problem}");
+        problem["detail"].as_str().expect("a reason").to_owned()
+    };
+    let register = |password: &str| {
+        let email = "fahrradfreund@example.org";
+        let body = json!({ "email": email, "password": password, "name": "Lovelace" });
+        check("/v1/accounts", "POST", &body)
+    };
+    let common = "this is one of the passwords that are used most";
+    assert_eq!(register("iloveyou"), common);
+    assert_eq!(register("aaaaaaaaaaaa"), "repeats are easy to guess");
+    for known in ["Lovelace1", "fahrradfreund", "fahrradfreund@example.org", "Passw0rd!"] {
+        register(known);
+    }
+    let change = json!({ "present": "correct horse", "new": "password1" });
+    check("/v1/accounts/me/password", "PUT", &change);
+    world.log_in("ana");
+}
+
+#[test]
+fn a_password_that_leaked_is_not_taken() {
+    let list = format!("{}:7\n{}:12\n{}\n", "0".repeat(40), LEAKED, "F".repeat(40));
+    let dir = TempDir::new().expect("a directory");
+    let path = dir.path().join("leaked.txt");
+    fs::write(&path, list).expect("a file");
+    let path = path.to_str().expect("a path");
+    let world = World::with_setting("BARTERLINE_ACCOUNTS__BREACHED_PASSWORDS", path);
+    let body = |password: &str| json!({ "email": world.email("ana"), "password": password, "name": "Ana" });
+    let refused = world.post("/v1/accounts", &body("battery staple"));
+    refused.problem(422, "account.password_breached");
+    world.post("/v1/accounts", &body("correct horse")).expect(201);
 }
 
 #[test]

@@ -26,8 +26,11 @@ fn a_body_is_json_and_sound() {
     check(b"{}", "missing field `email`");
     check(br#"{"email":"a@b.c","password":{"hunter2":1}}"#, "expected a string");
     check(br#"{"email":"hunter2","email":"x"}"#, "duplicate field `email`");
-    check(&[b'[', 0xff, b']'], "not JSON");
-    check("[".repeat(100_000).as_bytes(), "expected a string");
+    check(&[b'{', 0xff, b'}'], "not JSON");
+    check(br#"["a@b.c", "hunter2", null]"#, "has to be an object");
+    check(b" \n[]", "has to be an object");
+    check("[".repeat(100_000).as_bytes(), "has to be an object");
+    check(format!("{{\"email\":{}", "[".repeat(100_000)).as_bytes(), "expected a string");
     check(format!("{{\"x\":{}", "[".repeat(60_000)).as_bytes(), "ends early");
 }
 

@@ -1,10 +1,13 @@
 //! REST, a file for each resource, as in src/rest.
 
 mod accounts;
+mod api_keys;
 mod bodies;
 mod chats;
 mod listings;
+mod openapi;
 mod reports;
+mod second_factor;
 mod sessions;
 mod staff;
 mod suspension;

@@ -135,23 +135,6 @@ fn an_admin_is_made_by_the_operator_alone() {
     assert!(code == 1 && err.contains("no server runs"), "{code} {err}");
 }
 
-/// What the log has about a subject or by an actor, of all that there is: actor, action, detail.
-fn noted(world: &World, root: &Person, who: &str) -> Vec<(String, String, Value)> {
-    let (mut found, mut path) = (Vec::new(), "/v1/audit?limit=100".to_owned());
-    loop {
-        let page = ask(world, root, "GET", &path).expect(200).json();
-        assert!(!page.to_string().contains('@'), "no addresses: {page}");
-        for entry in page["entries"].as_array().expect("entries") {
-            if entry["subject"] == who || entry["actor"] == who {
-                let text = |name: &str| entry[name].as_str().expect(name).to_owned();
-                found.push((text("actor"), text("action"), entry["detail"].clone()));
-            }
-        }
-        let Some(next) = page["next"].as_u64() else { return found };
-        path = format!("/v1/audit?limit=100&after={next}");
-    }
-}
-
 #[test]
 fn what_staff_do_and_what_happens_to_passwords_is_noted() {
     let world = World::new();
@@ -178,11 +161,11 @@ fn what_staff_do_and_what_happens_to_passwords_is_noted() {
         entry(&ana.id, "password.change", json!({})),
         entry(&ana.id, "sessions.end", json!({ "sessions": "1" })),
     ];
-    assert_eq!(noted(&world, &root, &ana.id), expected);
-    let of_root = noted(&world, &root, &root.id);
+    assert_eq!(world.noted(&ana.id), expected);
+    let of_root = world.noted(&root.id);
     let made = entry("operator", "account.create", json!({ "roles": "user admin" }));
     assert_eq!(of_root.first(), Some(&made));
-    let reused = noted(&world, &root, "system").into_iter().filter(|(_, action, detail)| {
+    let reused = world.noted("system").into_iter().filter(|(_, action, detail)| {
         action == "session.reuse" && detail["account"] == ana.id.as_str()
     });
     assert_eq!(reused.count(), 1);

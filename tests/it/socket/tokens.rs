@@ -39,7 +39,7 @@ async fn a_connection_ends_with_its_token_unless_a_new_one_came() {
     for encoding in Encoding::ALL {
         let now = SystemClock.now();
         let principal = tokens(&world).verify(&ana.token, now).expect("a token");
-        let (user, session) = (principal.user, principal.session);
+        let (user, session) = (principal.user, principal.session().expect("a log-in"));
         let (short, end) = tokens(&world).issue(user, session, &[], now, Duration::from_secs(2));
         let (mut lasting, opening) = world.opening(hello(&short), encoding).await;
         assert_eq!(opening.welcome.token_expires_at, end);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::documented;
 use super::tls::Secured;
 
 /// A request, as it will be written.
@@ -62,7 +63,10 @@ impl Call {
 
     /// Sends it on a connection of its own and reads until the server closes.
     pub fn send(self, to: SocketAddr) -> Answer {
-        raw(to, &self.into_bytes(to))
+        let (method, path) = (self.method.clone(), self.path.clone());
+        let answer = raw(to, &self.into_bytes(to));
+        documented::check(&method, &path, &answer);
+        answer
     }
 
     /// The same, under TLS.

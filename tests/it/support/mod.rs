@@ -1,6 +1,7 @@
 //! A server to talk to, and words to talk with.
 
 pub mod backend;
+mod documented;
 pub mod http;
 mod inbox;
 pub mod mailbox;

@@ -340,6 +340,24 @@ impl World {
         }
     }
 
+    /// What the audit log has about a subject or by an actor, of all that there is: actor, action,
+    /// detail.
+    pub fn noted(&self, who: &str) -> Vec<(String, String, Value)> {
+        let (mut found, mut path) = (Vec::new(), "/audit?limit=100".to_owned());
+        loop {
+            let page = self.staff("GET", &path).expect(200).json();
+            assert!(!page.to_string().contains('@'), "no addresses: {page}");
+            for entry in page["entries"].as_array().expect("entries") {
+                if entry["subject"] == who || entry["actor"] == who {
+                    let text = |name: &str| entry[name].as_str().expect(name).to_owned();
+                    found.push((text("actor"), text("action"), entry["detail"].clone()));
+                }
+            }
+            let Some(next) = page["next"].as_u64() else { return found };
+            path = format!("/audit?limit=100&after={next}");
+        }
+    }
+
     /// What a socket's `send` does, over HTTP.
     pub fn send(&self, person: &Person, chat: ChatId, key: &str, body: &Value) -> Answer {
         self.call(person.send(chat, key, body))

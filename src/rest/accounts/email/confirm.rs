@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::rest::Rest;
 use crate::rest::extract::{Body, Caller, From, Speaks};
@@ -10,12 +11,28 @@ use crate::rest::problem::Problem;
 use crate::services::to_the_end;
 
 /// The request.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = EmailChange)]
 pub struct Request {
     code: String,
 }
 
 /// Answers 204 once the account has the address.
+#[utoipa::path(
+    post,
+    path = "/v1/accounts/me/email/confirm",
+    tag = "accounts",
+    operation_id = "changeEmail",
+    summary = "Move the caller's account to another address by a mailed code",
+    request_body = Request,
+    responses(
+        (status = 204, description = "The account has the address"),
+    ),
+    extensions(("x-codes" = json!([
+        "code.invalid", "account.email_taken", "account.changed", "server.busy",
+    ]))),
+    security(("bearer" = [])),
+)]
 pub async fn handle(
     State(rest): State<Rest>,
     Caller(caller): Caller,

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use barterline_domain::account::{Email, Password};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::super::Asked;
 use crate::rest::Rest;
@@ -11,13 +12,35 @@ use crate::rest::problem::Problem;
 use crate::services::accounts::PasswordError;
 
 /// The request.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = EmailChangeRequest)]
 pub struct Request {
+    #[schema(format = Email, max_length = 254, examples("ana@example.org"))]
     email: String,
+    #[schema(format = Password, min_length = 8, max_length = 256)]
     password: String,
 }
 
 /// Answers 202, whether anybody has the address or not.
+#[utoipa::path(
+    put,
+    path = "/v1/accounts/me/email",
+    tag = "accounts",
+    operation_id = "askForEmailChange",
+    summary = "Have a code mailed to another address of the caller",
+    request_body = Request,
+    responses(
+        (
+            status = 202,
+            description = "Mail is under way: nobody is told whether anybody has the address",
+            body = Asked,
+        ),
+    ),
+    extensions(("x-codes" = json!([
+        "account.email_invalid", "password.wrong", "account.changed", "mail.off", "server.busy",
+    ]))),
+    security(("bearer" = [])),
+)]
 pub async fn handle(
     State(rest): State<Rest>,
     Caller(caller): Caller,

@@ -1,0 +1,3 @@
+//! Things outside the house that somebody else keeps: behind a trait each.
+
+pub mod breached_passwords;

@@ -1,0 +1,143 @@
+//! /v1/accounts/me/second-factor, and log-ins with it
+
+use std::time::Duration;
+
+use barterline::clock::SystemClock;
+use barterline_domain::clock::Clock as _;
+use data_encoding::BASE32_NOPAD;
+use serde_json::{Value, json};
+use totp_rs::{Builder, Totp};
+
+use crate::support::world::{barterline, run};
+use crate::support::{Answer, Call, Person, World};
+
+const PATH: &str = "/v1/accounts/me/second-factor";
+
+fn post(world: &World, person: &Person, path: &str, body: &Value) -> Answer {
+    world.call(Call::new("POST", &format!("{PATH}{path}")).token(&person.token).json(body))
+}
+
+fn standing(world: &World, person: &Person) -> Value {
+    world.call(Call::new("GET", PATH).token(&person.token)).expect(200).json()
+}
+
+/// The program that makes a person's codes.
+fn program(world: &World, person: &Person) -> Totp {
+    let begun = post(world, person, "", &json!({ "password": "correct horse" })).expect(201).json();
+    let secret = begun["secret"].as_str().expect("a secret");
+    let uri = begun["uri"].as_str().expect("an address");
+    let email = world.email("ana").to_lowercase().replace('.', "%2E").replace('@', "%40");
+    let issuer = "Barterline";
+    assert_eq!(uri, format!("otpauth://totp/{issuer}:{email}?secret={secret}&issuer={issuer}"));
+    let secret = BASE32_NOPAD.decode(secret.as_bytes()).expect("base32");
+    Builder::new().with_secret(secret).build().expect("a program")
+}
+
+/// A code of so many steps from now.
+fn code(totp: &Totp, steps: u64) -> String {
+    let ahead = Duration::from_secs(30 * steps);
+    totp.generate(SystemClock.now().plus(ahead).as_millis() / 1_000).to_string()
+}
+
+fn log_in(world: &World, name: &str, code: Option<&str>) -> Answer {
+    let mut body = json!({ "email": world.email(name), "password": "correct horse" });
+    if let Some(code) = code {
+        body["code"] = json!(code);
+    }
+    world.post("/v1/sessions", &body)
+}
+
+/// A second factor that is asked for, and its codes for paper.
+fn turned_on(world: &World, person: &Person) -> (Totp, Vec<String>) {
+    let totp = program(world, person);
+    let confirmed = post(world, person, "/confirm", &json!({ "code": code(&totp, 0) }));
+    let codes = confirmed.expect(200).json()["recovery_codes"].as_array().expect("codes").clone();
+    let codes = codes.iter().map(|code| code.as_str().expect("a code").to_owned()).collect();
+    (totp, codes)
+}
+
+#[test]
+fn who_turned_it_on_logs_in_with_a_code_until_they_turn_it_off() {
+    // Wrong codes are told as often as they are tried.
+    let world = World::with_setting("BARTERLINE_LIMITS__ENABLED", "false");
+    let ana = world.person("ana");
+    assert_eq!(standing(&world, &ana), json!({ "on": false, "recovery_codes": 0 }));
+    let (totp, paper) = turned_on(&world, &ana);
+    assert_eq!(standing(&world, &ana), json!({ "on": true, "recovery_codes": 10 }));
+    log_in(&world, "ana", None).problem(401, "login.code_required");
+    log_in(&world, "ana", Some("000000")).problem(403, "second_factor.code_wrong");
+    log_in(&world, "ana", Some("")).problem(403, "second_factor.code_wrong");
+    log_in(&world, "ana", Some(&"9".repeat(10_000))).problem(403, "second_factor.code_wrong");
+    let next = code(&totp, 1);
+    log_in(&world, "ana", Some(&next)).expect(201);
+    log_in(&world, "ana", Some(&next)).problem(403, "second_factor.code_wrong");
+    log_in(&world, "ana", Some(&paper[0])).expect(201);
+    // A password alone neither begins anew nor ends it.
+    let known = json!({ "password": "correct horse" });
+    post(&world, &ana, "", &known).problem(409, "second_factor.on");
+    post(&world, &ana, "/confirm", &json!({ "code": next })).problem(409, "second_factor.on");
+    let both = |password: &str, code: &str| json!({ "password": password, "code": code });
+    let end = |body: &Value| post(&world, &ana, "/end", body);
+    end(&both("incorrect horse", &paper[1])).problem(403, "password.wrong");
+    end(&both("correct horse", &paper[0])).problem(403, "second_factor.code_wrong");
+    let renewed = post(&world, &ana, "/recovery-codes", &both("correct horse", &paper[1]));
+    let renewed = renewed.expect(200).json();
+    end(&both("correct horse", &paper[2])).problem(403, "second_factor.code_wrong");
+    let fresh = renewed["recovery_codes"][0].as_str().expect("a code");
+    end(&both("correct horse", fresh)).expect(204);
+    end(&both("correct horse", fresh)).problem(409, "second_factor.off");
+    log_in(&world, "ana", None).expect(201);
+}
+
+#[test]
+fn guesses_at_a_code_wait_ever_longer_even_at_home() {
+    let world = World::new();
+    let ana = world.person("ana");
+    let (_, paper) = turned_on(&world, &ana);
+    log_in(&world, "ana", Some(&paper[0])).expect(201);
+    let guesses = (0..7).map(|_| log_in(&world, "ana", Some("000000")).status);
+    let guesses: Vec<_> = guesses.collect();
+    assert_eq!(guesses, [403, 403, 403, 403, 403, 429, 429]);
+    let limited = log_in(&world, "ana", Some("000000")).expect(429);
+    assert!(limited.headers.contains_key("retry-after"));
+}
+
+#[test]
+fn who_lost_program_and_paper_is_let_in_by_the_operator() {
+    let world = World::new();
+    let (ana, bea) = (world.person("ana"), world.person("bea"));
+    turned_on(&world, &ana);
+    let of_ana = format!("/v1/accounts/{}/second-factor", ana.id);
+    let other = world.call(Call::new("DELETE", &of_ana).token(&bea.token));
+    other.problem(403, "permission.denied");
+    log_in(&world, "ana", None).problem(401, "login.code_required");
+    let mut command = barterline();
+    command.args(["admin", "end-second-factor", &ana.id]).arg("--data").arg(world.data());
+    let (status, _, err) = run(command);
+    assert_eq!((status, err.as_str()), (0, ""));
+    log_in(&world, "ana", None).expect(201);
+    world
+        .staff("DELETE", "/accounts/00000000-0000-4000-8000-000000000000/second-factor")
+        .problem(404, "account.not_found");
+    let noted: Vec<_> = world.noted(&ana.id).into_iter().map(|(_, action, _)| action).collect();
+    assert_eq!(noted, ["second_factor.on", "second_factor.off"]);
+}
+
+#[test]
+fn a_second_factor_outlives_a_restart_and_asks_for_its_keys() {
+    let world = World::new();
+    let ana = world.person("ana");
+    let (_, paper) = turned_on(&world, &ana);
+    let world = world.restart();
+    log_in(&world, "ana", Some(&paper[0])).expect(201);
+    log_in(&world, "ana", None).problem(401, "login.code_required");
+    let keys = world.data().join("keys/data-keys.json");
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&keys.metadata().expect("a file").permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    std::fs::remove_file(keys).expect("a removal");
+    let world = world.restart();
+    // Nobody gets in by a secret that cannot be read; codes on paper need none.
+    log_in(&world, "ana", Some("123456")).problem(500, "server.damaged");
+    log_in(&world, "ana", Some(&paper[1])).expect(201);
+}
