@@ -187,7 +187,10 @@ impl<S: Socket> Connection<S> {
                     let mut pull = Pull::begin(&self.gateway, &self.slot, dirty, known);
                     match Box::pin(tokio::time::timeout(PULL_HOLD, &mut pull)).await {
                         Ok(pulled) => pause = self.pulled(dirty, pulled),
-                        Err(_) => pulling = Some(pull),
+                        Err(_) => {
+                            self.slot.stall(dirty.chat);
+                            pulling = Some(pull);
+                        }
                     }
                     continue;
                 }
@@ -363,6 +366,7 @@ impl<S: Socket> Connection<S> {
         let error = pulled.outcome.err()?;
         tracing::warn!(%error, chat = %dirty.chat, "cannot push a chat");
         if error.is_retryable() && !planted(Fault::PullGivesUp) {
+            self.slot.stall(dirty.chat);
             return Some(Box::pin(tokio::time::sleep(PULL_PAUSE)));
         }
         // Damaged: the client sees a gap and asks by itself; it is answered with the cause.

@@ -82,6 +82,8 @@ struct Out {
     /// What is to be pulled, and the inbox position before the first of it.
     dirty: Vec<Dirty>,
     dirty_since: u64,
+    /// What is noted cannot be pulled at the moment.
+    stalled: bool,
     /// More than could be noted: announce what changed since this inbox position.
     overflow: Option<u64>,
     sends: Sends,
@@ -209,6 +211,10 @@ impl Slot {
             out.wake_reader(&self.wake);
         } else {
             out.note(chat, Some(entry.seq), turn.position_before);
+            if out.stalled {
+                out.give_up(self.encoding, |send| send.chat == chat && send.id == entry.id);
+                out.wake_reader(&self.wake);
+            }
             out.wake_if_live(&self.wake);
         }
     }
@@ -432,6 +438,21 @@ impl Slot {
         out.wake_reader(&self.wake);
     }
 
+    /// The store does not say what is lacking of a chat, or takes its time. Other chats come first from
+    /// here on; and until all of them are pulled, nobody waits for an acknowledgement that is among what
+    /// is noted: the send is to come again, and is told its number then (G10).
+    pub fn stall(&self, chat: ChatId) {
+        let mut out = self.out.lock();
+        if let Some(at) = out.dirty.iter().position(|dirty| dirty.chat == chat) {
+            out.dirty[at..].rotate_left(1);
+        }
+        out.stalled = !out.dirty.is_empty();
+        let noted = out.dirty.iter().filter(|dirty| dirty.from.is_some());
+        let noted: Vec<_> = noted.map(|dirty| dirty.chat).collect();
+        out.give_up(self.encoding, |send| noted.contains(&send.chat));
+        out.wake_reader(&self.wake);
+    }
+
     /// Takes the note that marks of a chat moved; what moves from here on is noted anew.
     pub fn take_marks(&self, chat: ChatId) -> bool {
         let mut out = self.out.lock();
@@ -604,6 +625,7 @@ impl Out {
         }
         if self.dirty.is_empty() {
             self.dirty_since = position_before;
+            self.stalled = false;
         }
         if let Some(dirty) = self.dirty.iter_mut().find(|dirty| dirty.chat == chat) {
             dirty.marks |= seq.is_none();
@@ -638,3 +660,6 @@ pub fn marks_moved(chat: ChatId, role: Role, marks: barterline_domain::marks::Ma
     let delivered = if planted(Fault::MarkGoesBack) { marks.read } else { marks.delivered };
     MarksMoved { chat, role, delivered, read: marks.read }
 }
+
+#[cfg(test)]
+mod tests;
