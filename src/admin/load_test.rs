@@ -9,7 +9,7 @@ use barterline_domain::bearer::Bearer;
 use barterline_domain::ids::{ChatId, ListingId, UserId};
 use barterline_domain::listing::ListingText;
 use barterline_domain::money::{Currency, Money};
-use futures_util::future::try_join_all;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use tower_service::Service;
 
@@ -20,6 +20,8 @@ use crate::rest::problem::{Code, Problem};
 
 /// Most accounts or rooms in one call.
 const COUNT_MAX: usize = 1_000;
+/// Rooms that are made at a time: they share their syncs, and a cluster answers each in its time.
+const ROOMS_AT_ONCE: usize = 64;
 
 /// The routes.
 pub fn routes(rest: Rest) -> Router {
@@ -120,12 +122,10 @@ async fn rooms(
     let text = request.text()?;
     let price = request.price()?;
     let mut opened = rest.accounts.open_for_load(2 * request.count()?).await?.into_iter();
-    let mut pairs = Vec::new();
-    while let (Some(buyer), Some(seller)) = (opened.next(), opened.next()) {
-        pairs.push(room(&rest, text.clone(), price, buyer, seller));
-    }
-    // All at once, so that they share their syncs.
-    Ok(Json(Rooms { rooms: try_join_all(pairs).await? }))
+    let pairs = std::iter::from_fn(|| opened.next().zip(opened.next()));
+    let made = pairs.map(|(buyer, seller)| room(&rest, text.clone(), price, buyer, seller));
+    let rooms = stream::iter(made).buffered(ROOMS_AT_ONCE).try_collect().await?;
+    Ok(Json(Rooms { rooms }))
 }
 
 async fn room(
