@@ -32,6 +32,7 @@ use crate::ids::{Ids, SystemIds};
 use crate::limits::{self, Rate, Rates};
 use crate::rest::layers::{Addresses, Observer};
 use crate::rest::openapi::Document;
+use crate::rest::origins::Origins;
 use crate::rest::{Limits, Rest, router};
 use crate::schema;
 use crate::services::accounts::{Accounts, Parts, PasswordHashing, PasswordRules};
@@ -197,6 +198,7 @@ impl App {
         });
         let staff = Staff::new(accounts.clone(), reports.clone(), audit);
         admin.staff(staff.clone());
+        let origins = Origins::new(settings.server.origins());
         let gateway = Gateway::new(gateway::Parts {
             chats: chats.clone(),
             accounts: accounts.clone(),
@@ -204,7 +206,7 @@ impl App {
             limits: Arc::clone(&limits),
             clock: Arc::clone(&clock),
             settings: times_of(&settings.socket),
-            origins: settings.server.origins(),
+            origins: origins.clone(),
             metrics,
             stop: stop.clone(),
             tasks,
@@ -217,13 +219,14 @@ impl App {
         let observer =
             Observer { metrics: Some(http_metrics), ..observer(&settings.log, clock, ids) };
         let clock = Arc::clone(&observer.clock);
-        let rest = Rest { accounts, listings, chats, reports, staff, limits, rates, clock, stop };
+        let rest =
+            Rest { accounts, listings, chats, reports, staff, limits, origins, rates, clock, stop };
         let socket = gateway::accept::routes().with_state(gateway.clone());
         if for_load_test {
             admin.offer_load_test(load_test::routes(rest.clone()));
         }
         Ok(Self {
-            public: router::routes(rest.clone(), socket, &settings.server.origins(), observer),
+            public: router::routes(rest.clone(), socket, observer),
             gateway,
             rest,
             hub,

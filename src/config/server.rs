@@ -47,8 +47,9 @@ section! {
         /// Whether connections begin with a header of the PROXY protocol, version 1 or 2. Then only
         /// `trusted_proxies` can connect.
         proxy_protocol: bool = false, Any("true or false");
-        /// Web pages of these origins may use the server: they get CORS headers, and their sockets
-        /// are let in. Pages of the server's own origin and programs that are no browsers always may.
+        /// Web pages of these origins may use the server: they get CORS headers, a cookie for their
+        /// refresh token, and their sockets are let in. Pages of the server's own origin always may,
+        /// as may programs that are no browsers, but for the cookie.
         origins: String = String::new(), Origins;
         /// For a TLS handshake, for all headers of a request to come, and between two requests, in milliseconds.
         header_timeout_ms: u64 = 10_000, 100..=600_000;

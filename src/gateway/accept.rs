@@ -2,7 +2,7 @@
 
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CONNECTION, HOST, HeaderMap, HeaderName, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+    CONNECTION, HeaderMap, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use axum::http::{Method, StatusCode};
@@ -18,6 +18,7 @@ use utoipa_axum::routes;
 use super::Gateway;
 use crate::listener::client::ClientAddress;
 use crate::listener::{Place, Stream, TlsStream};
+use crate::rest::origins::Page;
 use crate::rest::problem::{Code, Problem};
 
 /// The route to a socket.
@@ -65,7 +66,9 @@ pub async fn upgrade(State(gateway): State<Gateway>, request: Request) -> Respon
     match check(&request) {
         Ok((key, encoding)) => {
             let client = ClientAddress::of(request.extensions());
-            if !is_welcome(request.headers(), client.https, &gateway.0.origins) {
+            // RFC 6455, section 10.2: a browser opens sockets for whatever page asks.
+            let page = gateway.0.origins.page(request.headers(), client.https);
+            if page == Page::Stranger {
                 return Problem::from(Code::Origin).into_response();
             }
             let taken = gateway.0.limits.connection(client.ip, gateway.0.clock.now());
@@ -127,31 +130,6 @@ fn check(request: &Request) -> Result<(String, Encoding), NoUpgrade> {
     Ok((key.to_owned(), *encoding))
 }
 
-/// Whether the page that asks for a socket, if it is a page, may have one: of our own origin, or of
-/// one that the operator lists (RFC 6455, section 10.2). A browser tells a page's origin as it is.
-fn is_welcome(headers: &HeaderMap, https: bool, listed: &[String]) -> bool {
-    let mut origins = headers.get_all(ORIGIN).iter();
-    let (Some(origin), None) = (origins.next(), origins.next()) else {
-        // No page, or two origins, which no page has.
-        return !headers.contains_key(ORIGIN);
-    };
-    let Ok(origin) = origin.to_str() else { return false };
-    if listed.iter().any(|listed| listed.eq_ignore_ascii_case(origin)) {
-        return true;
-    }
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    // Behind a proxy that nobody trusts, what is https outside is not so here.
-    let ours = match origin.split_once("://") {
-        Some(("https", rest)) => Some((rest, ":443")),
-        Some(("http", rest)) if !https => Some((rest, ":80")),
-        _ => None,
-    };
-    ours.zip(host).is_some_and(|((rest, port), host)| {
-        let host = host.strip_suffix(port).unwrap_or(host);
-        host.eq_ignore_ascii_case(rest)
-    })
-}
-
 /// Whether a comma-separated header holds `token`, in any case.
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
@@ -174,49 +152,4 @@ async fn run(gateway: Gateway, on_upgrade: OnUpgrade, encoding: Encoding, _place
         return;
     };
     gateway.serve(io.into_inner().into_inner(), read_buf, encoding).await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_page_of_ours_or_of_those_listed_may_have_a_socket() {
-        let listed = ["https://shop.example".to_owned()];
-        let check = |origin: Option<&str>, https: bool, expected: bool| {
-            let mut headers = HeaderMap::new();
-            headers.insert(HOST, "Chat.example:8080".parse().expect("a header"));
-            if let Some(origin) = origin {
-                headers.insert(ORIGIN, origin.parse().expect("a header"));
-            }
-            assert_eq!(is_welcome(&headers, https, &listed), expected, "{origin:?}");
-        };
-        for https in [false, true] {
-            check(None, https, true);
-            check(Some("https://chat.example:8080"), https, true);
-            check(Some("http://chat.example:8080"), https, !https);
-            check(Some("https://shop.example"), https, true);
-            for stranger in [
-                "http://shop.example",
-                "https://shop.example.org",
-                "https://shop.example:444",
-                "https://chat.example",
-                "https://chat.example:8080.evil.example",
-                "https://evil.example/chat.example:8080",
-                "chat.example:8080",
-                "null",
-                "",
-            ] {
-                check(Some(stranger), https, false);
-            }
-        }
-        let mut headers = HeaderMap::new();
-        headers.insert(HOST, "chat.example:443".parse().expect("a header"));
-        headers.insert(ORIGIN, "https://chat.example".parse().expect("a header"));
-        assert!(is_welcome(&headers, true, &[]), "the usual port goes without saying");
-        headers.append(ORIGIN, "https://chat.example".parse().expect("a header"));
-        assert!(!is_welcome(&headers, true, &[]), "two origins");
-        headers.remove(HOST);
-        assert!(!is_welcome(&headers, true, &listed));
-    }
 }

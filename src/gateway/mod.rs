@@ -28,6 +28,7 @@ use self::handshake::Handshake;
 use self::presence::Leaving;
 use self::socket::Socket;
 use crate::limits::Limits;
+use crate::rest::origins::Origins;
 use crate::services::accounts::Accounts;
 use crate::services::chats::{Chats, Rules};
 use crate::services::people::People;
@@ -68,7 +69,7 @@ pub struct Parts {
     /// Times that clients are held to.
     pub settings: Settings,
     /// Web pages of these origins may open sockets, beside those of our own.
-    pub origins: Vec<String>,
+    pub origins: Origins,
     /// What is counted.
     pub metrics: HubMetrics,
     /// Connections end when it is cancelled.

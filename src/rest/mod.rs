@@ -3,6 +3,7 @@
 pub mod extract;
 pub mod layers;
 pub mod openapi;
+pub mod origins;
 pub mod problem;
 pub mod router;
 
@@ -27,6 +28,7 @@ use barterline_domain::clock::Clock;
 use tokio_util::sync::CancellationToken;
 
 use crate::limits;
+use crate::rest::origins::Origins;
 use crate::services::accounts::Accounts;
 use crate::services::chats::Chats;
 use crate::services::listings::Listings;
@@ -48,6 +50,8 @@ pub struct Rest {
     pub staff: Staff,
     /// What a request may take.
     pub limits: Limits,
+    /// Web pages that may use the server.
+    pub origins: Origins,
     /// How many requests anybody may make.
     pub rates: Arc<limits::Limits>,
     /// The time.

@@ -172,6 +172,8 @@ codes! {
     SocketVersion = UPGRADE_REQUIRED, "socket.version_unsupported", "only WebSocket version 13 is spoken";
     /// A page of others.
     Origin = FORBIDDEN, "socket.origin_refused", "pages of this origin may not open sockets";
+    /// A page of others, or no page at all, where a browser's cookie is the proof.
+    OriginForbidden = FORBIDDEN, "origin.forbidden", "cookies are for pages of listed origins";
     /// No subprotocol of ours.
     Subprotocol = BAD_REQUEST, "socket.subprotocol_required",
         "offer the subprotocol barterline.v1 or barterline.v1.json";

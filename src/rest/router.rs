@@ -63,12 +63,13 @@ pub fn document(socket: OpenApi) -> Document {
     Document::of(described)
 }
 
-/// All routes of the public port. `socket` has limits and an origin check of its own; pages of
-/// `origins` may read everything else.
-pub fn routes(rest: Rest, socket: OpenApiRouter, origins: &[String], observer: Observer) -> Router {
+/// All routes of the public port. `socket` has limits and an origin check of its own; pages of listed
+/// origins may read everything else.
+pub fn routes(rest: Rest, socket: OpenApiRouter, observer: Observer) -> Router {
     let (routes, mut described) = table().split_for_parts();
     let (socket, of_socket) = socket.split_for_parts();
     described.merge(of_socket);
+    let cors = layers::cors(&rest.origins);
     let routes = routes
         // For people: not part of the interface.
         .route("/docs", get(docs::enter))
@@ -80,7 +81,7 @@ pub fn routes(rest: Rest, socket: OpenApiRouter, origins: &[String], observer: O
         .layer(from_fn_with_state(rest.limits.timeout, layers::limit_time))
         .layer(from_fn_with_state(rest.clone(), layers::limit_rate))
         .with_state(rest);
-    let routes = match layers::cors(origins) {
+    let routes = match cors {
         Some(cors) => routes.layer(cors),
         None => routes,
     };

@@ -7,6 +7,7 @@ use std::time::Duration;
 use barterline::gateway::{self, Gateway, Settings};
 use barterline::hub::Hub;
 use barterline::limits::Limits;
+use barterline::rest::origins::Origins;
 use barterline::services::chats::media::NoMedia;
 use barterline::services::chats::{self, Chats, Rules};
 use barterline::services::people::People;
@@ -100,7 +101,7 @@ impl Server {
             limits,
             clock: shared,
             settings: SETTINGS,
-            origins: Vec::new(),
+            origins: Origins::default(),
             metrics,
             stop: CancellationToken::new(),
             tasks: tasks.clone(),

@@ -8,8 +8,10 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::Tokens;
+use super::cookie::SetCookie;
 use crate::rest::Rest;
 use crate::rest::extract::{Body, From};
+use crate::rest::origins::Page;
 use crate::rest::problem::Problem;
 use crate::services::accounts::{Device, LogInError, Shown};
 
@@ -26,6 +28,9 @@ pub struct Request {
     /// What the caller calls this log-in.
     #[schema(min_length = 1, max_length = 64)]
     name: Option<String>,
+    /// The caller is a web page: a cookie is to hold the refresh token.
+    #[serde(default)]
+    cookie: bool,
 }
 
 /// Answers 201 with the tokens.
@@ -37,19 +42,28 @@ pub struct Request {
     summary = "Log in",
     request_body = Request,
     responses(
-        (status = 201, description = "A session with its tokens", body = Tokens),
+        (
+            status = 201,
+            description = "A session with its tokens",
+            body = Tokens,
+            headers(("Set-Cookie" = String, description = "With `cookie`: the refresh token")),
+        ),
     ),
     extensions(("x-codes" = json!([
         "session.name_invalid", "login.failed", "login.code_required", "second_factor.code_wrong",
-        "account.changed", "account.suspended", "server.busy",
+        "account.changed", "account.suspended", "origin.forbidden", "server.busy",
     ]))),
 )]
 pub async fn handle(
     State(rest): State<Rest>,
     From(from): From,
+    page: Page,
     headers: HeaderMap,
     Body(request): Body<Request>,
-) -> Result<(StatusCode, Tokens), Problem> {
+) -> Result<(StatusCode, Option<SetCookie>, Tokens), Problem> {
+    if request.cookie {
+        page.expect_known()?;
+    }
     let name = request.name.as_deref().map(SessionName::parse).transpose()?;
     // What a program says of itself is kept if it can be shown.
     let client = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
@@ -62,5 +76,8 @@ pub async fn handle(
     };
     let shown = Shown { password, code: request.code };
     let log_in = rest.accounts.log_in(&email, shown, Device { name, client }, from).await?;
-    Ok((StatusCode::CREATED, log_in.into()))
+    let tokens = Tokens::from(log_in);
+    let (cookie, tokens) =
+        if request.cookie { tokens.into_cookie(rest.clock.now()) } else { (None, tokens) };
+    Ok((StatusCode::CREATED, cookie, tokens))
 }

@@ -1,13 +1,14 @@
 //! `DELETE /v1/sessions/current`: logs out.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 
+use super::cookie::{self, SetCookie};
 use crate::rest::Rest;
 use crate::rest::extract::Caller;
 use crate::rest::problem::Problem;
 
-/// Ends the caller's session and its sockets.
+/// Ends the caller's session and its sockets, and deletes the cookie of who bears one.
 #[utoipa::path(
     delete,
     path = "/v1/sessions/current",
@@ -15,14 +16,20 @@ use crate::rest::problem::Problem;
     operation_id = "logOut",
     summary = "End the caller's session",
     responses(
-        (status = 204, description = "It has ended"),
+        (
+            status = 204,
+            description = "It has ended",
+            headers(("Set-Cookie" = String, description = "Deletes the cookie, where there is one")),
+        ),
     ),
     security(("bearer" = [])),
 )]
 pub async fn handle(
     State(rest): State<Rest>,
     Caller(caller): Caller,
-) -> Result<StatusCode, Problem> {
+    headers: HeaderMap,
+) -> Result<(Option<SetCookie>, StatusCode), Problem> {
     rest.accounts.log_out(&caller).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let cookie = cookie::is_there(&headers).then(SetCookie::gone);
+    Ok((cookie, StatusCode::NO_CONTENT))
 }

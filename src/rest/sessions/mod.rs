@@ -7,6 +7,8 @@ pub mod log_out;
 pub mod refresh;
 pub mod rename;
 
+mod cookie;
+
 use axum::http::HeaderValue;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
@@ -21,6 +23,7 @@ use utoipa::ToSchema;
 use crate::auth::principal::Principal;
 use crate::rest::layers::Uncompressed;
 use crate::services::accounts::LogIn;
+use cookie::SetCookie;
 
 /// A session as its owner sees it.
 #[derive(Serialize, ToSchema)]
@@ -61,7 +64,9 @@ pub struct Tokens {
     token_type: &'static str,
     access_token: String,
     access_expires_at: Timestamp,
-    refresh_token: String,
+    /// Unless a cookie holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
     refresh_expires_at: Timestamp,
 }
 
@@ -73,9 +78,18 @@ impl From<LogIn> for Tokens {
             token_type: "Bearer",
             access_token: log_in.access_token,
             access_expires_at: log_in.access_expires_at,
-            refresh_token: log_in.refresh_token,
+            refresh_token: Some(log_in.refresh_token),
             refresh_expires_at: log_in.refresh_expires_at,
         }
+    }
+}
+
+impl Tokens {
+    /// Moves the refresh token into a cookie.
+    fn into_cookie(mut self, now: Timestamp) -> (Option<SetCookie>, Self) {
+        let token = self.refresh_token.take();
+        let cookie = token.map(|token| SetCookie::holding(&token, self.refresh_expires_at, now));
+        (cookie, self)
     }
 }
 

@@ -4,6 +4,7 @@ mod accounts;
 mod api_keys;
 mod bodies;
 mod chats;
+mod cookies;
 mod listings;
 mod openapi;
 mod reports;
