@@ -132,6 +132,8 @@ codes! {
     LogInFailed = UNAUTHORIZED, "login.failed", "the e-mail address or the password is wrong";
     /// The password is right, and there is more to show.
     CodeRequired = UNAUTHORIZED, "login.code_required", "a code of the second factor is needed";
+    /// The password is right, and within a session, too, there is more to show.
+    FactorCodeRequired = FORBIDDEN, "second_factor.code_required", "a code of the second factor is needed";
     /// Not the code, or one that was used.
     CodeWrong = FORBIDDEN, "second_factor.code_wrong", "the code is another, or was used";
     /// There is one already.
@@ -495,6 +497,8 @@ impl From<PasswordError> for Problem {
             PasswordError::Unpermitted(error) => error.into(),
             PasswordError::Choice(error) => error.into(),
             PasswordError::Wrong => Code::PasswordWrong.into(),
+            PasswordError::CodeRequired => Code::FactorCodeRequired.into(),
+            PasswordError::Code(error) => error.into(),
             PasswordError::Changed => Code::AccountChanged.into(),
             PasswordError::Limited(exceeded) => Self::limited(exceeded),
             PasswordError::Busy(busy) => Self::new(ErrorCode::Busy, busy.to_string()),

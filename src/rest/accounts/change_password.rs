@@ -6,10 +6,11 @@ use barterline_domain::account::Password;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::shown;
 use crate::rest::Rest;
 use crate::rest::extract::{Body, Caller, From, Speaks};
 use crate::rest::problem::Problem;
-use crate::services::accounts::{NewPassword, PasswordError};
+use crate::services::accounts::NewPassword;
 use crate::services::to_the_end;
 
 /// The request.
@@ -20,6 +21,8 @@ pub struct Request {
     present: String,
     #[schema(format = Password, min_length = 8, max_length = 256)]
     new: String,
+    /// Of the second factor, where there is one.
+    code: Option<String>,
 }
 
 /// The answer.
@@ -43,8 +46,8 @@ pub struct Changed {
     ),
     extensions(("x-codes" = json!([
         "account.password_too_short", "account.password_too_long", "account.password_weak",
-        "account.password_breached", "password.wrong",
-        "account.changed", "server.busy",
+        "account.password_breached", "password.wrong", "second_factor.code_required",
+        "second_factor.code_wrong", "account.changed", "server.busy",
     ]))),
     security(("bearer" = [])),
 )]
@@ -57,9 +60,7 @@ pub async fn handle(
 ) -> Result<Json<Changed>, Problem> {
     rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
     let new = Password::parse(request.new)?;
-    // What cannot be a password is not theirs.
-    let present = Password::parse(request.present).map_err(|_| PasswordError::Wrong)?;
-    let password = NewPassword { present, new };
+    let password = NewPassword { present: shown(request.present, request.code)?, new };
     let change =
         async move { rest.accounts.change_password(&caller, password, from, language).await };
     let sessions_ended = to_the_end(change).await?;

@@ -14,11 +14,21 @@ pub mod suspend;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use barterline_domain::account::AccountRole;
+use barterline_domain::account::{AccountRole, Password};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::UserId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::rest::problem::Problem;
+use crate::services::accounts::{PasswordError, Shown};
+
+/// Who somebody says they are within a session, by password and code.
+pub fn shown(password: String, code: Option<String>) -> Result<Shown, Problem> {
+    // What cannot be a password is not theirs.
+    let password = Password::parse(password).map_err(|_| PasswordError::Wrong)?;
+    Ok(Shown { password, code })
+}
 
 /// What is asked for comes by mail, if it comes: the answer is the same.
 #[derive(Serialize, ToSchema)]

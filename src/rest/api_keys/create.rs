@@ -3,17 +3,18 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use barterline_domain::account::{ApiKeyName, Password, Scope};
+use barterline_domain::account::{ApiKeyName, Scope};
 use barterline_domain::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::OwnKey;
 use crate::rest::Rest;
+use crate::rest::accounts::shown;
 use crate::rest::extract::{Body, Caller, From, Speaks};
 use crate::rest::layers::Uncompressed;
 use crate::rest::problem::{Code, Problem};
-use crate::services::accounts::{NewKey, PasswordError};
+use crate::services::accounts::NewKey;
 use crate::services::to_the_end;
 
 /// The request. A field that is misspelt must not make a key that lasts longer than was meant.
@@ -29,6 +30,8 @@ pub struct Request {
     expires_at: Option<Timestamp>,
     #[schema(format = Password, min_length = 8, max_length = 256)]
     password: String,
+    /// Of the second factor, where there is one.
+    code: Option<String>,
 }
 
 /// The answer.
@@ -54,7 +57,8 @@ pub struct Made {
     ),
     extensions(("x-codes" = json!([
         "key.name_invalid", "key.scope_invalid", "key.end_invalid", "key.too_many",
-        "password.wrong", "account.changed", "server.busy",
+        "password.wrong", "second_factor.code_required", "second_factor.code_wrong",
+        "account.changed", "server.busy",
     ]))),
     security(("bearer" = [])),
 )]
@@ -69,10 +73,9 @@ pub async fn handle(
     let name = ApiKeyName::parse(&request.name)
         .map_err(|error| Problem::new(Code::KeyName, error.to_string()))?;
     let scopes = scopes(&request.scopes)?;
-    // What cannot be a password is not theirs.
-    let password = Password::parse(request.password).map_err(|_| PasswordError::Wrong)?;
+    let shown = shown(request.password, request.code)?;
     let new = NewKey { name, scopes, expires_at: request.expires_at };
-    let make = async move { rest.accounts.make_key(&caller, new, password, from, language).await };
+    let make = async move { rest.accounts.make_key(&caller, new, shown, from, language).await };
     let (key, secret) = to_the_end(make).await?;
     Ok((StatusCode::CREATED, Extension(Uncompressed), Json(Made { key: key.into(), secret })))
 }

@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use barterline_domain::account::{ApiKeyName, Password, Scope};
+use barterline_domain::account::{ApiKeyName, Scope};
 use barterline_domain::bearer::{Proof, Unpermitted};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{ApiKeyId, UserId};
@@ -18,7 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
-use super::{Accounts, AuthError, Language, PasswordError, Revoked, hash_of};
+use super::{Accounts, AuthError, Language, PasswordError, Revoked, Shown, hash_of};
 use crate::auth::principal::Principal;
 use crate::auth::token::TokenError;
 use crate::mail::Letter;
@@ -107,7 +107,7 @@ impl Accounts {
         &self,
         caller: &Principal,
         NewKey { name, scopes, expires_at }: NewKey,
-        password: Password,
+        shown: Shown,
         from: IpAddr,
         language: Language,
     ) -> Result<(ApiKey, String), KeyError> {
@@ -120,7 +120,7 @@ impl Accounts {
         if expires_at <= now || expires_at > now.plus(LIFETIME_MAX) {
             return Err(KeyError::End);
         }
-        let credential = self.prove(caller, password, from).await?;
+        let credential = self.prove(caller, shown, from).await?;
         let (secret, hash) = self.fresh_secret();
         let key = ApiKey {
             id: ApiKeyId::from_bytes(self.0.ids.random()),

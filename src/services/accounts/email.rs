@@ -3,13 +3,13 @@
 
 use std::net::IpAddr;
 
-use barterline_domain::account::{Email, Password};
+use barterline_domain::account::Email;
 use barterline_storage::audit::Actor;
 use barterline_storage::codes::CodePurpose;
 use barterline_storage::credentials::Credential;
 
 use super::errands::Errand;
-use super::{Accounts, AskError, CodeError, Language, PasswordError};
+use super::{Accounts, AskError, CodeError, Language, PasswordError, Shown};
 use crate::auth::principal::Principal;
 use crate::mail::Letter;
 use crate::services::audit::{Action, Note};
@@ -32,11 +32,11 @@ impl Accounts {
         &self,
         caller: &Principal,
         email: Email,
-        password: Password,
+        shown: Shown,
         from: IpAddr,
         language: Language,
     ) -> Result<(), EmailError> {
-        self.prove(caller, password, from).await?;
+        self.prove(caller, shown, from).await?;
         self.ask(Errand::ChangeEmail { user: caller.user, email, language }, from)?;
         Ok(())
     }

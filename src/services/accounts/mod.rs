@@ -109,7 +109,7 @@ pub enum Revoked {
     },
 }
 
-/// What somebody shows to log in.
+/// What somebody shows to log in, and again where a log-in alone does not do.
 pub struct Shown {
     /// The password.
     pub password: Password,

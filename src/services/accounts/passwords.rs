@@ -8,7 +8,10 @@ use barterline_storage::audit::Actor;
 use barterline_storage::credentials::{Credential, Replaced};
 use barterline_storage::error::StoreError;
 
-use super::{Accounts, ChoiceError, HashingBusy, Language, PasswordHashing};
+use super::second_factor::confirmed;
+use super::{
+    Accounts, ChoiceError, FactorCodeError, HashingBusy, Language, PasswordHashing, Shown,
+};
 use crate::auth::principal::Principal;
 use crate::limits::{Exceeded, LogInName};
 use crate::mail::Letter;
@@ -16,8 +19,8 @@ use crate::services::audit::{Action, Note};
 
 /// A password in the place of another.
 pub struct NewPassword {
-    /// The one that the caller knows.
-    pub present: Password,
+    /// The one that the caller knows, with a code where there is a second factor.
+    pub present: Shown,
     /// The one that is to be.
     pub new: Password,
 }
@@ -34,6 +37,12 @@ pub enum PasswordError {
     /// The caller does not know the present one, or has none.
     #[error("the present password is another")]
     Wrong,
+    /// The password is right, and a code of the second factor is asked for.
+    #[error("a code of the second factor is needed")]
+    CodeRequired,
+    /// The password is right, and the code did not count.
+    #[error(transparent)]
+    Code(#[from] FactorCodeError),
     /// Somebody changed the same account meanwhile.
     #[error("the account was changed meanwhile")]
     Changed,
@@ -60,8 +69,10 @@ impl Accounts {
         language: Language,
     ) -> Result<usize, PasswordError> {
         let session = caller.session()?;
-        let credential = self.prove(caller, present, from).await?;
+        let credential = self.prove_password(caller, present.password, from).await?;
         let password_hash = Some(self.choose(new, &[credential.email.as_str()]).await?);
+        // Behind the choice: a password that cannot be chosen uses up no code.
+        let credential = self.prove_code(credential, present.code, from).await?;
         self.0.audit.note(Note::new(Actor::User(caller.user), Action::PasswordChange)).await?;
         let password_changed_at = self.0.clock.now();
         let changed = Credential { password_hash, password_changed_at, ..credential.clone() };
@@ -76,8 +87,34 @@ impl Accounts {
         Ok(self.end_sessions(caller.user, Some(session)).await?)
     }
 
-    /// The caller's credential, if they logged in and know its password.
+    /// The caller's credential, if they logged in, know its password, and show a code where there is a
+    /// second factor.
     pub(super) async fn prove(
+        &self,
+        caller: &Principal,
+        Shown { password, code }: Shown,
+        from: IpAddr,
+    ) -> Result<Credential, PasswordError> {
+        let credential = self.prove_password(caller, password, from).await?;
+        self.prove_code(credential, code, from).await
+    }
+
+    /// The credential after a code of its second factor was used, or as it is without one.
+    async fn prove_code(
+        &self,
+        credential: Credential,
+        code: Option<String>,
+        from: IpAddr,
+    ) -> Result<Credential, PasswordError> {
+        if confirmed(&credential).is_none() {
+            return Ok(credential);
+        }
+        let code = code.ok_or(PasswordError::CodeRequired)?;
+        Ok(self.use_code(credential, &code, from).await?)
+    }
+
+    /// The caller's credential, if they logged in and know its password. A code may be due behind it.
+    pub(super) async fn prove_password(
         &self,
         caller: &Principal,
         password: Password,

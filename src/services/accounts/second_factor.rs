@@ -1,5 +1,6 @@
 //! A second factor: codes of six digits from a program that its owner has with them (RFC 6238), and
-//! codes on paper for the day on which they have it no more. Asked for at log-ins, behind the password.
+//! codes on paper for the day on which they have it no more. Asked for behind the password: at log-ins,
+//! and wherever one is asked for within a session.
 
 use std::net::IpAddr;
 
@@ -14,7 +15,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 use totp_rs::{Builder, Totp};
 
-use super::{Accounts, Language, PasswordError};
+use super::{Accounts, Language, PasswordError, Shown};
 use crate::auth::data_keys::{Place, Unopened};
 use crate::auth::principal::Principal;
 use crate::limits::{Exceeded, LogInName};
@@ -114,7 +115,7 @@ impl Accounts {
         password: Password,
         from: IpAddr,
     ) -> Result<NewFactor, FactorError> {
-        let credential = self.prove(caller, password, from).await?;
+        let credential = self.prove_password(caller, password, from).await?;
         if confirmed(&credential).is_some() {
             return Err(FactorError::On);
         }
@@ -169,12 +170,14 @@ impl Accounts {
     pub async fn end_second_factor(
         &self,
         caller: &Principal,
-        password: Password,
-        code: &str,
+        shown: Shown,
         from: IpAddr,
         language: Language,
     ) -> Result<(), FactorError> {
-        let credential = self.prove_both(caller, password, code, from).await?;
+        let credential = self.prove(caller, shown, from).await?;
+        if confirmed(&credential).is_none() {
+            return Err(FactorError::Off);
+        }
         self.0.audit.note(Note::new(Actor::User(caller.user), Action::FactorOff)).await?;
         let off = Credential { second_factor: None, ..credential.clone() };
         self.put(&credential, off).await?;
@@ -187,12 +190,11 @@ impl Accounts {
     pub async fn renew_recovery_codes(
         &self,
         caller: &Principal,
-        password: Password,
-        code: &str,
+        shown: Shown,
         from: IpAddr,
         language: Language,
     ) -> Result<Vec<String>, FactorError> {
-        let credential = self.prove_both(caller, password, code, from).await?;
+        let credential = self.prove(caller, shown, from).await?;
         let factor = confirmed(&credential).cloned().ok_or(FactorError::Off)?;
         let (codes, recovery) = self.fresh_recovery();
         self.0.audit.note(Note::new(Actor::User(caller.user), Action::FactorRecovery)).await?;
@@ -269,21 +271,6 @@ impl Accounts {
             self.write_to(user, to, Language::default(), letter).await;
         }
         Ok(used)
-    }
-
-    /// The caller's credential, if they know its password and show a code.
-    async fn prove_both(
-        &self,
-        caller: &Principal,
-        password: Password,
-        code: &str,
-        from: IpAddr,
-    ) -> Result<Credential, FactorError> {
-        let credential = self.prove(caller, password, from).await?;
-        if confirmed(&credential).is_none() {
-            return Err(FactorError::Off);
-        }
-        Ok(self.use_code(credential, code, from).await?)
     }
 
     /// Counts a try at somebody's codes. Nobody is trusted with them for where they are: six digits

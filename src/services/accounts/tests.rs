@@ -311,7 +311,7 @@ async fn a_key_ends_when_it_was_said_to() {
     let ends = world.clock.now().plus(MINUTE * 10);
     let new = NewKey { name, scopes: vec![Scope::ReadChats], expires_at: Some(ends) };
     let (here, english) = (Ipv4Addr::LOCALHOST.into(), Language::English);
-    let made = world.accounts.make_key(&principal, new, password("correct horse"), here, english);
+    let made = world.accounts.make_key(&principal, new, shown("correct horse"), here, english);
     let (key, secret) = made.await.expect("a key");
     let robot = world.accounts.authenticate(&secret).await.expect("a robot");
     assert_eq!((robot.user, robot.expires_at), (ana.user, ends));
@@ -336,7 +336,8 @@ async fn who_knew_the_password_before_it_was_changed_shows_a_code_in_vain() {
     let credentials = &world.accounts.0.credentials;
     let before = credentials.find_by_user(ana.user).await.expect("a read").expect("ana's");
     world.clock.advance(MINUTE);
-    let new = NewPassword { present: password("correct horse"), new: password("battery staple") };
+    let present = Shown { password: password("correct horse"), code: Some(paper[1].clone()) };
+    let new = NewPassword { present, new: password("battery staple") };
     world.accounts.change_password(&principal, new, here, english).await.expect("a change");
     let late = world.accounts.use_code(before, &paper[0], here).await;
     assert!(matches!(late, Err(FactorCodeError::Changed)), "{late:?}");

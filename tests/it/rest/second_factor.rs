@@ -103,6 +103,87 @@ fn guesses_at_a_code_wait_ever_longer_even_at_home() {
 }
 
 #[test]
+fn whatever_asks_for_the_password_asks_for_a_code() {
+    let world = World::mailing(&[
+        ("BARTERLINE_ACCOUNTS__VERIFY_EMAIL", "false"),
+        ("BARTERLINE_LIMITS__ENABLED", "false"),
+    ]);
+    let ana = world.person("ana");
+    let (totp, paper) = turned_on(&world, &ana);
+    let mut paper = paper.into_iter();
+    let weak = json!({ "present": "correct horse", "new": "password1" });
+    let password = json!({ "present": "correct horse", "new": "battery staple lamp" });
+    let email = json!({ "email": world.email("bea"), "password": "correct horse" });
+    let key = json!({ "name": "robot", "scopes": ["chats:read"], "password": "correct horse" });
+    let known = json!({ "password": "correct horse" });
+    let (renew, end) = (format!("{PATH}/recovery-codes"), format!("{PATH}/end"));
+    let ask = |method: &str, path: &str, body: &Value, code: Option<&str>| {
+        let mut body = body.clone();
+        if let Some(code) = code {
+            body["code"] = json!(code);
+        }
+        world.call(Call::new(method, path).token(&ana.token).json(&body))
+    };
+    let used = code(&totp, 0);
+    let asked = [
+        ("PUT", "/v1/accounts/me/email", &email),
+        ("POST", "/v1/api-keys", &key),
+        ("PUT", "/v1/accounts/me/password", &password),
+        ("POST", renew.as_str(), &known),
+        ("POST", end.as_str(), &known),
+    ];
+    for (method, path, body) in asked {
+        ask(method, path, body, None).problem(403, "second_factor.code_required");
+        for wrong in ["000000", "", &used] {
+            ask(method, path, body, Some(wrong)).problem(403, "second_factor.code_wrong");
+        }
+        let other = body.to_string().replace("correct horse", "incorrect horse");
+        let other = serde_json::from_str(&other).expect("JSON");
+        ask(method, path, &other, Some("000000")).problem(403, "password.wrong");
+    }
+    // Nothing was made or changed, and nobody logged in.
+    let keys = world.call(Call::new("GET", "/v1/api-keys").token(&ana.token)).expect(200).json();
+    assert_eq!(keys["keys"], json!([]));
+    assert_eq!(standing(&world, &ana), json!({ "on": true, "recovery_codes": 10 }));
+    log_in(&world, "ana", None).problem(401, "login.code_required");
+    // What may not be chosen uses up no code.
+    let next = code(&totp, 1);
+    let change = "/v1/accounts/me/password";
+    ask("PUT", change, &weak, Some(&next)).problem(422, "account.password_weak");
+    ask("PUT", "/v1/accounts/me/email", &email, Some(&next)).expect(202);
+    ask("POST", "/v1/api-keys", &key, Some(&next)).problem(403, "second_factor.code_wrong");
+    let mut on_paper = || paper.next().expect("a code");
+    let made = on_paper();
+    ask("POST", "/v1/api-keys", &key, Some(&made)).expect(201);
+    ask("POST", "/v1/api-keys", &key, Some(&made)).problem(403, "second_factor.code_wrong");
+    ask("PUT", change, &password, Some(&on_paper())).expect(200);
+    let known = json!({ "password": "battery staple lamp" });
+    let renewed = ask("POST", &renew, &known, Some(&on_paper())).expect(200).json();
+    let fresh = renewed["recovery_codes"][0].as_str().expect("a code");
+    ask("POST", &end, &known, Some(fresh)).expect(204);
+    // Without a second factor nothing is asked for, and nothing looked at.
+    let key =
+        json!({ "name": "robot", "scopes": ["chats:read"], "password": "battery staple lamp" });
+    ask("POST", "/v1/api-keys", &key, None).expect(201);
+    ask("POST", "/v1/api-keys", &key, Some("000000")).expect(201);
+}
+
+#[test]
+fn guesses_at_a_code_within_a_session_wait_as_at_the_door() {
+    let world = World::new();
+    let ana = world.person("ana");
+    turned_on(&world, &ana);
+    let end = |code: &str| {
+        post(&world, &ana, "/end", &json!({ "password": "correct horse", "code": code }))
+    };
+    let guesses: Vec<_> = (0..7).map(|_| end("000000").status).collect();
+    assert_eq!(guesses, [403, 403, 403, 403, 403, 429, 429]);
+    // Whoever guesses here waits there, too.
+    log_in(&world, "ana", Some("000000")).problem(429, "rate.limited");
+    assert_eq!(standing(&world, &ana)["on"], true);
+}
+
+#[test]
 fn who_lost_program_and_paper_is_let_in_by_the_operator() {
     let world = World::new();
     let (ana, bea) = (world.person("ana"), world.person("bea"));

@@ -1,15 +1,14 @@
 //! `PUT /v1/accounts/me/email`: has a code mailed to another address of the caller.
 
 use axum::extract::State;
-use barterline_domain::account::{Email, Password};
+use barterline_domain::account::Email;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::super::Asked;
+use super::super::{Asked, shown};
 use crate::rest::Rest;
 use crate::rest::extract::{Body, Caller, From, Speaks};
 use crate::rest::problem::Problem;
-use crate::services::accounts::PasswordError;
 
 /// The request.
 #[derive(Deserialize, ToSchema)]
@@ -19,6 +18,8 @@ pub struct Request {
     email: String,
     #[schema(format = Password, min_length = 8, max_length = 256)]
     password: String,
+    /// Of the second factor, where there is one.
+    code: Option<String>,
 }
 
 /// Answers 202, whether anybody has the address or not.
@@ -37,7 +38,8 @@ pub struct Request {
         ),
     ),
     extensions(("x-codes" = json!([
-        "account.email_invalid", "password.wrong", "account.changed", "mail.off", "server.busy",
+        "account.email_invalid", "password.wrong", "second_factor.code_required",
+        "second_factor.code_wrong", "account.changed", "mail.off", "server.busy",
     ]))),
     security(("bearer" = [])),
 )]
@@ -50,8 +52,7 @@ pub async fn handle(
 ) -> Result<Asked, Problem> {
     let email = Email::choose(&request.email)?;
     rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
-    // What cannot be a password is not theirs.
-    let password = Password::parse(request.password).map_err(|_| PasswordError::Wrong)?;
-    rest.accounts.ask_for_email(&caller, email, password, from, language).await?;
+    let shown = shown(request.password, request.code)?;
+    rest.accounts.ask_for_email(&caller, email, shown, from, language).await?;
     Ok(Asked {})
 }

@@ -24,8 +24,8 @@ use crate::services::to_the_end;
         (status = 204, description = "Log-ins take no code any more"),
     ),
     extensions(("x-codes" = json!([
-        "password.wrong", "second_factor.code_wrong", "second_factor.off", "account.changed",
-        "server.busy",
+        "password.wrong", "second_factor.code_required", "second_factor.code_wrong",
+        "second_factor.off", "account.changed", "server.busy",
     ]))),
     security(("bearer" = [])),
 )]
@@ -37,10 +37,8 @@ pub async fn own(
     Body(both): Body<Both>,
 ) -> Result<StatusCode, Problem> {
     rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
-    let (password, code) = both.parse()?;
-    let end = async move {
-        rest.accounts.end_second_factor(&caller, password, &code, from, language).await
-    };
+    let shown = both.parse()?;
+    let end = async move { rest.accounts.end_second_factor(&caller, shown, from, language).await };
     to_the_end(end).await?;
     Ok(StatusCode::NO_CONTENT)
 }

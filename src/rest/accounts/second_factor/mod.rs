@@ -9,13 +9,13 @@ pub mod recovery_codes;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use barterline_domain::account::Password;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::rest::accounts::shown;
 use crate::rest::layers::Uncompressed;
 use crate::rest::problem::Problem;
-use crate::services::accounts::PasswordError;
+use crate::services::accounts::Shown;
 
 /// Who knows the password and has a code.
 #[derive(Deserialize, ToSchema)]
@@ -24,14 +24,12 @@ pub struct Both {
     #[schema(format = Password, min_length = 8, max_length = 256)]
     password: String,
     /// Six digits, or a recovery code.
-    code: String,
+    code: Option<String>,
 }
 
 impl Both {
-    fn parse(self) -> Result<(Password, String), Problem> {
-        // What cannot be a password is not theirs.
-        let password = Password::parse(self.password).map_err(|_| PasswordError::Wrong)?;
-        Ok((password, self.code))
+    fn parse(self) -> Result<Shown, Problem> {
+        shown(self.password, self.code)
     }
 }
 

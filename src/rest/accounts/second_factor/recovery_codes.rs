@@ -20,8 +20,8 @@ use crate::services::to_the_end;
         (status = 200, description = "The new ones", body = RecoveryCodes),
     ),
     extensions(("x-codes" = json!([
-        "password.wrong", "second_factor.code_wrong", "second_factor.off", "account.changed",
-        "server.busy",
+        "password.wrong", "second_factor.code_required", "second_factor.code_wrong",
+        "second_factor.off", "account.changed", "server.busy",
     ]))),
     security(("bearer" = [])),
 )]
@@ -33,10 +33,9 @@ pub async fn handle(
     Body(both): Body<Both>,
 ) -> Result<RecoveryCodes, Problem> {
     rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
-    let (password, code) = both.parse()?;
-    let renew = async move {
-        rest.accounts.renew_recovery_codes(&caller, password, &code, from, language).await
-    };
+    let shown = both.parse()?;
+    let renew =
+        async move { rest.accounts.renew_recovery_codes(&caller, shown, from, language).await };
     let recovery_codes = to_the_end(renew).await?;
     Ok(RecoveryCodes { recovery_codes })
 }
