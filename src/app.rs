@@ -30,7 +30,7 @@ use crate::gateway::{self, Gateway};
 use crate::hub::Hub;
 use crate::ids::{Ids, SystemIds};
 use crate::limits::{self, Rate, Rates};
-use crate::rest::layers::{Addresses, Observer};
+use crate::rest::layers::Observer;
 use crate::rest::openapi::Document;
 use crate::rest::origins::Origins;
 use crate::rest::{Limits, Rest, router};
@@ -43,6 +43,7 @@ use crate::services::listings::Listings;
 use crate::services::people::People;
 use crate::services::reports::{self, Reports};
 use crate::services::staff::Staff;
+use crate::telemetry::addresses::Addresses;
 use crate::telemetry::metrics::{HttpMetrics, HubMetrics};
 pub use post::Post;
 
@@ -161,6 +162,7 @@ impl App {
             password_rules: password_rules(&settings.accounts)?,
             limits: Arc::clone(&limits),
             audit: audit.clone(),
+            addresses: addresses(&settings.log),
             mailing,
         });
         let users = Arc::new(accounts.clone());
@@ -307,10 +309,13 @@ pub fn observer(settings: &config::Log, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>
         "json" => settings.json,
         _ => false,
     };
-    let addresses = match settings.addresses.as_str() {
+    Observer { metrics: None, lines, addresses: addresses(settings), clock, ids }
+}
+
+fn addresses(settings: &config::Log) -> Addresses {
+    match settings.addresses.as_str() {
         "full" => Addresses::Full,
         "none" => Addresses::None,
         _ => Addresses::Network,
-    };
-    Observer { metrics: None, lines, addresses, clock, ids }
+    }
 }

@@ -1,5 +1,6 @@
 //! What operators see. Looks at nobody.
 
+pub mod addresses;
 pub mod metrics;
 pub mod process;
 pub mod tracing;

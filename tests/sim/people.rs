@@ -15,6 +15,7 @@ use barterline::services::accounts::{
 };
 use barterline::services::audit::AuditLog;
 use barterline::services::listings::ListingReader;
+use barterline::telemetry::addresses::Addresses;
 use barterline_domain::account::{AccountRole, DisplayName, Email, SessionName};
 use barterline_domain::clock::{Clock, Timestamp};
 use barterline_domain::ids::{ApiKeyId, ListingId, SessionId, UserId};
@@ -89,6 +90,7 @@ pub fn accounts(clock: Arc<dyn Clock>) -> Accounts {
         password_rules: PasswordRules::default(),
         limits: Arc::new(Limits::none()),
         audit: AuditLog::new(Arc::new(Town), clock),
+        addresses: Addresses::None,
         mailing: None,
     })
 }

@@ -1,7 +1,6 @@
 //! A name for each request, a line of the log about it, and its place in the metrics. The line has
 //! neither path nor query nor headers: all of them may hold what is nobody's business.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,22 +19,11 @@ use uuid::Uuid;
 use crate::ids::Ids;
 use crate::listener::client::ClientAddress;
 use crate::rest::request_id::RequestId;
+use crate::telemetry::addresses::Addresses;
 use crate::telemetry::metrics::HttpMetrics;
 
 /// Where a request's name stands, in requests and in answers.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// How much of a client's address the log has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Addresses {
-    /// None of it.
-    None,
-    /// The network: 24 bits of an IPv4 address, 48 of an IPv6 one. Enough to tell an attack from a
-    /// crowd, too little to tell who it was.
-    Network,
-    /// All of it.
-    Full,
-}
 
 /// Why a request failed, for the log alone: an extension of answers.
 #[derive(Debug, Clone)]
@@ -111,41 +99,9 @@ impl Observer {
     }
 }
 
-impl Addresses {
-    fn shown(self, ip: IpAddr) -> Option<IpAddr> {
-        match (self, ip) {
-            (Self::None, _) => None,
-            (Self::Full, ip) => Some(ip),
-            (Self::Network, IpAddr::V4(ip)) => {
-                Some(Ipv4Addr::from_bits(ip.to_bits() >> 8 << 8).into())
-            }
-            (Self::Network, IpAddr::V6(ip)) => {
-                Some(Ipv6Addr::from_bits(ip.to_bits() >> 80 << 80).into())
-            }
-        }
-    }
-}
-
 /// A method of few: a stranger can invent any number of them, and each would be a metric.
 fn method(request: &Request) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS"];
     let method = request.method().as_str();
     KNOWN.into_iter().find(|known| *known == method).unwrap_or("other")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_log_has_as_much_of_an_address_as_it_may() {
-        let check = |address: &str, expected: &str| {
-            let ip: IpAddr = address.parse().expect("an address");
-            assert_eq!(Addresses::Network.shown(ip), Some(expected.parse().expect("an address")));
-            assert_eq!(Addresses::Full.shown(ip), Some(ip));
-            assert_eq!(Addresses::None.shown(ip), None);
-        };
-        check("192.0.2.77", "192.0.2.0");
-        check("2001:db8:1:2:3:4:5:6", "2001:db8:1::");
-    }
 }

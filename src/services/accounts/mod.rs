@@ -12,6 +12,7 @@ mod sessions;
 mod strength;
 
 mod errands;
+mod lines;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -44,6 +45,7 @@ use crate::ids::Ids;
 use crate::limits::{Exceeded, Limits, LogInName};
 pub use crate::mail::Language;
 use crate::services::audit::{Action, AuditLog, Note};
+use crate::telemetry::addresses::Addresses;
 pub use api_keys::{KeyError, NewKey, ShownKey, end_of};
 pub use email::EmailError;
 pub use errands::{AskError, CodeError, Errands, Mailing, Waiting};
@@ -81,6 +83,7 @@ struct Inner {
     password_rules: PasswordRules,
     limits: Arc<Limits>,
     audit: AuditLog,
+    addresses: Addresses,
     mailing: Option<Mailing>,
     revocations: broadcast::Sender<Revoked>,
 }
@@ -258,6 +261,8 @@ pub struct Parts {
     pub limits: Arc<Limits>,
     /// What changed how somebody logs in.
     pub audit: AuditLog,
+    /// How much of a client's address the log has.
+    pub addresses: Addresses,
     /// How people get mail; `None`: not at all.
     pub mailing: Option<Mailing>,
 }
@@ -266,7 +271,7 @@ impl Accounts {
     /// The rules over these parts.
     pub fn new(parts: Parts) -> Self {
         let Parts { credentials, codes, accounts, sessions, api_keys, tokens, .. } = parts;
-        let Parts { data_keys, site, .. } = parts;
+        let Parts { data_keys, site, addresses, .. } = parts;
         let Parts { clock, ids, hashing, password_rules, limits, audit, mailing, .. } = parts;
         let sealing = tokens.sealing();
         let revocations = broadcast::Sender::new(REVOCATIONS_MAX);
@@ -286,6 +291,7 @@ impl Accounts {
             password_rules,
             limits,
             audit,
+            addresses,
             mailing,
             revocations,
         }))
@@ -305,8 +311,12 @@ impl Accounts {
         let compared = self.compare(email, &password).await;
         // What could not be compared was no guess.
         let compared = compared.inspect_err(|_| limits.log_in_not_tried(tried));
-        let mut credential = compared?.ok_or(LogInError::Failed)?;
-        if second_factor::confirmed(&credential).is_some() {
+        let Some(mut credential) = compared? else {
+            self.log_wrong_password(from);
+            return Err(LogInError::Failed);
+        };
+        let second_factor = second_factor::confirmed(&credential).is_some();
+        if second_factor {
             // The password was no guess.
             limits.log_in_not_tried(tried);
             let code = code.as_deref().ok_or(LogInError::CodeRequired)?;
@@ -343,6 +353,7 @@ impl Accounts {
             self.0.sessions.revoke(session).await?;
             return Err(LogInError::Failed);
         }
+        self.log_logged_in(log_in.user, from, second_factor);
         Ok(log_in)
     }
 

@@ -151,7 +151,9 @@ impl Accounts {
         let tried = self.try_code(caller.user, from)?;
         let step = self.step_of(caller.user, &factor, code);
         // What counted was no guess, nor what could not be compared.
-        if !matches!(step, Ok(None)) {
+        if matches!(step, Ok(None)) {
+            self.log_wrong_code(caller.user, from);
+        } else {
             self.0.limits.log_in_not_tried(tried);
         }
         let step = step.map_err(FactorCodeError::from)?.ok_or(FactorCodeError::Wrong)?;
@@ -262,7 +264,9 @@ impl Accounts {
         };
         let used = used.await;
         // What counted was no guess, nor what could not be compared.
-        if !matches!(used, Err(FactorCodeError::Wrong)) {
+        if matches!(used, Err(FactorCodeError::Wrong)) {
+            self.log_wrong_code(user, from);
+        } else {
             self.0.limits.log_in_not_tried(tried);
         }
         let used = used?;

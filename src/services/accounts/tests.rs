@@ -70,6 +70,7 @@ fn process_with(
             Arc::new(EmbeddedAudit(engine.clone())),
             Arc::clone(clock) as Arc<dyn Clock>,
         ),
+        addresses: Addresses::Network,
         mailing,
     })
 }

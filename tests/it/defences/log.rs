@@ -3,6 +3,7 @@
 use rustix::process::{Resource, Rlimit, prlimit};
 use serde_json::{Value, json};
 
+use crate::rest::second_factor;
 use crate::support::{Call, World, embedded_only};
 
 /// The lines of the log about requests, of which there is one of each name.
@@ -79,6 +80,67 @@ fn no_secret_is_ever_logged() {
         next["access_token"].as_str().expect("a token"),
         next["refresh_token"].as_str().expect("a token"),
         &world.email("ana"),
+    ] {
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
+}
+
+#[test]
+fn log_ins_have_a_line_each_without_what_was_shown() {
+    const SHOP: &str = "https://shop.example";
+    let settings = [("BARTERLINE_LOG__LEVEL", "debug"), ("BARTERLINE_SERVER__ORIGINS", SHOP)];
+    let world = World::logged(&settings);
+    let ana = world.person("ana");
+    let (_, paper) = second_factor::turned_on(&world, &ana);
+    let email = world.email("ana");
+    let log_in = |password: &str, code: &str| {
+        let body = json!({ "email": email, "password": password, "code": code, "cookie": true });
+        world.call(Call::new("POST", "/v1/sessions").header("origin", SHOP).json(&body))
+    };
+    log_in("incorrect horse", &paper[0]).problem(401, "login.failed");
+    log_in("correct horse", &paper[1].replace(|c: char| c != '-', "a"))
+        .problem(403, "second_factor.code_wrong");
+    let page = log_in("correct horse", &paper[0]).expect(201);
+    let change = json!({ "present": "another horse", "new": "battery staple lamp" });
+    let change = Call::new("PUT", "/v1/accounts/me/password").token(&ana.token).json(&change);
+    world.call(change).problem(403, "password.wrong");
+    let held = page.headers["set-cookie"].split(';').next().expect("a pair").to_owned();
+    let refresh = Call::new("POST", "/v1/sessions/refresh").header("origin", SHOP);
+    let next = world.call(refresh.header("cookie", &held).json(&json!({}))).expect(200);
+    let last = Call::new("GET", "/v1/nothing").header("x-request-id", "the-last");
+    world.call(last);
+    world.until_logged("the-last");
+    let log = world.log();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let lines: Vec<_> = lines.filter(|line| line["target"] == "barterline::auth").collect();
+    let user = json!(ana.id);
+    let expected = [
+        ("INFO", "logged in", &user, &json!(false)),
+        ("WARN", "a wrong password", &Value::Null, &Value::Null),
+        ("WARN", "a wrong code", &user, &Value::Null),
+        ("INFO", "logged in", &user, &json!(true)),
+        ("WARN", "a wrong password", &Value::Null, &Value::Null),
+    ];
+    assert_eq!(lines.len(), expected.len(), "{lines:?}");
+    for (line, (level, message, user, second_factor)) in lines.iter().zip(expected) {
+        let fields = &line["fields"];
+        assert_eq!((&line["level"], &fields["message"]), (&json!(level), &json!(message)));
+        assert_eq!((&fields["user"], &fields["second_factor"]), (user, second_factor), "{line}");
+        assert_eq!(fields["client"], "127.0.0.0", "not all of it");
+    }
+    let set = next.headers["set-cookie"].split(['=', ';']).nth(1).expect("a token").to_owned();
+    let (page, next) = (page.json(), next.json());
+    for secret in [
+        "horse",
+        "battery",
+        &paper[0],
+        held.split_once('=').expect("a pair").1,
+        &set,
+        page["access_token"].as_str().expect("a token"),
+        next["access_token"].as_str().expect("a token"),
+        &ana.token,
+        &ana.refresh_token,
+        &email,
     ] {
         assert!(!log.contains(secret), "{secret} in {log}");
     }

@@ -8,7 +8,7 @@ mod cookies;
 mod listings;
 mod openapi;
 mod reports;
-mod second_factor;
+pub mod second_factor;
 mod sessions;
 mod staff;
 mod suspension;

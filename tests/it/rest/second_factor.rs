@@ -48,7 +48,7 @@ fn log_in(world: &World, name: &str, code: Option<&str>) -> Answer {
 }
 
 /// A second factor that is asked for, and its codes for paper.
-fn turned_on(world: &World, person: &Person) -> (Totp, Vec<String>) {
+pub fn turned_on(world: &World, person: &Person) -> (Totp, Vec<String>) {
     let totp = program(world, person);
     let confirmed = post(world, person, "/confirm", &json!({ "code": code(&totp, 0) }));
     let codes = confirmed.expect(200).json()["recovery_codes"].as_array().expect("codes").clone();

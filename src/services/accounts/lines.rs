@@ -1,0 +1,32 @@
+//! What the log says of log-ins: who came in and from where, and who tried in vain. Never what they
+//! showed, nor an e-mail address, which may be nobody's.
+
+use std::net::IpAddr;
+
+use barterline_domain::ids::UserId;
+use tracing::field::display;
+
+use super::Accounts;
+
+/// So that an operator can ask for these lines alone, or not at all.
+const TARGET: &str = "barterline::auth";
+
+impl Accounts {
+    /// Somebody logged in, with a code or by the password alone.
+    pub(super) fn log_logged_in(&self, user: UserId, from: IpAddr, second_factor: bool) {
+        let client = self.0.addresses.shown(from).map(display);
+        tracing::info!(target: TARGET, %user, client, second_factor, "logged in");
+    }
+
+    /// Somebody showed another password than an account's, or one for an address that nobody has.
+    pub(super) fn log_wrong_password(&self, from: IpAddr) {
+        let client = self.0.addresses.shown(from).map(display);
+        tracing::warn!(target: TARGET, client, "a wrong password");
+    }
+
+    /// Somebody who knows the password showed no code of the second factor.
+    pub(super) fn log_wrong_code(&self, user: UserId, from: IpAddr) {
+        let client = self.0.addresses.shown(from).map(display);
+        tracing::warn!(target: TARGET, %user, client, "a wrong code");
+    }
+}
