@@ -8,7 +8,7 @@ use barterline_protocol::close_code::CloseCode;
 use barterline_protocol::cursor::Cursor;
 use barterline_protocol::push::Renew;
 use barterline_protocol::request::Ping;
-
+use futures_util::{StreamExt as _, stream};
 use tokio::time::MissedTickBehavior;
 
 use super::Gateway;
@@ -20,9 +20,11 @@ use crate::services::accounts::{AuthError, Revoked};
 const TICK: Duration = Duration::from_secs(1);
 /// How long before its end a client is told to renew its token.
 const RENEW_BEFORE: Duration = Duration::from_mins(1);
-/// Between two looks at the keys behind connections. A token ends soon, whatever other servers of a
-/// cluster heard of its session; a key lasts for years.
-const KEYS_EVERY: Duration = Duration::from_mins(1);
+/// In so many ticks every connection that may have ended unheard is looked at once: where its session was
+/// ended at another server it ends within half a minute.
+const LOOK_PARTS: u64 = 30;
+/// And so many at a time.
+const LOOKS_AT_ONCE: usize = 32;
 /// Heartbeats that a silent connection may miss.
 const MISSED_MAX: u32 = 3;
 
@@ -112,34 +114,57 @@ impl Gateway {
                 slots.push(std::sync::Arc::clone(slot));
             }
         });
-        for slot in slots {
-            match self.0.accounts.admits(slot.bearer()).await {
-                Ok(_) => {}
-                // Its token ends within a quarter of an hour, and a key is looked at again.
-                Err(AuthError::Store(error)) => tracing::warn!(%error, "cannot check a session"),
-                Err(refusal) => slot.close(token_close_code(&refusal)),
-            }
+        let looks =
+            slots.iter().map(async |slot| match self.0.accounts.admits(slot.bearer()).await {
+                Ok(_) => None,
+                Err(AuthError::Store(error)) => Some(error),
+                Err(refusal) => {
+                    slot.close(token_close_code(&refusal));
+                    None
+                }
+            });
+        let looks: Vec<_> = looks.collect();
+        let failures = stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE);
+        let failures: Vec<_> = failures.filter_map(std::future::ready).collect().await;
+        // One line for all of them: they are looked at again, and tokens end by themselves.
+        if let Some(error) = failures.first() {
+            let connections = failures.len();
+            tracing::warn!(%error, connections, "cannot see whether sessions were ended");
+        }
+    }
+
+    /// Looks, part after part, at the connections that may have ended unheard: on a cluster all, as other
+    /// servers end what they bear; else those of keys, which end by themselves.
+    async fn look_for_ended(&self) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let hears_all = self.0.chats.hears_everything();
+        for part in (0..LOOK_PARTS).cycle() {
+            ticks.tick().await;
+            self.close_all_revoked(|slot| {
+                let may_have_ended = !hears_all || matches!(slot.proof, Proof::ApiKey(..));
+                may_have_ended && slot.id % LOOK_PARTS == part
+            })
+            .await;
         }
     }
 
     /// Closes connections as their sessions and accounts are ended, until the gateway stops.
     pub async fn run_revocations(self) {
+        tokio::select! {
+            biased;
+            () = self.0.stop.cancelled() => {}
+            () = self.hear_what_ends() => {}
+            () = self.look_for_ended() => {}
+        }
+    }
+
+    async fn hear_what_ends(&self) {
         use tokio::sync::broadcast::error::RecvError;
 
         let mut revocations = self.0.accounts.revocations();
-        let mut keys = tokio::time::interval(KEYS_EVERY);
-        keys.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let revoked = tokio::select! {
-                biased;
-                () = self.0.stop.cancelled() => return,
-                revoked = revocations.recv() => revoked,
-                _ = keys.tick() => {
-                    self.close_all_revoked(|slot| matches!(slot.proof, Proof::ApiKey(..))).await;
-                    continue;
-                }
-            };
-            match revoked {
+            match revocations.recv().await {
                 Ok(revoked) => self.close_revoked(revoked),
                 Err(RecvError::Lagged(_)) => self.close_all_revoked(|_| true).await,
                 Err(RecvError::Closed) => return,

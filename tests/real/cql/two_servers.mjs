@@ -16,6 +16,8 @@ const [binary, appends = "600"] = process.argv.slice(2);
 const all = Number(appends);
 const data = mkdtempSync(join(tmpdir(), "barterline-"));
 const servers = [];
+// Half a minute, and time for the look and the goodbye.
+const SESSION_ENDS_MS = 35_000;
 
 async function person(name) {
   // Another run may have been on the same keyspaces.
@@ -23,7 +25,7 @@ async function person(name) {
   const password = `${name} has a long password`;
   await servers[0].post("/v1/accounts", { email, password, name });
   const { access_token } = await servers[0].post("/v1/sessions", { email, password });
-  return new Client(name, access_token);
+  return Object.assign(new Client(name, access_token), { email, password });
 }
 
 /** Says so much, each once the one before is acknowledged; gives how often it had to try again. */
@@ -80,6 +82,27 @@ try {
   await seller.connect(servers[1].listening);
   const { chat } = (await buyer.ask("open", { listing }))[2];
 
+  // A log-in that is ended at one server, and its socket at the other.
+  const { email, password } = buyer;
+  const session = await servers[0].post("/v1/sessions", { email, password });
+  const elsewhere = new Client("buyer elsewhere", session.access_token);
+  await elsewhere.connect(servers[1].listening);
+  const ended = performance.now();
+  const closed = new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error("its socket lives on")), SESSION_ENDS_MS);
+    elsewhere.socket.onclose = ({ code }) => {
+      clearTimeout(late);
+      resolve([code, (performance.now() - ended) / 1_000]);
+    };
+  });
+  // Told where it is waited for.
+  closed.catch(() => {});
+  const loggedOut = await fetch(`http://${servers[0].listening}/v1/sessions/current`, {
+    method: "DELETE",
+    headers: { authorization: `Bearer ${session.access_token}` },
+  });
+  assert.equal(loggedOut.status, 204);
+
   const half = Math.floor(all / 2);
   const begun = performance.now();
   const again = await Promise.all([talk(buyer, chat, half), talk(seller, chat, all - half)]);
@@ -95,12 +118,15 @@ try {
     assert.deepEqual(said, Array.from({ length: count }, (_, n) => `${name} ${n + 1}`));
   }
   assert.ok(met > 0, "they never met");
+  const [code, after] = await closed;
+  assert.equal(code, 4300, "the session was ended");
   const rate = (all / seconds).toFixed(0);
   const retries = again[0] + again[1];
   console.log(
     `ok    ${all} appends to one chat by two processes: ${met} conflicts, ${retries} tried again, ` +
       `${rate}/s`,
   );
+  console.log(`ok    a socket followed its session, ended at another server, in ${after.toFixed(1)} s`);
 } finally {
   await Promise.all(servers.map((server) => server.kill()));
   rmSync(data, { recursive: true, force: true });
