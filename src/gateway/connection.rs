@@ -185,12 +185,12 @@ impl<S: Socket> Connection<S> {
                 Todo::Pull(dirty) => {
                     let known = self.known_membership(dirty.chat).cloned();
                     let mut pull = Pull::begin(&self.gateway, &self.slot, dirty, known);
-                    match Box::pin(tokio::time::timeout(PULL_HOLD, &mut pull)).await {
-                        Ok(pulled) => pause = self.pulled(dirty, pulled),
-                        Err(_) => {
-                            self.slot.stall(dirty.chat);
-                            pulling = Some(pull);
-                        }
+                    let pulled = Box::pin(tokio::time::timeout(PULL_HOLD, &mut pull)).await;
+                    if let Ok(pulled) = pulled {
+                        pause = self.pulled(dirty, pulled);
+                    } else {
+                        self.slot.stall(dirty.chat);
+                        pulling = Some(pull);
                     }
                     continue;
                 }

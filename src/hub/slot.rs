@@ -583,7 +583,8 @@ impl Out {
     fn settle_dirty(&mut self, at: usize) {
         let marks = self.dirty[at].marks && !planted(Fault::PullForgetsMarks);
         if self.dirty[at].from.is_none() && !marks {
-            self.dirty.swap_remove(at);
+            // In order: what was put behind the others stays there.
+            self.dirty.remove(at);
         }
     }
 

@@ -5,6 +5,7 @@ use super::*;
 
 const CHAT: ChatId = ChatId::from_bytes([1; 16]);
 const OTHER: ChatId = ChatId::from_bytes([2; 16]);
+const THIRD: ChatId = ChatId::from_bytes([5; 16]);
 
 /// A socket that takes everything.
 #[derive(Clone, Default)]
@@ -98,6 +99,13 @@ fn g10_sends_elsewhere_wait_for_their_own_answers() {
     assert_eq!(slot.todo(), Todo::Pull(Dirty { chat: CHAT, from: Some(Seq(4)), marks: false }));
     slot.stall(CHAT);
     assert_eq!(slot.todo(), Todo::Pull(Dirty { chat: OTHER, from: Some(Seq(9)), marks: false }));
+
+    // A third comes behind both, and stays there when one of them is pulled.
+    slot.note(THIRD, Seq(1), 0);
+    slot.stall(OTHER);
+    slot.forget(CHAT);
+    assert_eq!(slot.todo(), Todo::Pull(Dirty { chat: THIRD, from: Some(Seq(1)), marks: false }));
+    slot.forget(THIRD);
 
     // All is pulled: from here on it is as ever.
     for chat in [CHAT, OTHER] {
