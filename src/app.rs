@@ -30,6 +30,7 @@ use crate::gateway::{self, Gateway};
 use crate::hub::Hub;
 use crate::ids::{Ids, SystemIds};
 use crate::limits::{self, Rate, Rates};
+use crate::rest::accounts::archive::Archives;
 use crate::rest::layers::Observer;
 use crate::rest::openapi::Document;
 use crate::rest::origins::Origins;
@@ -39,6 +40,7 @@ use crate::services::accounts::{Accounts, Parts, PasswordHashing, PasswordRules}
 use crate::services::audit::AuditLog;
 use crate::services::chats::media::NoMedia;
 use crate::services::chats::{self, Chats, Rules};
+use crate::services::erasure::Erasure;
 use crate::services::listings::Listings;
 use crate::services::people::People;
 use crate::services::reports::{self, Reports};
@@ -130,6 +132,7 @@ pub struct App {
 impl App {
     /// Opens the stores and puts everything on top of them. Connections end when `stop` is
     /// cancelled; `tasks` counts them. `admin` learns what there is to see.
+    #[expect(clippy::too_many_lines, reason = "each part once, in the order they need each other")]
     pub async fn build(
         settings: &Settings,
         data: &DataDir,
@@ -140,7 +143,6 @@ impl App {
     ) -> Result<Self, BuildError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ids: Arc<dyn Ids> = Arc::new(SystemIds);
-        let keys = Keyring::open(&data.path().join("keys/access-tokens.json"))?;
         let store = open_stores(settings, data, Arc::clone(&clock)).await?;
         let stores = store.stores;
         let limits = Arc::new(limits_of(&settings.limits, for_load_test));
@@ -153,7 +155,7 @@ impl App {
             accounts: stores.accounts,
             sessions: stores.sessions,
             api_keys: stores.api_keys,
-            tokens: Tokens::new(keys),
+            tokens: Tokens::new(Keyring::open(&data.path().join("keys/access-tokens.json"))?),
             data_keys: DataKeys::open(&data.path().join("keys/data-keys.json"), &*ids)?,
             site: settings.accounts.site.clone(),
             clock: Arc::clone(&clock),
@@ -167,8 +169,7 @@ impl App {
         });
         let users = Arc::new(accounts.clone());
         let listings = Listings::new(stores.listings, users, Arc::clone(&clock), Arc::clone(&ids));
-        let metrics = HubMetrics::default();
-        let http_metrics = HttpMetrics::default();
+        let (metrics, http_metrics) = (HubMetrics::default(), HttpMetrics::default());
         admin.register(|registry| {
             metrics.register(registry);
             http_metrics.register(registry);
@@ -204,7 +205,7 @@ impl App {
         let gateway = Gateway::new(gateway::Parts {
             chats: chats.clone(),
             accounts: accounts.clone(),
-            people,
+            people: people.clone(),
             limits: Arc::clone(&limits),
             clock: Arc::clone(&clock),
             settings: times_of(&settings.socket),
@@ -213,16 +214,26 @@ impl App {
             stop: stop.clone(),
             tasks,
         });
-        let rates = limits;
-        let limits = Limits {
-            body_bytes_max: settings.server.body_bytes_max,
-            timeout: Duration::from_millis(settings.server.request_timeout_ms),
-        };
+        let (rates, limits) = (limits, bounds_of(&settings.server));
         let observer =
             Observer { metrics: Some(http_metrics), ..observer(&settings.log, clock, ids) };
         let clock = Arc::clone(&observer.clock);
-        let rest =
-            Rest { accounts, listings, chats, reports, staff, limits, origins, rates, clock, stop };
+        let erasure = Erasure::new(&accounts, &chats, &listings, &people);
+        let rest = Rest {
+            accounts,
+            listings,
+            chats,
+            people,
+            archives: Archives::default(),
+            erasure,
+            reports,
+            staff,
+            limits,
+            origins,
+            rates,
+            clock,
+            stop,
+        };
         let socket = gateway::accept::routes().with_state(gateway.clone());
         if for_load_test {
             admin.offer_load_test(load_test::routes(rest.clone()));
@@ -262,6 +273,13 @@ fn times_of(settings: &config::Socket) -> gateway::Settings {
         hello_timeout: Duration::from_millis(settings.hello_timeout_ms),
         heartbeat: Duration::from_millis(settings.heartbeat_ms),
         token_grace: Duration::from_millis(settings.token_grace_ms),
+    }
+}
+
+fn bounds_of(settings: &config::Server) -> Limits {
+    Limits {
+        body_bytes_max: settings.body_bytes_max,
+        timeout: Duration::from_millis(settings.request_timeout_ms),
     }
 }
 

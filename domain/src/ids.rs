@@ -146,6 +146,16 @@ impl ReportId {
     }
 }
 
+impl ClientId {
+    /// A name for what the server takes back in somebody's place: of which message, and when.
+    pub fn of_erasure(chat: ChatId, target: u64, at_ms: u64) -> Self {
+        let mut what = [0; 16];
+        what[..8].copy_from_slice(&target.to_be_bytes());
+        what[8..].copy_from_slice(&at_ms.to_be_bytes());
+        Self(sum(b"barterline erasure v1", chat.as_bytes(), &what))
+    }
+}
+
 /// The id that follows from two others.
 fn sum(what: &[u8], one: &[u8; 16], other: &[u8; 16]) -> Uuid {
     let mut hash = Sha256::new();

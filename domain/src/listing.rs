@@ -13,6 +13,9 @@ pub const TITLE_CHARS_MAX: usize = 120;
 /// Longest description, in characters.
 pub const DESCRIPTION_CHARS_MAX: usize = 10_000;
 
+/// Title of what was offered by an account that was erased.
+pub const ERASED_TITLE: &str = "Deleted listing";
+
 /// Where a listing stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -77,6 +80,11 @@ impl ListingText {
     pub fn choose(title: &str, description: String) -> Result<Self, InvalidListing> {
         let text = Self::parse(title, description)?;
         if is_seen(&text.title) { Ok(text) } else { Err(InvalidListing::Title) }
+    }
+
+    /// What stands in the place of the texts of somebody who is gone.
+    pub fn erased() -> Self {
+        Self { title: ERASED_TITLE.to_owned(), description: String::new() }
     }
 
     /// The title.

@@ -37,6 +37,8 @@ pub enum Letter {
         /// Moves it.
         code: String,
     },
+    /// An account is being erased.
+    Erasure,
     /// An account has moved to another address. To both.
     EmailChanged {
         /// What it was.
@@ -75,6 +77,7 @@ macro_rules! choose {
             Letter::RecoveryCodes => template!($language, "recovery_codes"),
             Letter::KeyMade => template!($language, "key_made"),
             Letter::ChangeEmail { .. } => template!($language, "change_email"),
+            Letter::Erasure => template!($language, "erasure"),
             Letter::EmailChanged { .. } => template!($language, "email_changed"),
         }
     };
@@ -101,6 +104,7 @@ impl Letter {
             | Self::FactorOff
             | Self::RecoveryCodes
             | Self::KeyMade
+            | Self::Erasure
             | Self::EmailChanged { .. } => None,
         }
     }

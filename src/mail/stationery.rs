@@ -188,6 +188,7 @@ mod tests {
             Letter::FactorOff,
             Letter::RecoveryCodes,
             Letter::KeyMade,
+            Letter::Erasure,
             Letter::EmailChanged { old, new },
         ]
     }

@@ -27,11 +27,14 @@ use axum::extract::FromRef;
 use barterline_domain::clock::Clock;
 use tokio_util::sync::CancellationToken;
 
+use self::accounts::archive::Archives;
 use crate::limits;
 use crate::rest::origins::Origins;
 use crate::services::accounts::Accounts;
 use crate::services::chats::Chats;
+use crate::services::erasure::Erasure;
 use crate::services::listings::Listings;
+use crate::services::people::People;
 use crate::services::reports::Reports;
 use crate::services::staff::Staff;
 
@@ -44,6 +47,12 @@ pub struct Rest {
     pub listings: Listings,
     /// Chats.
     pub chats: Chats,
+    /// Choices and blocks.
+    pub people: People,
+    /// Whose archives are being made.
+    pub archives: Archives,
+    /// How people leave.
+    pub erasure: Erasure,
     /// What people tell staff.
     pub reports: Reports,
     /// What staff do.

@@ -21,6 +21,8 @@ fn table() -> OpenApiRouter<Rest> {
         .routes(routes!(accounts::password_reset::confirm::handle))
         .routes(routes!(accounts::read::me, accounts::change::handle))
         .routes(routes!(accounts::change_password::handle))
+        .routes(routes!(accounts::archive::handle))
+        .routes(routes!(accounts::erase::handle))
         .routes(routes!(accounts::email::request::handle))
         .routes(routes!(accounts::email::confirm::handle))
         .routes(routes!(

@@ -19,6 +19,8 @@ const PAGE: usize = 1_000;
 pub enum Action {
     /// An operator made an account.
     AccountCreate,
+    /// Somebody erases their account.
+    AccountErase,
     /// Somebody is kept out.
     AccountSuspend,
     /// Somebody is let in again.
@@ -62,6 +64,7 @@ impl Action {
     pub const fn name(self) -> &'static str {
         match self {
             Self::AccountCreate => "account.create",
+            Self::AccountErase => "account.erase",
             Self::AccountSuspend => "account.suspend",
             Self::AccountAdmit => "account.admit",
             Self::RolesSet => "roles.set",

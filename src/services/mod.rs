@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod chats;
+pub mod erasure;
 pub mod listings;
 pub mod people;
 pub mod reports;

@@ -1,9 +1,11 @@
 //! `/v1/accounts`
 
+pub mod archive;
 pub mod change;
 pub mod change_password;
 pub mod confirm;
 pub mod email;
+pub mod erase;
 pub mod password_reset;
 pub mod read;
 pub mod register;

@@ -42,7 +42,7 @@ pub struct OwnSession {
 }
 
 impl OwnSession {
-    fn new(session: Session, caller: &Principal) -> Self {
+    pub(in crate::rest) fn new(session: Session, caller: &Principal) -> Self {
         Self {
             session: session.id,
             current: caller.proof == Proof::Session(session.id),

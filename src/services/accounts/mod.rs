@@ -5,6 +5,7 @@ mod reset;
 
 mod api_keys;
 mod email;
+mod erasure;
 mod password;
 mod passwords;
 mod second_factor;
@@ -127,6 +128,17 @@ pub struct Device {
     pub name: Option<SessionName>,
     /// What the program says it is.
     pub client: Option<ClientName>,
+}
+
+/// What somebody logs in with, but for what proves it.
+#[derive(Debug)]
+pub struct LogInMeans {
+    /// The address.
+    pub email: Email,
+    /// When its owner confirmed it.
+    pub email_verified_at: Option<Timestamp>,
+    /// When the password was set.
+    pub password_changed_at: Timestamp,
 }
 
 /// A log-in.
@@ -325,6 +337,11 @@ impl Accounts {
         self.renew_hash(&credential, password).await;
         limits.logged_in(tried, from, self.0.clock.now());
         let account = self.0.accounts.find(credential.user).await?.ok_or(LogInError::Failed)?;
+        if account.erased_at.is_some() {
+            // Whoever erased it was cut off before its last step.
+            self.forget_account(account.id).await?;
+            return Err(LogInError::Failed);
+        }
         if account.suspended_at.is_some() {
             return Err(LogInError::Suspended);
         }
@@ -376,7 +393,9 @@ impl Accounts {
         let (session, old) = parse_refresh_token(refresh_token).ok_or(RefreshError::Invalid)?;
         // What can fail is read first: after the rotation the old token is worth nothing.
         let found = self.0.sessions.find(session).await?.ok_or(RefreshError::Invalid)?;
-        let account = self.0.accounts.find(found.user).await?.ok_or(RefreshError::Invalid)?;
+        let account = self.0.accounts.find(found.user).await?;
+        let account = account.filter(|account| account.erased_at.is_none());
+        let account = account.ok_or(RefreshError::Invalid)?;
         if account.suspended_at.is_some() && !found.revoked {
             // Told only to those who have the token.
             let good = found.refresh_hash == hash_of(&old);
@@ -455,6 +474,7 @@ impl Accounts {
     /// Whether nobody keeps somebody out, and their roles.
     async fn admits_account(&self, user: UserId) -> Result<Vec<AccountRole>, AuthError> {
         match self.0.accounts.find(user).await? {
+            Some(account) if account.erased_at.is_some() => Err(AuthError::Revoked),
             Some(account) if account.suspended_at.is_some() => Err(AuthError::Suspended),
             Some(account) => Ok(account.roles),
             None => Err(AuthError::Revoked),
@@ -488,6 +508,18 @@ impl Accounts {
     pub async fn own_profile(&self, caller: Bearer) -> Result<Account, ProfileError> {
         let user = caller.may(Scope::ReadProfile)?;
         self.0.accounts.find(user).await?.ok_or(ProfileError::NotFound)
+    }
+
+    /// What the caller logs in with, if they have a password.
+    pub async fn log_in_means(
+        &self,
+        caller: &Principal,
+    ) -> Result<Option<LogInMeans>, ProfileError> {
+        caller.session()?;
+        let found = self.0.credentials.find_by_user(caller.user).await?;
+        Ok(found.map(|Credential { email, email_verified_at, password_changed_at, .. }| {
+            LogInMeans { email, email_verified_at, password_changed_at }
+        }))
     }
 
     /// Changes what others see of the caller; gives the account after it.

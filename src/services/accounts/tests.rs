@@ -464,3 +464,25 @@ async fn whoever_asks_for_too_much_mail_at_once_is_told() {
     let asked = (0..10_000).find_map(|_| ask().err());
     assert_eq!(asked, Some(AskError::Busy));
 }
+
+#[tokio::test]
+async fn an_erased_account_lets_nobody_in_and_its_last_step_is_made_up_for() {
+    let world = world();
+    let log_in = world.person("ana").await;
+    // Cut off between the profile and the address.
+    let accounts = &world.accounts.0.accounts;
+    accounts.erase(log_in.user, world.clock.now()).await.expect("an erasure");
+    let authenticated = world.accounts.authenticate(&log_in.access_token).await;
+    assert!(matches!(authenticated, Err(AuthError::Revoked)), "{authenticated:?}");
+    let refreshed = world.accounts.refresh(&log_in.refresh_token).await;
+    assert!(matches!(refreshed, Err(RefreshError::Invalid)), "{refreshed:?}");
+    let wrong = world.log_in("ana", "battery staple").await;
+    assert!(matches!(wrong, Err(LogInError::Failed)), "{wrong:?}");
+    let credentials = &world.accounts.0.credentials;
+    let left = credentials.find_by_user(log_in.user).await.expect("a read");
+    assert!(left.is_some(), "a guess changes nothing");
+    let again = world.log_in("ana", "correct horse").await;
+    assert!(matches!(again, Err(LogInError::Failed)), "{again:?}");
+    assert_eq!(credentials.find_by_user(log_in.user).await.expect("a read"), None);
+    world.register("ana").await.expect("the address is free");
+}

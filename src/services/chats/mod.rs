@@ -4,6 +4,7 @@
 //! other people and a chat that does not exist are the same answer after the same work (G6).
 
 mod compose;
+mod erasure;
 pub mod media;
 mod quote;
 mod sync;
@@ -213,6 +214,17 @@ pub enum SendError {
     /// By where the chat stands.
     #[error("refused: {0:?}")]
     Refused(Refusal),
+}
+
+impl SendError {
+    /// Whether something that is kept of the chat is damaged.
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Chat(ChatError::Store(StoreError::Corrupt { .. }))
+                | Self::Refused(Refusal::Damaged)
+        )
+    }
 }
 
 impl ChatError {

@@ -17,6 +17,8 @@ use crate::ids::Ids;
 
 /// Tries of an edit that names no version, against others at the same time.
 const EDIT_TRIES_MAX: usize = 5;
+/// Listings of somebody who leaves that are in memory at a time.
+const ERASED_AT_ONCE: usize = 50;
 
 /// The rules of listings.
 #[derive(Clone)]
@@ -130,17 +132,48 @@ impl Listings {
         edit: &Edit,
     ) -> Result<Listing, ListingError> {
         let caller = caller.may(Scope::WriteListings)?;
-        let mut current = 0;
-        for _ in 0..EDIT_TRIES_MAX {
-            let stored = self.read(listing).await?;
+        self.change(listing, |stored| {
             if stored.seller != caller {
                 return Err(ListingError::NotYours);
             }
-            current = stored.version;
+            let current = stored.version;
             if edit.if_version.is_some_and(|version| version != current) {
                 return Err(ListingError::VersionChanged { current });
             }
-            let mut edited = Self::edited(&stored, edit)?;
+            Ok(Self::edited(stored, edit)?)
+        })
+        .await
+    }
+
+    /// Withdraws all that somebody offers, and empties its texts.
+    pub async fn erase_all(&self, seller: UserId) -> Result<(), ListingError> {
+        let mut before = None;
+        loop {
+            let page = self.store.list_by_seller(seller, before, ERASED_AT_ONCE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            before = Some(last.id);
+            for listing in page {
+                self.change(listing.id, |stored| {
+                    let status = stored.status.to(ListingStatus::Withdrawn);
+                    let status = status.unwrap_or(stored.status);
+                    Ok(Listing { text: ListingText::erased(), status, ..stored.clone() })
+                })
+                .await?;
+            }
+        }
+    }
+
+    /// Puts what `change` makes of a listing in its place, against others at the same time.
+    async fn change(
+        &self,
+        listing: ListingId,
+        change: impl Fn(&Listing) -> Result<Listing, ListingError>,
+    ) -> Result<Listing, ListingError> {
+        let mut current = 0;
+        for _ in 0..EDIT_TRIES_MAX {
+            let stored = self.read(listing).await?;
+            current = stored.version;
+            let mut edited = change(&stored)?;
             // A repeat of an edit that took place makes no new version.
             if edited == stored {
                 return Ok(stored);

@@ -61,3 +61,16 @@ fn a_taken_address_is_answered_alike_and_its_owner_told_when_one_moves() {
     world.register("anna").expect(201);
     confirm(&world, &ana, &code).problem(409, "account.email_taken");
 }
+
+#[test]
+fn the_owner_is_told_that_an_account_is_being_erased() {
+    let world = unasked();
+    let ana = world.person("ana");
+    let call = Call::new("POST", "/v1/accounts/me/erasure").token(&ana.token);
+    let erased = world.call(call.json(&json!({ "password": "correct horse" }))).expect(200);
+    assert_eq!(erased.json(), json!({ "done": true }));
+    let told = world.mail_to(&at(&world, "ana"));
+    assert!(told.text.contains("is being erased"), "{}", told.text);
+    log_in(&world, &at(&world, "ana"), "correct horse").problem(401, "login.failed");
+    world.register("ana").expect(201);
+}

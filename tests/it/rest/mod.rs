@@ -2,9 +2,11 @@
 
 mod accounts;
 mod api_keys;
+mod archive;
 mod bodies;
 mod chats;
 mod cookies;
+mod erasure;
 mod listings;
 mod openapi;
 mod reports;

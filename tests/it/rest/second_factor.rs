@@ -131,6 +131,7 @@ fn whatever_asks_for_the_password_asks_for_a_code() {
         ("PUT", "/v1/accounts/me/password", &password),
         ("POST", renew.as_str(), &known),
         ("POST", end.as_str(), &known),
+        ("POST", "/v1/accounts/me/erasure", &known),
     ];
     for (method, path, body) in asked {
         ask(method, path, body, None).problem(403, "second_factor.code_required");

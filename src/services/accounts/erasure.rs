@@ -1,0 +1,62 @@
+//! The end of an account, as far as accounts go: every way in is closed, and nothing says who it was.
+
+use std::net::IpAddr;
+
+use barterline_domain::bearer::Bearer;
+use barterline_domain::ids::UserId;
+use barterline_storage::audit::Actor;
+use barterline_storage::error::StoreError;
+
+use super::{Accounts, AuthError, Language, PasswordError, Revoked, Shown};
+use crate::auth::principal::Principal;
+use crate::mail::Letter;
+use crate::services::audit::{Action, Note};
+
+impl Accounts {
+    /// Lets nobody but the caller in, who proves who they are. The owner is told by mail: there is no
+    /// way back.
+    pub(in crate::services) async fn begin_erasure(
+        &self,
+        caller: &Principal,
+        shown: Shown,
+        from: IpAddr,
+        language: Language,
+    ) -> Result<(), PasswordError> {
+        let session = caller.session()?;
+        let (credential, user) = (self.prove(caller, shown, from).await?, caller.user);
+        self.0.audit.note(Note::new(Actor::User(user), Action::AccountErase)).await?;
+        self.write_to(user, credential.email, language, Letter::Erasure).await;
+        self.end_sessions(user, Some(session)).await?;
+        Ok(self.revoke_keys(user).await?)
+    }
+
+    /// Ends what is left to come in by, and was made meanwhile.
+    pub(in crate::services) async fn end_log_ins(&self, user: UserId) -> Result<(), StoreError> {
+        self.revoke_keys(user).await?;
+        self.end_sessions(user, None).await.map(drop)
+    }
+
+    /// Forgets who somebody was. Their address is free again.
+    pub(in crate::services) async fn forget_account(&self, user: UserId) -> Result<(), StoreError> {
+        self.0.accounts.erase(user, self.0.clock.now()).await?;
+        // Last: who was cut off before this shows the password once more.
+        self.0.credentials.remove(user).await.map(drop)
+    }
+
+    /// Whether somebody who was let in still is.
+    pub async fn still_admits(&self, bearer: Bearer) -> Result<bool, StoreError> {
+        match self.admits(bearer).await {
+            Ok(_) => Ok(true),
+            Err(AuthError::Store(error)) => Err(error),
+            Err(AuthError::Token(_) | AuthError::Revoked | AuthError::Suspended) => Ok(false),
+        }
+    }
+
+    async fn revoke_keys(&self, user: UserId) -> Result<(), StoreError> {
+        for key in self.0.api_keys.list(user).await? {
+            self.0.api_keys.revoke(user, key.id).await?;
+            self.tell(Revoked::ApiKey { user, key: key.id });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,181 @@
+//! Erases accounts: what somebody said, offered and told of themselves, and how they log in
+//! (docs/decisions/0014).
+//!
+//! Nothing is stored to be gone on with later. Each call does what is left, as far as its time reaches,
+//! and the log-in goes last: whoever is cut off can ask again.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use barterline_domain::bearer::Bearer;
+use barterline_domain::ids::{SessionId, UserId};
+use barterline_storage::error::StoreError;
+use barterline_storage::user_state::UserChange;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::accounts::{Accounts, Language, PasswordError, Shown};
+use super::chats::{Chats, SendError};
+use super::listings::{ListingError, Listings};
+use super::people::{People, PeopleError};
+use crate::auth::principal::Principal;
+
+/// For one call, but for its last step: a small part of what a request may take.
+const TIME: Duration = Duration::from_secs(5);
+/// Accounts that are worked on at a time; of each person one.
+const AT_ONCE: usize = 8;
+/// How long a session that proved who it is goes on without doing so again: a code counts once.
+const PROVEN_FOR: Duration = Duration::from_mins(10);
+/// When everything has arrived that was on its way as the last log-in ended: a socket gets two seconds,
+/// and an append three.
+const LATE: Duration = Duration::from_secs(6);
+/// On a cluster sockets at other servers end within half a minute.
+const LATE_ON_CLUSTER: Duration = Duration::from_secs(45);
+
+/// The rules of leaving.
+#[derive(Clone)]
+pub struct Erasure {
+    accounts: Accounts,
+    chats: Chats,
+    listings: Listings,
+    people: People,
+    leaving: Arc<Mutex<HashMap<UserId, Leaving>>>,
+}
+
+/// Somebody who leaves.
+struct Leaving {
+    /// By which session, and when it proved who it is.
+    proven: Option<(SessionId, Instant)>,
+    /// A call works on it.
+    working: bool,
+}
+
+/// A call that works on somebody's account.
+struct Work {
+    leaving: Arc<Mutex<HashMap<UserId, Leaving>>>,
+    user: UserId,
+}
+
+/// Why an account is still there, or some of it.
+#[derive(Debug, thiserror::Error)]
+pub enum ErasureError {
+    /// The caller did not prove who they are. Nothing changed.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// Another call works on it, or too many others are worked on. Nothing changed.
+    #[error("an account is being erased; ask again when that call has ended")]
+    Busy,
+    /// What they said could not be taken back.
+    #[error(transparent)]
+    Chats(#[from] SendError),
+    /// What they offered could not be withdrawn.
+    #[error(transparent)]
+    Listings(#[from] ListingError),
+    /// What they chose could not be changed.
+    #[error(transparent)]
+    People(#[from] PeopleError),
+    /// The store said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Erasure {
+    /// The rules over these.
+    pub fn new(accounts: &Accounts, chats: &Chats, listings: &Listings, people: &People) -> Self {
+        Self {
+            accounts: accounts.clone(),
+            chats: chats.clone(),
+            listings: listings.clone(),
+            people: people.clone(),
+            leaving: Arc::default(),
+        }
+    }
+
+    /// Erases the caller's account; `false`: there is more, and the caller is to ask again.
+    pub async fn erase(
+        &self,
+        caller: &Principal,
+        shown: Shown,
+        from: IpAddr,
+        language: Language,
+    ) -> Result<bool, ErasureError> {
+        let until = Instant::now() + TIME;
+        let (user, session) = (caller.user, caller.session().map_err(PasswordError::from)?);
+        let work = self.begin(user).ok_or(ErasureError::Busy)?;
+        if !work.is_proven_by(session) {
+            self.accounts.begin_erasure(caller, shown, from, language).await?;
+            work.prove(session);
+        }
+        if !self.chats.take_back_all(user, until).await? {
+            return Ok(false);
+        }
+        self.listings.erase_all(user).await?;
+        self.accounts.end_log_ins(user).await?;
+        self.take_what_came(user).await?;
+        let hidden = vec![UserChange::ShowRead(false), UserChange::ShowPresence(false)];
+        self.people.change_settings(Bearer::served(user), hidden).await?;
+        self.accounts.forget_account(user).await?;
+        self.look_once_more(user);
+        Ok(true)
+    }
+
+    fn begin(&self, user: UserId) -> Option<Work> {
+        let mut all = self.leaving.lock();
+        all.retain(|_, leaving| leaving.working || leaving.is_proven());
+        let working = all.values().filter(|leaving| leaving.working).count();
+        let leaving = all.entry(user).or_insert(Leaving { proven: None, working: false });
+        if leaving.working || working >= AT_ONCE {
+            return None;
+        }
+        leaving.working = true;
+        Some(Work { leaving: Arc::clone(&self.leaving), user })
+    }
+
+    async fn take_what_came(&self, user: UserId) -> Result<(), ErasureError> {
+        // However much it is: nobody can ask again.
+        while !self.chats.take_back_all(user, Instant::now() + TIME).await? {}
+        Ok(self.listings.erase_all(user).await?)
+    }
+
+    /// Takes back what was on its way when the last log-in ended.
+    fn look_once_more(&self, user: UserId) {
+        let late = if self.chats.hears_everything() { LATE } else { LATE_ON_CLUSTER };
+        let erasure = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(late).await;
+            if let Err(error) = erasure.take_what_came(user).await {
+                tracing::warn!(%error, %user, "what an erased account said last may stand");
+            }
+        });
+    }
+}
+
+impl Leaving {
+    fn is_proven(&self) -> bool {
+        self.proven.is_some_and(|(_, at)| at.elapsed() < PROVEN_FOR)
+    }
+}
+
+impl Work {
+    fn is_proven_by(&self, session: SessionId) -> bool {
+        let all = self.leaving.lock();
+        let leaving = all.get(&self.user).filter(|leaving| leaving.is_proven());
+        leaving.and_then(|leaving| leaving.proven).is_some_and(|(by, _)| by == session)
+    }
+
+    fn prove(&self, session: SessionId) {
+        if let Some(leaving) = self.leaving.lock().get_mut(&self.user) {
+            leaving.proven = Some((session, Instant::now()));
+        }
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        if let Some(leaving) = self.leaving.lock().get_mut(&self.user) {
+            leaving.working = false;
+        }
+    }
+}
