@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -12,8 +12,10 @@ use super::transport::SendError;
 use super::{Mail, Parts};
 use crate::ids::Ids;
 
-/// Mails that are under way, or between two tries. One that waits holds up few others.
+/// Mails that are tried at a time: connections to the relay.
 const AT_ONCE: usize = 16;
+/// Those and the mails between two tries, at some 4 kB each. A relay that puts off so many is ill itself.
+const UNDER_WAY_MAX: usize = 1_000;
 /// Tries of one mail.
 const TRIES: u32 = 5;
 /// For one try, from the connection to the last answer.
@@ -37,6 +39,7 @@ impl Courier {
     /// Sends until `stop`, and then for a few seconds what is there.
     pub async fn run(self, stop: CancellationToken) {
         let Self { mut queue, parts } = self;
+        let doors = Semaphore::new(AT_ONCE);
         let mut under_way = FuturesUnordered::new();
         let stopped = async {
             loop {
@@ -45,8 +48,8 @@ impl Courier {
                     biased;
                     () = stop.cancelled() => break,
                     Some(()) = under_way.next() => {}
-                    mail = queue.recv(), if under_way.len() < AT_ONCE => match mail {
-                        Some(mail) => under_way.push(deliver(&parts, mail)),
+                    mail = queue.recv(), if under_way.len() < UNDER_WAY_MAX => match mail {
+                        Some(mail) => under_way.push(deliver(&parts, &doors, mail)),
                         None => break,
                     },
                 }
@@ -56,7 +59,7 @@ impl Courier {
         queue.close();
         let drain = async {
             while let Ok(mail) = queue.try_recv() {
-                under_way.push(deliver(&parts, mail));
+                under_way.push(deliver(&parts, &doors, mail));
             }
             while under_way.next().await.is_some() {}
         };
@@ -66,8 +69,9 @@ impl Courier {
     }
 }
 
-/// Tries to send one mail, until it has left or there is no sense in it.
-async fn deliver(parts: &Parts, mail: Mail) {
+/// Tries to send one mail, until it has left or there is no sense in it. It goes through a door for each
+/// try, and holds none up while it waits.
+async fn deliver(parts: &Parts, doors: &Semaphore, mail: Mail) {
     let now = parts.clock.now();
     let written = match parts.stationery.write(&mail, parts.ids.ordered(now), now) {
         Ok(written) => written,
@@ -78,7 +82,10 @@ async fn deliver(parts: &Parts, mail: Mail) {
         }
     };
     for tried in 1..=TRIES {
+        // The semaphore is never closed.
+        let door = doors.acquire().await;
         let sent = timeout(TRY_TIMEOUT, parts.transport.send(&written)).await;
+        drop(door);
         match sent.unwrap_or(Err(SendError::Late)) {
             Ok(()) => {
                 parts.metrics.sent.inc();

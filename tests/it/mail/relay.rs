@@ -19,7 +19,8 @@ use crate::support::tls::Certificate;
 /// What a relay heard: who a mail was for, and the mail, if it took it.
 type Heard = (String, Option<String>);
 
-/// A relay that gives the first conversations' recipients these answers, and takes what comes behind.
+/// A relay that gives the first conversations' recipients these answers, and takes what comes behind,
+/// but for those whose boxes are `full`.
 fn relay(answers: &'static [&'static str], tls: Option<ServerConfig>) -> (String, Receiver<Heard>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port().to_string();
@@ -55,6 +56,7 @@ fn converse(stream: impl Read + Write, answer: &str, tell: &Sender<Heard>) {
         reply = match line.split([' ', ':']).next().unwrap_or_default() {
             "EHLO" => "250 relay.example".to_owned(),
             "RCPT" => {
+                let answer = if line.contains("full") { "451 later" } else { answer };
                 to = line;
                 if !answer.starts_with("250") {
                     let _ = tell.send((to.clone(), None));
@@ -127,6 +129,21 @@ fn a_mail_that_is_refused_is_told_without_saying_whose() {
     world.register("bob").expect(202);
     let (to, mail) = next(&heard);
     assert_eq!((to, mail.is_some()), (format!("RCPT TO:<{}>", at(&world, "bob")), true));
+}
+
+#[test]
+fn mails_that_wait_hold_up_no_others() {
+    let (port, heard) = relay(&[], None);
+    let world = mailing_to(&port, "none", &[("BARTERLINE_LIMITS__ENABLED", "false")]);
+    // As many as there are connections to the relay, and one more.
+    for n in 0..17 {
+        world.register(&format!("full{n}")).expect(202);
+        assert_eq!(next(&heard).1, None);
+    }
+    world.register("ana").expect(202);
+    let mut taken = std::iter::repeat_with(|| next(&heard)).filter(|(_, mail)| mail.is_some());
+    let (to, _) = taken.next().expect("a mail");
+    assert_eq!(to, format!("RCPT TO:<{}>", at(&world, "ana")));
 }
 
 #[test]
