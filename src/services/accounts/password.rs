@@ -6,9 +6,11 @@ use std::time::Duration;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, PasswordHash};
 use barterline_domain::account::Password;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
+/// How far hashing steps back where there are fewer cores than work: to a tenth of what others get.
+const BEHIND_OTHERS: i32 = 10;
 /// Longest wait for a turn.
 const TURN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Hash of no password, for addresses that nobody has.
@@ -80,12 +82,26 @@ impl PasswordHashing {
         let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| HashingBusy)?;
         let turn = timeout(TURN_TIMEOUT, Arc::clone(&self.running).acquire_owned()).await;
         let turn = turn.map_err(|_| HashingBusy)?.map_err(|_| HashingBusy)?;
-        let result = tokio::task::spawn_blocking(move || {
+        let (done, result) = oneshot::channel();
+        // A thread of its own, as it takes a thousand times what that costs, and steps back behind those
+        // that carry messages: priority goes by thread, and is not given back.
+        let thread = std::thread::Builder::new().name("hashing".to_owned());
+        let started = thread.spawn(move || {
+            step_back();
             let result = work();
             drop((turn, admitted));
-            result
+            let _ = done.send(result);
         });
+        started.map_err(|_| HashingBusy)?;
         result.await.map_err(|_| HashingBusy)
+    }
+}
+
+/// Has this thread wait for others. Elsewhere than on Linux it would be the whole process.
+fn step_back() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(BEHIND_OTHERS) {
+        tracing::debug!(%error, "a password is hashed at full priority");
     }
 }
 
