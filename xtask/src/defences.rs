@@ -1,4 +1,5 @@
-//! Holds docs/security.md against the tests and the defaults that it names.
+//! Holds docs/security.md against the tests and the defaults that it names, and docs/asvs.md against its
+//! tests.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use crate::asvs;
 use crate::doors::sources;
 
 /// Where tests stand.
@@ -36,6 +38,7 @@ pub fn check(root: &Path) -> Result<Vec<String>> {
         let other = defaults.iter().filter(|default| !settings.contains(*default));
         wrong.extend(other.map(|default| format!("docs/config.toml does not say `{default}`")));
     }
+    wrong.extend(asvs::check(&read("docs/asvs.md")?, &tests));
     Ok(wrong)
 }
 
@@ -101,6 +104,7 @@ mod tests {
         }
         let write = |path: &str, text: &str| fs::write(dir.join(path), text).expect("a file");
         write("src/a.rs", "#[test]\nfn there() {}\nfn no_test() {}\n");
+        write("docs/asvs.md", "");
         write("docs/config.toml", "[a]\n# b = 9\nb = 1\n");
         write(
             "docs/security.md",

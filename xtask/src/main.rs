@@ -1,5 +1,6 @@
 //! Checks and generators behind make.
 
+mod asvs;
 mod backends;
 mod defences;
 mod doors;
@@ -15,7 +16,7 @@ use anyhow::{Context as _, Result, bail};
 const HELP: &str = "\
 cargo xtask doors     proves which way the house's doors open
 cargo xtask errors    compares the codes that HTTP answers with docs/errors.md
-cargo xtask defences  holds docs/security.md against the tests and defaults it names
+cargo xtask defences  holds docs/security.md and docs/asvs.md against what they name
 cargo xtask backends  runs every suite on both backends and compares docs/storage.md with it
                       (--write: puts what came of it there); BARTERLINE_TEST_CQL names a database
 cargo xtask planted   plants faults in the server and wants the harness to catch them
@@ -85,7 +86,7 @@ fn errors() -> Result<()> {
 fn defences() -> Result<()> {
     let wrong = defences::check(workspace())?;
     if wrong.is_empty() {
-        println!("defences: docs/security.md names what there is");
+        println!("defences: docs/security.md and docs/asvs.md name what there is");
         return Ok(());
     }
     bail!("{}", wrong.join("\n"));
