@@ -20,8 +20,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::adapters::breached_passwords::{BreachedFile, ListError};
 use crate::admin::{Admin, load_test};
-use crate::auth::data_keys::DataKeys;
-use crate::auth::keyring::{Keyring, KeyringError};
+use crate::auth::data_keys::{self, DataKeys};
+use crate::auth::keyring::{self, Keyring, KeyringError};
 use crate::auth::token::Tokens;
 use crate::clock::SystemClock;
 use crate::config::{self, Settings};
@@ -155,8 +155,8 @@ impl App {
             accounts: stores.accounts,
             sessions: stores.sessions,
             api_keys: stores.api_keys,
-            tokens: Tokens::new(Keyring::open(&data.path().join("keys/access-tokens.json"))?),
-            data_keys: DataKeys::open(&data.path().join("keys/data-keys.json"), &*ids)?,
+            tokens: Tokens::new(Keyring::open(&data.path().join(keyring::FILE))?),
+            data_keys: DataKeys::open(&data.path().join(data_keys::FILE), &*ids)?,
             site: settings.accounts.site.clone(),
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),

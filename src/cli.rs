@@ -22,6 +22,7 @@ use crate::app;
 use crate::config::{Assignment, Mistakes, Server, Settings, Sources};
 use crate::data;
 use crate::ids::{Ids as _, SystemIds};
+use crate::keys;
 use crate::lifecycle::{self, Mode};
 use crate::schema;
 use crate::telemetry;
@@ -60,6 +61,9 @@ enum Command {
     /// Write everything into an archive, or fill a store from one.
     #[command(subcommand)]
     Data(Data),
+    /// Change what signs tokens and seals values: servers use it from their next start on.
+    #[command(subcommand)]
+    Keys(Keys),
     /// Have a running server take no writes, so that it can be moved, or take them again.
     ReadOnly(ReadOnly),
     /// Print the effective settings as TOML, without secrets.
@@ -233,6 +237,15 @@ enum Data {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum Keys {
+    /// Put new keys behind the others, which no server uses yet: copy the files to all servers of a
+    /// cluster and start these anew, one after the other, before you rotate.
+    Prepare(Flags),
+    /// Use the prepared keys, or new ones, for what is new. What earlier ones made stays good.
+    Rotate(Flags),
+}
+
 #[derive(Debug, Args)]
 struct ReadOnly {
     #[command(flatten)]
@@ -301,6 +314,8 @@ pub fn run() -> ExitCode {
         }
         Command::Data(Data::Import { flags, dir }) => move_data(flags, data::Task::Import { dir }),
         Command::Data(Data::Verify { flags, dir }) => move_data(flags, data::Task::Verify { dir }),
+        Command::Keys(Keys::Prepare(flags)) => change_keys(flags, keys::Task::Prepare),
+        Command::Keys(Keys::Rotate(flags)) => change_keys(flags, keys::Task::Rotate),
         Command::ReadOnly(ReadOnly { flags, state: Switch::On }) => hold(flags, "PUT"),
         Command::ReadOnly(ReadOnly { flags, state: Switch::Off }) => hold(flags, "DELETE"),
         Command::Openapi => print_bytes(app::document().text()),
@@ -388,6 +403,11 @@ fn ask_within(timeout: Duration, flags: Flags, question: &Question<'_>) -> ExitC
 /// Moves what a store holds.
 fn move_data(flags: Flags, task: data::Task) -> ExitCode {
     with_settings(flags, |settings| data::run(settings, task))
+}
+
+/// Changes the keys of a data directory.
+fn change_keys(flags: Flags, task: keys::Task) -> ExitCode {
+    with_settings(flags, |settings| keys::run(settings, task))
 }
 
 /// Does something about the tables of the cluster.

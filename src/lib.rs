@@ -7,6 +7,7 @@ pub mod config;
 pub mod data;
 pub mod data_dir;
 pub mod demo;
+pub mod keys;
 pub mod lifecycle;
 pub mod listener;
 pub mod schema;

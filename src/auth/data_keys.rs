@@ -11,9 +11,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use orion::hazardous::aead::xchacha20poly1305::{Nonce, SecretKey, XChaCha20Poly1305};
 use serde::{Deserialize, Serialize};
 
-use super::keyring::{KeyringError, is_sample, read_private, write_private};
+use super::keyring::{
+    KeyringError, Rotated, is_sample, prepare, read_private, rotate, write_private,
+};
 use crate::ids::Ids;
 
+/// Where they are in the data directory.
+pub const FILE: &str = "keys/data-keys.json";
 /// The form of a sealed value: this byte, the key's id, the nonce, the cipher's text and its tag.
 const VERSION: u8 = 1;
 const ID_BYTES: usize = 8;
@@ -35,12 +39,22 @@ pub struct DataKeys(Vec<DataKey>);
 struct DataKey {
     id: [u8; ID_BYTES],
     secret: SecretKey,
+    /// Is to encrypt next, once every server knows it.
+    prepared: bool,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
     id: String,
     secret: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    prepared: bool,
+}
+
+impl Rotated for DataKey {
+    fn prepared(&mut self) -> &mut bool {
+        &mut self.prepared
+    }
 }
 
 /// The value was not sealed by these keys for this place.
@@ -55,21 +69,39 @@ impl DataKeys {
             return Self::parse(path, &text);
         }
         let keys = Self::generate(ids);
-        let stored = keys.0.iter().map(|key| Stored {
-            id: URL_SAFE_NO_PAD.encode(key.id),
-            secret: URL_SAFE_NO_PAD.encode(key.secret.unprotected_as_ref()),
-        });
-        let stored: Vec<_> = stored.collect();
-        write_private(path, &serde_json::to_string_pretty(&stored).unwrap_or_default())?;
+        keys.save(path)?;
         Ok(keys)
     }
 
     /// A fresh key that is kept nowhere.
     pub fn generate(ids: &dyn Ids) -> Self {
-        let (secret, mut id) = (ids.secret(), [0; ID_BYTES]);
-        id.copy_from_slice(&ids.secret()[..ID_BYTES]);
-        let secret = SecretKey::from(secret);
-        Self(vec![DataKey { id, secret }])
+        Self(vec![fresh_key(ids)])
+    }
+
+    /// Puts a key behind the others that is to encrypt next, unless there is one.
+    pub fn prepare(&mut self, ids: &dyn Ids) {
+        prepare(&mut self.0, || fresh_key(ids));
+    }
+
+    /// Has the prepared key encrypt, or a fresh one. None is ever dropped: what they sealed is kept.
+    pub fn rotate(&mut self, ids: &dyn Ids) {
+        rotate(&mut self.0, || fresh_key(ids));
+    }
+
+    /// The names of all keys, the one that encrypts first.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|key| URL_SAFE_NO_PAD.encode(key.id))
+    }
+
+    /// Writes the keys, replacing the file in one step.
+    pub fn save(&self, path: &Path) -> Result<(), KeyringError> {
+        let stored = self.0.iter().map(|key| Stored {
+            id: URL_SAFE_NO_PAD.encode(key.id),
+            secret: URL_SAFE_NO_PAD.encode(key.secret.unprotected_as_ref()),
+            prepared: key.prepared,
+        });
+        let stored: Vec<_> = stored.collect();
+        write_private(path, &serde_json::to_string_pretty(&stored).unwrap_or_default())
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, KeyringError> {
@@ -89,7 +121,8 @@ impl DataKeys {
             if is_sample(&secret) {
                 return Err(invalid("a secret is a sample: draw another"));
             }
-            keys.push(DataKey { id, secret: SecretKey::from(secret) });
+            let prepared = stored.prepared;
+            keys.push(DataKey { id, secret: SecretKey::from(secret), prepared });
         }
         if keys.is_empty() {
             return Err(invalid("there is none"));
@@ -128,6 +161,12 @@ impl DataKeys {
     }
 }
 
+fn fresh_key(ids: &dyn Ids) -> DataKey {
+    let (secret, mut id) = (ids.secret(), [0; ID_BYTES]);
+    id.copy_from_slice(&ids.secret()[..ID_BYTES]);
+    DataKey { id, secret: SecretKey::from(secret), prepared: false }
+}
+
 impl Place<'_> {
     /// What the tag covers besides the value: no two places look the same.
     fn bound(&self) -> Vec<u8> {
@@ -163,6 +202,30 @@ mod tests {
             changed[at] ^= 1;
             assert_eq!(keys.unseal(HERE, &changed), Err(Unopened), "byte {at}");
             assert_eq!(keys.unseal(HERE, &sealed[..at]), Err(Unopened), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn what_a_prepared_key_sealed_opens_where_the_others_are() {
+        let dir = TempDir::new().expect("a directory");
+        let path = dir.path().join("keys/data-keys.json");
+        let mut keys = DataKeys::open(&path, &SystemIds).expect("keys");
+        let early = keys.seal(HERE, b"early", &SystemIds);
+        keys.prepare(&SystemIds);
+        keys.save(&path).expect("a save");
+        let elsewhere = DataKeys::open(&path, &SystemIds).expect("keys");
+        let still = elsewhere.seal(HERE, b"still", &SystemIds);
+        assert_eq!(still[1..9], early[1..9], "the first encrypts on");
+        keys.rotate(&SystemIds);
+        keys.save(&path).expect("a save");
+        let late = keys.seal(HERE, b"late", &SystemIds);
+        assert_ne!(late[1..9], early[1..9]);
+        for keys in [&keys, &elsewhere, &DataKeys::open(&path, &SystemIds).expect("keys")] {
+            for (sealed, value) in [(&early, "early"), (&still, "still"), (&late, "late")] {
+                let opened = keys.unseal(HERE, sealed);
+                assert_eq!(opened.as_deref(), Ok(value.as_bytes()));
+            }
+            assert_eq!(keys.names().count(), 2);
         }
     }
 

@@ -12,6 +12,8 @@ use pasetors::keys::{AsymmetricKeyPair, AsymmetricPublicKey, AsymmetricSecretKey
 use pasetors::version4::V4;
 use serde::{Deserialize, Serialize};
 
+/// Where they are in the data directory.
+pub const FILE: &str = "keys/access-tokens.json";
 /// Keys kept: the one that signs, and earlier ones whose tokens may still be about.
 pub const KEYS_MAX: usize = 8;
 
@@ -53,6 +55,7 @@ pub enum KeyringError {
 }
 
 /// One key pair and its name.
+#[derive(Clone)]
 pub struct Key {
     /// Stands in each token's footer.
     pub id: String,
@@ -60,6 +63,37 @@ pub struct Key {
     pub secret: AsymmetricSecretKey<V4>,
     /// Verifies.
     pub public: AsymmetricPublicKey<V4>,
+    /// Is to sign next, once every server knows it.
+    prepared: bool,
+}
+
+/// What is one of several in a file: the first is used for what is new, all of them for what there is.
+pub(super) trait Rotated: Sized {
+    /// Says whether it is to be used next.
+    fn prepared(&mut self) -> &mut bool;
+}
+
+/// Puts a key behind the others that is to be used next, unless there is one.
+pub(super) fn prepare<K: Rotated>(keys: &mut Vec<K>, fresh: impl FnOnce() -> K) {
+    if !keys.iter_mut().any(|key| *key.prepared()) {
+        let mut next = fresh();
+        *next.prepared() = true;
+        keys.push(next);
+    }
+}
+
+/// Puts in front the key that was prepared, or a fresh one.
+pub(super) fn rotate<K: Rotated>(keys: &mut Vec<K>, fresh: impl FnOnce() -> K) {
+    let prepared = keys.iter_mut().position(|key| *key.prepared());
+    let mut next = prepared.map_or_else(fresh, |at| keys.remove(at));
+    *next.prepared() = false;
+    keys.insert(0, next);
+}
+
+impl Rotated for Key {
+    fn prepared(&mut self) -> &mut bool {
+        &mut self.prepared
+    }
 }
 
 /// The keys; the first one signs, all of them verify.
@@ -71,6 +105,8 @@ pub struct Keyring {
 struct Stored {
     id: String,
     secret: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    prepared: bool,
 }
 
 impl Keyring {
@@ -94,10 +130,20 @@ impl Keyring {
         Self { keys }
     }
 
-    /// Puts a new key in front; tokens of the earlier ones stay good until they end.
+    /// Puts a key behind the others that is to sign next, unless there is one.
+    pub fn prepare(&mut self) {
+        prepare(&mut self.keys, fresh_key);
+    }
+
+    /// Has the prepared key sign, or a fresh one; tokens of the earlier ones stay good until they end.
     pub fn rotate(&mut self) {
-        self.keys.insert(0, fresh_key());
+        rotate(&mut self.keys, fresh_key);
         self.keys.truncate(KEYS_MAX);
+    }
+
+    /// The names of all keys, the one that signs first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().map(|key| key.id.as_str())
     }
 
     /// The key that signs.
@@ -119,6 +165,7 @@ impl Keyring {
             .map(|key| Stored {
                 id: key.id.clone(),
                 secret: URL_SAFE_NO_PAD.encode(key.secret.as_bytes()),
+                prepared: key.prepared,
             })
             .collect();
         write_private(path, &serde_json::to_string_pretty(&stored).unwrap_or_default())
@@ -129,7 +176,7 @@ impl Keyring {
         let stored: Vec<Stored> =
             serde_json::from_str(text).map_err(|_| invalid("not the expected JSON"))?;
         let mut keys = Vec::new();
-        for Stored { id, secret } in stored {
+        for Stored { id, secret, prepared } in stored {
             let bytes =
                 URL_SAFE_NO_PAD.decode(secret).map_err(|_| invalid("a secret is not base64url"))?;
             if is_sample(&bytes) {
@@ -139,7 +186,7 @@ impl Keyring {
                 .map_err(|_| invalid("a secret is not an Ed25519 key pair"))?;
             let public = AsymmetricPublicKey::<V4>::try_from(&secret)
                 .map_err(|_| invalid("a secret is not an Ed25519 key pair"))?;
-            keys.push(Key { id, secret, public });
+            keys.push(Key { id, secret, public, prepared });
         }
         if keys.is_empty() {
             return Err(invalid("there is none"));
@@ -220,7 +267,7 @@ fn mode_of(path: &Path) -> Result<u32, KeyringError> {
 fn fresh_key() -> Key {
     let pair = AsymmetricKeyPair::<V4>::generate().expect("the system has randomness");
     let id = URL_SAFE_NO_PAD.encode(&pair.public.as_bytes()[..9]);
-    Key { id, secret: pair.secret, public: pair.public }
+    Key { id, secret: pair.secret, public: pair.public, prepared: false }
 }
 
 fn io(path: &Path, source: std::io::Error) -> KeyringError {
@@ -267,6 +314,30 @@ mod tests {
         let read = Keyring::open(&path).expect("keys");
         assert_eq!(read.signing().id, ring.signing().id);
         assert!(read.find(&first).is_some());
+    }
+
+    #[test]
+    fn a_prepared_key_signs_when_every_server_knows_it() {
+        let dir = TempDir::new().expect("a directory");
+        let path = dir.path().join("keys/access-tokens.json");
+        let mut ring = Keyring::open(&path).expect("keys");
+        let first = ring.signing().id.clone();
+        for _ in 0..2 {
+            ring.prepare();
+            ring.save(&path).expect("a save");
+            ring = Keyring::open(&path).expect("keys");
+            assert_eq!((ring.signing().id.as_str(), ring.names().count()), (&*first, 2), "one");
+        }
+        let next = ring.names().last().expect("a key").to_owned();
+        ring.rotate();
+        assert_eq!((ring.signing().id.as_str(), ring.names().count()), (&*next, 2));
+        ring.rotate();
+        assert_eq!(ring.names().count(), 3, "nothing was prepared: a fresh one");
+        assert!(ring.find(&first).is_some() && ring.find(&next).is_some());
+        for _ in 0..KEYS_MAX {
+            ring.rotate();
+        }
+        assert_eq!((ring.names().count(), ring.find(&first).is_some()), (KEYS_MAX, false));
     }
 
     #[test]

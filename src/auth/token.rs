@@ -123,7 +123,6 @@ impl Tokens {
 
 #[cfg(test)]
 mod tests {
-    use super::super::keyring::Key;
     use super::*;
 
     const USER: UserId = UserId::from_bytes([1; 16]);
@@ -204,10 +203,7 @@ mod tests {
     #[test]
     fn tokens_outlive_a_rotation_of_their_key() {
         let mut ring = Keyring::generate();
-        let key = ring.signing();
-        let copy =
-            Key { id: key.id.clone(), secret: key.secret.clone(), public: key.public.clone() };
-        let token = issue(&Tokens::new(Keyring::of(vec![copy])));
+        let token = issue(&Tokens::new(Keyring::of(vec![ring.signing().clone()])));
         ring.rotate();
         let tokens = Tokens::new(ring);
         assert!(tokens.verify(&token, NOW).is_ok());

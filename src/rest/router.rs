@@ -36,6 +36,7 @@ fn table() -> OpenApiRouter<Rest> {
         .routes(routes!(accounts::read::handle))
         .routes(routes!(accounts::set_roles::handle))
         .routes(routes!(accounts::suspend::handle, accounts::suspend::lift))
+        .routes(routes!(accounts::end_sessions::handle))
         .routes(routes!(listings::list_by_seller::handle))
         .routes(routes!(sessions::log_in::handle, sessions::list::handle, sessions::end::all))
         .routes(routes!(sessions::refresh::handle))

@@ -79,16 +79,18 @@ impl Staff {
 
     /// Keeps somebody out, or lets them in again. Who may give no roles keeps no staff out.
     pub async fn suspend(&self, by: By<'_>, user: UserId, on: bool) -> Result<(), StaffError> {
-        self.permit(by, Permission::Suspend).await?;
-        by.is_another_than(user)?;
-        let found = self.accounts.profile(user).await?.ok_or(StaffError::AccountNotFound)?;
-        if found.roles.iter().any(|role| *role != AccountRole::User) {
-            self.permit(by, Permission::SetRoles).await?;
-        }
+        self.permit_about(by, Permission::Suspend, user).await?;
         let action = if on { Action::AccountSuspend } else { Action::AccountAdmit };
         self.audit.note(Note::new(by.actor(), action).about(&user)).await?;
         let account = self.accounts.suspend(user, on).await?;
         account.map(drop).ok_or(StaffError::AccountNotFound)
+    }
+
+    /// Ends all of somebody's log-ins, and their sockets; gives how many there were. They may log in again.
+    pub async fn end_sessions(&self, by: By<'_>, user: UserId) -> Result<usize, StaffError> {
+        self.permit_about(by, Permission::Suspend, user).await?;
+        self.audit.note(Note::new(by.actor(), Action::SessionsEnd).about(&user)).await?;
+        Ok(self.accounts.revoke_sessions(user, None).await?)
     }
 
     /// Puts roles in the place of somebody's.
@@ -145,6 +147,23 @@ impl Staff {
             }
         };
         if permission.is_given_by(&roles) { Ok(()) } else { Err(StaffError::Forbidden) }
+    }
+
+    /// The same for what is done to somebody else who is there. Who may give no roles does nothing to
+    /// staff.
+    async fn permit_about(
+        &self,
+        by: By<'_>,
+        permission: Permission,
+        user: UserId,
+    ) -> Result<(), StaffError> {
+        self.permit(by, permission).await?;
+        by.is_another_than(user)?;
+        let found = self.accounts.profile(user).await?.ok_or(StaffError::AccountNotFound)?;
+        if found.roles.iter().any(|role| *role != AccountRole::User) {
+            self.permit(by, Permission::SetRoles).await?;
+        }
+        Ok(())
     }
 
     /// Reports newest first, of those that are older than `before`.

@@ -34,6 +34,40 @@ fn it_stops_when_told_and_keeps_what_it_has() {
 }
 
 #[test]
+fn keys_are_changed_and_what_earlier_ones_made_stays_good() {
+    let world = World::new();
+    let ana = world.person("ana");
+    let keys = |data: &std::path::Path, what: &str| {
+        let mut command = barterline();
+        command.args(["keys", what, "--data"]).arg(data);
+        run(command)
+    };
+    let names = |what: &str| -> [Vec<Value>; 2] {
+        let (code, out, err) = keys(&world.data(), what);
+        assert_eq!((code, err.as_str()), (0, ""));
+        let changed: Value = serde_json::from_str(&out).expect("JSON");
+        let names = |of: &str| changed[of].as_array().expect("names").clone();
+        [names("access_tokens"), names("data_keys")]
+    };
+    for names in names("prepare") {
+        assert_eq!(names.len(), 2);
+    }
+    let [tokens, values] = names("rotate");
+    assert_eq!((tokens.len(), values.len()), (2, 2), "the prepared ones are used");
+    let (code, _, err) = keys(&world.data().join("nowhere"), "rotate");
+    assert_eq!(code, 1);
+    assert!(err.contains("there is no data directory") && err.contains("--data"), "{err}");
+
+    let world = world.restart();
+    let me = |token: &str| world.call(Call::new("GET", "/v1/accounts/me").token(token));
+    me(&ana.token).expect(200);
+    let later = world.log_in("ana");
+    me(&later.token).expect(200);
+    let signed_by = |token: &str| token.rsplit('.').next().map(str::to_owned);
+    assert_ne!(signed_by(&ana.token), signed_by(&later.token));
+}
+
+#[test]
 fn scripts_read_the_addresses_from_the_first_line() {
     let mut world = World::new();
     let (listening, admin) = (world.listening, world.admin);

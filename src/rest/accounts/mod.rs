@@ -5,6 +5,7 @@ pub mod change;
 pub mod change_password;
 pub mod confirm;
 pub mod email;
+pub mod end_sessions;
 pub mod erase;
 pub mod password_reset;
 pub mod read;

@@ -34,7 +34,7 @@ enum Except {
 #[schema(as = SessionsEnded)]
 pub struct Ended {
     /// How many were good until now.
-    ended: usize,
+    pub ended: usize,
 }
 
 /// Ends one session and its sockets.

@@ -75,6 +75,21 @@ impl Accounts {
         user: UserId,
         except: Option<SessionId>,
     ) -> Result<usize, StoreError> {
+        let ended = self.revoke_sessions(user, except).await?;
+        if ended > 0 {
+            let note = Note::new(Actor::User(user), Action::SessionsEnd);
+            self.0.audit.note_done(note.with("sessions", &ended)).await;
+        }
+        Ok(ended)
+    }
+
+    /// Ends somebody's log-ins but this one, and their sockets; gives how many there were. To be noted by
+    /// who knows who did it.
+    pub(in crate::services) async fn revoke_sessions(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+    ) -> Result<usize, StoreError> {
         let good = self.good_sessions(user).await?.into_iter().map(|session| session.id);
         let good: Vec<_> = good.filter(|session| Some(*session) != except).collect();
         let ended = self.0.sessions.revoke_all(user, except).await;
@@ -82,12 +97,7 @@ impl Accounts {
         for session in ended.as_ref().unwrap_or(&good) {
             self.tell(Revoked::Session { user, session: *session });
         }
-        let ended = ended?.len();
-        if ended > 0 {
-            let note = Note::new(Actor::User(user), Action::SessionsEnd);
-            self.0.audit.note_done(note.with("sessions", &ended)).await;
-        }
-        Ok(ended)
+        Ok(ended?.len())
     }
 
     /// Ends the oldest of somebody's log-ins if they have as many as anybody may have.

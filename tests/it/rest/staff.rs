@@ -70,6 +70,23 @@ fn roles_permit_what_they_are_for_and_no_more() {
     ask(&world, &ana, "GET", "/v1/accounts/me").problem(403, "account.suspended");
     check(&maud, "DELETE", &suspension(&ana), 204);
     check(&ana, "GET", "/v1/accounts/me", 200);
+    // So it is with ending sessions.
+    let sessions = |person: &Person| format!("/v1/accounts/{}/sessions", person.id);
+    check(&ana, "DELETE", &sessions(&maud), 403);
+    check(&maud, "DELETE", &sessions(&root), 403);
+    check(&maud, "DELETE", &sessions(&maud), 403);
+    check(&maud, "DELETE", &format!("/v1/accounts/{NOBODY}/sessions"), 404);
+    let other = world.log_in("ana");
+    let ended = ask(&world, &maud, "DELETE", &sessions(&ana)).expect(200).json();
+    assert_eq!(ended, json!({ "ended": 2 }));
+    for session in [&ana, &other] {
+        ask(&world, session, "GET", "/v1/accounts/me").problem(401, "token.invalid");
+    }
+    let ana = world.log_in("ana");
+    let noted = world.noted(&ana.id).into_iter();
+    let by_staff = (maud.id.clone(), "sessions.end".to_owned());
+    let noted: Vec<_> = noted.map(|(actor, action, _)| (actor, action)).collect();
+    assert!(noted.contains(&by_staff), "{noted:?}");
     // Roles are given by admins, to others.
     for (by, whose) in [(&ana, &ana), (&maud, &ana), (&root, &root)] {
         set_roles(&world, by, &whose.id, &["admin"]).problem(403, "permission.denied");

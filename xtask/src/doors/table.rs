@@ -22,6 +22,7 @@ pub const PARTS: &[Part] = &[
             "config",
             "data",
             "data_dir",
+            "keys",
             "lifecycle",
             "schema",
             "telemetry",
@@ -36,6 +37,8 @@ pub const PARTS: &[Part] = &[
     // The tables of the cluster, made by hand before a server starts. What it shows the database is
     // read as what the listener shows.
     Part { name: "schema", may_use: &["config", "listener"] },
+    // The keys of a data directory, changed by hand before a server starts.
+    Part { name: "keys", may_use: &["auth", "config"] },
     // Whole stores, moved by hand, or by the server that has one.
     Part { name: "data", may_use: &["admin", "app", "clock", "config", "data_dir"] },
     Part { name: "data_dir", may_use: &[] },
