@@ -8,10 +8,11 @@ ARGS   ?=
 
 # make test runs as many schedules as the model test says.
 SCHEDULES ?= 100000
-# What is tested against real things: a client in another language, its own document, a CQL database.
-PART   ?= client openapi cql
+# What is tested against real things: a client in another language, its own document, a proxy and a mail
+# relay, a CQL database.
+PART   ?= client openapi walk cql
 
-.PHONY: help run test test-real real-client real-openapi real-cql planted model check bench rust bins node python
+.PHONY: help run test test-real real-client real-openapi real-walk real-cql planted model check bench rust bins node npm nginx python
 
 help:
 	@echo "make run [ARGS='--demo']   build and start the server"
@@ -46,6 +47,9 @@ real-client: bins node # An outsider's client against the real binary.
 real-openapi: bins python # Random requests to the real binary, held against its document.
 	tests/real/openapi/run $(TARGET)/ci/barterline
 
+real-walk: bins node npm nginx # From a registration to a talk, through a proxy that ends TLS.
+	tests/real/walk/run $(TARGET)/ci/barterline
+
 real-cql: bins node # Starts the database, and stops it whatever comes.
 	tests/real/cql/run $(TARGET)/ci/barterline
 
@@ -73,6 +77,13 @@ bins: rust
 node:
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null \
 	  || { echo "Node 20 or newer is missing: https://nodejs.org" >&2; exit 1; }
+
+npm:
+	@command -v npm >/dev/null || { echo "npm is missing: https://nodejs.org, or your system's package npm" >&2; exit 1; }
+
+nginx:
+	@command -v nginx >/dev/null && command -v openssl >/dev/null \
+	  || { echo "nginx or openssl is missing: both are packages of your system" >&2; exit 1; }
 
 python:
 	@python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null \

@@ -78,7 +78,8 @@ export class Client {
     this.heard = [];
     this.#ref = 0;
     this.closed = null;
-    this.socket = new WebSocket(`ws://${address}/v1/socket`, "barterline.v1.json");
+    const server = address.includes("://") ? address : `ws://${address}`;
+    this.socket = new WebSocket(`${server}/v1/socket`, "barterline.v1.json");
     this.socket.onmessage = ({ data }) => this.#hear(JSON.parse(data));
     this.socket.onclose = ({ code }) => this.#hear(["(closed)", null, { code }]);
     await within(new Promise((resolve) => (this.socket.onopen = resolve)), `${this.name}'s socket`);

@@ -3,6 +3,7 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { connect } from "node:net";
+import { connect as connectSecurely } from "node:tls";
 
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const [TEXT, CLOSE, PING, PONG] = [0x1, 0x8, 0x9, 0xa];
@@ -16,7 +17,10 @@ class SmallWebSocket {
     const url = new URL(address);
     const key = randomBytes(16).toString("base64");
     this.accept = createHash("sha1").update(key + GUID).digest("base64");
-    this.#socket = connect(Number(url.port || 80), url.hostname);
+    const secure = url.protocol === "wss:";
+    this.#socket = secure
+      ? connectSecurely({ host: url.hostname, port: Number(url.port || 443), servername: url.hostname })
+      : connect(Number(url.port || 80), url.hostname);
     this.#socket.write(
       [
         `GET ${url.pathname} HTTP/1.1`,

@@ -16,8 +16,8 @@ const [binary, appends = "600"] = process.argv.slice(2);
 const all = Number(appends);
 const data = mkdtempSync(join(tmpdir(), "barterline-"));
 const servers = [];
-// Half a minute, and time for the look and the goodbye.
-const SESSION_ENDS_MS = 35_000;
+// Half a minute, and time for the look and the goodbye on a busy machine.
+const SESSION_ENDS_MS = 45_000;
 
 async function person(name) {
   // Another run may have been on the same keyspaces.
