@@ -218,7 +218,7 @@ impl App {
         let observer =
             Observer { metrics: Some(http_metrics), ..observer(&settings.log, clock, ids) };
         let clock = Arc::clone(&observer.clock);
-        let erasure = Erasure::new(&accounts, &chats, &listings, &people);
+        let erasure = Erasure::new(&accounts, &chats, &listings, &people, limits.timeout);
         let rest = Rest {
             accounts,
             listings,

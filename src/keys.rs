@@ -1,5 +1,8 @@
 //! The operator's command for the keys of a data directory: prepares the next, and has it used.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+
 use anyhow::{Context as _, ensure};
 use serde_json::json;
 
@@ -23,6 +26,12 @@ pub fn run(settings: &Settings, task: Task) -> anyhow::Result<String> {
     let data = &settings.storage.data;
     ensure!(data.is_dir(), "there is no data directory {}: name it with --data", data.display());
     let (of_tokens, of_data) = (data.join(keyring::FILE), data.join(data_keys::FILE));
+    for file in [&of_tokens, &of_data] {
+        let there = fs::metadata(file).with_context(|| format!("{}: no keys", file.display()))?;
+        // What root wrote the server's user could not read, at some start weeks later.
+        let (owner, own) = (there.uid(), rustix::process::geteuid().as_raw());
+        ensure!(owner == own, "{} belongs to user {owner}: run this as that user", file.display());
+    }
     let mut tokens = Keyring::open(&of_tokens)?;
     let mut values = DataKeys::open(&of_data, &SystemIds)?;
     match task {

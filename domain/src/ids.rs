@@ -147,11 +147,12 @@ impl ReportId {
 }
 
 impl ClientId {
-    /// A name for what the server takes back in somebody's place: of which message, and when.
-    pub fn of_erasure(chat: ChatId, target: u64, at_ms: u64) -> Self {
+    /// A name for what the server takes back in somebody's place: of which message. Of several names, as
+    /// the author may have used one for something else, the zeroth is the usual.
+    pub fn of_erasure(chat: ChatId, target: u64, name: u64) -> Self {
         let mut what = [0; 16];
         what[..8].copy_from_slice(&target.to_be_bytes());
-        what[8..].copy_from_slice(&at_ms.to_be_bytes());
+        what[8..].copy_from_slice(&name.to_be_bytes());
         Self(sum(b"barterline erasure v1", chat.as_bytes(), &what))
     }
 }

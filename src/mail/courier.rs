@@ -49,7 +49,7 @@ impl Courier {
                     () = stop.cancelled() => break,
                     Some(()) = under_way.next() => {}
                     mail = queue.recv(), if under_way.len() < UNDER_WAY_MAX => match mail {
-                        Some(mail) => under_way.push(deliver(&parts, &doors, mail)),
+                        Some(mail) => under_way.push(deliver(&parts, &doors, &stop, mail)),
                         None => break,
                     },
                 }
@@ -59,7 +59,7 @@ impl Courier {
         queue.close();
         let drain = async {
             while let Ok(mail) = queue.try_recv() {
-                under_way.push(deliver(&parts, &doors, mail));
+                under_way.push(deliver(&parts, &doors, &stop, mail));
             }
             while under_way.next().await.is_some() {}
         };
@@ -70,8 +70,8 @@ impl Courier {
 }
 
 /// Tries to send one mail, until it has left or there is no sense in it. It goes through a door for each
-/// try, and holds none up while it waits.
-async fn deliver(parts: &Parts, doors: &Semaphore, mail: Mail) {
+/// try, and holds none up while it waits. When the server goes away, the next try is the last and at once.
+async fn deliver(parts: &Parts, doors: &Semaphore, stop: &CancellationToken, mail: Mail) {
     let now = parts.clock.now();
     let written = match parts.stationery.write(&mail, parts.ids.ordered(now), now) {
         Ok(written) => written,
@@ -82,6 +82,7 @@ async fn deliver(parts: &Parts, doors: &Semaphore, mail: Mail) {
         }
     };
     for tried in 1..=TRIES {
+        let last = stop.is_cancelled();
         // The semaphore is never closed.
         let door = doors.acquire().await;
         let sent = timeout(TRY_TIMEOUT, parts.transport.send(&written)).await;
@@ -91,14 +92,17 @@ async fn deliver(parts: &Parts, doors: &Semaphore, mail: Mail) {
                 parts.metrics.sent.inc();
                 return;
             }
-            Err(error) if tried == TRIES || error.is_final() => {
+            Err(error) if tried == TRIES || error.is_final() || last => {
                 parts.metrics.failed.inc();
                 tracing::warn!(%error, tried, mail = %written.id, "a mail was not sent");
                 return;
             }
             Err(error) => {
                 tracing::debug!(%error, tried, mail = %written.id, "a mail is tried again");
-                sleep(pause_after(tried, &*parts.ids)).await;
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = sleep(pause_after(tried, &*parts.ids)) => {}
+                }
             }
         }
     }

@@ -21,6 +21,8 @@ pub enum Action {
     AccountCreate,
     /// Somebody erases their account.
     AccountErase,
+    /// Somebody takes along what is theirs.
+    AccountArchive,
     /// Somebody is kept out.
     AccountSuspend,
     /// Somebody is let in again.
@@ -65,6 +67,7 @@ impl Action {
         match self {
             Self::AccountCreate => "account.create",
             Self::AccountErase => "account.erase",
+            Self::AccountArchive => "account.archive",
             Self::AccountSuspend => "account.suspend",
             Self::AccountAdmit => "account.admit",
             Self::RolesSet => "roles.set",

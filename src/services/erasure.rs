@@ -28,11 +28,13 @@ const TIME: Duration = Duration::from_secs(5);
 const AT_ONCE: usize = 8;
 /// How long a session that proved who it is goes on without doing so again: a code counts once.
 const PROVEN_FOR: Duration = Duration::from_mins(10);
-/// When everything has arrived that was on its way as the last log-in ended: a socket gets two seconds,
-/// and an append three.
+/// When what sockets said has arrived after the last log-in ended: they get two seconds, and an append three.
 const LATE: Duration = Duration::from_secs(6);
-/// On a cluster sockets at other servers end within half a minute.
+/// On a cluster sockets at other servers end within half a minute, if the database answers.
 const LATE_ON_CLUSTER: Duration = Duration::from_secs(45);
+/// How often is looked for it, and the first pause between two looks, which doubles.
+const LATE_LOOKS: u32 = 6;
+const LATE_PAUSE: Duration = Duration::from_secs(10);
 
 /// The rules of leaving.
 #[derive(Clone)]
@@ -41,6 +43,8 @@ pub struct Erasure {
     chats: Chats,
     listings: Listings,
     people: People,
+    /// How long a request may take that was let in before the log-in ended.
+    request_time: Duration,
     leaving: Arc<Mutex<HashMap<UserId, Leaving>>>,
 }
 
@@ -64,9 +68,12 @@ pub enum ErasureError {
     /// The caller did not prove who they are. Nothing changed.
     #[error(transparent)]
     Password(#[from] PasswordError),
-    /// Another call works on it, or too many others are worked on. Nothing changed.
+    /// Another call works on it, or too many others are worked on.
     #[error("an account is being erased; ask again when that call has ended")]
     Busy,
+    /// The caller's log-in was ended meanwhile, or staff keep them out.
+    #[error("the log-in that asked for it has ended")]
+    Ended,
     /// What they said could not be taken back.
     #[error(transparent)]
     Chats(#[from] SendError),
@@ -83,12 +90,19 @@ pub enum ErasureError {
 
 impl Erasure {
     /// The rules over these.
-    pub fn new(accounts: &Accounts, chats: &Chats, listings: &Listings, people: &People) -> Self {
+    pub fn new(
+        accounts: &Accounts,
+        chats: &Chats,
+        listings: &Listings,
+        people: &People,
+        request_time: Duration,
+    ) -> Self {
         Self {
             accounts: accounts.clone(),
             chats: chats.clone(),
             listings: listings.clone(),
             people: people.clone(),
+            request_time,
             leaving: Arc::default(),
         }
     }
@@ -101,17 +115,24 @@ impl Erasure {
         from: IpAddr,
         language: Language,
     ) -> Result<bool, ErasureError> {
-        let until = Instant::now() + TIME;
         let (user, session) = (caller.user, caller.session().map_err(PasswordError::from)?);
         let work = self.begin(user).ok_or(ErasureError::Busy)?;
         if !work.is_proven_by(session) {
             self.accounts.begin_erasure(caller, shown, from, language).await?;
             work.prove(session);
         }
+        if !work.is_one_of_few() {
+            return Err(ErasureError::Busy);
+        }
+        let until = Instant::now() + TIME;
         if !self.chats.take_back_all(user, until).await? {
             return Ok(false);
         }
         self.listings.erase_all(user).await?;
+        // Whoever saw the mail and ended this log-in, or staff, stopped it here.
+        if !self.accounts.still_admits(caller.bearer()).await? {
+            return Err(ErasureError::Ended);
+        }
         self.accounts.end_log_ins(user).await?;
         self.take_what_came(user).await?;
         let hidden = vec![UserChange::ShowRead(false), UserChange::ShowPresence(false)];
@@ -124,12 +145,10 @@ impl Erasure {
     fn begin(&self, user: UserId) -> Option<Work> {
         let mut all = self.leaving.lock();
         all.retain(|_, leaving| leaving.working || leaving.is_proven());
-        let working = all.values().filter(|leaving| leaving.working).count();
         let leaving = all.entry(user).or_insert(Leaving { proven: None, working: false });
-        if leaving.working || working >= AT_ONCE {
+        if std::mem::replace(&mut leaving.working, true) {
             return None;
         }
-        leaving.working = true;
         Some(Work { leaving: Arc::clone(&self.leaving), user })
     }
 
@@ -142,12 +161,21 @@ impl Erasure {
     /// Takes back what was on its way when the last log-in ended.
     fn look_once_more(&self, user: UserId) {
         let late = if self.chats.hears_everything() { LATE } else { LATE_ON_CLUSTER };
+        // A request has its time for the body, and as much for the answer.
+        let late = late.max(2 * self.request_time);
         let erasure = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(late).await;
-            if let Err(error) = erasure.take_what_came(user).await {
-                tracing::warn!(%error, %user, "what an erased account said last may stand");
+            for look in 0..LATE_LOOKS {
+                match erasure.take_what_came(user).await {
+                    Ok(()) => return,
+                    Err(error) => {
+                        tracing::warn!(%error, %user, look, "an erased account said more");
+                    }
+                }
+                tokio::time::sleep(LATE_PAUSE * 2_u32.pow(look)).await;
             }
+            tracing::error!(%user, "what an erased account said last stands");
         });
     }
 }
@@ -163,6 +191,13 @@ impl Work {
         let all = self.leaving.lock();
         let leaving = all.get(&self.user).filter(|leaving| leaving.is_proven());
         leaving.and_then(|leaving| leaving.proven).is_some_and(|(by, _)| by == session)
+    }
+
+    /// Whether not too many others who proved who they are are worked on.
+    fn is_one_of_few(&self) -> bool {
+        let all = self.leaving.lock();
+        let working = all.values().filter(|leaving| leaving.working && leaving.is_proven());
+        working.count() <= AT_ONCE
     }
 
     fn prove(&self, session: SessionId) {

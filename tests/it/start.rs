@@ -57,6 +57,9 @@ fn keys_are_changed_and_what_earlier_ones_made_stays_good() {
     let (code, _, err) = keys(&world.data().join("nowhere"), "rotate");
     assert_eq!(code, 1);
     assert!(err.contains("there is no data directory") && err.contains("--data"), "{err}");
+    let (code, _, err) = keys(&world.data().join("keys"), "rotate");
+    assert_eq!(code, 1);
+    assert!(err.contains("no keys"), "{err}");
 
     let world = world.restart();
     let me = |token: &str| world.call(Call::new("GET", "/v1/accounts/me").token(token));

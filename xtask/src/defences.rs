@@ -104,7 +104,7 @@ mod tests {
         }
         let write = |path: &str, text: &str| fs::write(dir.join(path), text).expect("a file");
         write("src/a.rs", "#[test]\nfn there() {}\nfn no_test() {}\n");
-        write("docs/asvs.md", "");
+        write("docs/asvs.md", asvs::tests::SOUND);
         write("docs/config.toml", "[a]\n# b = 9\nb = 1\n");
         write(
             "docs/security.md",

@@ -1,11 +1,10 @@
-//! `GET /v1/accounts/me/archive`: all that is kept of the caller, a line of JSON each.
+//! `POST /v1/accounts/me/archive`: all that is kept of the caller, a line of JSON each.
 
 use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
@@ -24,11 +23,11 @@ use futures_util::stream;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use super::OwnAccount;
+use super::{OwnAccount, Proof};
 use crate::auth::principal::Principal;
 use crate::rest::Rest;
 use crate::rest::api_keys::OwnKey;
-use crate::rest::extract::Caller;
+use crate::rest::extract::{Body, Caller, From};
 use crate::rest::listings::ListingView;
 use crate::rest::problem::Problem;
 use crate::rest::sessions::OwnSession;
@@ -117,21 +116,31 @@ enum Line {
 
 /// Answers with the lines as they are read.
 #[utoipa::path(
-    get,
+    post,
     path = "/v1/accounts/me/archive",
     tag = "accounts",
     operation_id = "readArchive",
     summary = "All that is kept of the caller, a line of JSON each",
     description = "The last line has `\"line\": \"end\"` and counts those before it: without it the \
                    archive was cut off.",
+    request_body = Proof,
     responses(
         (status = 200, description = "The lines", body = String, content_type = "application/x-ndjson"),
     ),
-    extensions(("x-codes" = json!(["server.busy"]))),
+    extensions(("x-codes" = json!([
+        "password.wrong", "second_factor.code_required", "second_factor.code_wrong",
+        "account.changed", "server.busy",
+    ]))),
     security(("bearer" = [])),
 )]
-pub async fn handle(State(rest): State<Rest>, Caller(caller): Caller) -> Result<Response, Problem> {
-    caller.session()?;
+pub async fn handle(
+    State(rest): State<Rest>,
+    Caller(caller): Caller,
+    From(from): From,
+    Body(proof): Body<Proof>,
+) -> Result<Response, Problem> {
+    rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
+    rest.accounts.begin_archive(&caller, proof.shown()?, from).await?;
     let making = rest.archives.begin(caller.user).ok_or_else(|| {
         Problem::new(
             ErrorCode::Busy,
@@ -154,7 +163,7 @@ pub async fn handle(State(rest): State<Rest>, Caller(caller): Caller) -> Result<
         (CONTENT_DISPOSITION, "attachment; filename=\"account.jsonl\""),
         (CACHE_CONTROL, "no-store"),
     ];
-    Ok((headers, Body::from_stream(lines)).into_response())
+    Ok((headers, axum::body::Body::from_stream(lines)).into_response())
 }
 
 struct Archive {
@@ -239,11 +248,6 @@ impl Archive {
                 if !put.insert(row.chat.id) {
                     continue;
                 }
-                // Whoever was let out meanwhile gets no more.
-                let admitted = rest.accounts.still_admits(caller.bearer()).await;
-                if !admitted.map_err(io::Error::other)? {
-                    return Err(io::Error::other("its log-in has ended"));
-                }
                 self.put(Line::Chat(Box::new(wire::row(&row)))).await?;
                 self.put_events(rest, caller, &row).await?;
             }
@@ -263,6 +267,11 @@ impl Archive {
     ) -> io::Result<()> {
         let (chat, mut after) = (row.chat.id, Seq::ZERO);
         while after < row.head {
+            // Whoever was let out meanwhile gets no more.
+            let admitted = rest.accounts.still_admits(caller.bearer()).await;
+            if !admitted.map_err(io::Error::other)? {
+                return Err(io::Error::other("its log-in has ended"));
+            }
             let range = Some(Range::After(after));
             let history = rest.chats.history(caller.bearer(), chat, range, PAGE_EVENTS_MAX).await;
             let events = match history {

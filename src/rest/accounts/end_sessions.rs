@@ -9,6 +9,7 @@ use crate::rest::extract::{Caller, Path};
 use crate::rest::problem::Problem;
 use crate::rest::sessions::end::Ended;
 use crate::services::staff::By;
+use crate::services::to_the_end;
 
 /// Answers with how many there were.
 #[utoipa::path(
@@ -29,6 +30,6 @@ pub async fn handle(
     Caller(caller): Caller,
     Path(user): Path<UserId>,
 ) -> Result<Json<Ended>, Problem> {
-    let ended = rest.staff.end_sessions(By::Person(&caller), user).await?;
-    Ok(Json(Ended { ended }))
+    let end = async move { rest.staff.end_sessions(By::Person(&caller), user).await };
+    Ok(Json(Ended { ended: to_the_end(end).await? }))
 }

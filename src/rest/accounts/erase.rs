@@ -2,24 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::shown;
+use super::Proof;
 use crate::rest::Rest;
 use crate::rest::extract::{Body, Caller, From, Speaks};
 use crate::rest::problem::Problem;
 use crate::services::to_the_end;
-
-/// The request.
-#[derive(Deserialize, ToSchema)]
-#[schema(as = Erasure)]
-pub struct Request {
-    #[schema(format = Password, min_length = 8, max_length = 256)]
-    password: String,
-    /// Of the second factor, where there is one.
-    code: Option<String>,
-}
 
 /// The answer.
 #[derive(Serialize, ToSchema)]
@@ -36,7 +26,7 @@ pub struct Erased {
     tag = "accounts",
     operation_id = "eraseAccount",
     summary = "Erase one's account, with all that was said and offered",
-    request_body = Request,
+    request_body = Proof,
     responses(
         (status = 200, description = "It is erased, or a part of it", body = Erased),
     ),
@@ -51,10 +41,10 @@ pub async fn handle(
     Caller(caller): Caller,
     From(from): From,
     Speaks(language): Speaks,
-    Body(request): Body<Request>,
+    Body(proof): Body<Proof>,
 ) -> Result<Json<Erased>, Problem> {
     rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
-    let shown = shown(request.password, request.code)?;
+    let shown = proof.shown()?;
     let erase = async move { rest.erasure.erase(&caller, shown, from, language).await };
     Ok(Json(Erased { done: to_the_end(erase).await? }))
 }

@@ -33,6 +33,21 @@ pub fn shown(password: String, code: Option<String>) -> Result<Shown, Problem> {
     Ok(Shown { password, code })
 }
 
+/// Who the caller proves to be, beside their session.
+#[derive(Deserialize, ToSchema)]
+pub struct Proof {
+    #[schema(format = Password, min_length = 8, max_length = 256)]
+    password: String,
+    /// Of the second factor, where there is one.
+    code: Option<String>,
+}
+
+impl Proof {
+    fn shown(self) -> Result<Shown, Problem> {
+        shown(self.password, self.code)
+    }
+}
+
 /// What is asked for comes by mail, if it comes: the answer is the same.
 #[derive(Serialize, ToSchema)]
 pub struct Asked {}

@@ -151,6 +151,7 @@ impl From<ErasureError> for Problem {
         match error {
             ErasureError::Password(error) => error.into(),
             ErasureError::Busy => Self::new(ErrorCode::Busy, error.to_string()),
+            ErasureError::Ended => Self::new(ErrorCode::TokenInvalid, error.to_string()),
             ErasureError::Store(error)
             | ErasureError::Chats(SendError::Chat(ChatError::Store(error)))
             | ErasureError::Listings(ListingError::Store(error))

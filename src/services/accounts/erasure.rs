@@ -1,4 +1,5 @@
-//! The end of an account, as far as accounts go: every way in is closed, and nothing says who it was.
+//! The end of an account, as far as accounts go: what is somebody's leaves with them, every way in is
+//! closed, and nothing says who it was.
 
 use std::net::IpAddr;
 
@@ -13,6 +14,18 @@ use crate::mail::Letter;
 use crate::services::audit::{Action, Note};
 
 impl Accounts {
+    /// Lets the caller, who proves who they are, take along what is theirs.
+    pub async fn begin_archive(
+        &self,
+        caller: &Principal,
+        shown: Shown,
+        from: IpAddr,
+    ) -> Result<(), PasswordError> {
+        self.prove(caller, shown, from).await?;
+        self.0.audit.note(Note::new(Actor::User(caller.user), Action::AccountArchive)).await?;
+        Ok(())
+    }
+
     /// Lets nobody but the caller in, who proves who they are. The owner is told by mail: there is no
     /// way back.
     pub(in crate::services) async fn begin_erasure(

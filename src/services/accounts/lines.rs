@@ -18,10 +18,12 @@ impl Accounts {
         tracing::info!(target: TARGET, %user, client, second_factor, "logged in");
     }
 
-    /// Somebody showed another password than an account's, or one for an address that nobody has.
-    pub(super) fn log_wrong_password(&self, from: IpAddr) {
+    /// Somebody showed another password than an account's, or one for an address that nobody has. Within a
+    /// session it is known whose.
+    pub(super) fn log_wrong_password(&self, user: Option<UserId>, from: IpAddr) {
         let client = self.0.addresses.shown(from).map(display);
-        tracing::warn!(target: TARGET, client, "a wrong password");
+        let user = user.map(display);
+        tracing::warn!(target: TARGET, user, client, "a wrong password");
     }
 
     /// Somebody who knows the password showed no code of the second factor.

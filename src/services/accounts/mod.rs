@@ -324,7 +324,7 @@ impl Accounts {
         // What could not be compared was no guess.
         let compared = compared.inspect_err(|_| limits.log_in_not_tried(tried));
         let Some(mut credential) = compared? else {
-            self.log_wrong_password(from);
+            self.log_wrong_password(None, from);
             return Err(LogInError::Failed);
         };
         let second_factor = second_factor::confirmed(&credential).is_some();

@@ -92,7 +92,10 @@ impl PasswordHashing {
             drop((turn, admitted));
             let _ = done.send(result);
         });
-        started.map_err(|_| HashingBusy)?;
+        if let Err(error) = started {
+            tracing::error!(%error, "no thread to hash a password on");
+            return Err(HashingBusy);
+        }
         result.await.map_err(|_| HashingBusy)
     }
 }

@@ -129,7 +129,7 @@ impl Accounts {
         let matches = self.0.hashing.verify(password, credential.password_hash.clone()).await;
         // What could not be compared was no guess.
         if !matches.inspect_err(|_| limits.log_in_not_tried(tried))? {
-            self.log_wrong_password(from);
+            self.log_wrong_password(Some(caller.user), from);
             return Err(PasswordError::Wrong);
         }
         // Nor was the right one.

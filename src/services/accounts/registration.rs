@@ -173,7 +173,7 @@ impl Accounts {
         let matches = self.0.hashing.verify(password, Some(password_hash.clone())).await;
         // What could not be compared was no guess.
         if !matches.inspect_err(|_| limits.log_in_not_tried(tried))? {
-            self.log_wrong_password(from);
+            self.log_wrong_password(None, from);
             return Err(ConfirmError::PasswordWrong);
         }
         // Nor was the right one, whatever becomes of it.

@@ -11,7 +11,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::time::Instant;
 
 use super::{ChatError, Chats, HISTORY_MAX, Membership, SendError};
-use crate::hub::room::Command;
+use crate::hub::room::{Command, Refusal};
 
 /// Chats of a page.
 const ROWS: usize = 50;
@@ -36,7 +36,8 @@ impl Chats {
                 match self.take_back_in(user, &row, &mut taken, until).await {
                     Ok(true) => {}
                     Ok(false) => return Ok(false),
-                    Err(error) if error.is_damage() => {
+                    // A row without a chat is no more than that.
+                    Err(error) if error.is_damage() || is_missing(&error) => {
                         let chat = row.chat.id;
                         tracing::error!(%error, %chat, "what was said here cannot be taken back");
                     }
@@ -90,21 +91,31 @@ impl Chats {
         let Membership { chat, role, withheld, .. } = membership;
         let at = self.clock.now();
         let kind = EventKind::Delete { target: event.seq };
-        let command = Command {
-            author: (*role).into(),
-            id: ClientId::of_erasure(chat.id, event.seq.0, at.as_millis()),
-            digest: kind.digest(),
-            base: Some(base),
-            kind,
-            at,
-            // As if they took it back themselves: who has blocked them hears of what they were shown.
-            withheld: *withheld || event.withheld,
-            origin: None,
-            refusal: None,
-        };
-        let sent = self.hub.send_and_wait(chat, command).await;
-        sent.map(drop).map_err(SendError::Refused)
+        // Two servers at work on it use the same name, and it is taken back once.
+        for name in [0, at.as_millis()] {
+            let command = Command {
+                author: (*role).into(),
+                id: ClientId::of_erasure(chat.id, event.seq.0, name),
+                digest: kind.digest(),
+                base: Some(base),
+                kind: kind.clone(),
+                at,
+                // As if they took it back themselves: who has blocked them hears of what they were shown.
+                withheld: *withheld || event.withheld,
+                origin: None,
+                refusal: None,
+            };
+            match self.hub.send_and_wait(chat, command).await {
+                Err(Refusal::IdConflict) if name == 0 => {}
+                sent => return sent.map(drop).map_err(SendError::Refused),
+            }
+        }
+        Err(SendError::Refused(Refusal::IdConflict))
     }
+}
+
+fn is_missing(error: &SendError) -> bool {
+    matches!(error, SendError::Chat(ChatError::NotFound))
 }
 
 /// Whether it is a message of theirs that is there.

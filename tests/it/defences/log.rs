@@ -119,7 +119,7 @@ fn log_ins_have_a_line_each_without_what_was_shown() {
         ("WARN", "a wrong password", &Value::Null, &Value::Null),
         ("WARN", "a wrong code", &user, &Value::Null),
         ("INFO", "logged in", &user, &json!(true)),
-        ("WARN", "a wrong password", &Value::Null, &Value::Null),
+        ("WARN", "a wrong password", &user, &Value::Null),
     ];
     assert_eq!(lines.len(), expected.len(), "{lines:?}");
     for (line, (level, message, user, second_factor)) in lines.iter().zip(expected) {

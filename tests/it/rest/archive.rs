@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use crate::support::{Answer, Call, Person, World};
 
 fn archive(world: &World, person: &Person) -> Answer {
-    world.call(Call::new("GET", "/v1/accounts/me/archive").token(&person.token))
+    let call = Call::new("POST", "/v1/accounts/me/archive").token(&person.token);
+    world.call(call.json(&json!({ "password": "correct horse" })))
 }
 
 /// The lines of an answer in chunks.
@@ -63,9 +64,13 @@ fn an_archive_is_made_for_who_logged_in() {
     let key = json!({ "name": "a bot", "scopes": scopes, "password": "correct horse" });
     let key = world.call(Call::new("POST", "/v1/api-keys").token(&ana.token).json(&key));
     let key = key.expect(201).json()["secret"].as_str().expect("a key").to_owned();
-    let call = Call::new("GET", "/v1/accounts/me/archive").token(&key);
-    world.call(call).problem(403, "key.log_in_only");
-    world.get("/v1/accounts/me/archive").problem(401, "token.invalid");
+    let ask = |token: &str, password: &str| {
+        let call = Call::new("POST", "/v1/accounts/me/archive").token(token);
+        world.call(call.json(&json!({ "password": password })))
+    };
+    ask(&key, "correct horse").problem(403, "key.log_in_only");
+    ask("", "correct horse").problem(401, "token.invalid");
+    ask(&ana.token, "another horse").problem(403, "password.wrong");
     // One after the other, and the one before has ended when its last line is read.
     for _ in 0..3 {
         assert_eq!(of(&lines(&archive(&world, &ana).expect(200)), "api_key").len(), 1);

@@ -13,6 +13,16 @@ fn erase(world: &World, person: &Person, password: &str) -> Answer {
     world.call(call.json(&json!({ "password": password })))
 }
 
+/// Asks as often as it takes: a slow machine has no time for all of it at once.
+pub fn until_erased(erase: impl Fn() -> Answer) {
+    for _ in 0..20 {
+        if erase().expect(200).json()["done"] == true {
+            return;
+        }
+    }
+    panic!("it comes to no end");
+}
+
 #[tokio::test]
 async fn g6_an_erased_account_says_nothing_any_more_and_numbers_stay() {
     let world = World::new();
@@ -31,7 +41,7 @@ async fn g6_an_erased_account_says_nothing_any_more_and_numbers_stay() {
 
     erase(&world, &ana, "another horse").problem(403, "password.wrong");
     elsewhere.pings().await;
-    assert_eq!(erase(&world, &ana, "correct horse").expect(200).json(), json!({ "done": true }));
+    until_erased(|| erase(&world, &ana, "correct horse"));
 
     for client in [&mut buyer, &mut elsewhere] {
         client.is_closed(CloseCode::SessionRevoked).await;

@@ -6,7 +6,7 @@ mod archive;
 mod bodies;
 mod chats;
 mod cookies;
-mod erasure;
+pub mod erasure;
 mod listings;
 mod openapi;
 mod reports;

@@ -49,11 +49,32 @@ fn log_in(world: &World, name: &str, code: Option<&str>) -> Answer {
 
 /// A second factor that is asked for, and its codes for paper.
 pub fn turned_on(world: &World, person: &Person) -> (Totp, Vec<String>) {
+    let (totp, _, paper) = turned_on_by(world, person);
+    (totp, paper)
+}
+
+/// The same, with the code that was used for it.
+fn turned_on_by(world: &World, person: &Person) -> (Totp, String, Vec<String>) {
     let totp = program(world, person);
-    let confirmed = post(world, person, "/confirm", &json!({ "code": code(&totp, 0) }));
+    let used = code(&totp, 0);
+    let confirmed = post(world, person, "/confirm", &json!({ "code": used }));
     let codes = confirmed.expect(200).json()["recovery_codes"].as_array().expect("codes").clone();
     let codes = codes.iter().map(|code| code.as_str().expect("a code").to_owned()).collect();
-    (totp, codes)
+    (totp, used, codes)
+}
+
+/// Guesses until one has to wait; gives how many were taken before. A slow machine sits short waits out
+/// while it hashes, and each guess that is taken doubles the next.
+fn taken_guesses(mut guess: impl FnMut() -> Answer) -> usize {
+    for taken in 0..16 {
+        let told = guess();
+        if told.status == 429 {
+            assert!(told.headers.contains_key("retry-after"));
+            return taken;
+        }
+        told.problem(403, "second_factor.code_wrong");
+    }
+    panic!("guesses never wait");
 }
 
 #[test]
@@ -95,11 +116,8 @@ fn guesses_at_a_code_wait_ever_longer_even_at_home() {
     let ana = world.person("ana");
     let (_, paper) = turned_on(&world, &ana);
     log_in(&world, "ana", Some(&paper[0])).expect(201);
-    let guesses = (0..7).map(|_| log_in(&world, "ana", Some("000000")).status);
-    let guesses: Vec<_> = guesses.collect();
-    assert_eq!(guesses, [403, 403, 403, 403, 403, 429, 429]);
-    let limited = log_in(&world, "ana", Some("000000")).expect(429);
-    assert!(limited.headers.contains_key("retry-after"));
+    let taken = taken_guesses(|| log_in(&world, "ana", Some("000000")));
+    assert!((5..10).contains(&taken), "{taken}");
 }
 
 #[test]
@@ -109,7 +127,7 @@ fn whatever_asks_for_the_password_asks_for_a_code() {
         ("BARTERLINE_LIMITS__ENABLED", "false"),
     ]);
     let ana = world.person("ana");
-    let (totp, paper) = turned_on(&world, &ana);
+    let (totp, used, paper) = turned_on_by(&world, &ana);
     let mut paper = paper.into_iter();
     let weak = json!({ "present": "correct horse", "new": "password1" });
     let password = json!({ "present": "correct horse", "new": "battery staple lamp" });
@@ -124,13 +142,13 @@ fn whatever_asks_for_the_password_asks_for_a_code() {
         }
         world.call(Call::new(method, path).token(&ana.token).json(&body))
     };
-    let used = code(&totp, 0);
     let asked = [
         ("PUT", "/v1/accounts/me/email", &email),
         ("POST", "/v1/api-keys", &key),
         ("PUT", "/v1/accounts/me/password", &password),
         ("POST", renew.as_str(), &known),
         ("POST", end.as_str(), &known),
+        ("POST", "/v1/accounts/me/archive", &known),
         ("POST", "/v1/accounts/me/erasure", &known),
     ];
     for (method, path, body) in asked {
@@ -177,10 +195,11 @@ fn guesses_at_a_code_within_a_session_wait_as_at_the_door() {
     let end = |code: &str| {
         post(&world, &ana, "/end", &json!({ "password": "correct horse", "code": code }))
     };
-    let guesses: Vec<_> = (0..7).map(|_| end("000000").status).collect();
-    assert_eq!(guesses, [403, 403, 403, 403, 403, 429, 429]);
-    // Whoever guesses here waits there, too.
-    log_in(&world, "ana", Some("000000")).problem(429, "rate.limited");
+    let taken = taken_guesses(|| end("000000"));
+    assert!((5..10).contains(&taken), "{taken}");
+    // Whoever guesses here waits there, too: there are no five more.
+    let taken = taken_guesses(|| log_in(&world, "ana", Some("000000")));
+    assert!(taken < 4, "{taken}");
     assert_eq!(standing(&world, &ana)["on"], true);
 }
 
