@@ -163,6 +163,8 @@ impl Erasure {
         let late = if self.chats.hears_everything() { LATE } else { LATE_ON_CLUSTER };
         // A request has its time for the body, and as much for the answer.
         let late = late.max(2 * self.request_time);
+        // What failed together does not come again together.
+        let spread = Duration::from_millis(20 * u64::from(user.as_bytes()[0]));
         let erasure = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(late).await;
@@ -173,7 +175,7 @@ impl Erasure {
                         tracing::warn!(%error, %user, look, "an erased account said more");
                     }
                 }
-                tokio::time::sleep(LATE_PAUSE * 2_u32.pow(look)).await;
+                tokio::time::sleep(LATE_PAUSE * 2_u32.pow(look) + spread).await;
             }
             tracing::error!(%user, "what an erased account said last stands");
         });

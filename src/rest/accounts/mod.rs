@@ -35,10 +35,11 @@ pub fn shown(password: String, code: Option<String>) -> Result<Shown, Problem> {
 
 /// Who the caller proves to be, beside their session.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = PasswordAndCode)]
 pub struct Proof {
     #[schema(format = Password, min_length = 8, max_length = 256)]
     password: String,
-    /// Of the second factor, where there is one.
+    /// Of the second factor, where there is one: six digits, or a recovery code.
     code: Option<String>,
 }
 

@@ -5,8 +5,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use barterline_domain::ids::UserId;
 
-use super::Both;
 use crate::rest::Rest;
+use crate::rest::accounts::Proof;
 use crate::rest::extract::{Body, Caller, From, Path, Speaks};
 use crate::rest::problem::Problem;
 use crate::services::staff::By;
@@ -19,7 +19,7 @@ use crate::services::to_the_end;
     tag = "accounts",
     operation_id = "endSecondFactor",
     summary = "Turn the second factor off",
-    request_body = Both,
+    request_body = Proof,
     responses(
         (status = 204, description = "Log-ins take no code any more"),
     ),
@@ -34,10 +34,10 @@ pub async fn own(
     Caller(caller): Caller,
     From(from): From,
     Speaks(language): Speaks,
-    Body(both): Body<Both>,
+    Body(proof): Body<Proof>,
 ) -> Result<StatusCode, Problem> {
     rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
-    let shown = both.parse()?;
+    let shown = proof.shown()?;
     let end = async move { rest.accounts.end_second_factor(&caller, shown, from, language).await };
     to_the_end(end).await?;
     Ok(StatusCode::NO_CONTENT)

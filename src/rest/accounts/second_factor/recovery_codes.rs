@@ -2,8 +2,9 @@
 
 use axum::extract::State;
 
-use super::{Both, RecoveryCodes};
+use super::RecoveryCodes;
 use crate::rest::Rest;
+use crate::rest::accounts::Proof;
 use crate::rest::extract::{Body, Caller, From, Speaks};
 use crate::rest::problem::Problem;
 use crate::services::to_the_end;
@@ -15,7 +16,7 @@ use crate::services::to_the_end;
     tag = "accounts",
     operation_id = "renewRecoveryCodes",
     summary = "Get other recovery codes in the place of all",
-    request_body = Both,
+    request_body = Proof,
     responses(
         (status = 200, description = "The new ones", body = RecoveryCodes),
     ),
@@ -30,10 +31,10 @@ pub async fn handle(
     Caller(caller): Caller,
     From(from): From,
     Speaks(language): Speaks,
-    Body(both): Body<Both>,
+    Body(proof): Body<Proof>,
 ) -> Result<RecoveryCodes, Problem> {
     rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
-    let shown = both.parse()?;
+    let shown = proof.shown()?;
     let renew =
         async move { rest.accounts.renew_recovery_codes(&caller, shown, from, language).await };
     let recovery_codes = to_the_end(renew).await?;
