@@ -9,16 +9,16 @@ ARGS   ?=
 # make test runs as many schedules as the model test says.
 SCHEDULES ?= 100000
 # What is tested against real things: a client in another language, its own document, a proxy and a mail
-# relay, a CQL database.
-PART   ?= client openapi walk cql
+# relay, a Redis, a CQL database.
+PART   ?= client openapi walk redis cql
 
-.PHONY: help run test test-real real-client real-openapi real-walk real-cql planted model check bench rust bins node npm nginx python
+.PHONY: help run test test-real real-client real-openapi real-walk real-redis real-cql planted model check bench rust bins node npm nginx python redis
 
 help:
 	@echo "make run [ARGS='--demo']   build and start the server"
 	@echo "make test                  every test of the workspace"
 	@echo "make test-real             everything that needs a real thing beside it: $(PART)"
-	@echo "make test-real PART=cql    the cluster backend on a database of its own (JDK 17, Maven, openssl)"
+	@echo "make test-real PART=cql    the cluster backend on a database of its own (JDK 17, Maven, openssl, Redis)"
 	@echo "make planted               plants faults, and wants harness and model test to catch them"
 	@echo "make model SCHEDULES=n     the model test for longer, on n random schedules"
 	@echo "make check                 format, lints, documents, doors, licences"
@@ -50,7 +50,11 @@ real-openapi: bins python # Random requests to the real binary, held against its
 real-walk: bins node npm nginx # From a registration to a talk, through a proxy that ends TLS.
 	tests/real/walk/run $(TARGET)/ci/barterline
 
-real-cql: bins node # Starts the database, and stops it whatever comes.
+real-redis: bins node redis # What servers share, and what they do when it hangs or is gone.
+	$(CARGO) test -p barterline --locked --profile ci --test redis
+	node tests/real/redis/two_servers.mjs $(TARGET)/ci/barterline
+
+real-cql: bins node redis # Starts the database, and stops it whatever comes.
 	tests/real/cql/run $(TARGET)/ci/barterline
 
 check: rust $(TOOLS)/bin/cargo-deny
@@ -84,6 +88,10 @@ npm:
 nginx:
 	@command -v nginx >/dev/null && command -v openssl >/dev/null \
 	  || { echo "nginx or openssl is missing: both are packages of your system" >&2; exit 1; }
+
+redis:
+	@command -v redis-server >/dev/null \
+	  || { echo "redis-server is missing: it is in your system's package redis-server or redis" >&2; exit 1; }
 
 python:
 	@python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null \

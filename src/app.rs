@@ -12,11 +12,13 @@ use barterline_storage::bulk::{Source, Target};
 use barterline_storage::chat_log::Outcomes;
 use barterline_storage::embedded::bulk::{EmbeddedSource, EmbeddedTarget};
 use barterline_storage::error::StoreError;
+use barterline_storage::inbox::Position;
 use barterline_storage::scylla::bulk::{ScyllaSource, ScyllaTarget};
 use barterline_storage::stores::Opened;
 use barterline_storage::{embedded, scylla};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use crate::adapters::breached_passwords::{BreachedFile, ListError};
 use crate::admin::{Admin, load_test};
@@ -24,6 +26,7 @@ use crate::auth::data_keys::{self, DataKeys};
 use crate::auth::keyring::{self, Keyring, KeyringError};
 use crate::auth::token::Tokens;
 use crate::clock::SystemClock;
+use crate::cluster::{self, Cluster};
 use crate::config::{self, Settings};
 use crate::data_dir::DataDir;
 use crate::gateway::{self, Gateway};
@@ -46,7 +49,7 @@ use crate::services::people::People;
 use crate::services::reports::{self, Reports};
 use crate::services::staff::Staff;
 use crate::telemetry::addresses::Addresses;
-use crate::telemetry::metrics::{HttpMetrics, HubMetrics};
+use crate::telemetry::metrics::{HttpMetrics, HubMetrics, RedisMetrics};
 pub use post::Post;
 
 /// Why a server cannot be put together.
@@ -64,6 +67,9 @@ pub enum BuildError {
     /// The list of passwords that leaked cannot be used.
     #[error("`accounts.breached_passwords`: {0}")]
     Breached(#[from] ListError),
+    /// Redis cannot be used.
+    #[error("`redis.url`: {0}")]
+    Redis(#[from] redis::RedisError),
     /// Mail cannot be sent.
     #[error("mail: {0:#}")]
     Mail(anyhow::Error),
@@ -127,6 +133,8 @@ pub struct App {
     pub outcomes: Outcomes,
     /// What is mailed, if anything is.
     pub post: Option<Post>,
+    /// What is shared with other servers beside the store.
+    pub cluster: Option<Cluster>,
 }
 
 impl App {
@@ -145,7 +153,9 @@ impl App {
         let ids: Arc<dyn Ids> = Arc::new(SystemIds);
         let store = open_stores(settings, data, Arc::clone(&clock)).await?;
         let stores = store.stores;
-        let limits = Arc::new(limits_of(&settings.limits, for_load_test));
+        let Position { epoch, position } = stores.inbox.position();
+        let cluster = open_cluster(&settings.redis, epoch, admin, &*ids)?;
+        let limits = Arc::new(limits_of(&settings.limits, cluster.clone(), for_load_test));
         let audit = AuditLog::new(stores.audit, Arc::clone(&clock));
         let (mailing, post) =
             post::open(settings, admin, &clock, &ids).map_err(BuildError::Mail)?;
@@ -166,6 +176,7 @@ impl App {
             audit: audit.clone(),
             addresses: addresses(&settings.log),
             mailing,
+            cluster: cluster.clone(),
         });
         let users = Arc::new(accounts.clone());
         let listings = Listings::new(stores.listings, users, Arc::clone(&clock), Arc::clone(&ids));
@@ -177,7 +188,6 @@ impl App {
         });
         admin.watch(store.health);
         admin.keep(store.source);
-        let position = stores.inbox.position().position;
         let hub =
             Hub::new(Arc::clone(&stores.chat_log), Arc::clone(&clock), position, metrics.clone());
         let users = Arc::new(accounts.clone());
@@ -245,6 +255,7 @@ impl App {
             hub,
             outcomes: store.outcomes,
             post,
+            cluster,
         })
     }
 }
@@ -292,12 +303,38 @@ fn rules_of(settings: &config::Chat) -> Rules {
     }
 }
 
-fn limits_of(settings: &config::Limits, for_load_test: bool) -> limits::Limits {
+/// What is shared with the servers of the same store, as it is since its last restore.
+fn open_cluster(
+    settings: &config::Redis,
+    epoch: u32,
+    admin: &Admin,
+    ids: &dyn Ids,
+) -> Result<Option<Cluster>, BuildError> {
+    if settings.url.is_empty() {
+        return Ok(None);
+    }
+    let metrics = RedisMetrics::default();
+    admin.register(|registry| metrics.register(registry));
+    let shared = cluster::Settings {
+        url: settings.url.clone(),
+        user: settings.user.clone(),
+        password: settings.password.expose().to_owned(),
+        prefix: format!("{}:{epoch}", settings.prefix),
+        timeout: Duration::from_millis(settings.timeout_ms),
+    };
+    Ok(Some(Cluster::new(shared, Uuid::from_bytes(ids.random()), metrics)?))
+}
+
+fn limits_of(
+    settings: &config::Limits,
+    cluster: Option<Cluster>,
+    for_load_test: bool,
+) -> limits::Limits {
     if for_load_test || !settings.enabled {
         return limits::Limits::none();
     }
     let (minute, hour) = (Duration::from_mins(1), Duration::from_hours(1));
-    limits::Limits::new(Rates {
+    let rates = Rates {
         connection: Rate::new(settings.connection_per_minute, minute, settings.connection_burst),
         user: Rate::new(settings.user_per_minute, minute, settings.user_burst),
         chat: Rate::new(settings.chat_per_minute, minute, settings.chat_burst),
@@ -317,7 +354,8 @@ fn limits_of(settings: &config::Limits, for_load_test: bool) -> limits::Limits {
             settings.mail_requests_burst,
         ),
         mails: Rate::new(settings.mails_per_hour, hour, settings.mails_burst),
-    })
+    };
+    limits::Limits::new(rates, cluster)
 }
 
 /// What sees the operators' requests, which are not counted.

@@ -21,6 +21,7 @@ pub mod services;
 
 pub mod adapters;
 pub mod auth;
+pub mod cluster;
 pub mod hub;
 pub mod limits;
 pub mod mail;

@@ -89,10 +89,12 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let app =
         App::build(&settings, &data, &admin, mode.load_test, stop.clone(), tasks.clone()).await?;
-    let App { public: routes, gateway, rest, hub, outcomes, post } = app;
+    let App { public: routes, gateway, rest, hub, outcomes, post, cluster } = app;
     let mut delivery = tokio::spawn(hub.run_delivery(outcomes));
     tasks.spawn(gateway.clone().run_heartbeat());
     tasks.spawn(gateway.clone().run_revocations());
+    let cluster = cluster.map(|cluster| tokio::spawn(cluster.run(stop.clone())));
+    tokio::spawn(rest.accounts.clone().hear_others(stop.clone()));
     let post = post.map(|post| tokio::spawn(post.run(rest.accounts.clone(), stop.clone())));
     if mode.demo {
         demo::seed(&rest, &settings.storage.data).await.context("cannot seed the demo")?;
@@ -148,6 +150,9 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     // What was answered may still be to be mailed. Ends by itself within seconds.
     if let Some(post) = post {
         let _ = post.await;
+    }
+    if let Some(cluster) = cluster {
+        let _ = cluster.await;
     }
     watched.cancel();
     // The log closes, with a checkpoint, when the last part that holds it is gone.

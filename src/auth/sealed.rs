@@ -25,6 +25,10 @@ const CONTEXT: &[u8] = b"barterline/sealed-tokens/v1";
 pub enum Purpose {
     /// Makes the account that somebody asked for.
     Registration,
+    /// Says that a session goes on.
+    KeptSession,
+    /// Says that nobody keeps somebody out.
+    KeptAccount,
 }
 
 impl Purpose {
@@ -32,6 +36,8 @@ impl Purpose {
     const fn assertion(self) -> &'static [u8] {
         match self {
             Self::Registration => b"barterline/registration/v1",
+            Self::KeptSession => b"barterline/kept-session/v1",
+            Self::KeptAccount => b"barterline/kept-account/v1",
         }
     }
 }

@@ -17,6 +17,7 @@ mod chat;
 mod limits;
 mod log;
 mod mail;
+mod redis;
 mod socket;
 
 mod reference;
@@ -30,6 +31,7 @@ pub use self::chat::Chat;
 pub use self::limits::Limits;
 pub use self::log::Log;
 pub use self::mail::Mail;
+pub use self::redis::Redis;
 pub use self::scylla::Scylla;
 pub use self::scylla_roles::{Role, ScyllaRoles};
 use self::section::{Entry, Refusal, Section};
@@ -49,6 +51,8 @@ pub struct Settings {
     pub scylla: Scylla,
     /// Who opens which part of it.
     pub scylla_roles: ScyllaRoles,
+    /// What servers share beside the store.
+    pub redis: Redis,
     /// What sockets are held to.
     pub socket: Socket,
     /// What people may do in chats.
@@ -146,6 +150,7 @@ impl Settings {
             );
         }
         mistakes.extend(self.scylla.contradictions());
+        mistakes.extend(self.redis.contradictions());
         mistakes.extend(self.mail.contradictions());
         mistakes.extend(self.scylla_roles.contradictions(!self.scylla.user.is_empty()));
         mistakes
@@ -157,6 +162,7 @@ impl Settings {
             Storage::NAME => &mut self.storage,
             Scylla::NAME => &mut self.scylla,
             ScyllaRoles::NAME => &mut self.scylla_roles,
+            Redis::NAME => &mut self.redis,
             Socket::NAME => &mut self.socket,
             Chat::NAME => &mut self.chat,
             Limits::NAME => &mut self.limits,
@@ -176,6 +182,7 @@ impl Settings {
             shown(&self.storage),
             shown(&self.scylla),
             shown(&self.scylla_roles),
+            shown(&self.redis),
             shown(&self.socket),
             shown(&self.chat),
             shown(&self.limits),
@@ -213,7 +220,10 @@ fn is_secret(key: &str) -> bool {
 const REDACTED: &str = "(not shown)";
 
 fn quoted(key: &str, value: &Value) -> String {
-    if is_secret(key) { REDACTED.to_owned() } else { value.to_string() }
+    let value = value.to_string();
+    // A URL may hold a log-in.
+    let may_be_secret = value.contains("://") && value.contains(['@', '?', '#']);
+    if is_secret(key) || may_be_secret { REDACTED.to_owned() } else { value }
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ fn every_mistake_is_named_at_once() {
         [
             "FILE: `log.level` cannot be \"a=b=c\"; allowed: error, warn, info, debug, trace, or directives such as info,barterline::gateway=debug",
             "FILE: `server.header_timeout_ms` cannot be 1; allowed: 100 to 600000",
-            "FILE: there is no section `sever`; there are server, storage, scylla, scylla_roles, socket, chat, limits, accounts, mail, log",
+            "FILE: there is no section `sever`; there are server, storage, scylla, scylla_roles, redis, socket, chat, limits, accounts, mail, log",
             "FILE: there is no setting `server.listne`",
             "there is no setting for the variable BARTERLINE_NONSENSE; they read \
              BARTERLINE_SECTION__KEY",
@@ -62,6 +62,35 @@ fn a_broken_file_is_named_without_its_text() {
     assert!(!mistake.contains("hunter2"), "{mistake}");
     let mistake = load("listen = 1", &[], Vec::new()).expect_err("a mistake");
     assert!(mistake.contains("`listen` stands outside"), "{mistake}");
+}
+
+#[test]
+fn a_redis_is_described_without_its_log_in() {
+    for url in
+        ["redis://127.0.0.1:6379/0", "rediss://redis.internal", "redis+unix:///run/redis.sock", ""]
+    {
+        assert!(load("", &[("BARTERLINE_REDIS__URL", url)], Vec::new()).is_ok(), "{url}");
+    }
+    for url in [
+        "redis://user:hunter2@127.0.0.1",
+        "redis://127.0.0.1?password=hunter2",
+        "rediss://redis.internal#insecure",
+        "http://127.0.0.1",
+        "redis://",
+    ] {
+        let mistake = load("", &[("BARTERLINE_REDIS__URL", url)], Vec::new());
+        let mistake = mistake.expect_err("a mistake");
+        assert!(mistake.contains("`redis.url` cannot be"), "{mistake}");
+        assert!(!mistake.contains("hunter2"), "{mistake}");
+    }
+    let url = ("BARTERLINE_REDIS__URL", "redis://127.0.0.1");
+    for (environment, part) in [
+        (vec![url, ("BARTERLINE_REDIS__USER", "server")], "needs `redis.password`"),
+        (vec![("BARTERLINE_REDIS__PASSWORD", "hunter2")], "for `redis.url`, which is not set"),
+    ] {
+        let mistake = load("", &environment, Vec::new()).expect_err("a mistake");
+        assert!(mistake.contains(part) && !mistake.contains("hunter2"), "{mistake}");
+    }
 }
 
 #[test]

@@ -21,8 +21,11 @@ const TICK: Duration = Duration::from_secs(1);
 /// How long before its end a client is told to renew its token.
 const RENEW_BEFORE: Duration = Duration::from_mins(1);
 /// In so many ticks every connection that may have ended unheard is looked at once: where its session was
-/// ended at another server it ends within half a minute.
-const LOOK_PARTS: u64 = 30;
+/// ended at another server it ends within half a minute, with the seconds in which nobody misses a server
+/// that has fallen silent.
+const LOOK_PARTS: u64 = 24;
+/// The same where all that ends is heard of other servers.
+const CALM_LOOK_PARTS: u64 = 300;
 /// And so many at a time.
 const LOOKS_AT_ONCE: usize = 32;
 /// Heartbeats that a silent connection may miss.
@@ -103,6 +106,8 @@ impl Gateway {
             Revoked::Account { user } => {
                 registry.each_of(user, |slot| slot.close(CloseCode::Suspended));
             }
+            // All are looked at.
+            Revoked::Unheard => {}
         }
     }
 
@@ -114,15 +119,16 @@ impl Gateway {
                 slots.push(std::sync::Arc::clone(slot));
             }
         });
-        let looks =
-            slots.iter().map(async |slot| match self.0.accounts.admits(slot.bearer()).await {
+        let looks = slots.iter().map(async |slot| {
+            match self.0.accounts.admits_by_store(slot.bearer()).await {
                 Ok(_) => None,
                 Err(AuthError::Store(error)) => Some(error),
                 Err(refusal) => {
                     slot.close(token_close_code(&refusal));
                     None
                 }
-            });
+            }
+        });
         let looks: Vec<_> = looks.collect();
         let failures = stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE);
         let failures: Vec<_> = failures.filter_map(std::future::ready).collect().await;
@@ -133,17 +139,19 @@ impl Gateway {
         }
     }
 
-    /// Looks, part after part, at the connections that may have ended unheard: on a cluster all, as other
-    /// servers end what they bear; else those of keys, which end by themselves.
+    /// Looks, part after part, at the connections that may have ended unheard: those of keys, which end by
+    /// themselves, and on a cluster all, as other servers end what they bear; seldom, where those are heard.
     async fn look_for_ended(&self) {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let hears_all = self.0.chats.hears_everything();
-        for part in (0..LOOK_PARTS).cycle() {
+        for tick in 0_u64.. {
             ticks.tick().await;
-            self.close_all_revoked(|slot| {
-                let may_have_ended = !hears_all || matches!(slot.proof, Proof::ApiKey(..));
-                may_have_ended && slot.id % LOOK_PARTS == part
+            let is_calm = self.0.accounts.hears_others();
+            let parts = if is_calm { CALM_LOOK_PARTS } else { LOOK_PARTS };
+            self.close_all_revoked(|slot| match slot.proof {
+                Proof::ApiKey(..) => slot.id % LOOK_PARTS == tick % LOOK_PARTS,
+                Proof::Session(_) | Proof::Server => !hears_all && slot.id % parts == tick % parts,
             })
             .await;
         }
@@ -165,8 +173,10 @@ impl Gateway {
         let mut revocations = self.0.accounts.revocations();
         loop {
             match revocations.recv().await {
+                Ok(Revoked::Unheard) | Err(RecvError::Lagged(_)) => {
+                    self.close_all_revoked(|_| true).await;
+                }
                 Ok(revoked) => self.close_revoked(revoked),
-                Err(RecvError::Lagged(_)) => self.close_all_revoked(|_| true).await,
                 Err(RecvError::Closed) => return,
             }
         }

@@ -25,6 +25,23 @@ impl Rate {
         Self { period_us, ahead_us: period_us.saturating_mul(burst.saturating_sub(1)) }
     }
 
+    /// Between two, at the steady rate, in microseconds.
+    pub fn period_us(self) -> u64 {
+        self.period_us
+    }
+
+    /// How far ahead of the steady rate one may be, in microseconds.
+    pub fn ahead_us(self) -> u64 {
+        self.ahead_us
+    }
+
+    /// How much somebody has left who is so far ahead of the steady rate.
+    pub fn standing(self, early: Duration) -> Standing {
+        let early_us = u64::try_from(early.as_micros()).unwrap_or(u64::MAX);
+        let left = self.ahead_us.checked_sub(early_us).map_or(0, |us| us / self.period_us + 1);
+        Standing { left, whole_in: early }
+    }
+
     /// How many may come at once.
     pub fn burst(self) -> u64 {
         self.ahead_us / self.period_us + 1
@@ -68,8 +85,7 @@ impl Meter {
     /// What is left.
     pub fn standing(&self, rate: Rate, now: Timestamp) -> Standing {
         let early_us = self.due_us.saturating_sub(now.as_millis().saturating_mul(1_000));
-        let left = rate.ahead_us.checked_sub(early_us).map_or(0, |us| us / rate.period_us + 1);
-        Standing { left, whole_in: Duration::from_micros(early_us) }
+        rate.standing(Duration::from_micros(early_us))
     }
 }
 
@@ -86,6 +102,11 @@ impl<K: Eq + Hash> Budget<K> {
 
     pub fn take(&self, key: K, now: Timestamp) -> Result<(), Duration> {
         self.take_and_tell(key, now).0
+    }
+
+    /// What is allowed.
+    pub fn rate(&self) -> Rate {
+        self.rate
     }
 
     /// Takes one, and tells what is left.

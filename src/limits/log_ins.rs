@@ -4,6 +4,7 @@
 //! Who guesses cannot keep the owner out: where they logged in before, nothing is delayed; and who is
 //! logged in stays so.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use dashmap::DashMap;
 use sha2::{Digest as _, Sha256};
 
 use super::bounded::Bounded;
+use crate::cluster::Guesses;
 
 /// Tries before the first wait: people mistype.
 const FREE: u32 = 5;
@@ -35,6 +37,20 @@ impl LogInName {
         Self(std::array::from_fn(|at| digest[at]))
     }
 }
+
+impl fmt::Display for LogInName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+/// The same at all servers together.
+pub const SHARED: Guesses = Guesses {
+    free: FREE,
+    delay_max: DELAY_MAX,
+    forget_after: FORGET_AFTER,
+    familiar_for: FAMILIAR_FOR,
+};
 
 /// Tries since the last that succeeded.
 #[derive(Debug, Clone, Copy, Default)]

@@ -1,20 +1,26 @@
 //! How much of something somebody may do: told, not guessed. What is over a limit is refused with the
 //! wait that makes it good, never dropped.
+//!
+//! What is dear or secret to guess is counted at all servers together where they share a Redis, and
+//! else at each. What comes over a socket is counted where the socket is.
 
 mod bounded;
 mod budget;
 mod log_ins;
 
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{ChatId, UserId};
+use data_encoding::HEXLOWER;
 
 use self::budget::Budget;
 pub use self::budget::{Meter, Rate, Standing};
 pub use self::log_ins::LogInName;
-use self::log_ins::LogIns;
+use self::log_ins::{LogIns, SHARED};
+use crate::cluster::{Cluster, Taken};
 
 /// Of what there was too much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,8 +127,12 @@ pub struct Rates {
 /// so long: a device may ask once an hour, and have impolite neighbours.
 const KEY_KNOWN_FOR: Duration = Duration::from_hours(24);
 
-/// The limits of this node.
-pub struct Limits(Option<Budgets>);
+/// The limits of this node, and of those that count with it.
+pub struct Limits {
+    /// `None`: anybody may do anything.
+    budgets: Option<Budgets>,
+    cluster: Option<Cluster>,
+}
 
 struct Budgets {
     rates: Rates,
@@ -142,9 +152,9 @@ struct Budgets {
 }
 
 impl Limits {
-    /// Limits of these rates.
-    pub fn new(rates: Rates) -> Self {
-        Self(Some(Budgets {
+    /// Limits of these rates, counted together with other servers where there is a way to.
+    pub fn new(rates: Rates, cluster: Option<Cluster>) -> Self {
+        let budgets = Budgets {
             rates,
             users: Budget::new(rates.user),
             chats: Budget::new(rates.chat),
@@ -159,24 +169,47 @@ impl Limits {
             refreshes: Budget::new(rates.refreshes),
             mail_requests: Budget::new(rates.mail_requests),
             mails: Budget::new(rates.mails),
-        }))
+        };
+        Self { budgets: Some(budgets), cluster }
     }
 
     /// No limits: for load tests, which measure the server and not its limits.
     pub fn none() -> Self {
-        Self(None)
+        Self { budgets: None, cluster: None }
+    }
+
+    /// Takes one here, and then at all servers together. Whoever has too much here has it everywhere, and
+    /// nobody else is asked.
+    async fn take<K: Eq + Hash>(
+        &self,
+        budget: &Budget<K>,
+        key: K,
+        name: impl FnOnce() -> String,
+        now: Timestamp,
+    ) -> (Result<(), Duration>, Standing) {
+        let (taken, standing) = budget.take_and_tell(key, now);
+        let (Some(cluster), Ok(())) = (&self.cluster, taken) else { return (taken, standing) };
+        let rate = budget.rate();
+        let name = format!("limits:{}", name());
+        match cluster.take(&name, rate.period_us(), rate.ahead_us()).await {
+            Some(Taken { wait, early }) => {
+                let taken = if wait.is_zero() { Ok(()) } else { Err(wait) };
+                (taken, rate.standing(early))
+            }
+            None => (taken, standing),
+        }
     }
 
     /// Takes a request of the connection whose meter this is.
     pub fn request(&self, meter: &mut Meter, now: Timestamp) -> Result<(), Exceeded> {
-        let Some(budgets) = &self.0 else { return Ok(()) };
+        let Some(budgets) = &self.budgets else { return Ok(()) };
         let taken = meter.take(budgets.rates.connection, now);
         taken.map_err(|wait| Exceeded { scope: Scope::Connection, wait })
     }
 
     /// Takes a message of `user` in `chat`.
     pub fn message(&self, user: UserId, chat: ChatId, now: Timestamp) -> Result<(), Exceeded> {
-        let Some(budgets) = &self.0 else { return Ok(()) };
+        let Some(budgets) = &self.budgets else { return Ok(()) };
         let taken = budgets.chats.take((user, chat), now);
         taken.map_err(|wait| Exceeded { scope: Scope::Chat, wait })?;
         let taken = budgets.users.take(user, now);
@@ -185,27 +218,35 @@ impl Limits {
 
     /// Takes a chat that `user` opens.
     pub fn new_chat(&self, user: UserId, now: Timestamp) -> Result<(), Exceeded> {
-        let Some(budgets) = &self.0 else { return Ok(()) };
+        let Some(budgets) = &self.budgets else { return Ok(()) };
         let taken = budgets.new_chats.take(user, now);
         taken.map_err(|wait| Exceeded { scope: Scope::NewChats, wait })
     }
 
     /// Takes a connection from an address.
     pub fn connection(&self, from: IpAddr, now: Timestamp) -> Result<(), Exceeded> {
-        let Some(budgets) = &self.0 else { return Ok(()) };
+        let Some(budgets) = &self.budgets else { return Ok(()) };
         let taken = budgets.addresses.take(network(from), now);
         taken.map_err(|wait| Exceeded { scope: Scope::Address, wait })
     }
 
     /// Takes a request over HTTP. `None`: there are no limits to tell of.
-    pub fn http_request(&self, client: Client, now: Timestamp) -> Option<Told> {
-        let budgets = self.0.as_ref()?;
+    pub async fn http_request(&self, client: Client, now: Timestamp) -> Option<Told> {
+        let budgets = self.budgets.as_ref()?;
         // Each kind has room of its own: strangers at many addresses crowd out nobody who is known.
         let (taken, standing) = match client {
-            Client::User(user) => budgets.requests_of_users.take_and_tell(user, now),
-            Client::Key(key) => budgets.requests_of_keys.take_and_tell(key, now),
+            Client::User(user) => {
+                let name = || format!("requests:user:{user}");
+                self.take(&budgets.requests_of_users, user, name, now).await
+            }
+            Client::Key(key) => {
+                let name = || format!("requests:key:{}", HEXLOWER.encode(&key));
+                self.take(&budgets.requests_of_keys, key, name, now).await
+            }
             Client::Address(from) => {
-                budgets.requests_of_addresses.take_and_tell(network(from), now)
+                let from = network(from);
+                let name = || format!("requests:address:{from}");
+                self.take(&budgets.requests_of_addresses, from, name, now).await
             }
         };
         let taken = taken.map_err(|wait| Exceeded { scope: Scope::Requests, wait });
@@ -214,87 +255,123 @@ impl Limits {
 
     /// Whether a key made requests of late, and so was one.
     pub fn knows_key(&self, key: &[u8; 32]) -> bool {
-        self.0.as_ref().is_none_or(|budgets| budgets.requests_of_keys.knows(key))
+        self.budgets.as_ref().is_none_or(|budgets| budgets.requests_of_keys.knows(key))
     }
 
     /// Forgets a key that is good no more.
     pub fn forget_key(&self, key: &[u8; 32]) {
-        if let Some(budgets) = &self.0 {
+        if let Some(budgets) = &self.budgets {
             budgets.requests_of_keys.forget(key);
         }
     }
 
     /// Whether an address has a request left. Takes none.
     pub fn has_request_left(&self, from: IpAddr, now: Timestamp) -> bool {
-        let Some(budgets) = &self.0 else { return true };
+        let Some(budgets) = &self.budgets else { return true };
         budgets.requests_of_addresses.standing(network(from), now).left > 0
     }
 
     /// Takes a log-in from an address, to whatever account.
-    pub fn log_in_from(&self, from: IpAddr, now: Timestamp) -> Result<(), Exceeded> {
-        let Some(budgets) = &self.0 else { return Ok(()) };
-        let taken = budgets.log_ins.take(network(from), now);
+    pub async fn log_in_from(&self, from: IpAddr, now: Timestamp) -> Result<(), Exceeded> {
+        let Some(budgets) = &self.budgets else { return Ok(()) };
+        let from = network(from);
+        let name = || format!("log_ins:{from}");
+        let (taken, _) = self.take(&budgets.log_ins, from, name, now).await;
         taken.map_err(|wait| Exceeded { scope: Scope::LogIns, wait })
     }
 
     /// Takes a log-in to an account.
-    pub fn log_in(&self, to: LogInName, from: IpAddr, now: Timestamp) -> Result<(), Exceeded> {
-        let Some(budgets) = &self.0 else { return Ok(()) };
-        let taken = budgets.guesses.take(to, network(from), now);
-        taken.map_err(|wait| Exceeded { scope: Scope::LogIns, wait })
+    pub async fn log_in(
+        &self,
+        to: LogInName,
+        from: IpAddr,
+        now: Timestamp,
+    ) -> Result<(), Exceeded> {
+        let Some(budgets) = &self.budgets else { return Ok(()) };
+        let from = network(from);
+        let shared = match &self.cluster {
+            Some(cluster) => cluster.guess(&to.to_string(), &from.to_string(), SHARED).await,
+            None => None,
+        };
+        let wait = match shared {
+            Some(wait) if wait.is_zero() => return Ok(()),
+            Some(wait) => Err(wait),
+            None => budgets.guesses.take(to, from, now),
+        };
+        wait.map_err(|wait| Exceeded { scope: Scope::LogIns, wait })
     }
 
     /// A log-in succeeded.
-    pub fn logged_in(&self, to: LogInName, from: IpAddr, now: Timestamp) {
-        if let Some(budgets) = &self.0 {
-            budgets.guesses.succeeded(to, network(from), now);
+    pub async fn logged_in(&self, to: LogInName, from: IpAddr, now: Timestamp) {
+        self.knew_password(to, from, false, now).await;
+    }
+
+    /// The password of an account is another, set from this address.
+    pub async fn password_changed(&self, of: LogInName, from: IpAddr, now: Timestamp) {
+        self.knew_password(of, from, true, now).await;
+    }
+
+    /// Noted here as well: it holds when servers count each for itself.
+    async fn knew_password(&self, of: LogInName, from: IpAddr, anew: bool, now: Timestamp) {
+        let Some(budgets) = &self.budgets else { return };
+        let from = network(from);
+        if anew {
+            budgets.guesses.changed(of, from, now);
+        } else {
+            budgets.guesses.succeeded(of, from, now);
+        }
+        if let Some(cluster) = &self.cluster {
+            cluster.guessed(&of.to_string(), &from.to_string(), anew, SHARED).await;
         }
     }
 
     /// A log-in that was taken was no try: nobody compared the password.
-    pub fn log_in_not_tried(&self, to: LogInName) {
-        if let Some(budgets) = &self.0 {
-            budgets.guesses.give_back(to);
-        }
-    }
-
-    /// The password of an account is another, set from this address.
-    pub fn password_changed(&self, of: LogInName, from: IpAddr, now: Timestamp) {
-        if let Some(budgets) = &self.0 {
-            budgets.guesses.changed(of, network(from), now);
+    pub async fn log_in_not_tried(&self, to: LogInName) {
+        let Some(budgets) = &self.budgets else { return };
+        budgets.guesses.give_back(to);
+        if let Some(cluster) = &self.cluster {
+            cluster.give_guess_back(&to.to_string()).await;
         }
     }
 
     /// Takes an account that is made from an address.
-    pub fn registration(&self, from: IpAddr, now: Timestamp) -> Result<(), Exceeded> {
-        let Some(budgets) = &self.0 else { return Ok(()) };
-        let taken = budgets.registrations.take(network(from), now);
+    pub async fn registration(&self, from: IpAddr, now: Timestamp) -> Result<(), Exceeded> {
+        let Some(budgets) = &self.budgets else { return Ok(()) };
+        let from = network(from);
+        let name = || format!("registrations:{from}");
+        let (taken, _) = self.take(&budgets.registrations, from, name, now).await;
         taken.map_err(|wait| Exceeded { scope: Scope::Registrations, wait })
     }
 
     /// Takes a refresh token that is used from an address.
-    pub fn refresh(&self, from: IpAddr, now: Timestamp) -> Result<(), Exceeded> {
-        let Some(budgets) = &self.0 else { return Ok(()) };
-        let taken = budgets.refreshes.take(network(from), now);
+    pub async fn refresh(&self, from: IpAddr, now: Timestamp) -> Result<(), Exceeded> {
+        let Some(budgets) = &self.budgets else { return Ok(()) };
+        let from = network(from);
+        let name = || format!("refreshes:{from}");
+        let (taken, _) = self.take(&budgets.refreshes, from, name, now).await;
         taken.map_err(|wait| Exceeded { scope: Scope::Refreshes, wait })
     }
 
     /// Takes a request from an address that has mail sent, to whomever.
-    pub fn mail_request(&self, from: IpAddr, now: Timestamp) -> Result<(), Exceeded> {
-        let Some(budgets) = &self.0 else { return Ok(()) };
-        let taken = budgets.mail_requests.take(network(from), now);
+    pub async fn mail_request(&self, from: IpAddr, now: Timestamp) -> Result<(), Exceeded> {
+        let Some(budgets) = &self.budgets else { return Ok(()) };
+        let from = network(from);
+        let name = || format!("mail_requests:{from}");
+        let (taken, _) = self.take(&budgets.mail_requests, from, name, now).await;
         taken.map_err(|wait| Exceeded { scope: Scope::Mail, wait })
     }
 
     /// Takes a mail that somebody asked for. `false`: it is one too many, of which nobody is told,
     /// as whoever asked for it may be anybody.
-    pub fn mail(&self, to: LogInName, now: Timestamp) -> bool {
-        self.0.as_ref().is_none_or(|budgets| budgets.mails.take(to, now).is_ok())
+    pub async fn mail(&self, to: LogInName, now: Timestamp) -> bool {
+        let Some(budgets) = &self.budgets else { return true };
+        let (taken, _) = self.take(&budgets.mails, to, || format!("mails:{to}"), now).await;
+        taken.is_ok()
     }
 
     /// Forgets whoever did nothing for a while.
     pub fn sweep(&self, now: Timestamp) {
-        let Some(budgets) = &self.0 else { return };
+        let Some(budgets) = &self.budgets else { return };
         budgets.users.sweep(now);
         budgets.chats.sweep(now);
         budgets.new_chats.sweep(now);

@@ -20,10 +20,10 @@ export function within(promise, what) {
 
 /** The real binary on a data directory. */
 export class Server {
-  static async start(binary, data, listen = "127.0.0.1:0") {
+  static async start(binary, data, listen = "127.0.0.1:0", settings = {}) {
     const args = ["serve", "--listen", listen, "--admin-listen", "127.0.0.1:0", "--data", data];
     // The talk below is faster than people are.
-    const env = { ...process.env, BARTERLINE_LIMITS__ENABLED: "false" };
+    const env = { ...process.env, BARTERLINE_LIMITS__ENABLED: "false", ...settings };
     const child = spawn(binary, args, { env, stdio: ["ignore", "pipe", "pipe"] });
     let log = "";
     child.stderr.on("data", (chunk) => (log = (log + chunk).slice(-4_000)));

@@ -92,6 +92,7 @@ pub fn accounts(clock: Arc<dyn Clock>) -> Accounts {
         audit: AuditLog::new(Arc::new(Town), clock),
         addresses: Addresses::None,
         mailing: None,
+        cluster: None,
     })
 }
 

@@ -58,7 +58,7 @@ pub async fn handle(
     Speaks(language): Speaks,
     Body(request): Body<Request>,
 ) -> Result<Json<Changed>, Problem> {
-    rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
+    rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
     let new = Password::parse(request.new)?;
     let password = NewPassword { present: shown(request.present, request.code)?, new };
     let change =

@@ -43,7 +43,7 @@ pub async fn handle(
     Body(request): Body<Request>,
 ) -> Result<(StatusCode, Json<OwnAccount>), Problem> {
     let Request { token, password } = request;
-    rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
+    rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
     // What cannot be a password was not chosen.
     let password = Password::parse(password).map_err(|_| ConfirmError::PasswordWrong)?;
     let account = rest.accounts.confirm(Confirmation { token, password }, from).await?;

@@ -65,7 +65,7 @@ pub async fn handle(
         password: Password::parse(request.password)?,
         name: DisplayName::choose(&request.name)?,
     };
-    rest.rates.registration(from, rest.clock.now()).map_err(Problem::limited)?;
+    rest.rates.registration(from, rest.clock.now()).await.map_err(Problem::limited)?;
     Ok(match rest.accounts.apply(registration, from, language).await? {
         Registered::Made(account) => {
             (StatusCode::CREATED, Json(OwnAccount::from(account))).into_response()

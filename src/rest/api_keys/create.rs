@@ -69,7 +69,7 @@ pub async fn handle(
     Speaks(language): Speaks,
     Body(request): Body<Request>,
 ) -> Result<(StatusCode, Extension<Uncompressed>, Json<Made>), Problem> {
-    rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
+    rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
     let name = ApiKeyName::parse(&request.name)
         .map_err(|error| Problem::new(Code::KeyName, error.to_string()))?;
     let scopes = scopes(&request.scopes)?;

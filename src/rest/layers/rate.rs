@@ -57,7 +57,7 @@ pub async fn limit_rate(State(rest): State<Rest>, mut request: Request, next: Ne
         request.extensions_mut().insert(shown);
         key
     });
-    let told = rest.rates.http_request(client, rest.clock.now());
+    let told = rest.rates.http_request(client, rest.clock.now()).await;
     let mut response = match told.map(|told| told.taken) {
         Some(Err(exceeded)) => Problem::limited(exceeded).into_response(),
         Some(Ok(())) | None => next.run(request).await,

@@ -68,7 +68,7 @@ pub async fn handle(
     // What a program says of itself is kept if it can be shown.
     let client = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
     let client = client.and_then(|client| ClientName::parse(client).ok());
-    rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
+    rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
     // What cannot be an address or a password is nobody's.
     let parsed = (Email::parse(&request.email), Password::parse(request.password));
     let (Ok(email), Ok(password)) = parsed else {

@@ -78,7 +78,7 @@ pub async fn handle(
     if in_cookie {
         page.expect_known()?;
     }
-    rest.rates.refresh(from, rest.clock.now()).map_err(Problem::limited)?;
+    rest.rates.refresh(from, rest.clock.now()).await.map_err(Problem::limited)?;
     let shown = request.refresh_token.as_deref().or_else(|| cookie::refresh_token(&headers));
     let refreshed =
         rest.accounts.refresh(shown.unwrap_or_default()).await.map_err(|error| Refusal {

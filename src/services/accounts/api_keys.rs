@@ -163,7 +163,7 @@ impl Accounts {
         if !self.0.api_keys.revoke(user, key).await? {
             return Err(KeyError::NotFound);
         }
-        self.tell(Revoked::ApiKey { user, key });
+        self.announce(&[Revoked::ApiKey { user, key }]).await;
         Ok(())
     }
 

@@ -37,7 +37,7 @@ impl Accounts {
         language: Language,
     ) -> Result<(), EmailError> {
         self.prove(caller, shown, from).await?;
-        self.ask(Errand::ChangeEmail { user: caller.user, email, language }, from)?;
+        self.ask(Errand::ChangeEmail { user: caller.user, email, language }, from).await?;
         Ok(())
     }
 

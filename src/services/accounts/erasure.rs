@@ -52,6 +52,7 @@ impl Accounts {
     /// Forgets who somebody was. Their address is free again.
     pub(in crate::services) async fn forget_account(&self, user: UserId) -> Result<(), StoreError> {
         self.0.accounts.erase(user, self.0.clock.now()).await?;
+        self.forget_kept(user).await;
         // Last: who was cut off before this shows the password once more.
         self.0.credentials.remove(user).await.map(drop)
     }
@@ -68,7 +69,7 @@ impl Accounts {
     async fn revoke_keys(&self, user: UserId) -> Result<(), StoreError> {
         for key in self.0.api_keys.list(user).await? {
             self.0.api_keys.revoke(user, key.id).await?;
-            self.tell(Revoked::ApiKey { user, key: key.id });
+            self.announce(&[Revoked::ApiKey { user, key: key.id }]).await;
         }
         Ok(())
     }

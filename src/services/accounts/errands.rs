@@ -129,10 +129,11 @@ impl Accounts {
         }
     }
 
-    /// Leaves an errand for later; never waits.
-    pub(super) fn ask(&self, errand: Errand, from: IpAddr) -> Result<(), AskError> {
+    /// Leaves an errand for later; waits for nothing that an errand does.
+    pub(super) async fn ask(&self, errand: Errand, from: IpAddr) -> Result<(), AskError> {
         let mailing = self.0.mailing.as_ref().ok_or(AskError::Off)?;
-        self.0.limits.mail_request(from, self.0.clock.now()).map_err(AskError::Limited)?;
+        let taken = self.0.limits.mail_request(from, self.0.clock.now()).await;
+        taken.map_err(AskError::Limited)?;
         mailing.errands.0.try_send(errand).map_err(|_| AskError::Busy)
     }
 
@@ -162,7 +163,7 @@ impl Accounts {
         };
         // Who registers by the address of others uses up nothing of what lets them back in.
         let gets = LogInName::of(&format!("{kind} {}", email.as_str()));
-        if !self.0.limits.mail(gets, self.0.clock.now()) {
+        if !self.0.limits.mail(gets, self.0.clock.now()).await {
             tracing::debug!("a mail was not written: somebody got as many as anybody may");
             return Ok(());
         }

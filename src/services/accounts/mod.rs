@@ -10,6 +10,7 @@ mod password;
 mod passwords;
 mod second_factor;
 mod sessions;
+mod shared;
 mod strength;
 
 mod errands;
@@ -35,6 +36,7 @@ use barterline_storage::error::StoreError;
 use barterline_storage::sessions::{Rotation, Session, Sessions};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::broadcast;
 
@@ -42,6 +44,7 @@ use crate::auth::data_keys::DataKeys;
 use crate::auth::principal::Principal;
 use crate::auth::sealed::Sealing;
 use crate::auth::token::{LIFETIME, TokenError, Tokens};
+use crate::cluster::Cluster;
 use crate::ids::Ids;
 use crate::limits::{Exceeded, Limits, LogInName};
 pub use crate::mail::Language;
@@ -86,11 +89,13 @@ struct Inner {
     audit: AuditLog,
     addresses: Addresses,
     mailing: Option<Mailing>,
+    cluster: Option<Cluster>,
     revocations: broadcast::Sender<Revoked>,
 }
 
 /// What ended before its time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
 pub enum Revoked {
     /// One session.
     Session {
@@ -111,6 +116,8 @@ pub enum Revoked {
         /// Whose.
         user: UserId,
     },
+    /// Something at another server: nobody knows what.
+    Unheard,
 }
 
 /// What somebody shows to log in, and again where a log-in alone does not do.
@@ -277,13 +284,15 @@ pub struct Parts {
     pub addresses: Addresses,
     /// How people get mail; `None`: not at all.
     pub mailing: Option<Mailing>,
+    /// What is shared with other servers beside the store.
+    pub cluster: Option<Cluster>,
 }
 
 impl Accounts {
     /// The rules over these parts.
     pub fn new(parts: Parts) -> Self {
         let Parts { credentials, codes, accounts, sessions, api_keys, tokens, .. } = parts;
-        let Parts { data_keys, site, addresses, .. } = parts;
+        let Parts { data_keys, site, addresses, cluster, .. } = parts;
         let Parts { clock, ids, hashing, password_rules, limits, audit, mailing, .. } = parts;
         let sealing = tokens.sealing();
         let revocations = broadcast::Sender::new(REVOCATIONS_MAX);
@@ -305,6 +314,7 @@ impl Accounts {
             audit,
             addresses,
             mailing,
+            cluster,
             revocations,
         }))
     }
@@ -319,10 +329,12 @@ impl Accounts {
     ) -> Result<LogIn, LogInError> {
         // Before the hash, and whether anybody has the address or not.
         let (tried, limits) = (LogInName::of(email.as_str()), &self.0.limits);
-        limits.log_in(tried, from, self.0.clock.now()).map_err(LogInError::Limited)?;
+        limits.log_in(tried, from, self.0.clock.now()).await.map_err(LogInError::Limited)?;
         let compared = self.compare(email, &password).await;
-        // What could not be compared was no guess.
-        let compared = compared.inspect_err(|_| limits.log_in_not_tried(tried));
+        if compared.is_err() {
+            // What could not be compared was no guess.
+            limits.log_in_not_tried(tried).await;
+        }
         let Some(mut credential) = compared? else {
             self.log_wrong_password(None, from);
             return Err(LogInError::Failed);
@@ -330,12 +342,12 @@ impl Accounts {
         let second_factor = second_factor::confirmed(&credential).is_some();
         if second_factor {
             // The password was no guess.
-            limits.log_in_not_tried(tried);
+            limits.log_in_not_tried(tried).await;
             let code = code.as_deref().ok_or(LogInError::CodeRequired)?;
             credential = self.use_code(credential, code, from).await?;
         }
         self.renew_hash(&credential, password).await;
-        limits.logged_in(tried, from, self.0.clock.now());
+        limits.logged_in(tried, from, self.0.clock.now()).await;
         let account = self.0.accounts.find(credential.user).await?.ok_or(LogInError::Failed)?;
         if account.erased_at.is_some() {
             // Whoever erased it was cut off before its last step.
@@ -409,7 +421,7 @@ impl Accounts {
             Rotation::Rotated(row) => Ok(self.log_in_of(&row, &account.roles, &secret, now)),
             Rotation::Reused(row) => {
                 tracing::warn!(session = %row.id, "a used refresh token came again: session ended");
-                self.tell(Revoked::Session { user: row.user, session: row.id });
+                self.announce(&[Revoked::Session { user: row.user, session: row.id }]).await;
                 let note = Note::new(Actor::System, Action::SessionReuse).about(&row.id);
                 self.0.audit.note_done(note.with("account", &row.user)).await;
                 Err(RefreshError::Invalid)
@@ -422,7 +434,7 @@ impl Accounts {
     pub async fn log_out(&self, principal: &Principal) -> Result<(), SessionError> {
         let (user, session) = (principal.user, principal.session()?);
         self.0.sessions.revoke(session).await?;
-        self.tell(Revoked::Session { user, session });
+        self.announce(&[Revoked::Session { user, session }]).await;
         Ok(())
     }
 
@@ -458,6 +470,16 @@ impl Accounts {
     /// Whether somebody may go on by their proof, and with which roles: those of a token may have been
     /// taken since.
     pub async fn admits(&self, bearer: Bearer) -> Result<Vec<AccountRole>, AuthError> {
+        if let Some(roles) = self.kept(bearer).await {
+            return Ok(roles);
+        }
+        let roles = self.admits_by_store(bearer).await?;
+        self.keep(bearer, &roles).await;
+        Ok(roles)
+    }
+
+    /// The same, whatever servers told each other.
+    pub async fn admits_by_store(&self, bearer: Bearer) -> Result<Vec<AccountRole>, AuthError> {
         match bearer.proof {
             Proof::Session(session) => {
                 let session = self.0.sessions.find(session).await?;
@@ -490,7 +512,7 @@ impl Accounts {
         let at = on.then(|| self.0.clock.now());
         let account = self.0.accounts.suspend(user, at).await?;
         if on && account.is_some() {
-            self.tell(Revoked::Account { user });
+            self.announce(&[Revoked::Account { user }]).await;
         }
         Ok(account)
     }
@@ -501,7 +523,9 @@ impl Accounts {
         user: UserId,
         roles: Vec<AccountRole>,
     ) -> Result<Option<Account>, StoreError> {
-        self.0.accounts.set_roles(user, roles).await
+        let account = self.0.accounts.set_roles(user, roles).await;
+        self.forget_kept(user).await;
+        account
     }
 
     /// The caller's own account.

@@ -82,7 +82,7 @@ impl Accounts {
             // The address stays: nobody else can have it.
             Replaced::Changed | Replaced::Taken => return Err(PasswordError::Changed),
         }
-        self.0.limits.password_changed(tried, from, self.0.clock.now());
+        self.0.limits.password_changed(tried, from, self.0.clock.now()).await;
         self.write_to(credential.user, credential.email, language, Letter::PasswordChanged).await;
         Ok(self.end_sessions(caller.user, Some(session)).await?)
     }
@@ -125,15 +125,16 @@ impl Accounts {
         let credential = credential.ok_or(PasswordError::Wrong)?;
         // A stolen token is no way to guess the password faster than at the door.
         let (tried, limits) = (LogInName::of(credential.email.as_str()), &self.0.limits);
-        limits.log_in(tried, from, self.0.clock.now()).map_err(PasswordError::Limited)?;
+        let taken = limits.log_in(tried, from, self.0.clock.now()).await;
+        taken.map_err(PasswordError::Limited)?;
         let matches = self.0.hashing.verify(password, credential.password_hash.clone()).await;
-        // What could not be compared was no guess.
-        if !matches.inspect_err(|_| limits.log_in_not_tried(tried))? {
+        if matches!(matches, Ok(false)) {
             self.log_wrong_password(Some(caller.user), from);
             return Err(PasswordError::Wrong);
         }
-        // Nor was the right one.
-        limits.log_in_not_tried(tried);
+        // What could not be compared was no guess. Nor was the right one.
+        limits.log_in_not_tried(tried).await;
+        matches?;
         Ok(credential)
     }
 

@@ -122,7 +122,7 @@ impl Accounts {
         }
         let Registration { email, password, name } = registration;
         let password_hash = self.choose(password, &[email.as_str(), name.as_str()]).await?;
-        self.ask(Errand::Register { email, name, password_hash, language }, from)?;
+        self.ask(Errand::Register { email, name, password_hash, language }, from).await?;
         Ok(Registered::Asked)
     }
 
@@ -169,18 +169,18 @@ impl Accounts {
         let email = Email::parse(&email).map_err(|_| ConfirmError::Token)?;
         let name = DisplayName::parse(&name).map_err(|_| ConfirmError::Token)?;
         let (tried, limits) = (LogInName::of(email.as_str()), &self.0.limits);
-        limits.log_in(tried, from, now).map_err(ConfirmError::Limited)?;
+        limits.log_in(tried, from, now).await.map_err(ConfirmError::Limited)?;
         let matches = self.0.hashing.verify(password, Some(password_hash.clone())).await;
-        // What could not be compared was no guess.
-        if !matches.inspect_err(|_| limits.log_in_not_tried(tried))? {
+        if matches!(matches, Ok(false)) {
             self.log_wrong_password(None, from);
             return Err(ConfirmError::PasswordWrong);
         }
-        // Nor was the right one, whatever becomes of it.
-        limits.log_in_not_tried(tried);
+        // What could not be compared was no guess. Nor was the right one, whatever becomes of it.
+        limits.log_in_not_tried(tried).await;
+        matches?;
         let made = self.make(email, self.new_account(name), password_hash, Some(now)).await?;
         let account = made.ok_or(ConfirmError::EmailTaken)?;
-        limits.logged_in(tried, from, now);
+        limits.logged_in(tried, from, now).await;
         Ok(account)
     }
 

@@ -18,13 +18,13 @@ const REPLACEMENTS_MAX: usize = 4;
 
 impl Accounts {
     /// Has a code mailed to the owner of an address. Whether there is one, nobody is told.
-    pub fn ask_for_reset(
+    pub async fn ask_for_reset(
         &self,
         email: Email,
         from: IpAddr,
         language: Language,
     ) -> Result<(), AskError> {
-        self.ask(Errand::Reset { email, language }, from)
+        self.ask(Errand::Reset { email, language }, from).await
     }
 
     /// Sets a password by a mailed code, and ends all log-ins: who asks for this may do so because
@@ -53,7 +53,7 @@ impl Accounts {
             })
             .await?;
         let tried = LogInName::of(changed.email.as_str());
-        self.0.limits.password_changed(tried, from, self.0.clock.now());
+        self.0.limits.password_changed(tried, from, self.0.clock.now()).await;
         self.write_to(changed.user, changed.email, language, Letter::PasswordChanged).await;
         self.end_sessions(changed.user, None).await?;
         Ok(())

@@ -148,13 +148,13 @@ impl Accounts {
         if factor.confirmed_at.is_some() {
             return Err(FactorError::On);
         }
-        let tried = self.try_code(caller.user, from)?;
+        let tried = self.try_code(caller.user, from).await?;
         let step = self.step_of(caller.user, &factor, code);
         // What counted was no guess, nor what could not be compared.
         if matches!(step, Ok(None)) {
             self.log_wrong_code(caller.user, from);
         } else {
-            self.0.limits.log_in_not_tried(tried);
+            self.0.limits.log_in_not_tried(tried).await;
         }
         let step = step.map_err(FactorCodeError::from)?.ok_or(FactorCodeError::Wrong)?;
         let (codes, recovery) = self.fresh_recovery();
@@ -245,7 +245,7 @@ impl Accounts {
         from: IpAddr,
     ) -> Result<Credential, FactorCodeError> {
         let user = credential.user;
-        let tried = self.try_code(user, from)?;
+        let tried = self.try_code(user, from).await?;
         let proved_at = credential.password_changed_at;
         let used = async {
             for _ in 0..REPLACEMENTS_MAX {
@@ -267,7 +267,7 @@ impl Accounts {
         if matches!(used, Err(FactorCodeError::Wrong)) {
             self.log_wrong_code(user, from);
         } else {
-            self.0.limits.log_in_not_tried(tried);
+            self.0.limits.log_in_not_tried(tried).await;
         }
         let used = used?;
         if recovery_hash(code).is_some() {
@@ -279,9 +279,9 @@ impl Accounts {
 
     /// Counts a try at somebody's codes. Nobody is trusted with them for where they are: six digits
     /// are few.
-    fn try_code(&self, user: UserId, from: IpAddr) -> Result<LogInName, FactorCodeError> {
+    async fn try_code(&self, user: UserId, from: IpAddr) -> Result<LogInName, FactorCodeError> {
         let tried = LogInName::of(&format!("second factor of {user}"));
-        let taken = self.0.limits.log_in(tried, from, self.0.clock.now());
+        let taken = self.0.limits.log_in(tried, from, self.0.clock.now()).await;
         taken.map_err(FactorCodeError::Limited)?;
         Ok(tried)
     }

@@ -54,7 +54,7 @@ impl Accounts {
     ) -> Result<(), SessionError> {
         let user = self.own_session(caller, session).await?.user;
         self.0.sessions.revoke(session).await?;
-        self.tell(Revoked::Session { user, session });
+        self.announce(&[Revoked::Session { user, session }]).await;
         Ok(())
     }
 
@@ -94,9 +94,9 @@ impl Accounts {
         let good: Vec<_> = good.filter(|session| Some(*session) != except).collect();
         let ended = self.0.sessions.revoke_all(user, except).await;
         // Of a failure nobody knows how far it came: whose session is still good comes back.
-        for session in ended.as_ref().unwrap_or(&good) {
-            self.tell(Revoked::Session { user, session: *session });
-        }
+        let ended_or_not = ended.as_ref().unwrap_or(&good).iter();
+        let revoked = ended_or_not.map(|session| Revoked::Session { user, session: *session });
+        self.announce(&revoked.collect::<Vec<_>>()).await;
         Ok(ended?.len())
     }
 
@@ -105,7 +105,7 @@ impl Accounts {
         let good = self.good_sessions(user).await?;
         if let Some(oldest) = good.last().filter(|_| good.len() >= SESSIONS_SHOWN_MAX) {
             self.0.sessions.revoke(oldest.id).await?;
-            self.tell(Revoked::Session { user, session: oldest.id });
+            self.announce(&[Revoked::Session { user, session: oldest.id }]).await;
         }
         Ok(())
     }

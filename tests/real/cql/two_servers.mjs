@@ -1,8 +1,9 @@
 // Two server processes on one cluster append to one chat at the same time, the buyer on one and the
 // seller on the other: one order, no gap, nothing twice (G1 to G3).
 //
-//   node tests/real/cql/two_servers.mjs BINARY [APPENDS]
+//   node tests/real/cql/two_servers.mjs BINARY [APPENDS] [redis]
 //
+// With `redis` they share one, and a socket follows its session within two seconds instead of half a minute.
 // The cluster is the one that the environment names (BARTERLINE_SCYLLA__…).
 
 import assert from "node:assert/strict";
@@ -11,13 +12,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { Client, Server } from "../barterline.mjs";
+import { Redis, hears } from "../redis/redis.mjs";
 
-const [binary, appends = "600"] = process.argv.slice(2);
+const [binary, appends = "600", sharing] = process.argv.slice(2);
 const all = Number(appends);
 const data = mkdtempSync(join(tmpdir(), "barterline-"));
 const servers = [];
+const redis = sharing === "redis" ? await Redis.start() : null;
 // Half a minute, and time for the look and the goodbye on a busy machine.
-const SESSION_ENDS_MS = 45_000;
+const SESSION_ENDS_MS = redis ? 2_000 : 45_000;
 
 async function person(name) {
   // Another run may have been on the same keyspaces.
@@ -72,8 +75,9 @@ try {
   for (const name of ["one", "two"]) {
     // What signs the tokens is all that they share beside the cluster.
     if (name === "two") cpSync(join(data, "one/keys"), join(data, "two/keys"), { recursive: true });
-    servers.push(await Server.start(binary, join(data, name)));
+    servers.push(await Server.start(binary, join(data, name), undefined, redis?.env));
   }
+  if (redis) await Promise.all(servers.map((server) => hears(server, { all: 1, servers: 2 })));
   const [buyer, seller] = [await person("buyer"), await person("seller")];
   const price = { minor: 12_000, currency: "EUR" };
   const body = { title: "City bike", description: "", price };
@@ -129,5 +133,6 @@ try {
   console.log(`ok    a socket followed its session, ended at another server, in ${after.toFixed(1)} s`);
 } finally {
   await Promise.all(servers.map((server) => server.kill()));
+  await redis?.end();
   rmSync(data, { recursive: true, force: true });
 }

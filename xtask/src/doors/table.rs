@@ -74,7 +74,10 @@ pub const PARTS: &[Part] = &[
     },
     Part { name: "jobs", may_use: &["services", "telemetry"] },
     // Rules.
-    Part { name: "services", may_use: &["adapters", "auth", "hub", "limits", "mail", "telemetry"] },
+    Part {
+        name: "services",
+        may_use: &["adapters", "auth", "cluster", "hub", "limits", "mail", "telemetry"],
+    },
     // Means.
     Part { name: "hub", may_use: &["cluster", "telemetry", "wire"] },
     Part { name: "limits", may_use: &["cluster", "telemetry"] },

@@ -40,7 +40,7 @@ pub async fn handle(
     Speaks(language): Speaks,
     Body(request): Body<Request>,
 ) -> Result<StatusCode, Problem> {
-    rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
+    rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
     let change = async move { rest.accounts.change_email(&caller, &request.code, language).await };
     to_the_end(change).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -43,7 +43,7 @@ pub async fn handle(
     Speaks(language): Speaks,
     Body(request): Body<Request>,
 ) -> Result<StatusCode, Problem> {
-    rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
+    rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
     let new = Password::parse(request.password)?;
     let reset =
         async move { rest.accounts.reset_password(&request.code, new, from, language).await };

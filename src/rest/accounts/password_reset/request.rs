@@ -38,6 +38,6 @@ pub async fn handle(
     Body(request): Body<Request>,
 ) -> Result<Asked, Problem> {
     let email = Email::parse(&request.email)?;
-    rest.accounts.ask_for_reset(email, from, language)?;
+    rest.accounts.ask_for_reset(email, from, language).await?;
     Ok(Asked {})
 }

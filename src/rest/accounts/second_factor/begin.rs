@@ -53,7 +53,7 @@ pub async fn handle(
     From(from): From,
     Body(request): Body<Request>,
 ) -> Result<(StatusCode, Extension<Uncompressed>, Json<Begun>), Problem> {
-    rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
+    rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
     // What cannot be a password is not theirs.
     let password = Password::parse(request.password).map_err(|_| PasswordError::Wrong)?;
     let begun = rest.accounts.begin_second_factor(&caller, password, from).await?;

@@ -41,7 +41,7 @@ pub async fn handle(
     Speaks(language): Speaks,
     Body(Request { code }): Body<Request>,
 ) -> Result<RecoveryCodes, Problem> {
-    rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
+    rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
     let confirm =
         async move { rest.accounts.confirm_second_factor(&caller, &code, from, language).await };
     let recovery_codes = to_the_end(confirm).await?;

@@ -33,7 +33,7 @@ pub async fn handle(
     Speaks(language): Speaks,
     Body(proof): Body<Proof>,
 ) -> Result<RecoveryCodes, Problem> {
-    rest.rates.log_in_from(from, rest.clock.now()).map_err(Problem::limited)?;
+    rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
     let shown = proof.shown()?;
     let renew =
         async move { rest.accounts.renew_recovery_codes(&caller, shown, from, language).await };
