@@ -39,7 +39,7 @@ use crate::rest::openapi::Document;
 use crate::rest::origins::Origins;
 use crate::rest::{Limits, Rest, router};
 use crate::schema;
-use crate::services::accounts::{Accounts, Parts, PasswordHashing, PasswordRules};
+use crate::services::accounts::{Accounts, Lifetimes, Parts, PasswordHashing, PasswordRules};
 use crate::services::audit::AuditLog;
 use crate::services::chats::media::NoMedia;
 use crate::services::chats::{self, Chats, Rules};
@@ -168,6 +168,7 @@ impl App {
             tokens: Tokens::new(Keyring::open(&data.path().join(keyring::FILE))?),
             data_keys: DataKeys::open(&data.path().join(data_keys::FILE), &*ids)?,
             site: settings.accounts.site.clone(),
+            lifetimes: lifetimes(&settings.accounts),
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
             hashing: hashing(settings),
@@ -240,6 +241,7 @@ impl App {
             staff,
             limits,
             origins,
+            has_docs: settings.server.docs,
             rates,
             clock,
             stop,
@@ -270,9 +272,15 @@ fn hashing(settings: &Settings) -> PasswordHashing {
     PasswordHashing::new(hashes_at_once, hashes_waiting)
 }
 
+fn lifetimes(settings: &config::Accounts) -> Lifetimes {
+    let days = |days: u64| Duration::from_secs(days * 86_400);
+    Lifetimes { idle: days(settings.session_idle_days), whole: days(settings.session_days) }
+}
+
 fn password_rules(settings: &config::Accounts) -> Result<PasswordRules, ListError> {
-    let mut rules =
-        PasswordRules { score_min: settings.password_score_min, ..PasswordRules::default() };
+    let words = [settings.site.as_str()].into_iter().chain(settings.words.split_whitespace());
+    let words = words.map(str::to_owned).collect();
+    let mut rules = PasswordRules { score_min: settings.password_score_min, words, breached: None };
     if let Some(path) = &settings.breached_passwords {
         rules.breached = Some(Arc::new(BreachedFile::open(path)?));
     }

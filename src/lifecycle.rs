@@ -93,7 +93,9 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     let mut delivery = tokio::spawn(hub.run_delivery(outcomes));
     tasks.spawn(gateway.clone().run_heartbeat());
     tasks.spawn(gateway.clone().run_revocations());
-    let cluster = cluster.map(|cluster| tokio::spawn(cluster.run(stop.clone())));
+    // Until the last request is answered: it may end something.
+    let answered = CancellationToken::new();
+    let cluster = cluster.map(|cluster| tokio::spawn(cluster.run(answered.clone())));
     tokio::spawn(rest.accounts.clone().hear_others(stop.clone()));
     let post = post.map(|post| tokio::spawn(post.run(rest.accounts.clone(), stop.clone())));
     if mode.demo {
@@ -151,6 +153,7 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     if let Some(post) = post {
         let _ = post.await;
     }
+    answered.cancel();
     if let Some(cluster) = cluster {
         let _ = cluster.await;
     }

@@ -1,10 +1,8 @@
-//! What servers tell each other, and whether anything of it can have been missed.
+//! What servers tell each other, at once or not at all: who has to know looks at the store as well.
 //!
-//! Every server says each second that it is there, on the one channel that all listen to, and says nothing of
-//! the kind while news of its own wait to be said. So whoever hears itself and everybody it knows has missed
-//! nothing; whoever misses one of them for [`SILENT_AFTER`] counts as deaf, and has to look for itself.
+//! Every server sends itself a sign each second. One that does not hear its own for [`SILENT_AFTER`] listens
+//! anew: a connection may be dead without a word.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -14,8 +12,8 @@ use futures_util::StreamExt as _;
 use parking_lot::Mutex;
 use redis::{Client, Cmd};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{broadcast, mpsc, watch};
-use tokio::time::timeout;
+use tokio::sync::{broadcast, mpsc};
+use tokio::time::{MissedTickBehavior, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -25,10 +23,8 @@ use crate::telemetry::metrics::RedisMetrics;
 
 /// How often a server says that it is there.
 const SIGN: Duration = Duration::from_secs(1);
-/// Who is not heard for so long is missed.
+/// A server that does not hear itself for so long hears nobody.
 const SILENT_AFTER: Duration = Duration::from_secs(5);
-/// Who is missed for so long is gone: a server that fell cannot keep the others alert for ever.
-const GONE_AFTER: Duration = Duration::from_hours(1);
 /// For a connection, TLS and log-in with it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two tries to listen: this, and up to as much again.
@@ -71,8 +67,6 @@ struct Message {
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "says", rename_all = "snake_case")]
 enum Word {
-    Here,
-    Bye,
     News(News),
     Lost,
     /// Of a later version.
@@ -83,6 +77,8 @@ enum Word {
 pub struct Bus {
     client: Client,
     channel: String,
+    /// Where this server alone listens.
+    signs: String,
     node: Uuid,
     metrics: RedisMetrics,
     to_say: mpsc::Sender<News>,
@@ -90,85 +86,103 @@ pub struct Bus {
     /// More was to be said than could wait.
     overflown: AtomicBool,
     heard: broadcast::Sender<Heard>,
-    /// Since when nothing can have been missed.
-    whole_since: watch::Sender<Option<Instant>>,
+    hears: AtomicBool,
 }
 
 impl Bus {
-    pub fn new(client: Client, channel: String, node: Uuid, metrics: RedisMetrics) -> Self {
+    pub fn new(client: Client, prefix: &str, node: Uuid, metrics: RedisMetrics) -> Self {
         let (to_say, waiting) = mpsc::channel(WAITING_MAX);
         Self {
             client,
-            channel,
+            channel: format!("{prefix}:news"),
+            signs: format!("{prefix}:signs:{node}"),
             node,
             metrics,
             to_say,
             waiting: Mutex::new(Some(waiting)),
             overflown: AtomicBool::new(false),
             heard: broadcast::Sender::new(HEARD_MAX),
-            whole_since: watch::Sender::new(None),
+            hears: AtomicBool::new(false),
         }
     }
 
     /// Runs once, until `stop`.
     pub async fn run(&self, link: &Link, stop: CancellationToken) {
         let Some(mut waiting) = self.waiting.lock().take() else { return };
+        let mut saying = None;
         tokio::select! {
             biased;
             () = stop.cancelled() => {}
-            () = self.speak(link, &mut waiting) => {}
+            () = self.speak(link, &mut waiting, &mut saying) => {}
+            () = self.sign(link) => {}
             () = self.listen() => {}
         }
         waiting.close();
         let rest = async {
-            while let Some(news) = waiting.recv().await {
-                self.say(link, Word::News(news)).await;
+            if let Some(word) = saying {
+                self.say(link, &word).await;
             }
-            self.say(link, Word::Bye).await;
+            while let Some(news) = waiting.recv().await {
+                self.say(link, &Word::News(news)).await;
+            }
+            if let Some(word) = self.lost() {
+                self.say(link, &word).await;
+            }
         };
         if timeout(DRAIN_MAX, rest).await.is_err() {
             tracing::warn!("other servers were not told everything before the end");
         }
     }
 
-    /// Says what is to be said, each until Redis took it, and then that the server is there.
-    async fn speak(&self, link: &Link, waiting: &mut mpsc::Receiver<News>) {
-        let mut signs = tokio::time::interval(SIGN);
-        signs.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            let word = tokio::select! {
-                biased;
-                news = waiting.recv() => match news {
-                    Some(news) => Word::News(news),
-                    None => return,
-                },
-                _ = signs.tick() => {
-                    let lost = self.overflown.swap(false, Ordering::Relaxed);
-                    if lost { Word::Lost } else { Word::Here }
-                }
-            };
-            let is_sign = matches!(word, Word::Here);
-            // A sign that was not heard is followed by the next.
-            while !self.say(link, word.clone()).await && !is_sign {
-                tokio::time::sleep(PAUSE + rand::random_range(Duration::ZERO..PAUSE)).await;
+    /// Says what is to be said, each until Redis took it. What it is at stays in `saying`.
+    async fn speak(
+        &self,
+        link: &Link,
+        waiting: &mut mpsc::Receiver<News>,
+        saying: &mut Option<Word>,
+    ) {
+        while let Some(news) = waiting.recv().await {
+            let word = saying.insert(Word::News(news));
+            self.say(link, word).await;
+            *saying = self.lost();
+            if let Some(word) = saying {
+                self.say(link, word).await;
+                *saying = None;
             }
         }
     }
 
-    async fn say(&self, link: &Link, word: Word) -> bool {
-        let message = Message { from: self.node, word };
+    /// What is to be said after more was told than could wait.
+    fn lost(&self) -> Option<Word> {
+        self.overflown.swap(false, Ordering::Relaxed).then_some(Word::Lost)
+    }
+
+    /// Says a word until Redis takes it.
+    async fn say(&self, link: &Link, word: &Word) {
+        let message = Message { from: self.node, word: word.clone() };
         // Nothing in it fails.
-        let Ok(message) = serde_json::to_string(&message) else { return true };
-        let mut publish = Cmd::new();
-        publish.arg("PUBLISH").arg(&self.channel).arg(message);
-        link.ask_patiently::<i64>(&publish).await.is_some()
+        let Ok(message) = serde_json::to_string(&message) else { return };
+        while !publish(link, &self.channel, &message).await {
+            tokio::time::sleep(PAUSE + rand::random_range(Duration::ZERO..PAUSE)).await;
+        }
+    }
+
+    /// Sends signs to itself, by the way that all use who ask.
+    async fn sign(&self, link: &Link) {
+        let mut signs = tokio::time::interval(SIGN);
+        signs.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            signs.tick().await;
+            // One that was lost is followed by the next.
+            publish(link, &self.signs, "").await;
+        }
     }
 
     /// Listens, again and again.
     async fn listen(&self) {
         loop {
             let Err(error) = self.hear().await;
-            if self.whole_since.send_replace(None).is_some() {
+            if self.hears.swap(false, Ordering::Relaxed) {
                 tracing::warn!(error = format!("{error:#}"), "nothing is heard of Redis");
             }
             self.metrics.hears.set(0);
@@ -180,87 +194,48 @@ impl Bus {
     async fn hear(&self) -> anyhow::Result<Infallible> {
         let subscribed = async {
             let mut listener = self.client.get_async_pubsub().await?;
-            listener.subscribe(&self.channel).await?;
+            listener.subscribe(&[&self.channel, &self.signs]).await?;
             Ok::<_, redis::RedisError>(listener)
         };
         let listener =
             timeout(CONNECT_TIMEOUT, subscribed).await.context("no answer in time")??;
         let mut messages = listener.into_on_message();
-        let mut looks = tokio::time::interval(SIGN);
-        // Itself from now on, others as they speak.
-        let signs = HashMap::from([(self.node, Instant::now())]);
-        let mut ears = Ears { signs, hears_itself: false };
+        let mut sign_at = Instant::now();
         loop {
-            let message = tokio::select! {
-                message = messages.next() => message.context("the connection has ended")?,
-                _ = looks.tick() => {
-                    self.look(&mut ears)?;
-                    continue;
+            let left = SILENT_AFTER.saturating_sub(sign_at.elapsed());
+            let message = timeout(left, messages.next()).await;
+            let message = message.context("this server does not hear itself")?;
+            let message = message.context("the connection has ended")?;
+            if message.get_channel_name() == self.signs {
+                sign_at = Instant::now();
+                if !self.hears.swap(true, Ordering::Relaxed) {
+                    tracing::info!("Redis is heard");
+                    self.metrics.hears.set(1);
                 }
-            };
+                continue;
+            }
             let bytes = message.get_payload_bytes();
             let sound = Some(bytes).filter(|bytes| bytes.len() <= MESSAGE_BYTES_MAX);
-            let sound = sound.and_then(|bytes| serde_json::from_slice::<Message>(bytes).ok());
-            let Some(Message { from, word }) = sound else {
-                self.metrics.unread.inc();
-                continue;
-            };
-            self.take_in(&mut ears, from, word);
-        }
-    }
-
-    fn take_in(&self, ears: &mut Ears, from: Uuid, word: Word) {
-        let is_own = from == self.node;
-        if let Word::Bye = word {
-            ears.signs.remove(&from);
-            return;
-        }
-        ears.signs.insert(from, Instant::now());
-        ears.hears_itself |= is_own;
-        match word {
-            // Nobody may be listening.
-            Word::News(news) if !is_own => drop(self.heard.send(Heard::News(news))),
-            Word::Lost if !is_own => drop(self.heard.send(Heard::Lost)),
-            // Its own word, or a sign, or nothing that is known here.
-            Word::Here | Word::News(_) | Word::Lost | Word::Bye | Word::Unknown => {}
-        }
-    }
-
-    /// Notes whether anybody is missed.
-    fn look(&self, ears: &mut Ears) -> anyhow::Result<()> {
-        let now = Instant::now();
-        let silent = |since: &Instant| now.duration_since(*since) > SILENT_AFTER;
-        let own = ears.signs.get(&self.node);
-        anyhow::ensure!(
-            own.is_some_and(|since| !silent(since)),
-            "this server does not hear itself"
-        );
-        ears.signs.retain(|_, since| now.duration_since(*since) < GONE_AFTER);
-        self.metrics.servers.set(i64::try_from(ears.signs.len()).unwrap_or(i64::MAX));
-        let is_whole = ears.hears_itself && !ears.signs.values().any(silent);
-        self.whole_since.send_if_modified(|since| match (is_whole, &since) {
-            (true, None) => {
-                tracing::info!("Redis is heard, and every server that speaks there");
-                self.metrics.hears.set(1);
-                *since = Some(now);
-                true
+            match sound.and_then(|bytes| serde_json::from_slice(bytes).ok()) {
+                Some(Message { from, .. }) if from == self.node => {}
+                // Nobody may be listening.
+                Some(Message { word: Word::News(news), .. }) => {
+                    let _ = self.heard.send(Heard::News(news));
+                }
+                Some(Message { word: Word::Lost, .. }) => {
+                    let _ = self.heard.send(Heard::Lost);
+                }
+                Some(Message { word: Word::Unknown, .. }) | None => drop(self.metrics.unread.inc()),
             }
-            (false, Some(_)) => {
-                tracing::warn!("a server is not heard any more");
-                self.metrics.hears.set(0);
-                *since = None;
-                true
-            }
-            (true, Some(_)) | (false, None) => false,
-        });
-        Ok(())
+        }
     }
 }
 
-/// Who was heard when.
-struct Ears {
-    signs: HashMap<Uuid, Instant>,
-    hears_itself: bool,
+/// Whether Redis took it.
+async fn publish(link: &Link, channel: &str, message: &str) -> bool {
+    let mut command = Cmd::new();
+    command.arg("PUBLISH").arg(channel).arg(message);
+    link.ask_patiently::<i64>(&command).await.is_some()
 }
 
 impl Cluster {
@@ -277,8 +252,8 @@ impl Cluster {
         self.0.bus.heard.subscribe()
     }
 
-    /// For how long nothing that anybody told can have been missed.
-    pub fn hears_all_for(&self) -> Option<Duration> {
-        self.0.bus.whole_since.borrow().map(|since| since.elapsed())
+    /// Whether anything is heard.
+    pub fn hears(&self) -> bool {
+        self.0.bus.hears.load(Ordering::Relaxed)
     }
 }

@@ -28,6 +28,10 @@ pub struct Guesses {
     pub familiar_for: Duration,
 }
 
+/// How often Redis is told of a new password until it has taken that.
+const ANEW_TRIES: usize = 60;
+/// Between two of these: this, and up to as much again.
+const ANEW_PAUSE: Duration = Duration::from_secs(3);
 /// Familiar places of one account, the newest.
 const PLACES_MAX: usize = 32;
 
@@ -130,13 +134,29 @@ impl Cluster {
         let _: Option<i64> = self.0.link.invoke(&script).await;
     }
 
-    /// The password was right, or with `anew` it is another: then no other place is familiar.
-    pub async fn guessed(&self, account: &str, place: &str, anew: bool, rules: Guesses) {
+    /// The password was right: the place is familiar.
+    pub async fn guessed(&self, account: &str, place: &str, rules: Guesses) {
+        self.succeed(account, place, false, rules).await;
+    }
+
+    /// The password is another, set from this place: no other is familiar. Waits until Redis has it, for some
+    /// minutes at most.
+    pub async fn guessed_anew(&self, account: &str, place: &str, rules: Guesses) {
+        for _ in 0..ANEW_TRIES {
+            if self.succeed(account, place, true, rules).await {
+                return;
+            }
+            tokio::time::sleep(ANEW_PAUSE + rand::random_range(Duration::ZERO..ANEW_PAUSE)).await;
+        }
+        tracing::warn!("places stay familiar from before a password was changed");
+    }
+
+    async fn succeed(&self, account: &str, place: &str, anew: bool, rules: Guesses) -> bool {
         let [tries, places] = self.guesses_at(account);
         let mut script = self.0.scripts.succeed.key(tries);
         script.key(places).arg(place).arg(u8::from(anew)).arg(millis(rules.familiar_for));
         script.arg(PLACES_MAX);
-        let _: Option<i64> = self.0.link.invoke(&script).await;
+        self.0.link.invoke::<i64>(&script).await.is_some()
     }
 
     /// Both in one part of a divided Redis.

@@ -1,8 +1,9 @@
 //! A connection that everybody shares, and on which nobody waits for long.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, Cmd, FromRedisValue, Pipeline, RedisError, RedisResult, ScriptInvocation};
 use tokio::time::timeout;
@@ -20,7 +21,11 @@ const AT_ONCE: usize = 1_024;
 
 /// A connection to Redis that comes back by itself.
 pub struct Link {
-    manager: ConnectionManager,
+    client: Client,
+    manager: Mutex<ConnectionManager>,
+    /// Something failed since the connection was made. It may be one that never fails by itself: to nobody
+    /// who says so, to a copy that takes no writes, or with a log-in that was refused.
+    is_doubtful: AtomicBool,
     timeout: Duration,
     metrics: RedisMetrics,
     begun: Instant,
@@ -36,39 +41,50 @@ impl Link {
         timeout: Duration,
         metrics: RedisMetrics,
     ) -> Result<Self, RedisError> {
-        // A retry is made by whoever asks next, as the time of who waits is short.
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(None)
-            .set_number_of_retries(0)
-            .set_concurrency_limit(AT_ONCE);
-        let manager = ConnectionManager::new_lazy_with_config(client, config)?;
-        let (quiet_until, told_until) = (AtomicU64::new(0), AtomicU64::new(0));
-        Ok(Self { manager, timeout, metrics, begun: Instant::now(), quiet_until, told_until })
+        let manager = Mutex::new(manager_of(&client)?);
+        Ok(Self {
+            client,
+            manager,
+            is_doubtful: AtomicBool::new(false),
+            timeout,
+            metrics,
+            begun: Instant::now(),
+            quiet_until: AtomicU64::new(0),
+            told_until: AtomicU64::new(0),
+        })
+    }
+
+    fn manager(&self) -> ConnectionManager {
+        self.manager.lock().clone()
     }
 
     /// Asks; `None` when there is no answer in time, or it is a refusal.
     pub async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Option<T> {
-        let mut manager = self.manager.clone();
+        let mut manager = self.manager();
         self.within(async { command.query_async(&mut manager).await }).await
     }
 
     /// Asks several things at once.
     pub async fn ask_all<T: FromRedisValue>(&self, commands: &Pipeline) -> Option<T> {
-        let mut manager = self.manager.clone();
+        let mut manager = self.manager();
         self.within(async { commands.query_async(&mut manager).await }).await
     }
 
     /// Runs a script.
     pub async fn invoke<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Option<T> {
-        let mut manager = self.manager.clone();
+        let mut manager = self.manager();
         self.within(async { script.invoke_async(&mut manager).await }).await
     }
 
     /// Asks on behalf of nobody who waits: as long as a connection may take, whether anybody was
-    /// answered of late or not.
+    /// answered of late or not, and on another connection where the last one is doubtful.
     pub async fn ask_patiently<T: FromRedisValue>(&self, command: &Cmd) -> Option<T> {
-        let mut manager = self.manager.clone();
+        if self.is_doubtful.swap(false, Ordering::Relaxed)
+            && let Ok(manager) = manager_of(&self.client)
+        {
+            *self.manager.lock() = manager;
+        }
+        let mut manager = self.manager();
         let answer = timeout(CONNECT_TIMEOUT, command.query_async(&mut manager)).await;
         let answer = self.settle(answer.ok());
         if answer.is_some() {
@@ -95,6 +111,7 @@ impl Link {
             Some(Err(error)) => Some(error),
             None => None,
         };
+        self.is_doubtful.store(true, Ordering::Relaxed);
         self.metrics.failed.inc();
         let now = self.now_ms();
         let told_until = self.told_until.load(Ordering::Relaxed);
@@ -110,6 +127,17 @@ impl Link {
     fn now_ms(&self) -> u64 {
         in_ms(self.begun.elapsed())
     }
+}
+
+/// Connects when it is first asked.
+fn manager_of(client: &Client) -> RedisResult<ConnectionManager> {
+    // A retry is made by whoever asks next, as the time of who waits is short.
+    let config = ConnectionManagerConfig::new()
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+        .set_response_timeout(None)
+        .set_number_of_retries(0)
+        .set_concurrency_limit(AT_ONCE);
+    ConnectionManager::new_lazy_with_config(client.clone(), config)
 }
 
 fn in_ms(duration: Duration) -> u64 {

@@ -67,7 +67,7 @@ impl Cluster {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::open(info.set_redis_settings(login))?;
         let link = Link::new(client.clone(), timeout, metrics.clone())?;
-        let bus = Bus::new(client, format!("{prefix}:news"), node, metrics);
+        let bus = Bus::new(client, &prefix, node, metrics);
         let scripts = counters::Scripts::new();
         Ok(Self(Arc::new(Inner { prefix, link, bus, scripts })))
     }

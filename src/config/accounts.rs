@@ -17,6 +17,15 @@ section! {
         /// A list of passwords that leaked, none of which may be chosen: a file with a SHA-1 in upper
         /// case in each line, in ascending order, as Have I Been Pwned gives it. Empty: none.
         breached_passwords: Option<PathBuf> = None, Any("a file, or \"\" for none");
+        /// Words of this place, of which no password is made, besides `site`: names of the firm, its
+        /// programs and its towns, with a space between.
+        words: String = String::new(), Any("words with a space between, or \"\"");
+        /// Days after which a log-in ends that nobody used. People sell a thing now and then, and a phone in a
+        /// drawer should not stay logged in for ever.
+        session_idle_days: u64 = 30, 1..=365;
+        /// Days after which every log-in ends, however much it is used: whoever has a stolen token that works
+        /// unseen has it no longer than that.
+        session_days: u64 = 365, 1..=3_650;
         /// What the programs of people that make codes for log-ins call this place.
         site: String = "Barterline".to_owned(), Any("a name");
         /// Whether an account is made only when its address is confirmed by mail. Where there is no

@@ -51,6 +51,9 @@ section! {
         /// refresh token, and their sockets are let in. Pages of the server's own origin always may,
         /// as may programs that are no browsers, but for the cookie.
         origins: String = String::new(), Origins;
+        /// Whether the description of the HTTP interface is shown as a page, at `/docs`, for people to read and
+        /// try.
+        docs: bool = true, Any("true or false");
         /// For a TLS handshake, for all headers of a request to come, and between two requests, in milliseconds.
         header_timeout_ms: u64 = 10_000, 100..=600_000;
         /// For a client to take any part of an answer, in milliseconds.

@@ -21,11 +21,8 @@ const TICK: Duration = Duration::from_secs(1);
 /// How long before its end a client is told to renew its token.
 const RENEW_BEFORE: Duration = Duration::from_mins(1);
 /// In so many ticks every connection that may have ended unheard is looked at once: where its session was
-/// ended at another server it ends within half a minute, with the seconds in which nobody misses a server
-/// that has fallen silent.
-const LOOK_PARTS: u64 = 24;
-/// The same where all that ends is heard of other servers.
-const CALM_LOOK_PARTS: u64 = 300;
+/// ended at another server it ends within half a minute, also where nothing is heard of that one.
+const LOOK_PARTS: u64 = 30;
 /// And so many at a time.
 const LOOKS_AT_ONCE: usize = 32;
 /// Heartbeats that a silent connection may miss.
@@ -119,16 +116,15 @@ impl Gateway {
                 slots.push(std::sync::Arc::clone(slot));
             }
         });
-        let looks = slots.iter().map(async |slot| {
-            match self.0.accounts.admits_by_store(slot.bearer()).await {
+        let looks =
+            slots.iter().map(async |slot| match self.0.accounts.admits(slot.bearer()).await {
                 Ok(_) => None,
                 Err(AuthError::Store(error)) => Some(error),
                 Err(refusal) => {
                     slot.close(token_close_code(&refusal));
                     None
                 }
-            }
-        });
+            });
         let looks: Vec<_> = looks.collect();
         let failures = stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE);
         let failures: Vec<_> = failures.filter_map(std::future::ready).collect().await;
@@ -140,18 +136,17 @@ impl Gateway {
     }
 
     /// Looks, part after part, at the connections that may have ended unheard: those of keys, which end by
-    /// themselves, and on a cluster all, as other servers end what they bear; seldom, where those are heard.
+    /// themselves, and on a cluster all, as other servers end what they bear. What those tell is heard at once,
+    /// and may be lost.
     async fn look_for_ended(&self) {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let hears_all = self.0.chats.hears_everything();
         for tick in 0_u64.. {
             ticks.tick().await;
-            let is_calm = self.0.accounts.hears_others();
-            let parts = if is_calm { CALM_LOOK_PARTS } else { LOOK_PARTS };
-            self.close_all_revoked(|slot| match slot.proof {
-                Proof::ApiKey(..) => slot.id % LOOK_PARTS == tick % LOOK_PARTS,
-                Proof::Session(_) | Proof::Server => !hears_all && slot.id % parts == tick % parts,
+            self.close_all_revoked(|slot| {
+                let may_have_ended = !hears_all || matches!(slot.proof, Proof::ApiKey(..));
+                may_have_ended && slot.id % LOOK_PARTS == tick % LOOK_PARTS
             })
             .await;
         }

@@ -117,6 +117,12 @@ impl<K: Eq + Hash> Budget<K> {
         })
     }
 
+    /// Gives back one that was taken.
+    pub fn give_back(&self, key: K) {
+        let period_us = self.rate.period_us;
+        self.meters.with(key, |meter| meter.due_us = meter.due_us.saturating_sub(period_us));
+    }
+
     /// Whether anything was taken of this key's of late.
     pub fn knows(&self, key: &K) -> bool {
         self.meters.has(key)

@@ -180,7 +180,7 @@ impl Limits {
 
     /// Takes one here, and then at all servers together. Whoever has too much here has it everywhere, and
     /// nobody else is asked.
-    async fn take<K: Eq + Hash>(
+    async fn take<K: Eq + Hash + Copy>(
         &self,
         budget: &Budget<K>,
         key: K,
@@ -193,8 +193,11 @@ impl Limits {
         let name = format!("limits:{}", name());
         match cluster.take(&name, rate.period_us(), rate.ahead_us()).await {
             Some(Taken { wait, early }) => {
-                let taken = if wait.is_zero() { Ok(()) } else { Err(wait) };
-                (taken, rate.standing(early))
+                if wait.is_zero() {
+                    return (Ok(()), rate.standing(early));
+                }
+                budget.give_back(key);
+                (Err(wait), rate.standing(early))
             }
             None => (taken, standing),
         }
@@ -294,7 +297,11 @@ impl Limits {
             None => None,
         };
         let wait = match shared {
-            Some(wait) if wait.is_zero() => return Ok(()),
+            Some(wait) if wait.is_zero() => {
+                // Counted here as well: for when servers count each for itself.
+                let _ = budgets.guesses.take(to, from, now);
+                Ok(())
+            }
             Some(wait) => Err(wait),
             None => budgets.guesses.take(to, from, now),
         };
@@ -320,8 +327,13 @@ impl Limits {
         } else {
             budgets.guesses.succeeded(of, from, now);
         }
-        if let Some(cluster) = &self.cluster {
-            cluster.guessed(&of.to_string(), &from.to_string(), anew, SHARED).await;
+        let Some(cluster) = self.cluster.clone() else { return };
+        let (of, from) = (of.to_string(), from.to_string());
+        if anew {
+            // Else a place where a thief was at home stays so.
+            tokio::spawn(async move { cluster.guessed_anew(&of, &from, SHARED).await });
+        } else {
+            cluster.guessed(&of, &from, SHARED).await;
         }
     }
 

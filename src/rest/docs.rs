@@ -49,7 +49,9 @@ static SERVED: LazyLock<Vec<(&str, Fixed)>> = LazyLock::new(|| {
             Cow::Borrowed(bytes) => Bytes::from_static(bytes),
             Cow::Owned(bytes) => Bytes::from(bytes),
         };
-        Some((name, Fixed::new(bytes, &file.content_type)))
+        let is_text = !file.content_type.starts_with("image/");
+        let charset = if is_text { "; charset=utf-8" } else { "" };
+        Some((name, Fixed::new(bytes, &format!("{}{charset}", file.content_type))))
     };
     FILES.into_iter().filter_map(file).collect()
 });

@@ -61,6 +61,8 @@ pub struct Rest {
     pub limits: Limits,
     /// Web pages that may use the server.
     pub origins: Origins,
+    /// Whether there is the page that describes the interface.
+    pub has_docs: bool,
     /// How many requests anybody may make.
     pub rates: Arc<limits::Limits>,
     /// The time.

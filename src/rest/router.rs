@@ -73,11 +73,16 @@ pub fn routes(rest: Rest, socket: OpenApiRouter, observer: Observer) -> Router {
     let (socket, of_socket) = socket.split_for_parts();
     described.merge(of_socket);
     let cors = layers::cors(&rest.origins);
+    // For people: not part of the interface.
+    let mut for_people = Router::new();
+    if rest.has_docs {
+        for_people = for_people
+            .route("/docs", get(docs::enter))
+            .route("/docs/", get(docs::page))
+            .route("/docs/{file}", get(docs::file));
+    }
     let routes = routes
-        // For people: not part of the interface.
-        .route("/docs", get(docs::enter))
-        .route("/docs/", get(docs::page))
-        .route("/docs/{file}", get(docs::file))
+        .merge(for_people)
         .fallback(async || Problem::from(Code::RouteNotFound))
         .method_not_allowed_fallback(async || Problem::from(Code::RouteMethod))
         .layer(Extension(Document::of(described)))

@@ -67,10 +67,8 @@ impl MailMetrics {
 /// What is shared with other servers over Redis.
 #[derive(Clone, Default)]
 pub struct RedisMetrics {
-    /// 1 while nothing that a server tells can be missed.
+    /// 1 while what servers tell is heard.
     pub hears: Gauge,
-    /// Servers that are heard, this one with them.
-    pub servers: Gauge,
     /// Questions that were not answered in time, or refused.
     pub failed: Counter,
     /// Messages that say nothing to this server.
@@ -81,8 +79,7 @@ impl RedisMetrics {
     /// Adds them to a registry.
     pub fn register(&self, registry: &mut Registry) {
         let redis = registry.sub_registry_with_prefix("redis");
-        redis.register("hears", "Whether all servers are heard", self.hears.clone());
-        redis.register("servers", "Servers that are heard", self.servers.clone());
+        redis.register("hears", "Whether Redis is heard", self.hears.clone());
         redis.register("failed", "Questions without an answer", self.failed.clone());
         redis.register("unread", "Messages that nobody can read", self.unread.clone());
     }

@@ -65,7 +65,7 @@ async fn guesses_at_all_servers_are_delayed_together() {
     assert_eq!(guess("theirs").await, Duration::ZERO);
     assert!(guess("theirs").await > Duration::ZERO);
     // The right password makes a place familiar at every server, and the count begins anew.
-    servers[1].guessed("ana", "ours", false, GUESSES).await;
+    servers[1].guessed("ana", "ours", GUESSES).await;
     for _ in 0..3 {
         assert_eq!(guess("theirs").await, Duration::ZERO);
     }
@@ -74,7 +74,7 @@ async fn guesses_at_all_servers_are_delayed_together() {
         assert_eq!(guess("ours").await, Duration::ZERO);
     }
     // With another password only the place where it was set is.
-    servers[0].guessed("ana", "new", true, GUESSES).await;
+    servers[0].guessed_anew("ana", "new", GUESSES).await;
     for _ in 0..3 {
         assert_eq!(guess("ours").await, Duration::ZERO);
     }
@@ -91,7 +91,7 @@ async fn g10_nobody_waits_long_for_a_redis_that_hangs_or_is_gone() {
     redis.signal(Signal::STOP);
     let asked = Instant::now();
     assert_eq!(server.take("m", 1, HOUR).await, None);
-    assert!(asked.elapsed() >= TIMEOUT, "it hangs");
+    assert!(asked.elapsed() >= TIMEOUT && asked.elapsed() < 10 * TIMEOUT, "it hangs");
     // From now on nobody waits at all, for a moment.
     let asked = Instant::now();
     for _ in 0..100 {

@@ -124,12 +124,12 @@ impl Running {
         Self { cluster, stop, task }
     }
 
-    async fn hears_all(&self) {
-        until("all servers are heard", async || self.cluster.hears_all_for().is_some()).await;
+    async fn hears(&self) {
+        until("Redis is heard", async || self.cluster.hears()).await;
     }
 
-    async fn misses_something(&self) {
-        until("a server is missed", async || self.cluster.hears_all_for().is_none()).await;
+    async fn hears_nothing(&self) {
+        until("Redis is missed", async || !self.cluster.hears()).await;
     }
 
     async fn stop(self) {

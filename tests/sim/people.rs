@@ -11,7 +11,7 @@ use barterline::auth::token::Tokens;
 use barterline::ids::{Ids, SystemIds};
 use barterline::limits::Limits;
 use barterline::services::accounts::{
-    Accounts, Parts, PasswordHashing, PasswordRules, UserDirectory,
+    Accounts, Lifetimes, Parts, PasswordHashing, PasswordRules, UserDirectory,
 };
 use barterline::services::audit::AuditLog;
 use barterline::services::listings::ListingReader;
@@ -84,6 +84,7 @@ pub fn accounts(clock: Arc<dyn Clock>) -> Accounts {
         tokens: tokens(),
         data_keys: DataKeys::generate(&SystemIds),
         site: String::new(),
+        lifetimes: Lifetimes { idle: TOKEN_LIFETIME, whole: TOKEN_LIFETIME },
         clock: Arc::clone(&clock),
         ids: Arc::new(Town),
         hashing: PasswordHashing::new(1, 1),

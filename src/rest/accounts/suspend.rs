@@ -32,7 +32,7 @@ pub async fn handle(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Takes the suspension back. Sessions go on where they were.
+/// Takes the suspension back. They log in anew.
 #[utoipa::path(
     delete,
     path = "/v1/accounts/{id}/suspension",

@@ -22,7 +22,8 @@ const ALWAYS: [(HeaderName, &str); 3] = [
 
 /// An answer that is shown as a page loads nothing, runs nothing, and stands in no frame. The one that
 /// is meant to be a page says itself what it needs.
-const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+const POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
 
 /// A year. Subdomains are not ours to speak for.
 const TRANSPORT: &str = "max-age=31536000";

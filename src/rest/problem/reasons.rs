@@ -142,6 +142,7 @@ impl From<ChoiceError> for Problem {
             ChoiceError::Weak(_) => Self::new(Code::PasswordWeak, error.to_string()),
             ChoiceError::Breached => Code::PasswordBreached.into(),
             ChoiceError::Busy(busy) => Self::new(ErrorCode::Busy, busy.to_string()),
+            ChoiceError::Unchecked => Self::new(ErrorCode::Unavailable, error.to_string()),
         }
     }
 }

@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::rest::Rest;
 use crate::rest::extract::{Caller, Path, Query};
 use crate::rest::problem::Problem;
+use crate::services::to_the_end;
 
 /// Which stay. A word that is misspelt must not end all.
 #[derive(Deserialize, IntoParams)]
@@ -56,7 +57,7 @@ pub async fn one(
     Caller(caller): Caller,
     Path(session): Path<SessionId>,
 ) -> Result<StatusCode, Problem> {
-    rest.accounts.end_session(&caller, session).await?;
+    to_the_end(async move { rest.accounts.end_session(&caller, session).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -78,9 +79,11 @@ pub async fn all(
     Caller(caller): Caller,
     Query(which): Query<Which>,
 ) -> Result<Json<Ended>, Problem> {
-    let ended = match which.except {
-        Some(Except::Current) => rest.accounts.end_other_sessions(&caller).await?,
-        None => rest.accounts.end_all_sessions(&caller).await?,
+    let end = async move {
+        match which.except {
+            Some(Except::Current) => rest.accounts.end_other_sessions(&caller).await,
+            None => rest.accounts.end_all_sessions(&caller).await,
+        }
     };
-    Ok(Json(Ended { ended }))
+    Ok(Json(Ended { ended: to_the_end(end).await? }))
 }

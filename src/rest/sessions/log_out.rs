@@ -7,6 +7,7 @@ use super::cookie::{self, SetCookie};
 use crate::rest::Rest;
 use crate::rest::extract::Caller;
 use crate::rest::problem::Problem;
+use crate::services::to_the_end;
 
 /// Ends the caller's session and its sockets, and deletes the cookie of who bears one.
 #[utoipa::path(
@@ -29,7 +30,7 @@ pub async fn handle(
     Caller(caller): Caller,
     headers: HeaderMap,
 ) -> Result<(Option<SetCookie>, StatusCode), Problem> {
-    rest.accounts.log_out(&caller).await?;
+    to_the_end(async move { rest.accounts.log_out(&caller).await }).await?;
     let cookie = cookie::is_there(&headers).then(SetCookie::gone);
     Ok((cookie, StatusCode::NO_CONTENT))
 }

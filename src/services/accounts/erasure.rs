@@ -52,7 +52,7 @@ impl Accounts {
     /// Forgets who somebody was. Their address is free again.
     pub(in crate::services) async fn forget_account(&self, user: UserId) -> Result<(), StoreError> {
         self.0.accounts.erase(user, self.0.clock.now()).await?;
-        self.forget_kept(user).await;
+        self.announce_change(user).await;
         // Last: who was cut off before this shows the password once more.
         self.0.credentials.remove(user).await.map(drop)
     }

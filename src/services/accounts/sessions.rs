@@ -1,7 +1,10 @@
 //! One's own log-ins: seen, named, ended.
 
+use std::time::Duration;
+
 use barterline_domain::account::SessionName;
 use barterline_domain::bearer::Unpermitted;
+use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{SessionId, UserId};
 use barterline_storage::audit::Actor;
 use barterline_storage::error::StoreError;
@@ -10,6 +13,22 @@ use barterline_storage::sessions::{SESSIONS_SHOWN_MAX, Session};
 use super::{Accounts, Revoked};
 use crate::auth::principal::Principal;
 use crate::services::audit::{Action, Note};
+
+/// How long log-ins last.
+#[derive(Debug, Clone, Copy)]
+pub struct Lifetimes {
+    /// Without use.
+    pub idle: Duration,
+    /// In all, however much they are used.
+    pub whole: Duration,
+}
+
+impl Lifetimes {
+    /// When a log-in that began then and is used now ends if it is not used again.
+    pub(super) fn end(self, began: Timestamp, now: Timestamp) -> Timestamp {
+        now.plus(self.idle).min(began.plus(self.whole))
+    }
+}
 
 /// Why nothing was done to a session.
 #[derive(Debug, thiserror::Error)]
@@ -53,9 +72,7 @@ impl Accounts {
         session: SessionId,
     ) -> Result<(), SessionError> {
         let user = self.own_session(caller, session).await?.user;
-        self.0.sessions.revoke(session).await?;
-        self.announce(&[Revoked::Session { user, session }]).await;
-        Ok(())
+        Ok(self.revoke_session(user, session).await?)
     }
 
     /// Ends all of the caller's log-ins, and their sockets; gives how many there were.
@@ -100,12 +117,23 @@ impl Accounts {
         Ok(ended?.len())
     }
 
+    /// Ends a log-in, and its sockets.
+    pub(super) async fn revoke_session(
+        &self,
+        user: UserId,
+        session: SessionId,
+    ) -> Result<(), StoreError> {
+        let revoked = self.0.sessions.revoke(session).await;
+        // Of a failure nobody knows whether it is ended: whose session is still good comes back.
+        self.announce(&[Revoked::Session { user, session }]).await;
+        revoked.map(drop)
+    }
+
     /// Ends the oldest of somebody's log-ins if they have as many as anybody may have.
     pub(super) async fn make_room(&self, user: UserId) -> Result<(), StoreError> {
         let good = self.good_sessions(user).await?;
         if let Some(oldest) = good.last().filter(|_| good.len() >= SESSIONS_SHOWN_MAX) {
-            self.0.sessions.revoke(oldest.id).await?;
-            self.announce(&[Revoked::Session { user, session: oldest.id }]).await;
+            self.revoke_session(user, oldest.id).await?;
         }
         Ok(())
     }

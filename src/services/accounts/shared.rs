@@ -1,14 +1,17 @@
 //! Who may go on, as far as servers tell each other: what ends at one ends at all, and what one of them read
 //! another need not.
 //!
-//! The store is the truth. What is kept beside it is sealed, so that whoever writes there lets nobody in, and
-//! is worth nothing after half a minute; what changed is marked before anybody is told of it.
+//! The store is the truth, and asked by whatever outlives a request. What is kept beside it is sealed, so that
+//! whoever writes there lets nobody in, and is worth nothing half a minute after it was read. What changed is
+//! marked there, and remembered here and by everybody who is told: either is enough.
 
 use std::time::Duration;
 
 use barterline_domain::account::AccountRole;
 use barterline_domain::bearer::{Bearer, Proof};
+use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{SessionId, UserId};
+use dashmap::DashMap;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
@@ -19,8 +22,19 @@ use crate::cluster::{Cluster, Heard, KEPT_FOR};
 
 /// What servers call news of what ended.
 const ENDED: &str = "ended";
-/// Who has heard everything for less may have missed something before.
-const TRUSTED_AFTER: Duration = Duration::from_mins(1);
+/// And of accounts that changed.
+const CHANGED: &str = "changed";
+/// A change is remembered for longer than any request takes from its read to its end, and what was kept lasts.
+const REMEMBERED_FOR: Duration = Duration::from_mins(2);
+/// Changes that are remembered at a time, at some 100 bytes each. Beyond, nothing kept is believed.
+const REMEMBERED_MAX: usize = 1 << 16;
+
+/// What servers share of accounts.
+pub struct Shared {
+    cluster: Cluster,
+    /// What changed, by the name under which it may be kept, and until when that is remembered.
+    changed: DashMap<String, Timestamp>,
+}
 
 /// A session that goes on.
 #[derive(Serialize, Deserialize)]
@@ -35,88 +49,117 @@ struct KeptAccount {
     roles: Vec<AccountRole>,
 }
 
+impl Shared {
+    pub fn new(cluster: Cluster) -> Self {
+        Self { cluster, changed: DashMap::new() }
+    }
+
+    fn remember(&self, names: impl IntoIterator<Item = String>, now: Timestamp) {
+        for name in names {
+            if self.changed.len() >= REMEMBERED_MAX {
+                self.changed.retain(|_, until| *until > now);
+            }
+            self.changed.insert(name, now.plus(REMEMBERED_FOR));
+        }
+    }
+
+    /// Whether what is kept under a name may be from before a change.
+    fn has_changed(&self, name: &str, now: Timestamp) -> bool {
+        self.changed.len() >= REMEMBERED_MAX
+            || self.changed.get(name).is_some_and(|until| *until > now)
+    }
+}
+
 impl Accounts {
-    /// Hears what ends at other servers, until `stop`.
+    /// Hears what ends and changes at other servers, until `stop`.
     pub async fn hear_others(self, stop: CancellationToken) {
-        let Some(cluster) = &self.0.cluster else { return };
-        let mut heard = cluster.hear();
+        let Some(shared) = &self.0.shared else { return };
+        let mut heard = shared.cluster.hear();
         loop {
             let heard = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
                 heard = heard.recv() => heard,
             };
-            let revoked = match heard {
+            let now = self.0.clock.now();
+            match heard {
                 Ok(Heard::News(news)) if news.topic == ENDED => {
                     // Of a later version it may be something that nobody knows here.
-                    serde_json::from_str(&news.body).unwrap_or(Revoked::Unheard)
+                    let revoked = serde_json::from_str(&news.body).unwrap_or(Revoked::Unheard);
+                    shared.remember(kept_name(revoked), now);
+                    self.tell(revoked);
                 }
-                Ok(Heard::News(_)) => continue,
-                Ok(Heard::Lost) | Err(RecvError::Lagged(_)) => Revoked::Unheard,
+                Ok(Heard::News(news)) if news.topic == CHANGED => {
+                    shared.remember(news.body.parse().ok().map(account_name), now);
+                }
+                Ok(Heard::News(_)) => {}
+                Ok(Heard::Lost) | Err(RecvError::Lagged(_)) => self.tell(Revoked::Unheard),
                 Err(RecvError::Closed) => return,
-            };
-            self.tell(revoked);
-        }
-    }
-
-    /// Whether what ends at other servers is heard here, so that nobody need look.
-    pub fn hears_others(&self) -> bool {
-        let heard_for = self.0.cluster.as_ref().and_then(Cluster::hears_all_for);
-        heard_for.is_some_and(|heard_for| heard_for >= TRUSTED_AFTER)
-    }
-
-    /// Tells everybody what ended: sockets here, and other servers.
-    pub(super) async fn announce(&self, ended: &[Revoked]) {
-        for revoked in ended {
-            self.tell(*revoked);
-        }
-        let Some(cluster) = &self.0.cluster else { return };
-        // Before anybody is told: whoever comes back meets the mark.
-        let names: Vec<_> = ended.iter().filter_map(|revoked| kept_name(*revoked)).collect();
-        cluster.spoil(&names).await;
-        for revoked in ended {
-            if let Ok(body) = serde_json::to_string(revoked) {
-                cluster.tell(ENDED, body);
             }
         }
     }
 
-    /// Has everybody ask the store who somebody is.
-    pub(super) async fn forget_kept(&self, user: UserId) {
-        if let Some(cluster) = &self.0.cluster {
-            cluster.spoil(&[account_name(user)]).await;
+    /// Tells everybody what ended: sockets here, and other servers.
+    pub(super) async fn announce(&self, ended: &[Revoked]) {
+        let names: Vec<_> = ended.iter().filter_map(|revoked| kept_name(*revoked)).collect();
+        if let Some(shared) = &self.0.shared {
+            shared.remember(names.iter().cloned(), self.0.clock.now());
         }
+        for revoked in ended {
+            self.tell(*revoked);
+        }
+        let Some(shared) = &self.0.shared else { return };
+        for revoked in ended {
+            if let Ok(body) = serde_json::to_string(revoked) {
+                shared.cluster.tell(ENDED, body);
+            }
+        }
+        shared.cluster.spoil(&names).await;
     }
 
-    /// Somebody's roles, if one of the servers saw of late that they may go on.
+    /// Has everybody ask the store who somebody is.
+    pub(super) async fn announce_change(&self, user: UserId) {
+        let Some(shared) = &self.0.shared else { return };
+        let name = account_name(user);
+        shared.remember([name.clone()], self.0.clock.now());
+        shared.cluster.tell(CHANGED, user.to_string());
+        shared.cluster.spoil(&[name]).await;
+    }
+
+    /// Somebody's roles, if one of the servers read of late that they may go on, and nobody told since
+    /// that this changed.
     pub(super) async fn kept(&self, bearer: Bearer) -> Option<Vec<AccountRole>> {
-        let (Some(cluster), Proof::Session(session)) = (&self.0.cluster, bearer.proof) else {
+        let (Some(shared), Proof::Session(session)) = (&self.0.shared, bearer.proof) else {
             return None;
         };
         let names = [session_name(bearer.user, session), account_name(bearer.user)];
-        let [kept_session, kept_account] = cluster.kept(names.each_ref().map(String::as_str)).await;
+        let [kept, account] = shared.cluster.kept(names.each_ref().map(String::as_str)).await;
         let (now, sealing) = (self.0.clock.now(), &self.0.sealing);
-        let kept: KeptSession = sealing.open(Purpose::KeptSession, &kept_session?, now).ok()?;
-        let account: KeptAccount = sealing.open(Purpose::KeptAccount, &kept_account?, now).ok()?;
+        if names.iter().any(|name| shared.has_changed(name, now)) {
+            return None;
+        }
+        let kept: KeptSession = sealing.open(Purpose::KeptSession, &kept?, now).ok()?;
+        let account: KeptAccount = sealing.open(Purpose::KeptAccount, &account?, now).ok()?;
         let theirs = kept.session == session && account.user == bearer.user;
         theirs.then_some(account.roles)
     }
 
-    /// Keeps for other servers what the store just said.
-    pub(super) async fn keep(&self, bearer: Bearer, roles: &[AccountRole]) {
-        let (Some(cluster), Proof::Session(session)) = (&self.0.cluster, bearer.proof) else {
+    /// Keeps for all servers what the store said.
+    pub(super) async fn keep(&self, bearer: Bearer, roles: &[AccountRole], read_at: Timestamp) {
+        let (Some(shared), Proof::Session(session)) = (&self.0.shared, bearer.proof) else {
             return;
         };
-        let (now, sealing, user) = (self.0.clock.now(), &self.0.sealing, bearer.user);
+        let (sealing, user) = (&self.0.sealing, bearer.user);
         let kept = KeptSession { session };
-        let kept = sealing.seal(Purpose::KeptSession, kept, now, KEPT_FOR);
+        let kept = sealing.seal(Purpose::KeptSession, kept, read_at, KEPT_FOR);
         let account = KeptAccount { user, roles: roles.to_vec() };
-        let account = sealing.seal(Purpose::KeptAccount, account, now, KEPT_FOR);
-        cluster.keep(&[(session_name(user, session), kept), (account_name(user), account)]).await;
+        let account = sealing.seal(Purpose::KeptAccount, account, read_at, KEPT_FOR);
+        let answers = [(session_name(user, session), kept), (account_name(user), account)];
+        shared.cluster.keep(&answers).await;
     }
 }
 
-/// What is kept of what ended.
+/// Under which name something may be kept of what ended.
 fn kept_name(revoked: Revoked) -> Option<String> {
     match revoked {
         Revoked::Session { user, session } => Some(session_name(user, session)),

@@ -16,6 +16,8 @@ pub struct PasswordRules {
     /// Least score by zxcvbn, 0 to 4: of 3, some 100 million guesses. Its lists have the passwords that
     /// are used most.
     pub score_min: u64,
+    /// Words of this place, of which nobody makes a password.
+    pub words: Vec<String>,
     /// Passwords that leaked; `None`: nobody looks.
     pub breached: Option<Arc<dyn BreachedPasswords>>,
 }
@@ -39,6 +41,9 @@ pub enum ChoiceError {
     /// Too many passwords are being hashed.
     #[error(transparent)]
     Busy(#[from] HashingBusy),
+    /// The list of passwords that leaked cannot be read.
+    #[error("new passwords cannot be checked now")]
+    Unchecked,
 }
 
 impl Accounts {
@@ -50,7 +55,9 @@ impl Accounts {
     ) -> Result<String, ChoiceError> {
         let least = self.0.password_rules.score_min;
         if least > 0 {
-            let (guessed, about) = (password.clone(), parts(about));
+            let words = self.0.password_rules.words.iter().map(String::as_str);
+            let about: Vec<_> = about.iter().copied().chain(words).collect();
+            let (guessed, about) = (password.clone(), parts(&about));
             // Takes some 5 ms of a core at most.
             let judged = self.0.hashing.run(move || judge(&guessed, &about, least)).await?;
             judged.map_err(ChoiceError::Weak)?;
@@ -59,8 +66,11 @@ impl Accounts {
             match list.contains(password.expose()).await {
                 Ok(true) => return Err(ChoiceError::Breached),
                 Ok(false) => {}
-                // Nobody is kept from an account by a list that cannot be read.
-                Err(error) => tracing::warn!(%error, "cannot look for breached passwords"),
+                // Whoever has a list wants every password looked up.
+                Err(error) => {
+                    tracing::error!(%error, "cannot look for breached passwords");
+                    return Err(ChoiceError::Unchecked);
+                }
             }
         }
         Ok(self.0.hashing.hash(password).await?)

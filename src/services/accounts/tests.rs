@@ -18,11 +18,16 @@ use tokio_util::sync::CancellationToken;
 use totp_rs::{Builder, Totp};
 
 use super::*;
+use crate::adapters::breached_passwords::BreachedPasswords;
 use crate::auth::keyring::Keyring;
 use crate::auth::sealed::Purpose;
 use crate::ids::SystemIds;
 use crate::mail::{self, Courier, Folder, Letter, Stationery, Transport};
 use crate::telemetry::metrics::MailMetrics;
+
+const DAY: Duration = Duration::from_hours(24);
+const LIFETIMES: Lifetimes =
+    Lifetimes { idle: Duration::from_hours(30 * 24), whole: Duration::from_hours(100 * 24) };
 
 struct World {
     accounts: Accounts,
@@ -52,7 +57,26 @@ fn process_with(
     tokens: &Tokens,
     mailing: Option<Mailing>,
 ) -> Accounts {
-    Accounts::new(Parts {
+    let rules = PasswordRules { score_min: 3, words: Vec::new(), breached: None };
+    Accounts::new(Parts { mailing, ..parts(engine, clock, tokens, rules) })
+}
+
+fn process_by(
+    engine: &Engine,
+    clock: &Arc<ManualClock>,
+    tokens: &Tokens,
+    rules: PasswordRules,
+) -> Accounts {
+    Accounts::new(parts(engine, clock, tokens, rules))
+}
+
+fn parts(
+    engine: &Engine,
+    clock: &Arc<ManualClock>,
+    tokens: &Tokens,
+    password_rules: PasswordRules,
+) -> Parts {
+    Parts {
         credentials: Arc::new(EmbeddedCredentials(engine.clone())),
         codes: Arc::new(EmbeddedCodes(engine.clone())),
         accounts: Arc::new(EmbeddedAccounts(engine.clone())),
@@ -61,19 +85,20 @@ fn process_with(
         tokens: tokens.clone(),
         data_keys: DataKeys::generate(&SystemIds),
         site: String::new(),
+        lifetimes: LIFETIMES,
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         ids: Arc::new(SystemIds),
         hashing: PasswordHashing::new(2, 8),
-        password_rules: PasswordRules { score_min: 3, breached: None },
+        password_rules,
         limits: Arc::new(Limits::none()),
         audit: AuditLog::new(
             Arc::new(EmbeddedAudit(engine.clone())),
             Arc::clone(clock) as Arc<dyn Clock>,
         ),
         addresses: Addresses::Network,
-        mailing,
+        mailing: None,
         cluster: None,
-    })
+    }
 }
 
 /// The same, with mail as files in a directory, which is sent by who runs the courier.
@@ -195,8 +220,56 @@ async fn a_used_refresh_token_ends_the_session_for_everybody() {
 async fn a_session_that_nobody_uses_ends() {
     let world = world();
     let log_in = world.person("ana").await;
-    world.clock.advance(REFRESH_LIFETIME);
+    world.clock.advance(LIFETIMES.idle);
     assert!(world.accounts.refresh(&log_in.refresh_token).await.is_err());
+}
+
+#[tokio::test]
+async fn a_session_that_is_always_used_ends_as_well() {
+    let world = world();
+    let log_in = world.person("ana").await;
+    let (mut token, end) = (log_in.refresh_token, world.clock.now().plus(LIFETIMES.whole));
+    for days in [20, 20, 20, 20, 19] {
+        world.clock.advance(DAY * days);
+        let renewed = world.accounts.refresh(&token).await.expect("a refresh");
+        assert!(renewed.refresh_expires_at <= end);
+        token = renewed.refresh_token;
+    }
+    world.clock.advance(DAY);
+    let over = world.accounts.refresh(&token).await;
+    assert!(matches!(over, Err(RefreshError::Invalid)), "{over:?}");
+}
+
+#[tokio::test]
+async fn a_list_of_leaked_passwords_that_cannot_be_read_lets_none_through() {
+    struct Unreadable;
+    #[async_trait]
+    impl BreachedPasswords for Unreadable {
+        async fn contains(&self, _: &[u8]) -> std::io::Result<bool> {
+            Err(std::io::Error::other("a broken disk"))
+        }
+    }
+    let world = world();
+    let rules = PasswordRules { breached: Some(Arc::new(Unreadable)), ..PasswordRules::default() };
+    let accounts = process_by(&world.engine, &world.clock, &world.tokens, rules);
+    let password = Password::parse("correct horse".to_owned()).expect("a password");
+    let refused = accounts.choose(password, &[]).await;
+    assert!(matches!(refused, Err(ChoiceError::Unchecked)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn no_password_is_made_of_words_of_this_place() {
+    let world = world();
+    let words = vec!["Gartenzwerg".to_owned(), "Kleinkleckersdorf".to_owned()];
+    let rules = PasswordRules { score_min: 3, words, breached: None };
+    let accounts = process_by(&world.engine, &world.clock, &world.tokens, rules);
+    for (password, is_taken) in
+        [("Gartenzwerg1", false), ("kleinkleckersdorf", false), ("Dorfteich-Mondrakete", true)]
+    {
+        let password = Password::parse(password.to_owned()).expect("a password");
+        let chosen = accounts.choose(password, &[]).await;
+        assert_eq!(chosen.is_ok(), is_taken, "{chosen:?}");
+    }
 }
 
 #[tokio::test]

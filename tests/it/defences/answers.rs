@@ -8,7 +8,7 @@ use crate::support::{Answer, Call, World};
 
 #[track_caller]
 fn is_hardened(answer: &Answer) {
-    let policy = "default-src 'none'; frame-ancestors 'none'";
+    let policy = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'";
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
         ("content-security-policy", policy),

@@ -19,11 +19,20 @@ fn the_document_is_served_and_not_sent_twice() {
 }
 
 #[test]
+fn the_page_about_the_interface_can_be_left_out() {
+    let world = World::with_setting("BARTERLINE_SERVER__DOCS", "false");
+    for path in ["/docs", "/docs/", "/docs/swagger-ui.css"] {
+        world.get(path).problem(404, "route.not_found");
+    }
+    world.get("/v1/openapi.json").expect(200);
+}
+
+#[test]
 fn the_page_about_the_interface_loads_only_from_here() {
     let world = World::new();
     assert_eq!(world.get("/docs").expect(307).headers["location"], "docs/");
     let page = world.get("/docs/").expect(200);
-    assert!(page.headers["content-type"].starts_with("text/html"));
+    assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
     let policy = &page.headers["content-security-policy"];
     assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"));
     assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "{policy}");
@@ -34,6 +43,9 @@ fn the_page_about_the_interface_loads_only_from_here() {
     for name in named {
         let file = world.get(&format!("/docs/{}", name.trim_start_matches("./"))).expect(200);
         assert!(file.headers.contains_key("etag"), "{name}");
+        let content_type = &file.headers["content-type"];
+        let is_image = content_type == "image/png";
+        assert!(is_image || content_type.ends_with("; charset=utf-8"), "{name}: {content_type}");
         assert_eq!(&file.headers["content-security-policy"], policy, "{name}");
         files += 1;
     }
@@ -45,7 +57,8 @@ fn the_page_about_the_interface_loads_only_from_here() {
     world.call(Call::new("POST", "/docs/")).problem(405, "route.method_not_allowed");
     let plain = world.get("/v1/openapi.json").expect(200);
     assert_eq!(
-        plain.headers["content-security-policy"], "default-src 'none'; frame-ancestors 'none'",
+        plain.headers["content-security-policy"],
+        "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
         "the page alone may do more"
     );
 }

@@ -69,6 +69,7 @@ fn roles_permit_what_they_are_for_and_no_more() {
     check(&maud, "PUT", &suspension(&ana), 204);
     ask(&world, &ana, "GET", "/v1/accounts/me").problem(403, "account.suspended");
     check(&maud, "DELETE", &suspension(&ana), 204);
+    let ana = world.log_in("ana");
     check(&ana, "GET", "/v1/accounts/me", 200);
     // So it is with ending sessions.
     let sessions = |person: &Person| format!("/v1/accounts/{}/sessions", person.id);
@@ -162,6 +163,7 @@ fn what_staff_do_and_what_happens_to_passwords_is_noted() {
     // Refused, so not done, so not noted.
     set_roles(&world, &ana, &root.id, &["user"]).problem(403, "permission.denied");
     world.log_in("ana");
+    let ana = world.log_in("ana");
     let change = json!({ "present": "correct horse", "new": PASSWORD });
     let call = Call::new("PUT", "/v1/accounts/me/password").token(&ana.token).json(&change);
     world.call(call).expect(200);

@@ -43,8 +43,10 @@ async fn a_suspended_account_is_shut_out_everywhere_until_it_is_let_in_again() {
     for _ in 0..2 {
         assert_eq!(world.staff("DELETE", &path).expect(204).body, "");
     }
-    world.call(inbox()).expect(200);
-    world.post("/v1/sessions/refresh", &refresh).expect(200);
+    // Whoever is let in again shows who they are.
+    world.call(inbox()).problem(401, "token.invalid");
+    world.post("/v1/sessions/refresh", &refresh).problem(401, "refresh.invalid");
+    let ana = world.log_in("ana");
     let (_, opening) = world.opening(hello(&ana.token), Encoding::MsgPack).await;
     assert_eq!((opening.rows[0].head.0, opening.rows[0].unread), (2, 1));
 }

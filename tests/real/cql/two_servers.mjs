@@ -77,7 +77,7 @@ try {
     if (name === "two") cpSync(join(data, "one/keys"), join(data, "two/keys"), { recursive: true });
     servers.push(await Server.start(binary, join(data, name), undefined, redis?.env));
   }
-  if (redis) await Promise.all(servers.map((server) => hears(server, { all: 1, servers: 2 })));
+  if (redis) await Promise.all(servers.map((server) => hears(server)));
   const [buyer, seller] = [await person("buyer"), await person("seller")];
   const price = { minor: 12_000, currency: "EUR" };
   const body = { title: "City bike", description: "", price };
