@@ -43,6 +43,7 @@ use barterline_storage::embedded::log::group::{
     GROUP_HEADER_BYTES, HighWater, Link, SEGMENT_HEADER_BYTES, SegmentHeader, find, find_later,
     seal,
 };
+use barterline_storage::identities::IdentityRing;
 use barterline_storage::record::archive::{put_frame, read_frame, read_header};
 use barterline_storage::record::chat_log::{
     RECORD_HEADER_BYTES, Record, put_chat, put_event, put_imported_side, put_mark, put_personal,
@@ -175,6 +176,7 @@ fn decode_stored(bytes: &[u8]) {
     row::<AuditEntry>(bytes);
     row::<Code>(bytes);
     row::<KeyRing>(bytes);
+    row::<IdentityRing>(bytes);
     row::<Credential>(bytes);
 }
 

@@ -13,6 +13,7 @@ use crate::chat_log::{ChatLog, Outcomes};
 use crate::codes::Codes;
 use crate::credentials::Credentials;
 use crate::health::Health;
+use crate::identities::Identities;
 use crate::inbox::Inbox;
 use crate::listings::Listings;
 use crate::reports::Reports;
@@ -26,6 +27,8 @@ pub struct Stores {
     pub credentials: Arc<dyn Credentials>,
     /// Single-use secrets, for services/accounts alone.
     pub codes: Arc<dyn Codes>,
+    /// Who people are at outer providers, for services/accounts alone.
+    pub identities: Arc<dyn Identities>,
     /// Profiles.
     pub accounts: Arc<dyn Accounts>,
     /// Keys of programs and devices.
@@ -74,6 +77,7 @@ pub const AGGREGATES: &[&str] = &[
     "chat_log",
     "codes",
     "credentials",
+    "identities",
     "inbox",
     "listings",
     "reports",

@@ -14,7 +14,7 @@ use barterline_storage::conformance::bulk::{
     exported, fill, go_on, import_of, imported, order, seen,
 };
 use barterline_storage::conformance::chat_log::Subject;
-use barterline_storage::conformance::{accounts, samples};
+use barterline_storage::conformance::{accounts, identities, samples};
 use barterline_storage::embedded;
 use barterline_storage::embedded::bulk::EmbeddedTarget;
 use barterline_storage::stores::{AGGREGATES, Opened};
@@ -184,6 +184,35 @@ async fn an_import_that_was_cut_off_goes_on_and_nobody_serves_the_half() {
     imported(target, &archive).await;
     let before = seen(&opened.stores).await;
     assert_eq!(seen(&open(&to).0.stores).await, before);
+}
+
+#[tokio::test]
+async fn an_archive_from_before_identities_is_imported() {
+    let moving = Move::new();
+    let (opened, _subject) = moving.full().await;
+    for n in 1..=3 {
+        let owner = identities::identity(n).user;
+        opened.stores.identities.remove_all(owner).await.expect("a removal");
+    }
+    let full = moving.dir("full");
+    let manifest = full.join("archive.json");
+    let without = |kind: &str| {
+        let text = fs::read_to_string(&manifest).expect("a manifest");
+        let mut archive: serde_json::Value = serde_json::from_str(&text).expect("a manifest");
+        archive["kinds"].as_object_mut().expect("kinds").remove(kind).expect("a kind");
+        fs::write(&manifest, archive.to_string()).expect("a write");
+        fs::remove_file(full.join(format!("{kind}-00001.part"))).expect("a part less");
+    };
+    without("identities");
+    let to = moving.dir("target");
+    let (target, archive) = target(&to, &full).expect("an empty store");
+    imported(target, &archive).await;
+    let moved = open(&to);
+    assert_eq!(seen(&moved.0.stores).await, seen(&opened.stores).await);
+    // Nothing else may be missing.
+    without("credentials");
+    let refused = checked(&full).expect_err("a refusal").to_string();
+    assert!(refused.contains("it lists no credentials"), "{refused}");
 }
 
 #[tokio::test]

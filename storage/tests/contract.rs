@@ -10,8 +10,8 @@ use std::thread;
 use barterline_storage::conformance::chat_log::Subject;
 use barterline_storage::conformance::mutants::{self, Breaches};
 use barterline_storage::conformance::{
-    accounts, api_keys, audit, blocks, chat_log, codes, credentials, inbox, listings, reports,
-    sessions, user_state,
+    accounts, api_keys, audit, blocks, chat_log, codes, credentials, identities, inbox, listings,
+    reports, sessions, user_state,
 };
 use barterline_storage::embedded;
 use barterline_storage::stores::AGGREGATES;
@@ -294,6 +294,27 @@ fn contract() -> Vec<Clause> {
             "The new address is another's; nothing changed." [
                 credentials::an_address_is_left_for_another: TakenPassesForChanged];
         }
+        identities Identities {
+            "Inserts an identity that nobody has, if its person has fewer than [`IDENTITIES_MAX`]." [
+                identities::an_identity_is_found_as_it_was_linked: NothingIsInserted;
+                identities::an_identity_is_linked_once: TakenPassesForNew;
+                identities::one_of_several_at_once_links: AllLink;
+                identities::identities_linked_at_once_are_all_kept: LastIsKept;
+                identities::identities_of_a_person_are_counted: TooManyPassForInserted];
+            "Finds whose an identity is." [
+                identities::an_identity_is_found_as_it_was_linked: ProvidersAreLost;
+                identities::an_identity_is_linked_once: SubjectsAlone];
+            "Lists a person's identities, in the order they were linked." [
+                identities::an_identity_is_found_as_it_was_linked: AllAreListed, NewestComeFirst];
+            "Removes an identity of a person; somebody may link it anew." [
+                identities::an_identity_is_removed_by_its_owner:
+                    NothingIsRemoved, AnybodyRemoves, RemovedStayTaken];
+            "`false`: they have no such identity." [
+                identities::an_identity_is_removed_by_its_owner: MissingIsRemoved];
+            "Removes all identities of a person." [
+                identities::all_identities_of_a_person_are_removed:
+                    OneIsLeft, EverybodysAreRemoved];
+        }
         inbox Inbox {
             "Finds the chat if `user` takes part in it." [
                 inbox::g6_only_participants_have_a_row: StrangersAreMembers];
@@ -530,6 +551,7 @@ fn every_breach_has_its_place_in_the_table() {
         unused::<mutants::chat_log::Breach>("chat_log", &table),
         unused::<mutants::codes::Breach>("codes", &table),
         unused::<mutants::credentials::Breach>("credentials", &table),
+        unused::<mutants::identities::Breach>("identities", &table),
         unused::<mutants::inbox::Breach>("inbox", &table),
         unused::<mutants::listings::Breach>("listings", &table),
         unused::<mutants::reports::Breach>("reports", &table),

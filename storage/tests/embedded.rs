@@ -5,7 +5,8 @@ use std::path::Path;
 
 use barterline_storage::accounts::Accounts as _;
 use barterline_storage::conformance::{
-    accounts, api_keys, audit, blocks, codes, credentials, listings, reports, sessions, user_state,
+    accounts, api_keys, audit, blocks, codes, credentials, identities, listings, reports, sessions,
+    user_state,
 };
 use barterline_storage::credentials::Credentials as _;
 use barterline_storage::embedded::accounts::EmbeddedAccounts;
@@ -15,6 +16,7 @@ use barterline_storage::embedded::blocks::EmbeddedBlocks;
 use barterline_storage::embedded::codes::EmbeddedCodes;
 use barterline_storage::embedded::credentials::EmbeddedCredentials;
 use barterline_storage::embedded::engine::Engine;
+use barterline_storage::embedded::identities::EmbeddedIdentities;
 use barterline_storage::embedded::listings::EmbeddedListings;
 use barterline_storage::embedded::reports::EmbeddedReports;
 use barterline_storage::embedded::sessions::EmbeddedSessions;
@@ -81,6 +83,14 @@ laws! {
         a_code_ends,
         a_code_of_another_purpose_stays,
         the_hash_of_a_code_is_new;
+    identities, EmbeddedIdentities:
+        an_identity_is_found_as_it_was_linked,
+        an_identity_is_linked_once,
+        identities_of_a_person_are_counted,
+        an_identity_is_removed_by_its_owner,
+        all_identities_of_a_person_are_removed,
+        one_of_several_at_once_links,
+        identities_linked_at_once_are_all_kept;
     listings, EmbeddedListings:
         a_listing_is_found_as_it_was_inserted,
         every_field_is_kept,

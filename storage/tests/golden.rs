@@ -25,8 +25,9 @@ use barterline_storage::api_keys::KeyRing;
 use barterline_storage::audit::AuditEntry;
 use barterline_storage::bulk::{ChatItem, Gone, Item, Place};
 use barterline_storage::codes::{Code, CodePurpose};
-use barterline_storage::conformance::{api_keys, audit, reports, samples};
+use barterline_storage::conformance::{api_keys, audit, identities, reports, samples};
 use barterline_storage::credentials::{Credential, SecondFactor};
+use barterline_storage::identities::IdentityRing;
 use barterline_storage::record::archive::{Begin, End, Frame, put_frame, read_frame, read_header};
 use barterline_storage::record::chat_log::{
     Back, Change, ImportedSide, Mark, Record, put_chat, put_event, put_imported_side, put_mark,
@@ -192,11 +193,13 @@ fn samples() -> BTreeMap<&'static str, Sample> {
     let state = UserState { shows_read: false, ..UserState::default() };
     let entry =
         AuditEntry { number: 7, record: audit::record(5), previous: [1; 32], hash: [2; 32] };
+    let ring = IdentityRing(vec![identities::identity(1), identities::identity(2)]);
     let rows = [
         ("archive_report", Item::Report(Box::new(reports::report(1)))),
         ("archive_listing", Item::Listing(Box::new(listing.clone()))),
         ("archive_user_state", Item::UserState(user, state)),
         ("archive_api_keys", Item::ApiKeys(user, KeyRing(vec![api_keys::key(1)]))),
+        ("archive_identities", Item::Identities(user, ring.clone())),
         ("archive_audit_entry", Item::AuditEntry(Box::new(entry.clone()))),
         ("archive_session", Item::Session(session.clone())),
         ("archive_credential", Item::Credential(Box::new(credential.clone()))),
@@ -238,6 +241,7 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         ("credential_v1", row(credential)),
         ("code_v1", row(code)),
         ("audit_entry_v1", row(entry)),
+        ("identities_v1", row(ring)),
         ("api_keys_v1", row(KeyRing(vec![api_keys::key(1), api_keys::key(2)]))),
     ]);
     samples.extend(cells(&chat, &event));

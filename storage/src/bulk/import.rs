@@ -52,7 +52,7 @@ pub async fn import(
         }
     }
     target.flush().await?;
-    for kind in Kind::ALL {
+    for kind in Kind::ALL.into_iter().filter(|kind| !archive.predates(*kind)) {
         compare(&*target, archive, kind).await?;
     }
     Ok(target.complete().await?)

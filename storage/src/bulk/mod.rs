@@ -30,6 +30,7 @@ use crate::api_keys::KeyRing;
 use crate::audit::AuditEntry;
 use crate::credentials::Credential;
 use crate::error::StoreError;
+use crate::identities::IdentityRing;
 use crate::record::index::Side;
 use crate::reports::Report;
 use crate::sessions::Session;
@@ -55,6 +56,8 @@ pub enum Kind {
     Sessions,
     /// Keys of programs and devices.
     ApiKeys,
+    /// Who people are at outer providers.
+    Identities,
     /// Secrets.
     Credentials,
     /// Profiles.
@@ -63,7 +66,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order of an export.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Audit,
         Self::Reports,
         Self::Chats,
@@ -72,6 +75,7 @@ impl Kind {
         Self::UserStates,
         Self::Sessions,
         Self::ApiKeys,
+        Self::Identities,
         Self::Credentials,
         Self::Accounts,
     ];
@@ -87,9 +91,15 @@ impl Kind {
             Self::UserStates => "user_states",
             Self::Sessions => "sessions",
             Self::ApiKeys => "api_keys",
+            Self::Identities => "identities",
             Self::Credentials => "credentials",
             Self::Accounts => "accounts",
         }
+    }
+
+    /// Whether archives of earlier versions have none of it.
+    pub(super) const fn is_later(self) -> bool {
+        matches!(self, Self::Identities)
     }
 
     /// The kind that keeps an aggregate ([`crate::stores::AGGREGATES`]); `None` for one that no
@@ -155,6 +165,8 @@ pub enum Item {
     Session(Session),
     /// Somebody's keys.
     ApiKeys(UserId, KeyRing),
+    /// Who somebody is elsewhere.
+    Identities(UserId, IdentityRing),
     /// A secret.
     Credential(Box<Credential>),
     /// A profile.
@@ -173,6 +185,7 @@ impl Item {
             Self::UserState(..) => Kind::UserStates,
             Self::Session(_) => Kind::Sessions,
             Self::ApiKeys(..) => Kind::ApiKeys,
+            Self::Identities(..) => Kind::Identities,
             Self::Credential(_) => Kind::Credentials,
             Self::Account(_) => Kind::Accounts,
         }
@@ -189,6 +202,7 @@ impl Item {
             Self::UserState(user, _) => format!("choices of {user}"),
             Self::Session(session) => format!("session {}", session.id),
             Self::ApiKeys(user, _) => format!("keys of {user}"),
+            Self::Identities(user, _) => format!("identities of {user}"),
             Self::Credential(credential) => format!("credential of {}", credential.user),
             Self::Account(account) => format!("account {}", account.id),
         }
@@ -220,6 +234,7 @@ impl Gone {
             | Item::UserState(..)
             | Item::Session(_)
             | Item::ApiKeys(..)
+            | Item::Identities(..)
             | Item::Account(_) => None,
         }
     }

@@ -15,7 +15,9 @@ use barterline_domain::marks::{Marks, Visibility};
 use barterline_domain::personal::PersonalChange;
 
 use super::chat_log::{self, Subject};
-use super::{accounts, api_keys, audit, credentials, listings, reports, samples, sessions};
+use super::{
+    accounts, api_keys, audit, credentials, identities, listings, reports, samples, sessions,
+};
 use crate::accounts::ProfileChange;
 use crate::bulk::archive::{Archive, Manifest};
 use crate::bulk::export::{Export, export};
@@ -24,6 +26,7 @@ use crate::bulk::standing::{Import, next_epoch};
 use crate::bulk::{Source, Target};
 use crate::chat_log::Range;
 use crate::credentials::{Credential, Replaced};
+use crate::identities::{Identity, IdentityRing, Linked};
 use crate::record::rows::Row as _;
 use crate::stores::Stores;
 use crate::user_state::UserChange;
@@ -46,6 +49,8 @@ pub async fn fill(stores: &Stores, subject: &mut Subject) {
         stores.sessions.insert(vec![sessions::session(n)]).await.expect("a session");
         stores.audit.append(audit::record(n)).await.expect("an entry");
         assert!(stores.api_keys.insert(api_keys::key(n)).await.expect("a key"));
+        let linked = stores.identities.insert(identities::identity(n)).await;
+        assert_eq!(linked.expect("an identity"), Linked::Done);
         stores.listings.insert(listings::listing(n, 50)).await.expect("a listing");
         stores.reports.insert(reports::report(n)).await.expect("a report");
         let at = Timestamp::from_millis(n.into());
@@ -112,6 +117,14 @@ pub async fn go_on(stores: &Stores, subject: &mut Subject) {
     stores.audit.append(audit::record(9)).await.expect("an entry");
     let (owner, key) = (api_keys::key(2).user, api_keys::key(2).id);
     assert!(stores.api_keys.revoke(owner, key).await.expect("a revocation"));
+    // One moves from a person to another, and one is unlinked.
+    for n in [1, 2] {
+        let Identity { user, issuer, subject, .. } = identities::identity(n);
+        let removed = stores.identities.remove(user, &issuer, &subject).await;
+        assert!(removed.expect("a removal"));
+    }
+    let moved = Identity { user: user(2), ..identities::identity(1) };
+    assert_eq!(stores.identities.insert(moved).await.expect("an identity"), Linked::Done);
     let mut listing = listings::listing(2, 50);
     (listing.version, listing.status) = (2, ListingStatus::Sold);
     stores.listings.replace(listing).await.expect("an edit");
@@ -177,6 +190,11 @@ pub async fn seen(stores: &Stores) -> String {
         let key = stores.api_keys.find(api_keys::key(n).id).await.expect("a read");
         let keys = stores.api_keys.list(user(n)).await.expect("a list");
         let _ = writeln!(all, "{key:?} {keys:?}");
+        let Identity { issuer, subject, .. } = identities::identity(n);
+        let identity = stores.identities.find(&issuer, &subject).await.expect("a read");
+        let identities = stores.identities.list(user(n)).await.expect("a list");
+        let identities = IdentityRing(identities.into_iter().chain(identity).collect());
+        let _ = writeln!(all, "{:?}", identities.to_bytes());
         let of_user = stores.credentials.find_by_user(user(n)).await.expect("a read");
         for secret in [secret, of_user] {
             let _ = writeln!(all, "{:?}", secret.map(|secret| secret.to_bytes()));

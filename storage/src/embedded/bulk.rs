@@ -19,7 +19,8 @@ use super::engine::Engine;
 use super::log::bulk::Appends;
 use super::log::{FIRST_EPOCH, Log};
 use super::{
-    accounts, api_keys, audit, blocks, credentials, files, listings, reports, sessions, user_state,
+    accounts, api_keys, audit, blocks, credentials, files, identities, listings, reports, sessions,
+    user_state,
 };
 use crate::blocks::Blocks as _;
 use crate::bulk::error::BulkError;
@@ -63,6 +64,7 @@ impl Source for EmbeddedSource {
                 Kind::Audit => audit::page(main, after),
                 Kind::Sessions => sessions::page(main, after),
                 Kind::ApiKeys => api_keys::page(main, after),
+                Kind::Identities => identities::page(&source.credentials, after),
                 Kind::Credentials => credentials::page(&source.credentials, after),
                 Kind::Accounts => accounts::page(main, after),
             }
@@ -216,6 +218,7 @@ impl Target for EmbeddedTarget {
             Item::AuditEntry(entry) => main.read(|read| audit::item(read, entry.number)),
             Item::Session(session) => main.read(|read| sessions::item(read, session.id)),
             Item::ApiKeys(user, _) => main.read(|read| api_keys::item(read, *user)),
+            Item::Identities(user, _) => credentials.read(|read| identities::item(read, *user)),
             Item::Credential(it) => credentials.read(|read| credentials::item(read, it.user)),
             Item::Account(account) => main.read(|read| accounts::item(read, account.id)),
         }
@@ -223,7 +226,18 @@ impl Target for EmbeddedTarget {
 
     async fn put(&self, items: Vec<Item>) -> Result<(), StoreError> {
         let (secrets, others): (Vec<_>, Vec<_>) =
-            items.into_iter().partition(|item| item.kind() == Kind::Credentials);
+            items.into_iter().partition(|item| match item.kind() {
+                Kind::Credentials | Kind::Identities => true,
+                Kind::Audit
+                | Kind::Reports
+                | Kind::Chats
+                | Kind::Listings
+                | Kind::Blocks
+                | Kind::UserStates
+                | Kind::Sessions
+                | Kind::ApiKeys
+                | Kind::Accounts => false,
+            });
         for (engine, items) in [(&self.source.credentials, secrets), (&self.source.main, others)] {
             if items.is_empty() {
                 continue;
@@ -240,6 +254,7 @@ impl Target for EmbeddedTarget {
                     Item::AuditEntry(entry) => audit::put_entry(write, entry),
                     Item::Session(session) => sessions::put_session(write, session),
                     Item::ApiKeys(user, ring) => api_keys::put_ring(write, *user, ring),
+                    Item::Identities(user, ring) => identities::put_ring(write, *user, ring),
                     Item::Credential(credential) => credentials::put_credential(write, credential),
                     Item::Account(account) => accounts::put_account(write, account),
                 })

@@ -16,6 +16,7 @@ pub mod blocks;
 pub mod codes;
 pub mod credentials;
 pub mod engine;
+pub mod identities;
 pub mod listings;
 pub mod reports;
 pub mod sessions;
@@ -43,7 +44,8 @@ pub fn open(dir: &Path, segment_bytes: u64) -> Result<Opened, StoreError> {
     let health = health(log.clone(), credentials.clone(), main.clone());
     let stores = Stores {
         credentials: Arc::new(credentials::EmbeddedCredentials(credentials.clone())),
-        codes: Arc::new(codes::EmbeddedCodes(credentials)),
+        codes: Arc::new(codes::EmbeddedCodes(credentials.clone())),
+        identities: Arc::new(identities::EmbeddedIdentities(credentials)),
         accounts: Arc::new(accounts::EmbeddedAccounts(main.clone())),
         audit: Arc::new(audit::EmbeddedAudit(main.clone())),
         api_keys: Arc::new(api_keys::EmbeddedApiKeys(main.clone())),

@@ -36,6 +36,7 @@ const ACCOUNT: u8 = 10;
 const CREDENTIAL_GONE: u8 = 11;
 const API_KEYS: u8 = 12;
 const AUDIT_ENTRY: u8 = 13;
+const IDENTITIES: u8 = 14;
 const END: u8 = 255;
 
 /// What begins a part.
@@ -135,6 +136,7 @@ const fn code(item: &Item) -> u8 {
         Item::UserState(..) => USER_STATE,
         Item::Session(_) => SESSION,
         Item::ApiKeys(..) => API_KEYS,
+        Item::Identities(..) => IDENTITIES,
         Item::Credential(_) => CREDENTIAL,
         Item::Account(_) => ACCOUNT,
     }
@@ -166,6 +168,10 @@ fn put_item(out: &mut Vec<u8>, item: &Item) {
         }
         Item::Session(row) => out.extend(row.to_bytes()),
         Item::ApiKeys(user, row) => {
+            out.put_id(user.as_bytes());
+            out.extend(row.to_bytes());
+        }
+        Item::Identities(user, row) => {
             out.put_id(user.as_bytes());
             out.extend(row.to_bytes());
         }
@@ -257,6 +263,10 @@ fn get_item(code: u8, get: &mut Get<'_>) -> Result<Item, Malformed> {
         API_KEYS => {
             let user = UserId::from_bytes(get.id()?);
             Item::ApiKeys(user, Row::from_bytes(take_rest(get))?)
+        }
+        IDENTITIES => {
+            let user = UserId::from_bytes(get.id()?);
+            Item::Identities(user, Row::from_bytes(take_rest(get))?)
         }
         SESSION => Item::Session(Row::from_bytes(take_rest(get))?),
         CREDENTIAL => Item::Credential(Box::new(Row::from_bytes(take_rest(get))?)),

@@ -19,6 +19,7 @@ use crate::api_keys::{ApiKey, KeyRing};
 use crate::audit::{Actor, AuditEntry, AuditRecord};
 use crate::codes::{Code, CodeHash, CodePurpose};
 use crate::credentials::{Credential, SecondFactor};
+use crate::identities::{Identity, IdentityRing};
 use crate::reports::{Report, ReportedMessage};
 use crate::sessions::{RefreshHash, Session};
 use crate::user_state::UserState;
@@ -214,6 +215,39 @@ impl Row for Session {
             expires_at: row.expires_at,
             revoked: row.revoked,
         })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct IdentityV1 {
+    user: UserId,
+    issuer: String,
+    subject: String,
+    provider: String,
+    linked_at: Timestamp,
+}
+
+impl Row for IdentityRing {
+    fn to_bytes(&self) -> Vec<u8> {
+        let identities = self.0.iter().map(|identity| IdentityV1 {
+            user: identity.user,
+            issuer: identity.issuer.clone(),
+            subject: identity.subject.clone(),
+            provider: identity.provider.clone(),
+            linked_at: identity.linked_at,
+        });
+        put(&identities.collect::<Vec<_>>())
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
+        let identities = get::<Vec<IdentityV1>>(bytes)?.into_iter().map(|row| Identity {
+            user: row.user,
+            issuer: row.issuer,
+            subject: row.subject,
+            provider: row.provider,
+            linked_at: row.linked_at,
+        });
+        Ok(Self(identities.collect()))
     }
 }
 

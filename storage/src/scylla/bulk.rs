@@ -25,6 +25,7 @@ use super::chats::{self, ScyllaChats};
 use super::columns::Id as _;
 use super::credentials::ScyllaCredentials;
 use super::databases::Databases;
+use super::identities::ScyllaIdentities;
 use super::listings::ScyllaListings;
 use super::reports::ScyllaReports;
 use super::schema::Area;
@@ -60,6 +61,7 @@ pub struct ScyllaSource {
     stores: Stores,
     credentials: Arc<ScyllaCredentials>,
     api_keys: Arc<ScyllaApiKeys>,
+    identities: Arc<ScyllaIdentities>,
     audit: Arc<ScyllaAudit>,
     chats: ScyllaChats,
     walks: Arc<Walks>,
@@ -70,6 +72,7 @@ struct Walks {
     accounts: Read,
     sessions: Read,
     api_keys: Read,
+    identities: Read,
     credentials: Read,
     blockers: Read,
     user_states: Read,
@@ -90,6 +93,7 @@ impl Walks {
             accounts: walk(Area::Users, "{users}.accounts", "id").await?,
             sessions: walk(Area::Users, "{users}.sessions", "id").await?,
             api_keys: walk(Area::Users, "{users}.api_keys", "user_id").await?,
+            identities: walk(Area::Credentials, "{credentials}.identities", "user_id").await?,
             credentials: walk(Area::Credentials, "{credentials}.secrets", "user_id").await?,
             blockers: walk(Area::Users, "{users}.blocks", "blocker").await?,
             user_states: walk(Area::Users, "{users}.user_states", "user_id").await?,
@@ -162,8 +166,10 @@ impl ScyllaSource {
     ) -> Result<Self, StoreError> {
         let walks = Arc::new(Walks::prepare(databases).await?);
         let api_keys = Arc::new(ScyllaApiKeys::open(databases.of(Area::Users)).await?);
+        let identities = ScyllaIdentities::open(databases.of(Area::Credentials)).await?;
+        let identities = Arc::new(identities);
         let audit = Arc::new(ScyllaAudit::open(databases.of(Area::Operations)).await?);
-        Ok(Self { stores, credentials, api_keys, audit, chats, walks })
+        Ok(Self { stores, credentials, api_keys, identities, audit, chats, walks })
     }
 
     /// Opens a cluster to read it, and leaves it as it stands: what was imported can still be added
@@ -240,7 +246,7 @@ impl Source for ScyllaSource {
     }
 
     async fn page(&self, kind: Kind, after: Option<&Place>) -> Result<Page, StoreError> {
-        let Self { stores, credentials, api_keys, audit, chats, walks } = self;
+        let Self { stores, credentials, api_keys, identities, audit, chats, walks } = self;
         match kind {
             Kind::Chats => {
                 let find = |(token, chat, bucket): (i64, Uuid, i64)| async move {
@@ -303,6 +309,13 @@ impl Source for ScyllaSource {
                     Ok(api_keys.ring(user).await?.map(|ring| Item::ApiKeys(user, ring)))
                 };
                 self.by_id(&walks.api_keys, after, find).await
+            }
+            Kind::Identities => {
+                let find = |id| async move {
+                    let user = UserId::from_column(id);
+                    Ok(identities.ring(user).await?.map(|ring| Item::Identities(user, ring)))
+                };
+                self.by_id(&walks.identities, after, find).await
             }
             Kind::Credentials => {
                 let find = |id| async move {
@@ -399,6 +412,7 @@ impl ScyllaTarget {
             Item::AuditEntry(entry) => self.source.audit.import(&entry, stamp).await,
             Item::Session(session) => self.sessions.import(&session, stamp).await,
             Item::ApiKeys(user, ring) => self.source.api_keys.import(user, &ring, stamp).await,
+            Item::Identities(user, ring) => self.source.identities.import(user, &ring, stamp).await,
             Item::Credential(credential) => self.credentials.import(&credential, stamp).await,
             Item::Account(account) => self.accounts.import(&account, stamp).await,
         }
@@ -438,6 +452,10 @@ impl Target for ScyllaTarget {
             Item::ApiKeys(user, _) => {
                 let found = self.source.api_keys.ring(*user).await?;
                 found.map(|ring| Item::ApiKeys(*user, ring))
+            }
+            Item::Identities(user, _) => {
+                let found = self.source.identities.ring(*user).await?;
+                found.map(|ring| Item::Identities(*user, ring))
             }
             Item::Credential(it) => {
                 let found = self.credentials.whole(it.user).await?;

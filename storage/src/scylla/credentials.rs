@@ -30,7 +30,7 @@ use crate::error::StoreError;
 use crate::record::rows::Row as _;
 
 /// For how long a claim may be of a change that is under way.
-const UNDER_WAY: Duration = Duration::from_mins(10);
+pub(super) const UNDER_WAY: Duration = Duration::from_mins(10);
 /// The clocks of two nodes may differ by four minutes.
 const _: () = assert!(UNDER_WAY.as_secs() > 4 * 60 + CHANGE_TIMEOUT.as_secs());
 
@@ -324,7 +324,7 @@ fn read(user: UserId, record: &[u8]) -> Result<Credential, StoreError> {
 }
 
 /// How old a claim is at `now`: both say their time themselves (RFC 9562, section 5.1).
-fn age(claim: CqlTimeuuid, now: CqlTimeuuid) -> Duration {
+pub(super) fn age(claim: CqlTimeuuid, now: CqlTimeuuid) -> Duration {
     let since_1970 = |id: CqlTimeuuid| {
         let (seconds, nanos) = Uuid::from(id).get_timestamp().map_or((0, 0), |at| at.to_unix());
         Duration::new(seconds, nanos)

@@ -40,6 +40,7 @@ pub mod audit;
 pub mod blocks;
 pub mod codes;
 pub mod credentials;
+pub mod identities;
 pub mod listings;
 pub mod reports;
 pub mod sessions;
@@ -84,6 +85,7 @@ async fn open_with_epoch(
     let stores = Stores {
         credentials: secrets.clone(),
         codes: Arc::new(codes::ScyllaCodes::open(of(Area::Credentials)).await?),
+        identities: Arc::new(identities::ScyllaIdentities::open(of(Area::Credentials)).await?),
         accounts: Arc::new(accounts::ScyllaAccounts::open(users).await?),
         audit: Arc::new(audit::ScyllaAudit::open(of(Area::Operations)).await?),
         api_keys: Arc::new(api_keys::ScyllaApiKeys::open(users).await?),

@@ -23,6 +23,8 @@ const SEGMENT_BYTES: u64 = 1 << 20;
 const TABLES: &[&str] = &[
     "{credentials}.secrets",
     "{credentials}.addresses",
+    "{credentials}.identities",
+    "{credentials}.identity_claims",
     "{users}.accounts",
     "{users}.sessions",
     "{users}.sessions_by_user",

@@ -19,7 +19,8 @@ use barterline_storage::accounts::Accounts as _;
 use barterline_storage::audit::{Audit as _, verify};
 use barterline_storage::blocks::Blocks as _;
 use barterline_storage::conformance::{
-    accounts, api_keys, audit, blocks, codes, credentials, listings, reports, sessions, user_state,
+    accounts, api_keys, audit, blocks, codes, credentials, identities, listings, reports, sessions,
+    user_state,
 };
 use barterline_storage::credentials::Credentials as _;
 use barterline_storage::gate::Gate;
@@ -34,6 +35,7 @@ use barterline_storage::scylla::clocks;
 use barterline_storage::scylla::codes::ScyllaCodes;
 use barterline_storage::scylla::credentials::ScyllaCredentials;
 use barterline_storage::scylla::error::ConnectError;
+use barterline_storage::scylla::identities::ScyllaIdentities;
 use barterline_storage::scylla::listings::ScyllaListings;
 use barterline_storage::scylla::metrics::Metrics;
 use barterline_storage::scylla::reports::ScyllaReports;
@@ -259,6 +261,14 @@ laws! {
         a_code_ends,
         a_code_of_another_purpose_stays,
         the_hash_of_a_code_is_new;
+    identities, ScyllaIdentities, ["{credentials}.identities", "{credentials}.identity_claims"] =>
+        an_identity_is_found_as_it_was_linked,
+        an_identity_is_linked_once,
+        identities_of_a_person_are_counted,
+        an_identity_is_removed_by_its_owner,
+        all_identities_of_a_person_are_removed,
+        one_of_several_at_once_links,
+        identities_linked_at_once_are_all_kept;
     listings, ScyllaListings,
         ["{listings}.listings", "{listings}.listings_by_seller", "{listings}.seller_weeks"] =>
         a_listing_is_found_as_it_was_inserted,

@@ -141,6 +141,11 @@ pub const KEYS: &[Key] = &[
         because: "a code that was sent opens an account: it is kept as its password is",
     },
     Key {
+        word: "Identities",
+        held_by: &["services/accounts", "app"],
+        because: "an identity opens an account as a password does",
+    },
+    Key {
         word: "ChatLog",
         held_by: &["hub", "services/chats", "app", "gateway/writer.rs"],
         because: "the log is appended to by the hub and read by chats and writers",

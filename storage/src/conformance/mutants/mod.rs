@@ -13,6 +13,7 @@ pub mod audit;
 pub mod blocks;
 pub mod codes;
 pub mod credentials;
+pub mod identities;
 pub mod listings;
 pub mod reports;
 pub mod sessions;

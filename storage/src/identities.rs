@@ -1,0 +1,113 @@
+//! Who somebody is elsewhere: identities at outer providers, by which people sign in. Lives with the
+//! credentials.
+//!
+//! An identity is a provider's word for a person: issuer and subject together, and never one of them
+//! alone (OpenID Connect Core 1.0, section 5.7).
+
+use std::fmt;
+
+use async_trait::async_trait;
+use barterline_domain::clock::Timestamp;
+use barterline_domain::ids::UserId;
+use sha2::{Digest as _, Sha256};
+
+use crate::error::StoreError;
+
+/// Most identities that a person has.
+pub const IDENTITIES_MAX: usize = 16;
+
+/// One identity.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Whose.
+    pub user: UserId,
+    /// Who says so: a URL, to be compared byte by byte.
+    pub issuer: String,
+    /// What they call the person, for good: to be compared byte by byte.
+    pub subject: String,
+    /// What the issuer was called here when it was linked.
+    pub provider: String,
+    /// When it was linked.
+    pub linked_at: Timestamp,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The subject is not for logs.
+        let mut shown = f.debug_struct("Identity");
+        shown.field("user", &self.user).field("provider", &self.provider).finish_non_exhaustive()
+    }
+}
+
+/// What became of an insertion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Linked {
+    /// In place.
+    Done,
+    /// It is somebody's already, perhaps the same person's; nothing changed.
+    Taken,
+    /// The person has [`IDENTITIES_MAX`]; nothing changed.
+    TooMany,
+}
+
+/// All identities.
+#[async_trait]
+pub trait Identities: Send + Sync {
+    /// Inserts an identity that nobody has, if its person has fewer than [`IDENTITIES_MAX`].
+    async fn insert(&self, identity: Identity) -> Result<Linked, StoreError>;
+
+    /// Finds whose an identity is.
+    async fn find(&self, issuer: &str, subject: &str) -> Result<Option<Identity>, StoreError>;
+
+    /// Lists a person's identities, in the order they were linked.
+    async fn list(&self, user: UserId) -> Result<Vec<Identity>, StoreError>;
+
+    /// Removes an identity of a person; somebody may link it anew. `false`: they have no such
+    /// identity.
+    async fn remove(&self, user: UserId, issuer: &str, subject: &str) -> Result<bool, StoreError>;
+
+    /// Removes all identities of a person.
+    async fn remove_all(&self, user: UserId) -> Result<(), StoreError>;
+}
+
+/// What an identity is found by: issuer and subject are as long as a provider likes.
+pub type IdentityKey = [u8; 32];
+
+/// SHA-256 of issuer and subject. A URL has no byte of zero, so that no two pairs are written alike.
+pub(crate) fn key_of(issuer: &str, subject: &str) -> IdentityKey {
+    Sha256::new().chain_update(issuer).chain_update([0]).chain_update(subject).finalize().into()
+}
+
+/// All identities of one person, in the order they were linked: both backends keep them together, so
+/// that they are counted and changed in one step.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IdentityRing(pub Vec<Identity>);
+
+impl IdentityRing {
+    pub(crate) fn find(&self, key: IdentityKey) -> Option<&Identity> {
+        self.0.iter().find(|identity| identity.key() == key)
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.len() >= IDENTITIES_MAX
+    }
+
+    /// The ring with one more.
+    pub(crate) fn with(mut self, identity: Identity) -> Self {
+        self.0.push(identity);
+        self
+    }
+
+    /// The ring without one; `None` when it has no such.
+    pub(crate) fn without(mut self, key: IdentityKey) -> Option<Self> {
+        let at = self.0.iter().position(|identity| identity.key() == key)?;
+        self.0.remove(at);
+        Some(self)
+    }
+}
+
+impl Identity {
+    pub(crate) fn key(&self) -> IdentityKey {
+        key_of(&self.issuer, &self.subject)
+    }
+}
