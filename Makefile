@@ -9,10 +9,10 @@ ARGS   ?=
 # make test runs as many schedules as the model test says.
 SCHEDULES ?= 100000
 # What is tested against real things: a client in another language, its own document, a proxy and a mail
-# relay, a Redis, a CQL database.
-PART   ?= client openapi walk redis cql
+# relay, a provider of identities, a Redis, a CQL database.
+PART   ?= client openapi walk openid redis cql
 
-.PHONY: help run test test-real real-client real-openapi real-walk real-redis real-cql planted model check bench rust bins node npm nginx python redis
+.PHONY: help run test test-real real-client real-openapi real-walk real-openid real-redis real-cql planted model check bench rust bins node npm nginx python redis
 
 help:
 	@echo "make run [ARGS='--demo']   build and start the server"
@@ -49,6 +49,9 @@ real-openapi: bins python # Random requests to the real binary, held against its
 
 real-walk: bins node npm nginx # From a registration to a talk, through a proxy that ends TLS.
 	tests/real/walk/run $(TARGET)/ci/barterline
+
+real-openid: bins node npm # In at a provider that others made.
+	tests/real/openid/run $(TARGET)/ci/barterline
 
 real-redis: bins node redis # What servers share, and what they do when it hangs or is gone.
 	$(CARGO) test -p barterline --locked --profile ci --test redis

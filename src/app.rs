@@ -1,6 +1,7 @@
 //! The composition root: the only file that names concrete backends.
 
 mod post;
+mod sign_in;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,6 +74,9 @@ pub enum BuildError {
     /// Mail cannot be sent.
     #[error("mail: {0:#}")]
     Mail(anyhow::Error),
+    /// Nobody can sign in elsewhere.
+    #[error("sign-in: {0:#}")]
+    SignIn(anyhow::Error),
 }
 
 /// The backend that the settings name, open.
@@ -162,6 +166,7 @@ impl App {
         let accounts = Accounts::new(Parts {
             credentials: stores.credentials,
             codes: stores.codes,
+            identities: stores.identities,
             accounts: stores.accounts,
             sessions: stores.sessions,
             api_keys: stores.api_keys,
@@ -178,6 +183,7 @@ impl App {
             addresses: addresses(&settings.log),
             mailing,
             cluster: cluster.clone(),
+            sign_ins: sign_in::open(settings).map_err(BuildError::SignIn)?,
         });
         let users = Arc::new(accounts.clone());
         let listings = Listings::new(stores.listings, users, Arc::clone(&clock), Arc::clone(&ids));

@@ -129,6 +129,10 @@ id! {
     /// A key of a program or device.
     ApiKeyId
 }
+id! {
+    /// An identity at an outer provider, by which somebody signs in.
+    IdentityId
+}
 
 impl ChatId {
     /// The chat of `buyer` about `listing`: always the same id, so that opening twice is opening

@@ -10,7 +10,8 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::clock::Timestamp;
 use crate::event::Seq;
 use crate::ids::{
-    ApiKeyId, ChatId, ClientId, DeviceId, ListingId, MediaId, ReportId, SessionId, UserId,
+    ApiKeyId, ChatId, ClientId, DeviceId, IdentityId, ListingId, MediaId, ReportId, SessionId,
+    UserId,
 };
 use crate::money::Currency;
 
@@ -43,6 +44,7 @@ schemas! {
     ReportId: id(), "A report to staff.";
     MediaId: id(), "A picture, sound or film that was uploaded.";
     ApiKeyId: id(), "A key of a program or device.";
+    IdentityId: id(), "An identity at an outer provider, by which somebody signs in.";
     Timestamp: whole(), "Milliseconds since 1970, UTC.";
     Seq: whole().maximum(Some(Seq::MAX.0 as usize)),
         "An event's number in its chat: 1, 2, 3 … without a gap. 0 is the place before the first.";

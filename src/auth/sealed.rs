@@ -29,6 +29,10 @@ pub enum Purpose {
     KeptSession,
     /// Says that nobody keeps somebody out.
     KeptAccount,
+    /// Brings somebody back from a provider.
+    SignInState,
+    /// Says who came back.
+    SignInCode,
 }
 
 impl Purpose {
@@ -38,6 +42,8 @@ impl Purpose {
             Self::Registration => b"barterline/registration/v1",
             Self::KeptSession => b"barterline/kept-session/v1",
             Self::KeptAccount => b"barterline/kept-account/v1",
+            Self::SignInState => b"barterline/sign-in-state/v1",
+            Self::SignInCode => b"barterline/sign-in-code/v1",
         }
     }
 }

@@ -18,10 +18,12 @@ mod limits;
 mod log;
 mod mail;
 mod redis;
+mod sign_in;
 mod socket;
 
 mod reference;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use toml::Value;
@@ -36,6 +38,7 @@ pub use self::scylla::Scylla;
 pub use self::scylla_roles::{Role, ScyllaRoles};
 use self::section::{Entry, Refusal, Section};
 pub use self::server::Server;
+pub use self::sign_in::{Issuer, Provider, SignIn};
 pub use self::socket::Socket;
 pub use self::source::{Assignment, Sources};
 pub use self::storage::Storage;
@@ -63,6 +66,12 @@ pub struct Settings {
     pub accounts: Accounts,
     /// Mail to people.
     pub mail: Mail,
+    /// Where people come back to who sign in elsewhere.
+    pub sign_in: SignIn,
+    /// Where they sign in, by name.
+    pub providers: BTreeMap<String, Provider>,
+    /// Whose tokens are exchanged, by name.
+    pub issuers: BTreeMap<String, Issuer>,
     /// What the server writes about itself.
     pub log: Log,
 }
@@ -73,9 +82,11 @@ pub struct Mistakes(pub Vec<String>);
 
 /// A section as the reference shows it.
 struct Shown {
-    name: &'static str,
+    name: String,
     doc: &'static str,
     entries: Vec<Entry>,
+    /// One of none, for the reference.
+    is_example: bool,
 }
 
 impl Settings {
@@ -95,7 +106,7 @@ impl Settings {
     fn assign(&mut self, assignment: &Assignment) -> Result<(), String> {
         let Assignment { source, section, key, value } = assignment;
         let Some(target) = self.section_mut(section) else {
-            let known: Vec<_> = Self::default().shown().iter().map(|s| s.name).collect();
+            let known: Vec<_> = Self::default().shown().into_iter().map(|s| s.name).collect();
             return Err(format!(
                 "{source}: there is no section `{section}`; there are {}",
                 known.join(", ")
@@ -152,11 +163,18 @@ impl Settings {
         mistakes.extend(self.scylla.contradictions());
         mistakes.extend(self.redis.contradictions());
         mistakes.extend(self.mail.contradictions());
+        mistakes.extend(self.sign_in.contradictions(!self.providers.is_empty()));
+        mistakes.extend(self.providers.iter().flat_map(|(name, it)| it.contradictions(name)));
+        mistakes.extend(Issuer::contradictions(&self.issuers));
         mistakes.extend(self.scylla_roles.contradictions(!self.scylla.user.is_empty()));
         mistakes
     }
 
     fn section_mut(&mut self, name: &str) -> Option<&mut dyn Target> {
+        if let Some((section, name)) = name.split_once('.') {
+            return named_mut(&mut self.providers, section, name)
+                .or_else(|| named_mut(&mut self.issuers, section, name));
+        }
         Some(match name {
             Server::NAME => &mut self.server,
             Storage::NAME => &mut self.storage,
@@ -168,29 +186,57 @@ impl Settings {
             Limits::NAME => &mut self.limits,
             Accounts::NAME => &mut self.accounts,
             Mail::NAME => &mut self.mail,
+            SignIn::NAME => &mut self.sign_in,
             Log::NAME => &mut self.log,
             _ => return None,
         })
     }
 
     fn shown(&self) -> Vec<Shown> {
-        fn shown<S: Section>(section: &S) -> Shown {
-            Shown { name: S::NAME, doc: S::DOC, entries: section.entries() }
+        fn shown_of<S: Section>(section: &S) -> Shown {
+            let (name, entries) = (S::NAME.to_owned(), section.entries());
+            Shown { name, doc: S::DOC, entries, is_example: false }
         }
-        vec![
-            shown(&self.server),
-            shown(&self.storage),
-            shown(&self.scylla),
-            shown(&self.scylla_roles),
-            shown(&self.redis),
-            shown(&self.socket),
-            shown(&self.chat),
-            shown(&self.limits),
-            shown(&self.accounts),
-            shown(&self.mail),
-            shown(&self.log),
-        ]
+        fn named<S: Section + Default>(sections: &BTreeMap<String, S>) -> Vec<Shown> {
+            let shown = sections.iter().map(|(name, section)| Shown {
+                name: format!("{}.{name}", S::NAME),
+                ..shown_of(section)
+            });
+            let shown: Vec<_> = shown.collect();
+            if shown.is_empty() {
+                let name = format!("{}.NAME", S::NAME);
+                return vec![Shown { name, is_example: true, ..shown_of(&S::default()) }];
+            }
+            shown
+        }
+        let mut all = vec![
+            shown_of(&self.server),
+            shown_of(&self.storage),
+            shown_of(&self.scylla),
+            shown_of(&self.scylla_roles),
+            shown_of(&self.redis),
+            shown_of(&self.socket),
+            shown_of(&self.chat),
+            shown_of(&self.limits),
+            shown_of(&self.accounts),
+            shown_of(&self.mail),
+            shown_of(&self.sign_in),
+        ];
+        all.extend(named(&self.providers));
+        all.extend(named(&self.issuers));
+        all.push(shown_of(&self.log));
+        all
     }
+}
+
+/// The section of a name among several, made when it is first named.
+fn named_mut<'a, S: Section + Default>(
+    sections: &'a mut BTreeMap<String, S>,
+    section: &str,
+    name: &str,
+) -> Option<&'a mut dyn Target> {
+    let is_named = section == S::NAME && sign_in::is_name(name);
+    is_named.then(|| sections.entry(name.to_owned()).or_default() as &mut dyn Target)
 }
 
 /// [`Section`] as far as it can be an object.

@@ -11,7 +11,7 @@ impl Settings {
     /// The effective settings as TOML, without secrets.
     pub fn to_toml(&self) -> String {
         let mut text = String::new();
-        for section in self.shown() {
+        for section in self.shown().into_iter().filter(|section| !section.is_example) {
             if !text.is_empty() {
                 text.push('\n');
             }
@@ -36,18 +36,21 @@ impl Settings {
              # Stronger than this file are variables of the environment (BARTERLINE_SERVER__LISTEN\n\
              # is `listen` in [server]; BARTERLINE_LISTEN, BARTERLINE_ADMIN_LISTEN,\n\
              # BARTERLINE_TLS_LISTEN, BARTERLINE_TLS_CERTIFICATE, BARTERLINE_TLS_KEY,\n\
-             # BARTERLINE_DATA and BARTERLINE_CONFIG are called like their flags), and stronger\n\
-             # than those are flags.\n",
+             # BARTERLINE_DATA and BARTERLINE_CONFIG are called like their flags; NAME in [section.NAME]\n\
+             # stands between, as in BARTERLINE_PROVIDERS__NAME__CLIENT_SECRET), and stronger than those\n\
+             # are flags.\n",
         );
         for section in Self::default().shown() {
             text.push('\n');
             write_comment(&mut text, section.doc);
-            let _ = writeln!(text, "[{}]", section.name);
+            // There is none of its name before somebody gives it one.
+            let out = if section.is_example { "# " } else { "" };
+            let _ = writeln!(text, "{out}[{}]", section.name);
             for entry in section.entries {
                 text.push('\n');
                 write_comment(&mut text, entry.doc);
                 write_comment(&mut text, &format!("Allowed: {}.", entry.allowed));
-                let _ = writeln!(text, "{} = {}", entry.key, entry.value);
+                let _ = writeln!(text, "{out}{} = {}", entry.key, entry.value);
             }
         }
         text

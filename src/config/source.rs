@@ -26,7 +26,7 @@ const SHORT: &[(&str, &str, &str)] = &[
 pub struct Assignment {
     /// Who says so, for mistakes.
     pub source: Source,
-    /// The section's name.
+    /// The section's name; of one among several, `SECTION.NAME`.
     pub section: String,
     /// The setting's name.
     pub key: String,
@@ -123,10 +123,11 @@ impl fmt::Display for Source {
 fn variable(name: &str, text: &str) -> Option<Assignment> {
     let short = SHORT.iter().find(|(short, ..)| *short == name);
     let named = short.map(|(_, section, key)| (*section, *key));
-    let (section, key) = named.or_else(|| name.strip_prefix(PREFIX)?.split_once("__"))?;
+    // What is named itself stands between: SECTION__NAME__KEY.
+    let (section, key) = named.or_else(|| name.strip_prefix(PREFIX)?.rsplit_once("__"))?;
     Some(Assignment {
         source: Source::Variable(name.to_owned()),
-        section: section.to_lowercase(),
+        section: section.replacen("__", ".", 1).to_lowercase(),
         key: key.to_lowercase(),
         value: Value::String(text.to_owned()),
     })
@@ -148,12 +149,22 @@ fn read_file(path: &PathBuf) -> Result<Vec<Assignment>, String> {
                 "{shown}: `{section}` stands outside of every section; sections read [name]"
             ));
         };
-        assignments.extend(keys.into_iter().map(|(key, value)| Assignment {
-            source: Source::File(path.clone()),
-            section: section.clone(),
-            key,
-            value,
-        }));
+        let assigned = |section: &str, key, value| {
+            let (source, section) = (Source::File(path.clone()), section.to_owned());
+            Assignment { source, section, key, value }
+        };
+        for (key, value) in keys {
+            match value {
+                // [section.name]
+                Value::Table(keys) => {
+                    let section = format!("{section}.{key}");
+                    assignments.extend(
+                        keys.into_iter().map(|(key, value)| assigned(&section, key, value)),
+                    );
+                }
+                value => assignments.push(assigned(&section, key, value)),
+            }
+        }
     }
     Ok(assignments)
 }

@@ -45,7 +45,7 @@ fn every_mistake_is_named_at_once() {
         [
             "FILE: `log.level` cannot be \"a=b=c\"; allowed: error, warn, info, debug, trace, or directives such as info,barterline::gateway=debug",
             "FILE: `server.header_timeout_ms` cannot be 1; allowed: 100 to 600000",
-            "FILE: there is no section `sever`; there are server, storage, scylla, scylla_roles, redis, socket, chat, limits, accounts, mail, log",
+            "FILE: there is no section `sever`; there are server, storage, scylla, scylla_roles, redis, socket, chat, limits, accounts, mail, sign_in, providers.NAME, issuers.NAME, log",
             "FILE: there is no setting `server.listne`",
             "there is no setting for the variable BARTERLINE_NONSENSE; they read \
              BARTERLINE_SECTION__KEY",
@@ -243,6 +243,59 @@ fn mail_is_described_without_contradiction() {
     let mistake = load(file, &[], Vec::new()).expect_err("mistakes");
     for said in ["like Shop <no-reply@shop.example>", "`mail.directory`", "`mail.link`"] {
         assert!(mistake.contains(said), "{mistake}");
+    }
+}
+
+const SIGN_IN: &str = "[sign_in]\npublic_url = 'https://api.shop.example'\n\
+    return_to = 'https://shop.example/signed-in shop.example.app:/signed-in'\n";
+const PROVIDER: &str = "[providers.acme]\nissuer = 'https://id.example'\nclient_id = 'shop'\n";
+const ISSUER: &str = "[issuers.own]\nissuer = 'https://own.example/'\naudience = 'market'\n";
+
+#[test]
+fn providers_are_as_many_as_are_named() {
+    let file = format!("{SIGN_IN}{PROVIDER}[providers.other_one]\nissuer = 'https://b.example'\n");
+    let environment = [
+        ("BARTERLINE_PROVIDERS__OTHER_ONE__CLIENT_ID", "shop"),
+        ("BARTERLINE_PROVIDERS__OTHER_ONE__CLIENT_SECRET", "hunter2"),
+        ("BARTERLINE_ISSUERS__OWN__ISSUER", "http://localhost:8000/"),
+        ("BARTERLINE_ISSUERS__OWN__AUDIENCE", "market"),
+    ];
+    let settings = load(&file, &environment, Vec::new()).expect("sound settings");
+    assert_eq!(settings.providers.keys().collect::<Vec<_>>(), ["acme", "other_one"]);
+    assert_eq!(settings.providers["other_one"].client_secret.expose(), "hunter2");
+    assert_eq!(settings.providers["acme"].scopes(), ["email", "profile"]);
+    assert_eq!(settings.issuers["own"].algorithms(), ["RS256", "PS256", "ES256", "EdDSA"]);
+    assert_eq!(settings.sign_in.return_to().len(), 2);
+    let printed = settings.to_toml();
+    assert!(printed.contains("[providers.other_one]") && !printed.contains("hunter2"), "{printed}");
+    let again = load(&printed, &environment[1..2], Vec::new());
+    assert_eq!(again, Ok(settings));
+}
+
+#[test]
+fn providers_are_described_without_contradiction() {
+    for (wrong, said) in [
+        (PROVIDER.to_owned(), "`sign_in.public_url`"),
+        (format!("{SIGN_IN}[providers.acme]\nissuer = 'https://id.example'"), "`client_id`"),
+        (format!("{SIGN_IN}[providers.acme]\nclient_id = 'x'"), "`issuer`"),
+        (format!("{SIGN_IN}[providers.acme]\nissuer = 'http://id.example'"), "https://"),
+        (format!("{SIGN_IN}[providers.acme]\nissuer = 'https://id.example/?a=b'"), "https://"),
+        (format!("{SIGN_IN}[providers.acme]\nscopes = 'a\"b'"), "scopes"),
+        (format!("{SIGN_IN}[providers.acme]\nkey = 'x'"), "no setting `providers.acme.key`"),
+        (format!("{SIGN_IN}[providers.Acme]\nissuer = 'x'"), "there is no section"),
+        (format!("{SIGN_IN}[sign_in.acme]\nissuer = 'x'"), "there is no section `sign_in.acme`"),
+        ("[issuers.own]\nissuer = 'https://own.example'".to_owned(), "`audience`"),
+        (format!("{ISSUER}algorithms = 'HS256'"), "RS256"),
+        (format!("{ISSUER}algorithms = 'none'"), "RS256"),
+        (format!("{ISSUER}algorithms = ''"), "RS256"),
+        (format!("{ISSUER}{}", ISSUER.replace("own]", "two]")), "two of `issuers`"),
+        ("[sign_in]\nreturn_to = 'https://shop.example/#x'".to_owned(), "like https://"),
+        ("[sign_in]\nreturn_to = 'http://shop.example/'".to_owned(), "like https://"),
+        ("[sign_in]\nreturn_to = 'javascript:alert(1)'".to_owned(), "like https://"),
+        ("[sign_in]\npublic_url = 'https://shop.example/'".to_owned(), "like https://"),
+    ] {
+        let mistake = load(&wrong, &[], Vec::new()).expect_err("a mistake");
+        assert!(mistake.contains(said), "{wrong}: {mistake}");
     }
 }
 

@@ -32,6 +32,10 @@ pub enum Letter {
     RecoveryCodes,
     /// Somebody made an API key to an account.
     KeyMade,
+    /// Somebody signs in by an identity at a provider from here on.
+    IdentityLinked,
+    /// Nobody signs in by one any more.
+    IdentityUnlinked,
     /// To an address that an account is to move to.
     ChangeEmail {
         /// Moves it.
@@ -76,6 +80,8 @@ macro_rules! choose {
             Letter::FactorOff => template!($language, "factor_off"),
             Letter::RecoveryCodes => template!($language, "recovery_codes"),
             Letter::KeyMade => template!($language, "key_made"),
+            Letter::IdentityLinked => template!($language, "identity_linked"),
+            Letter::IdentityUnlinked => template!($language, "identity_unlinked"),
             Letter::ChangeEmail { .. } => template!($language, "change_email"),
             Letter::Erasure => template!($language, "erasure"),
             Letter::EmailChanged { .. } => template!($language, "email_changed"),
@@ -104,6 +110,8 @@ impl Letter {
             | Self::FactorOff
             | Self::RecoveryCodes
             | Self::KeyMade
+            | Self::IdentityLinked
+            | Self::IdentityUnlinked
             | Self::Erasure
             | Self::EmailChanged { .. } => None,
         }

@@ -18,6 +18,7 @@ mod chats;
 mod listings;
 pub mod reports;
 mod sessions;
+mod sign_in;
 mod sync;
 
 use std::sync::Arc;

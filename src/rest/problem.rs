@@ -130,6 +130,38 @@ codes! {
     Suspended = FORBIDDEN, "account.suspended", "the account is suspended";
     /// The present password is another.
     PasswordWrong = FORBIDDEN, "password.wrong", "the present password is another";
+    /// They sign in elsewhere.
+    PasswordNone = FORBIDDEN, "password.none", "the account has no password: set one by mail";
+    /// No provider is called so.
+    SignInProvider = NOT_FOUND, "sign_in.provider_not_found", "there is no such provider";
+    /// Not on the list.
+    SignInReturn = UNPROCESSABLE_ENTITY, "sign_in.return_refused",
+        "nobody is sent back to this address: the server's settings list where to";
+    /// Not the digest of anything.
+    SignInChallenge = UNPROCESSABLE_ENTITY, "sign_in.challenge_invalid",
+        "the challenge is no SHA-256 in base64url";
+    /// Not ours, over, or of another provider.
+    SignInState = BAD_REQUEST, "sign_in.state_invalid", "the way back is not valid, or no longer";
+    /// Somebody has the address.
+    SignInExists = CONFLICT, "sign_in.account_exists",
+        "somebody has the e-mail address already: log in, and link the identity";
+    /// Nobody knows them.
+    SignInClosed = FORBIDDEN, "sign_in.closed", "nobody is known by this, and no account is made";
+    /// Nobody confirmed an address.
+    SignInEmail = FORBIDDEN, "sign_in.email_unverified",
+        "an account takes an e-mail address that the provider has confirmed";
+    /// Down, slow, or not what it was.
+    SignInUnavailable = SERVICE_UNAVAILABLE, "sign_in.provider_unavailable",
+        "the provider cannot be asked now";
+    /// Of nobody who is known here, for others, over, or forged.
+    ExchangeToken = UNAUTHORIZED, "exchange.token_invalid", "the token is not taken here";
+    /// Somebody's already.
+    IdentityTaken = CONFLICT, "identity.taken", "the identity is linked to an account already";
+    /// As many as anybody may have.
+    IdentityTooMany = CONFLICT, "identity.too_many",
+        "you have as many identities as anybody may have: unlink one first";
+    /// None of the caller's.
+    IdentityNotFound = NOT_FOUND, "identity.not_found", "there is no such identity of yours";
     /// Unknown, used, over, or for something else.
     CodeInvalid = UNPROCESSABLE_ENTITY, "code.invalid", "the code or token is not valid, or no longer";
     /// Nothing is mailed here.

@@ -10,7 +10,9 @@ use utoipa_axum::routes;
 use super::layers::{self, Observer};
 use super::openapi::{self, Document};
 use super::problem::{Code, Problem};
-use super::{Rest, accounts, api_keys, audit, chats, docs, listings, reports, sessions, sync};
+use super::{
+    Rest, accounts, api_keys, audit, chats, docs, listings, reports, sessions, sign_in, sync,
+};
 
 /// The table. Paths and methods stand with the handlers, beside what else is to be said of them.
 fn table() -> OpenApiRouter<Rest> {
@@ -33,6 +35,9 @@ fn table() -> OpenApiRouter<Rest> {
         .routes(routes!(accounts::second_factor::recovery_codes::handle))
         .routes(routes!(accounts::second_factor::end::own))
         .routes(routes!(accounts::second_factor::end::by_staff))
+        .routes(routes!(accounts::identities::list::handle, accounts::identities::link::handle))
+        .routes(routes!(accounts::identities::begin::handle))
+        .routes(routes!(accounts::identities::unlink::handle))
         .routes(routes!(accounts::read::handle))
         .routes(routes!(accounts::set_roles::handle))
         .routes(routes!(accounts::suspend::handle, accounts::suspend::lift))
@@ -40,8 +45,13 @@ fn table() -> OpenApiRouter<Rest> {
         .routes(routes!(listings::list_by_seller::handle))
         .routes(routes!(sessions::log_in::handle, sessions::list::handle, sessions::end::all))
         .routes(routes!(sessions::refresh::handle))
+        .routes(routes!(sessions::exchange::handle))
         .routes(routes!(sessions::log_out::handle))
         .routes(routes!(sessions::rename::handle, sessions::end::one))
+        .routes(routes!(sign_in::list::handle))
+        .routes(routes!(sign_in::redeem::handle))
+        .routes(routes!(sign_in::begin::handle))
+        .routes(routes!(sign_in::callback::handle))
         .routes(routes!(api_keys::list::handle, api_keys::create::handle))
         .routes(routes!(api_keys::revoke::handle))
         .routes(routes!(listings::create::handle))

@@ -59,6 +59,10 @@ pub enum Action {
     KeyCreate,
     /// Somebody took an API key back.
     KeyRevoke,
+    /// Somebody may sign in by an identity at a provider.
+    IdentityLink,
+    /// Somebody may no more.
+    IdentityUnlink,
 }
 
 impl Action {
@@ -86,6 +90,8 @@ impl Action {
             Self::FactorRecovery => "second_factor.recovery",
             Self::KeyCreate => "key.create",
             Self::KeyRevoke => "key.revoke",
+            Self::IdentityLink => "identity.link",
+            Self::IdentityUnlink => "identity.unlink",
         }
     }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use barterline_domain::clock::Timestamp;
-use barterline_domain::ids::UserId;
+use barterline_domain::ids::{IdentityId, UserId};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::StoreError;
@@ -107,6 +107,12 @@ impl IdentityRing {
 }
 
 impl Identity {
+    /// Its name here, which follows from what it is.
+    pub fn id(&self) -> IdentityId {
+        let key = self.key();
+        IdentityId::from_bytes(std::array::from_fn(|at| key[at]))
+    }
+
     pub(crate) fn key(&self) -> IdentityKey {
         key_of(&self.issuer, &self.subject)
     }

@@ -11,7 +11,7 @@ use barterline::auth::token::Tokens;
 use barterline::ids::{Ids, SystemIds};
 use barterline::limits::Limits;
 use barterline::services::accounts::{
-    Accounts, Lifetimes, Parts, PasswordHashing, PasswordRules, UserDirectory,
+    Accounts, Lifetimes, Parts, PasswordHashing, PasswordRules, SignIns, UserDirectory,
 };
 use barterline::services::audit::AuditLog;
 use barterline::services::listings::ListingReader;
@@ -28,6 +28,7 @@ use barterline_storage::blocks::Blocks;
 use barterline_storage::codes::{Code, CodeHash, CodePurpose, Codes};
 use barterline_storage::credentials::{Credential, Credentials, Replaced};
 use barterline_storage::error::StoreError;
+use barterline_storage::identities::{Identities, Identity, Linked};
 use barterline_storage::sessions::{RefreshHash, Rotation, Session, Sessions};
 use barterline_storage::user_state::{UserChange, UserState, UserStates};
 
@@ -78,6 +79,7 @@ pub fn accounts(clock: Arc<dyn Clock>) -> Accounts {
     Accounts::new(Parts {
         credentials: Arc::new(Town),
         codes: Arc::new(Town),
+        identities: Arc::new(Town),
         accounts: Arc::new(Town),
         sessions: Arc::new(Town),
         api_keys: Arc::new(Town),
@@ -94,6 +96,7 @@ pub fn accounts(clock: Arc<dyn Clock>) -> Accounts {
         addresses: Addresses::None,
         mailing: None,
         cluster: None,
+        sign_ins: SignIns::default(),
     })
 }
 
@@ -126,6 +129,29 @@ impl ApiKeys for Town {
     }
 
     async fn revoke(&self, _: UserId, _: ApiKeyId) -> Result<bool, StoreError> {
+        Err(nothing_new())
+    }
+}
+
+#[async_trait]
+impl Identities for Town {
+    async fn insert(&self, _: Identity) -> Result<Linked, StoreError> {
+        Err(nothing_new())
+    }
+
+    async fn find(&self, _: &str, _: &str) -> Result<Option<Identity>, StoreError> {
+        Ok(None)
+    }
+
+    async fn list(&self, _: UserId) -> Result<Vec<Identity>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn remove(&self, _: UserId, _: &str, _: &str) -> Result<bool, StoreError> {
+        Err(nothing_new())
+    }
+
+    async fn remove_all(&self, _: UserId) -> Result<(), StoreError> {
         Err(nothing_new())
     }
 }

@@ -26,6 +26,7 @@ use tokio::sync::mpsc;
 use super::{OwnAccount, Proof};
 use crate::auth::principal::Principal;
 use crate::rest::Rest;
+use crate::rest::accounts::identities::OwnIdentity;
 use crate::rest::api_keys::OwnKey;
 use crate::rest::extract::{Body, Caller, From};
 use crate::rest::listings::ListingView;
@@ -93,6 +94,7 @@ enum Line {
     },
     Session(OwnSession),
     ApiKey(OwnKey),
+    Identity(OwnIdentity),
     Settings(Settings),
     Block {
         user: UserId,
@@ -128,7 +130,7 @@ enum Line {
         (status = 200, description = "The lines", body = String, content_type = "application/x-ndjson"),
     ),
     extensions(("x-codes" = json!([
-        "password.wrong", "second_factor.code_required", "second_factor.code_wrong",
+        "password.wrong", "password.none", "second_factor.code_required", "second_factor.code_wrong",
         "account.changed", "server.busy",
     ]))),
     security(("bearer" = [])),
@@ -206,6 +208,9 @@ impl Archive {
         }
         for key in accounts.keys(caller).await.map_err(io::Error::other)? {
             self.put(Line::ApiKey(key.into())).await?;
+        }
+        for identity in accounts.identities(caller).await.map_err(io::Error::other)? {
+            self.put(Line::Identity(identity.into())).await?;
         }
         let settings = people.settings(caller.user).await.map_err(io::Error::other)?;
         self.put(Line::Settings(wire::settings(&settings))).await?;

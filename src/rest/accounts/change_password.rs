@@ -46,7 +46,7 @@ pub struct Changed {
     ),
     extensions(("x-codes" = json!([
         "account.password_too_short", "account.password_too_long", "account.password_weak",
-        "account.password_breached", "password.wrong", "second_factor.code_required",
+        "account.password_breached", "password.wrong", "password.none", "second_factor.code_required",
         "second_factor.code_wrong", "account.changed", "server.busy",
     ]))),
     security(("bearer" = [])),

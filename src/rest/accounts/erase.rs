@@ -31,7 +31,7 @@ pub struct Erased {
         (status = 200, description = "It is erased, or a part of it", body = Erased),
     ),
     extensions(("x-codes" = json!([
-        "password.wrong", "second_factor.code_required", "second_factor.code_wrong",
+        "password.wrong", "password.none", "second_factor.code_required", "second_factor.code_wrong",
         "account.changed", "server.busy",
     ]))),
     security(("bearer" = [])),

@@ -7,6 +7,7 @@ pub mod confirm;
 pub mod email;
 pub mod end_sessions;
 pub mod erase;
+pub mod identities;
 pub mod password_reset;
 pub mod read;
 pub mod register;

@@ -57,7 +57,7 @@ pub struct Made {
     ),
     extensions(("x-codes" = json!([
         "key.name_invalid", "key.scope_invalid", "key.end_invalid", "key.too_many",
-        "password.wrong", "second_factor.code_required", "second_factor.code_wrong",
+        "password.wrong", "password.none", "second_factor.code_required", "second_factor.code_wrong",
         "account.changed", "server.busy",
     ]))),
     security(("bearer" = [])),

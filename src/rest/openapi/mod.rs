@@ -23,9 +23,13 @@ each. Unknown paths are answered with 404 `route.not_found`, methods that a path
 `route.method_not_allowed`, and heads that are no sound HTTP with a bare 400 or 431.";
 
 /// What the routes are about, in the order of a first reading.
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("accounts", "People, their passwords and addresses. docs/accounts.md"),
     ("sessions", "Log-ins and their tokens. docs/accounts.md"),
+    (
+        "signing in elsewhere",
+        "Providers of identities, and tokens of outer issuers. docs/accounts.md",
+    ),
     ("API keys", "Keys of programs and devices. docs/accounts.md"),
     ("listings", "Things for sale"),
     ("chats", "What buyer and seller say to each other, without a socket. docs/protocol.md"),

@@ -11,8 +11,8 @@ use super::{Code, Problem};
 use crate::auth::token::TokenError;
 use crate::services::accounts::{
     AskError, AuthError, ChoiceError, CodeError, ConfirmError, EmailError, FactorCodeError,
-    FactorError, KeyError, LogInError, PasswordError, ProfileError, RefreshError, RegisterError,
-    SessionError,
+    FactorError, IdentityError, KeyError, LogInError, PasswordError, ProfileError, RefreshError,
+    RegisterError, SessionError, SignInError,
 };
 use crate::services::audit::VerifyError;
 use crate::services::chats::{ChatError, SendError, SyncError};
@@ -171,6 +171,7 @@ impl From<PasswordError> for Problem {
             PasswordError::Unpermitted(error) => error.into(),
             PasswordError::Choice(error) => error.into(),
             PasswordError::Wrong => Code::PasswordWrong.into(),
+            PasswordError::None => Code::PasswordNone.into(),
             PasswordError::CodeRequired => Code::FactorCodeRequired.into(),
             PasswordError::Code(error) => error.into(),
             PasswordError::Changed => Code::AccountChanged.into(),
@@ -273,6 +274,40 @@ impl From<LogInError> for Problem {
             LogInError::Limited(exceeded) => Self::limited(exceeded),
             LogInError::Busy(busy) => Self::new(ErrorCode::Busy, busy.to_string()),
             LogInError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SignInError> for Problem {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::Unknown => Code::SignInProvider.into(),
+            SignInError::ReturnRefused => Code::SignInReturn.into(),
+            SignInError::State => Code::SignInState.into(),
+            SignInError::Code => Code::CodeInvalid.into(),
+            SignInError::Refused => Code::ExchangeToken.into(),
+            SignInError::AccountExists => Code::SignInExists.into(),
+            SignInError::Closed => Code::SignInClosed.into(),
+            SignInError::EmailUnverified => Code::SignInEmail.into(),
+            SignInError::Changed => Code::AccountChanged.into(),
+            SignInError::Limited(exceeded) => Self::limited(exceeded),
+            SignInError::Unavailable => Code::SignInUnavailable.into(),
+            SignInError::LogIn(error) => error.into(),
+            SignInError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<IdentityError> for Problem {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::Unpermitted(error) => error.into(),
+            IdentityError::Password(error) => error.into(),
+            IdentityError::SignIn(error) => error.into(),
+            IdentityError::Taken => Code::IdentityTaken.into(),
+            IdentityError::TooMany => Code::IdentityTooMany.into(),
+            IdentityError::NotFound => Code::IdentityNotFound.into(),
+            IdentityError::Store(error) => error.into(),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! `/v1/sessions`
 
 pub mod end;
+pub mod exchange;
 pub mod list;
 pub mod log_in;
 pub mod log_out;
 pub mod refresh;
 pub mod rename;
 
-mod cookie;
+pub(in crate::rest) mod cookie;
 
 use axum::http::HeaderValue;
 use axum::http::header::CACHE_CONTROL;
@@ -86,7 +87,7 @@ impl From<LogIn> for Tokens {
 
 impl Tokens {
     /// Moves the refresh token into a cookie.
-    fn into_cookie(mut self, now: Timestamp) -> (Option<SetCookie>, Self) {
+    pub(in crate::rest) fn into_cookie(mut self, now: Timestamp) -> (Option<SetCookie>, Self) {
         let token = self.refresh_token.take();
         let cookie = token.map(|token| SetCookie::holding(&token, self.refresh_expires_at, now));
         (cookie, self)

@@ -53,6 +53,7 @@ impl Accounts {
     pub(in crate::services) async fn forget_account(&self, user: UserId) -> Result<(), StoreError> {
         self.0.accounts.erase(user, self.0.clock.now()).await?;
         self.announce_change(user).await;
+        self.0.identities.remove_all(user).await?;
         // Last: who was cut off before this shows the password once more.
         self.0.credentials.remove(user).await.map(drop)
     }

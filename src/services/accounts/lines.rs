@@ -7,6 +7,7 @@ use barterline_domain::ids::UserId;
 use tracing::field::display;
 
 use super::Accounts;
+use crate::adapters::openid::OpenIdError;
 
 /// So that an operator can ask for these lines alone, or not at all.
 const TARGET: &str = "barterline::auth";
@@ -16,6 +17,18 @@ impl Accounts {
     pub(super) fn log_logged_in(&self, user: UserId, from: IpAddr, second_factor: bool) {
         let client = self.0.addresses.shown(from).map(display);
         tracing::info!(target: TARGET, %user, client, second_factor, "logged in");
+    }
+
+    /// Somebody came in by the word of a provider, or of an outer issuer.
+    pub(super) fn log_signed_in(&self, user: UserId, from: IpAddr, provider: &str) {
+        let client = self.0.addresses.shown(from).map(display);
+        tracing::info!(target: TARGET, %user, client, provider, "signed in");
+    }
+
+    /// A provider or an outer issuer proved nobody to be anybody, or could not be asked.
+    pub(super) fn log_not_signed_in(&self, from: IpAddr, provider: &str, error: &OpenIdError) {
+        let client = self.0.addresses.shown(from).map(display);
+        tracing::warn!(target: TARGET, client, provider, %error, "nobody signed in");
     }
 
     /// Somebody showed another password than an account's, or one for an address that nobody has. Within a

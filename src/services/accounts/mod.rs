@@ -6,11 +6,14 @@ mod reset;
 mod api_keys;
 mod email;
 mod erasure;
+mod exchange;
+mod identities;
 mod password;
 mod passwords;
 mod second_factor;
 mod sessions;
 mod shared;
+mod sign_in;
 mod strength;
 
 mod errands;
@@ -33,6 +36,7 @@ use barterline_storage::audit::Actor;
 use barterline_storage::codes::Codes;
 use barterline_storage::credentials::{Credential, Credentials};
 use barterline_storage::error::StoreError;
+use barterline_storage::identities::Identities;
 use barterline_storage::sessions::{Rotation, Session, Sessions};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -53,12 +57,16 @@ use crate::telemetry::addresses::Addresses;
 pub use api_keys::{KeyError, NewKey, ShownKey, end_of};
 pub use email::EmailError;
 pub use errands::{AskError, CodeError, Errands, Mailing, Waiting};
+pub use identities::IdentityError;
 pub use password::{HashingBusy, PasswordHashing};
 pub use passwords::{NewPassword, PasswordError};
 pub use registration::{ConfirmError, Confirmation, RegisterError, Registered, Registration};
 pub use second_factor::{FactorCodeError, FactorError, FactorStanding, NewFactor};
 pub use sessions::{Lifetimes, SessionError};
 use shared::Shared;
+pub use sign_in::{
+    Begun, CameBack, Challenge, NamedIssuer, NamedProvider, Redemption, SignInError, SignIns,
+};
 pub use strength::{ChoiceError, PasswordRules};
 
 /// How long the tokens of a load test are good.
@@ -73,6 +81,7 @@ pub struct Accounts(Arc<Inner>);
 struct Inner {
     credentials: Arc<dyn Credentials>,
     codes: Arc<dyn Codes>,
+    identities: Arc<dyn Identities>,
     accounts: Arc<dyn AccountStore>,
     sessions: Arc<dyn Sessions>,
     api_keys: Arc<dyn ApiKeys>,
@@ -90,6 +99,7 @@ struct Inner {
     addresses: Addresses,
     mailing: Option<Mailing>,
     shared: Option<Shared>,
+    sign_ins: SignIns,
     revocations: broadcast::Sender<Revoked>,
 }
 
@@ -256,6 +266,8 @@ pub struct Parts {
     pub credentials: Arc<dyn Credentials>,
     /// Single-use secrets that are mailed.
     pub codes: Arc<dyn Codes>,
+    /// Who people are elsewhere.
+    pub identities: Arc<dyn Identities>,
     /// Profiles.
     pub accounts: Arc<dyn AccountStore>,
     /// Log-ins.
@@ -288,6 +300,8 @@ pub struct Parts {
     pub mailing: Option<Mailing>,
     /// What is shared with other servers beside the store.
     pub cluster: Option<Cluster>,
+    /// Where people sign in elsewhere, and whose tokens are exchanged.
+    pub sign_ins: SignIns,
 }
 
 impl Accounts {
@@ -295,12 +309,14 @@ impl Accounts {
     pub fn new(parts: Parts) -> Self {
         let Parts { credentials, codes, accounts, sessions, api_keys, tokens, .. } = parts;
         let Parts { data_keys, site, lifetimes, addresses, cluster, .. } = parts;
+        let Parts { identities, sign_ins, .. } = parts;
         let Parts { clock, ids, hashing, password_rules, limits, audit, mailing, .. } = parts;
         let sealing = tokens.sealing();
         let revocations = broadcast::Sender::new(REVOCATIONS_MAX);
         Self(Arc::new(Inner {
             credentials,
             codes,
+            identities,
             accounts,
             sessions,
             api_keys,
@@ -318,6 +334,7 @@ impl Accounts {
             addresses,
             mailing,
             shared: cluster.map(Shared::new),
+            sign_ins,
             revocations,
         }))
     }
@@ -351,7 +368,24 @@ impl Accounts {
         }
         self.renew_hash(&credential, password).await;
         limits.logged_in(tried, from, self.0.clock.now()).await;
-        let account = self.0.accounts.find(credential.user).await?.ok_or(LogInError::Failed)?;
+        let account = self.entering(credential.user).await?;
+        let now = self.0.clock.now();
+        let end = self.0.lifetimes.end(now, now);
+        let log_in = self.begin_session(&account, device, end).await?;
+        // Whoever changed the password meanwhile ended the sessions that there were, and not this.
+        let present = self.0.credentials.find_by_user(credential.user).await?;
+        let changed = present.map(|present| present.password_changed_at);
+        if changed != Some(credential.password_changed_at) {
+            self.0.sessions.revoke(log_in.session).await?;
+            return Err(LogInError::Failed);
+        }
+        self.log_logged_in(log_in.user, from, second_factor);
+        Ok(log_in)
+    }
+
+    /// The account of somebody who proved who they are, if nobody keeps them out.
+    async fn entering(&self, user: UserId) -> Result<Account, LogInError> {
+        let account = self.0.accounts.find(user).await?.ok_or(LogInError::Failed)?;
         if account.erased_at.is_some() {
             // Whoever erased it was cut off before its last step.
             self.forget_account(account.id).await?;
@@ -360,12 +394,21 @@ impl Accounts {
         if account.suspended_at.is_some() {
             return Err(LogInError::Suspended);
         }
+        Ok(account)
+    }
+
+    /// Begins a session that lasts until `end`, if its refresh token is not used.
+    async fn begin_session(
+        &self,
+        account: &Account,
+        device: Device,
+        end: Timestamp,
+    ) -> Result<LogIn, StoreError> {
         self.make_room(account.id).await?;
         let now = self.0.clock.now();
-        let session = SessionId::from_bytes(self.0.ids.random());
         let (secret, refresh_hash) = self.fresh_secret();
         let row = Session {
-            id: session,
+            id: SessionId::from_bytes(self.0.ids.random()),
             user: account.id,
             refresh_hash,
             used_hashes: Vec::new(),
@@ -373,19 +416,11 @@ impl Accounts {
             client: device.client,
             created_at: now,
             used_at: now,
-            expires_at: self.0.lifetimes.end(now, now),
+            expires_at: end,
             revoked: false,
         };
         let log_in = self.log_in_of(&row, &account.roles, &secret, now);
         self.0.sessions.insert(vec![row]).await?;
-        // Whoever changed the password meanwhile ended the sessions that there were, and not this.
-        let present = self.0.credentials.find_by_user(credential.user).await?;
-        let changed = present.map(|present| present.password_changed_at);
-        if changed != Some(credential.password_changed_at) {
-            self.0.sessions.revoke(session).await?;
-            return Err(LogInError::Failed);
-        }
-        self.log_logged_in(log_in.user, from, second_factor);
         Ok(log_in)
     }
 
@@ -613,8 +648,9 @@ impl Accounts {
         secret: &[u8; 32],
         now: Timestamp,
     ) -> LogIn {
+        let lifetime = session.expires_at.since(now).min(LIFETIME);
         let (access_token, access_expires_at) =
-            self.0.tokens.issue(session.user, session.id, roles, now, LIFETIME);
+            self.0.tokens.issue(session.user, session.id, roles, now, lifetime);
         let mut refresh = session.id.as_bytes().to_vec();
         refresh.extend_from_slice(secret);
         LogIn {

@@ -34,9 +34,12 @@ pub enum PasswordError {
     /// The caller did not log in.
     #[error(transparent)]
     Unpermitted(#[from] Unpermitted),
-    /// The caller does not know the present one, or has none.
+    /// The caller does not know the present one.
     #[error("the present password is another")]
     Wrong,
+    /// The caller has none, as they sign in elsewhere.
+    #[error("the account has no password")]
+    None,
     /// The password is right, and a code of the second factor is asked for.
     #[error("a code of the second factor is needed")]
     CodeRequired,
@@ -122,7 +125,8 @@ impl Accounts {
     ) -> Result<Credential, PasswordError> {
         caller.session()?;
         let credential = self.0.credentials.find_by_user(caller.user).await?;
-        let credential = credential.ok_or(PasswordError::Wrong)?;
+        let credential = credential.filter(|credential| credential.password_hash.is_some());
+        let credential = credential.ok_or(PasswordError::None)?;
         // A stolen token is no way to guess the password faster than at the door.
         let (tried, limits) = (LogInName::of(credential.email.as_str()), &self.0.limits);
         let taken = limits.log_in(tried, from, self.0.clock.now()).await;

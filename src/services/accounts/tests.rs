@@ -10,6 +10,7 @@ use barterline_storage::embedded::audit::EmbeddedAudit;
 use barterline_storage::embedded::codes::EmbeddedCodes;
 use barterline_storage::embedded::credentials::EmbeddedCredentials;
 use barterline_storage::embedded::engine::Engine;
+use barterline_storage::embedded::identities::EmbeddedIdentities;
 use barterline_storage::embedded::sessions::EmbeddedSessions;
 use data_encoding::BASE32_NOPAD;
 use tempfile::TempDir;
@@ -79,6 +80,7 @@ fn parts(
     Parts {
         credentials: Arc::new(EmbeddedCredentials(engine.clone())),
         codes: Arc::new(EmbeddedCodes(engine.clone())),
+        identities: Arc::new(EmbeddedIdentities(engine.clone())),
         accounts: Arc::new(EmbeddedAccounts(engine.clone())),
         sessions: Arc::new(EmbeddedSessions(engine.clone())),
         api_keys: Arc::new(EmbeddedApiKeys(engine.clone())),
@@ -98,6 +100,7 @@ fn parts(
         addresses: Addresses::Network,
         mailing: None,
         cluster: None,
+        sign_ins: SignIns::default(),
     }
 }
 

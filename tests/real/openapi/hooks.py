@@ -96,7 +96,7 @@ def put_right_body(name, body):
             body.pop("read", None)
         case "report" if mostly(body):
             body.pop("messages", None)
-        case "askForEmailChange" | "createApiKey" | "beginSecondFactor" if mostly(body):
+        case "askForEmailChange" | "createApiKey" | "beginSecondFactor" | "beginLink" if mostly(body):
             for field, known in [("password", PASSWORD), ("scopes", ["chats:read"])]:
                 if field in body:
                     body[field] = known

@@ -38,7 +38,7 @@ pub struct Request {
         ),
     ),
     extensions(("x-codes" = json!([
-        "account.email_invalid", "password.wrong", "second_factor.code_required",
+        "account.email_invalid", "password.wrong", "password.none", "second_factor.code_required",
         "second_factor.code_wrong", "account.changed", "mail.off", "server.busy",
     ]))),
     security(("bearer" = [])),

@@ -43,7 +43,7 @@ pub struct Begun {
         (status = 201, description = "The secret; nothing is asked for yet", body = Begun),
     ),
     extensions(("x-codes" = json!([
-        "password.wrong", "account.changed", "second_factor.on", "server.busy",
+        "password.wrong", "password.none", "account.changed", "second_factor.on", "server.busy",
     ]))),
     security(("bearer" = [])),
 )]

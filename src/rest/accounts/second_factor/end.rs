@@ -24,7 +24,7 @@ use crate::services::to_the_end;
         (status = 204, description = "Log-ins take no code any more"),
     ),
     extensions(("x-codes" = json!([
-        "password.wrong", "second_factor.code_required", "second_factor.code_wrong",
+        "password.wrong", "password.none", "second_factor.code_required", "second_factor.code_wrong",
         "second_factor.off", "account.changed", "server.busy",
     ]))),
     security(("bearer" = [])),

@@ -21,7 +21,7 @@ use crate::services::to_the_end;
         (status = 200, description = "The new ones", body = RecoveryCodes),
     ),
     extensions(("x-codes" = json!([
-        "password.wrong", "second_factor.code_required", "second_factor.code_wrong",
+        "password.wrong", "password.none", "second_factor.code_required", "second_factor.code_wrong",
         "second_factor.off", "account.changed", "server.busy",
     ]))),
     security(("bearer" = [])),

@@ -1,0 +1,83 @@
+//! Tokens of outer issuers, exchanged for sessions (in the spirit of RFC 8693): who has people already
+//! brings them along.
+//!
+//! The issuer stays in charge: a session ends with the token it was made by, and there is no token that
+//! outlives that; the program gets another token and exchanges that.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use barterline_domain::clock::Timestamp;
+use barterline_domain::ids::UserId;
+use barterline_storage::accounts::Account;
+use barterline_storage::identities::{Identity, Linked};
+
+use super::sign_in::name_of;
+use super::{Accounts, Device, LogIn, NamedIssuer, SignInError};
+use crate::adapters::openid::{Person, claimed_issuer};
+
+/// The longest session by one token.
+const SESSION_MAX: Duration = Duration::from_hours(24);
+
+impl Accounts {
+    /// Begins a session of whom an outer token names, and makes their account if nobody knows them. It
+    /// lasts as long as the token, and a day at most. Its refresh token is for nobody.
+    pub async fn exchange(
+        &self,
+        token: &str,
+        second_factor: Option<String>,
+        device: Device,
+        from: IpAddr,
+    ) -> Result<LogIn, SignInError> {
+        let now = self.0.clock.now();
+        // What it says itself tells whom to ask, and no more.
+        let claimed = claimed_issuer(token).ok_or(SignInError::Refused)?;
+        let mut known = self.0.sign_ins.issuers.iter();
+        let named = known.find(|named| named.issuer.issuer() == claimed);
+        let named = named.ok_or(SignInError::Refused)?;
+        let person = named.issuer.person(token, now).await;
+        let (person, end) =
+            person.map_err(|error| self.not_signed_in(from, &named.name, &error))?;
+        let found = self.0.identities.find(&person.issuer, &person.subject).await?;
+        let (account, identity) = match found {
+            Some(identity) => (self.entering(identity.user).await?, identity),
+            None => self.bring_along(named, &person, now).await?,
+        };
+        // The issuer may be a provider, too, whom somebody has linked to an account of theirs.
+        self.show_second_factor(account.id, second_factor, from).await?;
+        let end = end.min(now.plus(SESSION_MAX));
+        self.sign_in(&account, &identity, device, end, from).await
+    }
+
+    /// Makes the account of somebody whom an issuer names for the first time. It has neither address nor
+    /// password: nobody enters it but by the issuer's word.
+    async fn bring_along(
+        &self,
+        named: &NamedIssuer,
+        person: &Person,
+        now: Timestamp,
+    ) -> Result<(Account, Identity), SignInError> {
+        if !named.sign_up {
+            return Err(SignInError::Closed);
+        }
+        let account = self.new_account(name_of(person.name.as_deref()));
+        let identity = |user: UserId| Identity {
+            user,
+            issuer: person.issuer.clone(),
+            subject: person.subject.clone(),
+            provider: named.name.clone(),
+            linked_at: now,
+        };
+        self.0.accounts.insert(vec![account.clone()]).await?;
+        match self.0.identities.insert(identity(account.id)).await? {
+            Linked::Done => Ok((account.clone(), identity(account.id))),
+            // Two at once are one: what the other made is the account, and this one nobody's.
+            Linked::Taken | Linked::TooMany => {
+                self.forget_account(account.id).await?;
+                let found = self.0.identities.find(&person.issuer, &person.subject).await?;
+                let other = found.ok_or(SignInError::Changed)?;
+                Ok((self.entering(other.user).await?, other))
+            }
+        }
+    }
+}
