@@ -157,3 +157,88 @@ fn unavailable(error: &DiscoveryError<WebError>) -> OpenIdError {
         _ => "it cannot be asked".to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::TcpListener;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::thread;
+
+    use super::*;
+
+    /// A place with one key, how often it was asked for that, and whether it is down.
+    fn published() -> (Directory, Arc<AtomicUsize>, Arc<AtomicBool>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}/keys", listener.local_addr().expect("an address"));
+        let (asked, down) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
+        let (counted, is_down) = (Arc::clone(&asked), Arc::clone(&down));
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let lines = BufReader::new(&stream).lines().map_while(Result::ok);
+                lines.take_while(|line| !line.is_empty()).for_each(drop);
+                counted.fetch_add(1, Ordering::SeqCst);
+                let status = if is_down.load(Ordering::SeqCst) { "503 x" } else { "200 x" };
+                let keys = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"first","x":"AAAA"}]}"#;
+                let (kind, len) = ("content-type: application/json", keys.len());
+                let head = format!("HTTP/1.1 {status}\r\n{kind}\r\ncontent-length: {len}\r\n");
+                let _ = write!(stream, "{head}connection: close\r\n\r\n{keys}");
+            }
+        });
+        let web = Web::new().expect("a client").of(&url);
+        let place = Place::Keys(JsonWebKeySetUrl::new(url).expect("an address"));
+        (Directory::new(web, place), asked, down)
+    }
+
+    fn at(minutes: u64) -> Timestamp {
+        Timestamp::from_millis(1_764_000_000_000).plus(Duration::from_mins(minutes))
+    }
+
+    fn naming(kid: &str) -> Header {
+        serde_json::from_str(&format!(r#"{{"alg":"EdDSA","kid":"{kid}"}}"#)).expect("a header")
+    }
+
+    #[tokio::test]
+    async fn what_is_published_is_asked_for_once_an_hour_and_kept_for_a_day() {
+        let (directory, asked, down) = published();
+        let asked = || asked.load(Ordering::SeqCst);
+        for minute in [0, 1, 59] {
+            directory.known(at(minute)).await.expect("keys");
+            assert_eq!(asked(), 1);
+        }
+        directory.known(at(60)).await.expect("keys");
+        assert_eq!(asked(), 2);
+        down.store(true, Ordering::SeqCst);
+        directory.known(at(120)).await.expect("those from before");
+        directory.known(at(120)).await.expect("those from before");
+        assert_eq!(asked(), 3, "who does not answer is not asked all the time");
+        directory.known(at(60 + 24 * 60 - 1)).await.expect("those from before");
+        let none = directory.known(at(60 + 24 * 60)).await;
+        assert!(matches!(none, Err(OpenIdError::Unavailable(_))));
+        down.store(false, Ordering::SeqCst);
+        directory.known(at(60 + 24 * 60)).await.expect("keys");
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_not_there_is_asked_for_once_a_minute() {
+        let (directory, asked, _) = published();
+        let asked = || asked.load(Ordering::SeqCst);
+        for (minute, kid, expected) in
+            [(0, "first", 1), (0, "other", 2), (0, "other", 2), (0, "first", 2), (1, "other", 3)]
+        {
+            directory.with_key_of(&naming(kid), at(minute)).await.expect("keys");
+            assert_eq!(asked(), expected, "{minute} {kid}");
+        }
+    }
+
+    #[tokio::test]
+    async fn many_at_once_ask_once() {
+        let (directory, asked, _) = published();
+        let (now, header) = (at(0), naming("first"));
+        let several = (0..20).map(|_| directory.with_key_of(&header, now));
+        for known in futures_util::future::join_all(several).await {
+            known.expect("keys");
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+    }
+}
