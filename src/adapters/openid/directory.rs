@@ -9,6 +9,7 @@ use openidconnect::core::{CoreJsonWebKeySet, CoreProviderMetadata};
 use openidconnect::{DiscoveryError, IssuerUrl, JsonWebKey as _, JsonWebKeySet, JsonWebKeySetUrl};
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use super::jwt::Header;
 use super::web::WebError;
@@ -18,6 +19,8 @@ use super::{OpenIdError, Web};
 const FRESH_FOR: Duration = Duration::from_hours(1);
 /// For so long it is used where nobody answers.
 const KEPT_FOR: Duration = Duration::from_hours(24);
+/// For an answer with all that belongs to it. Less than for a step.
+const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two requests: whoever shows tokens of keys that there are not, has nobody asked all the time.
 const ASKED_EVERY: Duration = Duration::from_mins(1);
 /// Most keys that are looked at: providers have two to five.
@@ -102,20 +105,27 @@ impl Directory {
         asked: &mut Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Arc<Known>, OpenIdError> {
-        let found = match &self.place {
-            Place::Issuer(issuer) => {
-                let found = CoreProviderMetadata::discover_async(issuer.clone(), &self.web).await;
-                found.map(|metadata| (metadata.jwks().clone(), Some(metadata)))
-            }
-            Place::Keys(url) => {
-                JsonWebKeySet::fetch_async(url, &self.web).await.map(|keys| (keys, None))
-            }
-        };
-        // A first time is none too many.
+        // A first time is none too many. Before the answer, which may not come.
         if self.known.read().is_some() {
             *asked = Some(now);
         }
-        let (keys, metadata) = found.map_err(|error| unavailable(&error)).inspect_err(|error| {
+        let answer = async {
+            match &self.place {
+                Place::Issuer(issuer) => {
+                    let found = CoreProviderMetadata::discover_async(issuer.clone(), &self.web);
+                    found.await.map(|metadata| (metadata.jwks().clone(), Some(metadata)))
+                }
+                Place::Keys(url) => {
+                    JsonWebKeySet::fetch_async(url, &self.web).await.map(|keys| (keys, None))
+                }
+            }
+        };
+        // Sooner than whoever waits gives up, so that what is known serves them.
+        let found = match timeout(ASK_TIMEOUT, answer).await {
+            Ok(found) => found.map_err(|error| unavailable(&error)),
+            Err(_) => Err(OpenIdError::Unavailable("no answer in time".to_owned())),
+        };
+        let (keys, metadata) = found.inspect_err(|error| {
             tracing::warn!(place = self.place.shown(), %error, "a provider publishes nothing");
         })?;
         let keys = JsonWebKeySet::new(keys.keys().iter().take(KEYS_MAX).cloned().collect());

@@ -21,7 +21,8 @@ const SESSION_MAX: Duration = Duration::from_hours(24);
 
 impl Accounts {
     /// Begins a session of whom an outer token names, and makes their account if nobody knows them. It
-    /// lasts as long as the token, and a day at most. Its refresh token is for nobody.
+    /// lasts as long as the token, and a day at most, and so does its access token: that the session goes on is
+    /// looked up anyway. Its refresh token is for nobody.
     pub async fn exchange(
         &self,
         token: &str,
@@ -46,7 +47,12 @@ impl Accounts {
         // The issuer may be a provider, too, whom somebody has linked to an account of theirs.
         self.show_second_factor(account.id, second_factor, from).await?;
         let end = end.min(now.plus(SESSION_MAX));
-        self.sign_in(&account, &identity, device, end, from).await
+        let log_in = self.sign_in(&account, &identity, device, end, from).await?;
+        // One token by which the program goes on as long as the session: there is no refreshing.
+        let (tokens, rest) = (&self.0.tokens, end.since(now));
+        let (access_token, access_expires_at) =
+            tokens.issue(log_in.user, log_in.session, &account.roles, now, rest);
+        Ok(LogIn { access_token, access_expires_at, ..log_in })
     }
 
     /// Makes the account of somebody whom an issuer names for the first time. It has neither address nor

@@ -84,7 +84,7 @@ impl Accounts {
             Linked::Taken => return Err(IdentityError::Taken),
             Linked::TooMany => return Err(IdentityError::TooMany),
         }
-        self.tell_by_mail(caller, language, Letter::IdentityLinked).await?;
+        self.tell_by_mail(caller, language, Letter::IdentityLinked).await;
         Ok(identity)
     }
 
@@ -106,23 +106,25 @@ impl Accounts {
         let Identity { issuer, subject, provider, .. } = found.ok_or(IdentityError::NotFound)?;
         let note = Note::new(Actor::User(caller.user), Action::IdentityUnlink).about(&id);
         self.0.audit.note(note.with("provider", &provider)).await?;
-        if !self.0.identities.remove(caller.user, &issuer, &subject).await? {
+        // Before and after: whoever is cut off in between finds the identity, and asks again.
+        self.end_sessions(caller.user, Some(session)).await?;
+        let is_removed = self.0.identities.remove(caller.user, &issuer, &subject).await?;
+        self.end_sessions(caller.user, Some(session)).await?;
+        if !is_removed {
             return Err(IdentityError::NotFound);
         }
-        self.tell_by_mail(caller, language, Letter::IdentityUnlinked).await?;
-        self.end_sessions(caller.user, Some(session)).await?;
+        self.tell_by_mail(caller, language, Letter::IdentityUnlinked).await;
         Ok(())
     }
 
-    async fn tell_by_mail(
-        &self,
-        caller: &Principal,
-        language: Language,
-        letter: Letter,
-    ) -> Result<(), StoreError> {
-        if let Some(credential) = self.0.credentials.find_by_user(caller.user).await? {
-            self.write_to(caller.user, credential.email, language, letter).await;
+    /// It is done, whether the owner can be told or not.
+    async fn tell_by_mail(&self, caller: &Principal, language: Language, letter: Letter) {
+        match self.0.credentials.find_by_user(caller.user).await {
+            Ok(Some(credential)) => {
+                self.write_to(caller.user, credential.email, language, letter).await;
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "a mail about an identity was not written"),
         }
-        Ok(())
     }
 }

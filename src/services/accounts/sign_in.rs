@@ -26,10 +26,11 @@ use sha2::{Digest as _, Sha256};
 use url::form_urlencoded;
 
 use super::second_factor::confirmed;
-use super::{Accounts, Device, LogIn, LogInError, hash_of};
+use super::{Accounts, Device, Language, LogIn, LogInError, hash_of};
 use crate::adapters::openid::{Binding, Issuer, OpenIdError, Person, Provider};
 use crate::auth::sealed::Purpose;
 use crate::limits::Exceeded;
+use crate::mail::Letter;
 
 /// How long somebody may take at a provider.
 const STATE_LIFETIME: Duration = Duration::from_mins(10);
@@ -400,6 +401,7 @@ impl Accounts {
         self.use_up(proven).await?;
         let account = self.new_account(name.unwrap_or_else(|| name_of(proven.name.as_deref())));
         self.0.accounts.insert(vec![account.clone()]).await?;
+        let address = email.clone();
         let credential = Credential {
             user: account.id,
             email,
@@ -409,17 +411,21 @@ impl Accounts {
             password_changed_at: account.created_at,
             second_factor: None,
         };
+        // The identity before the address: whoever is cut off in between comes in all the same.
+        let linked = self.0.identities.insert(proven.identity_of(account.id, now)).await?;
+        if linked != Linked::Done {
+            // It is another account's by now: this one is nobody's.
+            self.forget_account(account.id).await?;
+            return Err(SignInError::Changed);
+        }
         if !self.0.credentials.insert(credential).await? {
+            self.forget_account(account.id).await?;
             return Err(SignInError::AccountExists);
         }
-        match self.0.identities.insert(proven.identity_of(account.id, now)).await? {
-            Linked::Done => Ok(account),
-            // It is another account's by now: this one is nobody's.
-            Linked::Taken | Linked::TooMany => {
-                self.forget_account(account.id).await?;
-                Err(SignInError::Changed)
-            }
-        }
+        // Whose address it is hears of it, whatever the provider made sure of.
+        let letter = Letter::IdentityLinked;
+        self.write_to(account.id, address, Language::default(), letter).await;
+        Ok(account)
     }
 
     /// A code for the program that began, sealed, and a row that says that it is not used.
@@ -448,8 +454,8 @@ impl Accounts {
             provider: state.provider.clone(),
             issuer,
             subject,
-            email,
-            // One that is too long is none.
+            // One that is too long is none, of both.
+            email: email.filter(|email| Email::parse(email).is_ok()),
             name: name.filter(|name| DisplayName::choose(name).is_ok()),
             link: state.link,
         };

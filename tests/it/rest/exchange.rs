@@ -59,12 +59,12 @@ fn whom_an_issuer_names_has_an_account_and_a_session_as_long_as_the_token() {
     let identities = get(&world, &first, "/v1/accounts/me/identities");
     assert_eq!(identities["identities"][0]["provider"], "own");
 
-    // However long the token: an access token is one.
+    // However long the token: a session ends after a day.
     let mut long = claims(&world, &issuer, "ana");
     long["exp"] = json!(seconds(1_000_000));
     let again = exchange(&world, &issuer.sign(&long)).expect(201).json();
     assert_eq!((&again["user"], issuer.asked("/keys")), (&first["user"], 1));
-    assert!((end(&again) - seconds(900)).abs() < 30, "{again}");
+    assert!((end(&again) - seconds(86_400)).abs() < 30, "{again}");
     let sessions = get(&world, &again, "/v1/sessions");
     let latest = sessions["sessions"][0]["expires_at"].as_i64().expect("a time") / 1_000;
     assert!((latest - seconds(86_400)).abs() < 30, "{sessions}");
@@ -187,6 +187,8 @@ fn who_is_kept_out_gets_no_session_by_any_token() {
     world.call(Call::new("GET", "/v1/accounts/me").token(bearer)).problem(403, "account.suspended");
     // Nothing asks for a password that there is not.
     world.staff("DELETE", &format!("/accounts/{ana}/suspension")).expect(204);
+    let session = of(&world, &issuer, "ana");
+    let bearer = session["access_token"].as_str().expect("a token");
     let proof = json!({ "password": "correct horse" });
     let call = Call::new("POST", "/v1/accounts/me/archive").token(bearer).json(&proof);
     world.call(call).problem(403, "password.none");

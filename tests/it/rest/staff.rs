@@ -160,10 +160,10 @@ fn what_staff_do_and_what_happens_to_passwords_is_noted() {
     ask(&world, &root, "PUT", &format!("/v1/accounts/{}/suspension", ana.id)).expect(204);
     world.staff("DELETE", &format!("/accounts/{}/suspension", ana.id)).expect(204);
     set_roles(&world, &root, &ana.id, &["user", "service"]).expect(200);
+    let ana = world.log_in("ana");
     // Refused, so not done, so not noted.
     set_roles(&world, &ana, &root.id, &["user"]).problem(403, "permission.denied");
     world.log_in("ana");
-    let ana = world.log_in("ana");
     let change = json!({ "present": "correct horse", "new": PASSWORD });
     let call = Call::new("PUT", "/v1/accounts/me/password").token(&ana.token).json(&change);
     world.call(call).expect(200);
