@@ -8,6 +8,7 @@ use super::Admin;
 use crate::rest::extract::Path;
 use crate::rest::problem::Problem;
 use crate::services::staff::By;
+use crate::services::to_the_end;
 
 /// Suspends an account: its sockets close, and nothing of it is let in.
 pub async fn suspend(
@@ -17,7 +18,7 @@ pub async fn suspend(
     set(&admin, user, true).await
 }
 
-/// Takes the suspension back. Sessions go on where they were.
+/// Takes the suspension back. They log in anew.
 pub async fn lift(
     State(admin): State<Admin>,
     Path(user): Path<UserId>,
@@ -26,6 +27,7 @@ pub async fn lift(
 }
 
 async fn set(admin: &Admin, user: UserId, on: bool) -> Result<StatusCode, Problem> {
-    admin.staff_tools()?.suspend(By::Operator, user, on).await?;
+    let staff = admin.staff_tools()?.clone();
+    to_the_end(async move { staff.suspend(By::Operator, user, on).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -36,7 +36,7 @@ const HEARD_MAX: usize = 4_096;
 /// Longest message that is read.
 const MESSAGE_BYTES_MAX: usize = 4_096;
 /// For what is left to say at the end.
-const DRAIN_MAX: Duration = Duration::from_secs(1);
+const DRAIN_MAX: Duration = Duration::from_millis(500);
 
 /// Something that another server told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -85,6 +85,7 @@ local t = redis.call('TIME')
 redis.call('DEL', KEYS[1])
 if ARGV[2] == '1' then redis.call('DEL', KEYS[2]) end
 redis.call('ZADD', KEYS[2], t[1] * 1000, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', t[1] * 1000 - tonumber(ARGV[3]))
 redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -1 - tonumber(ARGV[4]))
 return redis.call('PEXPIRE', KEYS[2], ARGV[3])
 ";

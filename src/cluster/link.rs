@@ -79,15 +79,17 @@ impl Link {
     /// Asks on behalf of nobody who waits: as long as a connection may take, whether anybody was
     /// answered of late or not, and on another connection where the last one is doubtful.
     pub async fn ask_patiently<T: FromRedisValue>(&self, command: &Cmd) -> Option<T> {
-        if self.is_doubtful.swap(false, Ordering::Relaxed)
-            && let Ok(manager) = manager_of(&self.client)
-        {
-            *self.manager.lock() = manager;
-        }
-        let mut manager = self.manager();
+        let doubtful = self.is_doubtful.load(Ordering::Relaxed);
+        let fresh = doubtful.then(|| manager_of(&self.client).ok()).flatten();
+        let mut manager = fresh.clone().unwrap_or_else(|| self.manager());
         let answer = timeout(CONNECT_TIMEOUT, command.query_async(&mut manager)).await;
         let answer = self.settle(answer.ok());
         if answer.is_some() {
+            // Once it is there: whoever waits for an answer does not wait for a connection.
+            if let Some(fresh) = fresh {
+                *self.manager.lock() = fresh;
+                self.is_doubtful.store(false, Ordering::Relaxed);
+            }
             self.quiet_until.store(0, Ordering::Relaxed);
         }
         answer

@@ -46,6 +46,7 @@ impl Gateway {
             if tick % 10 == 0 {
                 self.0.chats.hub().evict_idle_rooms();
                 self.0.limits.sweep(self.0.clock.now());
+                self.0.accounts.sweep();
                 self.0.chats.hub().watches().sweep(self.0.clock.now());
             }
         }

@@ -12,6 +12,7 @@ use crate::rest::Rest;
 use crate::rest::extract::{Body, Caller, Path};
 use crate::rest::problem::Problem;
 use crate::services::staff::By;
+use crate::services::to_the_end;
 
 /// The request.
 #[derive(Deserialize, ToSchema)]
@@ -43,6 +44,8 @@ pub async fn handle(
     Path(user): Path<UserId>,
     Body(request): Body<Request>,
 ) -> Result<Json<OwnAccount>, Problem> {
-    let account = rest.staff.set_roles(By::Person(&caller), user, request.roles.0).await?;
+    let roles = request.roles.0;
+    let set = async move { rest.staff.set_roles(By::Person(&caller), user, roles).await };
+    let account = to_the_end(set).await?;
     Ok(Json(account.into()))
 }

@@ -4,10 +4,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use barterline_domain::ids::UserId;
 
+use crate::auth::principal::Principal;
 use crate::rest::Rest;
 use crate::rest::extract::{Caller, Path};
 use crate::rest::problem::Problem;
-use crate::services::staff::By;
+use crate::services::staff::{By, StaffError};
+use crate::services::to_the_end;
 
 /// Suspends an account: its sockets close, and nothing of it is let in.
 #[utoipa::path(
@@ -28,7 +30,7 @@ pub async fn handle(
     Caller(caller): Caller,
     Path(user): Path<UserId>,
 ) -> Result<StatusCode, Problem> {
-    rest.staff.suspend(By::Person(&caller), user, true).await?;
+    set(rest, caller, user, true).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -51,6 +53,10 @@ pub async fn lift(
     Caller(caller): Caller,
     Path(user): Path<UserId>,
 ) -> Result<StatusCode, Problem> {
-    rest.staff.suspend(By::Person(&caller), user, false).await?;
+    set(rest, caller, user, false).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn set(rest: Rest, caller: Principal, user: UserId, on: bool) -> Result<(), StaffError> {
+    to_the_end(async move { rest.staff.suspend(By::Person(&caller), user, on).await }).await
 }

@@ -7,6 +7,7 @@ use barterline_domain::ids::ApiKeyId;
 use crate::rest::Rest;
 use crate::rest::extract::{Caller, Path};
 use crate::rest::problem::Problem;
+use crate::services::to_the_end;
 
 /// Answers once the key is worth nothing.
 #[utoipa::path(
@@ -29,6 +30,6 @@ pub async fn handle(
     Caller(caller): Caller,
     Path(key): Path<ApiKeyId>,
 ) -> Result<StatusCode, Problem> {
-    rest.accounts.revoke_key(&caller, key).await?;
+    to_the_end(async move { rest.accounts.revoke_key(&caller, key).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -454,6 +454,10 @@ impl Accounts {
         let now = self.0.clock.now();
         let (secret, new) = self.fresh_secret();
         let expires_at = self.0.lifetimes.end(found.created_at, now);
+        if expires_at <= now {
+            // From when sessions lasted longer.
+            return Err(RefreshError::Invalid);
+        }
         let rotation = self.0.sessions.rotate(session, hash_of(&old), new, now, expires_at).await?;
         match rotation {
             Rotation::Rotated(row) => Ok(self.log_in_of(&row, &account.roles, &secret, now)),
@@ -546,10 +550,14 @@ impl Accounts {
         on: bool,
     ) -> Result<Option<Account>, StoreError> {
         let at = on.then(|| self.0.clock.now());
-        let account = self.0.accounts.suspend(user, at).await?;
-        if on && account.is_some() {
+        let account = self.0.accounts.suspend(user, at).await;
+        if on && !matches!(account, Ok(None)) {
+            // Of a failure nobody knows whether it stands: who is not suspended comes back.
             self.announce(&[Revoked::Account { user }]).await;
-            // Whoever comes back shows who they are.
+        }
+        let account = account?;
+        if on && account.is_some() {
+            // Whoever is let in again shows who they are.
             self.revoke_sessions(user, None).await?;
         }
         Ok(account)
@@ -597,6 +605,13 @@ impl Accounts {
     /// What others may see of somebody.
     pub async fn profile(&self, user: UserId) -> Result<Option<Account>, StoreError> {
         self.0.accounts.find(user).await
+    }
+
+    /// Forgets what need not be remembered any more.
+    pub fn sweep(&self) {
+        if let Some(shared) = &self.0.shared {
+            shared.sweep(self.0.clock.now());
+        }
     }
 
     /// Hears of what ends before its time.

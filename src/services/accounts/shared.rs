@@ -5,6 +5,7 @@
 //! whoever writes there lets nobody in, and is worth nothing half a minute after it was read. What changed is
 //! marked there, and remembered here and by everybody who is told: either is enough.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use barterline_domain::account::AccountRole;
@@ -26,7 +27,7 @@ const ENDED: &str = "ended";
 const CHANGED: &str = "changed";
 /// A change is remembered for longer than any request takes from its read to its end, and what was kept lasts.
 const REMEMBERED_FOR: Duration = Duration::from_mins(2);
-/// Changes that are remembered at a time, at some 100 bytes each. Beyond, nothing kept is believed.
+/// Changes that are remembered at a time, at some 150 bytes each: 10 MB.
 const REMEMBERED_MAX: usize = 1 << 16;
 
 /// What servers share of accounts.
@@ -34,6 +35,8 @@ pub struct Shared {
     cluster: Cluster,
     /// What changed, by the name under which it may be kept, and until when that is remembered.
     changed: DashMap<String, Timestamp>,
+    /// Milliseconds since 1970 until which nothing kept is believed: more changed than is remembered.
+    distrusted_until: AtomicU64,
 }
 
 /// A session that goes on.
@@ -51,21 +54,27 @@ struct KeptAccount {
 
 impl Shared {
     pub fn new(cluster: Cluster) -> Self {
-        Self { cluster, changed: DashMap::new() }
+        Self { cluster, changed: DashMap::new(), distrusted_until: AtomicU64::new(0) }
     }
 
     fn remember(&self, names: impl IntoIterator<Item = String>, now: Timestamp) {
+        let until = now.plus(REMEMBERED_FOR);
         for name in names {
-            if self.changed.len() >= REMEMBERED_MAX {
-                self.changed.retain(|_, until| *until > now);
+            if self.changed.len() < REMEMBERED_MAX {
+                self.changed.insert(name, until);
+            } else {
+                self.distrusted_until.fetch_max(until.as_millis(), Ordering::Relaxed);
             }
-            self.changed.insert(name, now.plus(REMEMBERED_FOR));
         }
+    }
+
+    pub fn sweep(&self, now: Timestamp) {
+        self.changed.retain(|_, until| *until > now);
     }
 
     /// Whether what is kept under a name may be from before a change.
     fn has_changed(&self, name: &str, now: Timestamp) -> bool {
-        self.changed.len() >= REMEMBERED_MAX
+        now.as_millis() < self.distrusted_until.load(Ordering::Relaxed)
             || self.changed.get(name).is_some_and(|until| *until > now)
     }
 }

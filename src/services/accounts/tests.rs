@@ -244,6 +244,18 @@ async fn a_session_that_is_always_used_ends_as_well() {
 }
 
 #[tokio::test]
+async fn a_session_from_when_they_lasted_longer_ends_with_the_next_refresh() {
+    let world = world();
+    let log_in = world.person("ana").await;
+    world.clock.advance(DAY * 2);
+    let lifetimes = Lifetimes { idle: DAY, whole: DAY };
+    let parts = parts(&world.engine, &world.clock, &world.tokens, PasswordRules::default());
+    let accounts = Accounts::new(Parts { lifetimes, ..parts });
+    let over = accounts.refresh(&log_in.refresh_token).await;
+    assert!(matches!(over, Err(RefreshError::Invalid)), "{over:?}");
+}
+
+#[tokio::test]
 async fn a_list_of_leaked_passwords_that_cannot_be_read_lets_none_through() {
     struct Unreadable;
     #[async_trait]

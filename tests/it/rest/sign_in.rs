@@ -493,6 +493,9 @@ fn an_identity_is_linked_and_unlinked_by_who_knows_the_password() {
 fn who_has_no_password_loses_no_last_way_in_and_sets_one_by_mail() {
     let (world, provider) = started(World::mailing, &[]);
     let ana = person(redeem(&world, &went(&world, &provider, "ana")));
+    // Whose address it is hears of the account that was made by it.
+    let told = world.mail_to(&at(&world, "ana"));
+    assert!(told.head.contains("Subject: Another way to sign in"), "{told:?}");
     let id = identities(&world, &ana)[0]["id"].as_str().expect("an id").to_owned();
     let end = format!("{IDENTITIES}/{id}/end");
     let proof = json!({ "password": "correct horse" });
@@ -502,7 +505,7 @@ fn who_has_no_password_loses_no_last_way_in_and_sets_one_by_mail() {
     let body = json!({ "email": world.email("ana"), "password": "correct horse" });
     world.post("/v1/sessions", &body).problem(401, "login.failed");
     world.post("/v1/accounts/password-resets", &json!({ "email": world.email("ana") })).expect(202);
-    let code = world.mail_to(&at(&world, "ana")).secret("reset");
+    let code = world.mail_after(1, &at(&world, "ana")).secret("reset");
     let body = json!({ "code": code, "password": "correct horse" });
     world.post("/v1/accounts/password-resets/confirm", &body).expect(204);
     let ana = world.log_in("ana");

@@ -24,7 +24,11 @@ export class Redis {
 
   /** What servers are told. */
   get env() {
-    return { BARTERLINE_REDIS__URL: `redis+unix://${this.socket}` };
+    // A machine that is busy is no Redis that hangs.
+    return {
+      BARTERLINE_REDIS__URL: `redis+unix://${this.socket}`,
+      BARTERLINE_REDIS__TIMEOUT_MS: "1000",
+    };
   }
 
   async launch() {

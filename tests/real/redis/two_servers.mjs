@@ -19,7 +19,7 @@ const servers = [];
 const BURST = 40;
 /** Guesses of which no server alone would refuse one, if they come in turn: five are free at each. */
 const GUESSES = 9;
-const ANSWER_WITHIN_MS = 2_000;
+const ANSWER_WITHIN_MS = 5_000;
 
 /** Asks for something, and gives status and milliseconds. */
 async function ask(server, path, options) {
@@ -95,8 +95,8 @@ try {
   const ended = await ask(one, "/v1/sessions/current", { method: "DELETE", ...bearer });
   assert.equal(ended.status, 204);
   assert.equal((await ask(one, "/v1/accounts/me", bearer)).status, 401, "at once");
-  assert.equal(redis.say("get", kept), "", "a mark is in its place");
-  // Nor does it help to put back what was there.
+  assert.equal(redis.say("get", kept), "");
+  assert.ok(Number(redis.say("ttl", kept)) > 30, "a mark is in its place");
 
   // Redis hangs: each answers as before, each counts for itself, and none for long.
   redis.signal("SIGSTOP");
