@@ -1,4 +1,4 @@
-//! What handlers take: the caller, where they are, their language, a sound body, a page, a version, a name for a message.
+//! What handlers take: the caller, where they are, their language and program, a sound body, a page, a version, a name for a message.
 
 mod bearer;
 mod body;
@@ -6,6 +6,7 @@ mod from;
 mod idempotency_key;
 mod language;
 mod page;
+mod program;
 mod version;
 
 pub use bearer::{Caller, bearer_token};
@@ -14,4 +15,5 @@ pub use from::From;
 pub use idempotency_key::{IDEMPOTENCY_KEY, IdempotencyKey};
 pub use language::Speaks;
 pub use page::{Path, Query, limit};
+pub use program::Program;
 pub use version::{IfMatch, IfNoneMatch, etag, has_tag, is_unchanged};

@@ -1,18 +1,18 @@
 //! `POST /v1/sessions/exchange`: a session for a token of an outer issuer.
 
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, USER_AGENT};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use barterline_domain::account::{ClientName, SessionName};
+use barterline_domain::account::SessionName;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{SessionId, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::rest::Rest;
-use crate::rest::extract::{Body, From};
+use crate::rest::extract::{Body, From, Program};
 use crate::rest::layers::Uncompressed;
 use crate::rest::problem::Problem;
 use crate::services::accounts::Device;
@@ -71,13 +71,10 @@ impl IntoResponse for Exchanged {
 pub async fn handle(
     State(rest): State<Rest>,
     From(from): From,
-    headers: HeaderMap,
+    Program(client): Program,
     Body(request): Body<Request>,
 ) -> Result<(StatusCode, Exchanged), Problem> {
     let name = request.name.as_deref().map(SessionName::parse).transpose()?;
-    // What a program says of itself is kept if it can be shown.
-    let client = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-    let client = client.and_then(|client| ClientName::parse(client).ok());
     rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
     let Request { token, second_factor_code: code, .. } = request;
     let device = Device { name, client };

@@ -1,16 +1,15 @@
 //! `POST /v1/sessions`: logs in.
 
 use axum::extract::State;
-use axum::http::header::USER_AGENT;
-use axum::http::{HeaderMap, StatusCode};
-use barterline_domain::account::{ClientName, Email, Password, SessionName};
+use axum::http::StatusCode;
+use barterline_domain::account::{Email, Password, SessionName};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::Tokens;
 use super::cookie::SetCookie;
 use crate::rest::Rest;
-use crate::rest::extract::{Body, From};
+use crate::rest::extract::{Body, From, Program};
 use crate::rest::origins::Page;
 use crate::rest::problem::Problem;
 use crate::services::accounts::{Device, LogInError, Shown};
@@ -58,16 +57,13 @@ pub async fn handle(
     State(rest): State<Rest>,
     From(from): From,
     page: Page,
-    headers: HeaderMap,
+    Program(client): Program,
     Body(request): Body<Request>,
 ) -> Result<(StatusCode, Option<SetCookie>, Tokens), Problem> {
     if request.cookie {
         page.expect_known()?;
     }
     let name = request.name.as_deref().map(SessionName::parse).transpose()?;
-    // What a program says of itself is kept if it can be shown.
-    let client = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-    let client = client.and_then(|client| ClientName::parse(client).ok());
     rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
     // What cannot be an address or a password is nobody's.
     let parsed = (Email::parse(&request.email), Password::parse(request.password));

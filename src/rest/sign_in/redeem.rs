@@ -1,14 +1,13 @@
 //! `POST /v1/sign-in/redeem`: a session for who came back.
 
 use axum::extract::State;
-use axum::http::header::USER_AGENT;
-use axum::http::{HeaderMap, StatusCode};
-use barterline_domain::account::{ClientName, DisplayName, SessionName};
+use axum::http::StatusCode;
+use barterline_domain::account::{DisplayName, SessionName};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::rest::Rest;
-use crate::rest::extract::{Body, From};
+use crate::rest::extract::{Body, From, Program};
 use crate::rest::origins::Page;
 use crate::rest::problem::Problem;
 use crate::rest::sessions::Tokens;
@@ -65,7 +64,7 @@ pub async fn handle(
     State(rest): State<Rest>,
     From(from): From,
     page: Page,
-    headers: HeaderMap,
+    Program(client): Program,
     Body(request): Body<Request>,
 ) -> Result<(StatusCode, Option<SetCookie>, Tokens), Problem> {
     if request.cookie {
@@ -73,9 +72,6 @@ pub async fn handle(
     }
     let name = request.name.as_deref().map(SessionName::parse).transpose()?;
     let display_name = request.display_name.as_deref().map(DisplayName::choose).transpose()?;
-    // What a program says of itself is kept if it can be shown.
-    let client = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-    let client = client.and_then(|client| ClientName::parse(client).ok());
     rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
     let Request { code, verifier, second_factor_code: second_factor, .. } = request;
     let redemption = Redemption { code, verifier, second_factor, display_name };

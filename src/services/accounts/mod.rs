@@ -8,8 +8,10 @@ mod email;
 mod erasure;
 mod exchange;
 mod identities;
+mod load_test;
 mod password;
 mod passwords;
+mod profile;
 mod second_factor;
 mod sessions;
 mod shared;
@@ -21,16 +23,14 @@ mod lines;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_trait::async_trait;
 use barterline_domain::account::{
-    AccountRole, ClientName, DisplayName, Email, Password, Scope, SessionName,
+    AccountRole, ClientName, DisplayName, Email, Password, SessionName,
 };
-use barterline_domain::bearer::{Bearer, Proof, Unpermitted};
+use barterline_domain::bearer::{Bearer, Proof};
 use barterline_domain::clock::{Clock, Timestamp};
 use barterline_domain::ids::{ApiKeyId, SessionId, UserId};
-use barterline_storage::accounts::{Account, Accounts as AccountStore, ProfileChange};
+use barterline_storage::accounts::{Account, Accounts as AccountStore};
 use barterline_storage::api_keys::ApiKeys;
 use barterline_storage::audit::Actor;
 use barterline_storage::codes::Codes;
@@ -60,6 +60,7 @@ pub use errands::{AskError, CodeError, Errands, Mailing, Waiting};
 pub use identities::IdentityError;
 pub use password::{HashingBusy, PasswordHashing};
 pub use passwords::{NewPassword, PasswordError};
+pub use profile::{LogInMeans, ProfileError, UserDirectory};
 pub use registration::{ConfirmError, Confirmation, RegisterError, Registered, Registration};
 pub use second_factor::{FactorCodeError, FactorError, FactorStanding, NewFactor};
 pub use sessions::{Lifetimes, SessionError};
@@ -69,8 +70,6 @@ pub use sign_in::{
 };
 pub use strength::{ChoiceError, PasswordRules};
 
-/// How long the tokens of a load test are good.
-const LOAD_TEST_LIFETIME: Duration = Duration::from_hours(24);
 /// Revocations that may wait to be heard.
 const REVOCATIONS_MAX: usize = 256;
 
@@ -147,17 +146,6 @@ pub struct Device {
     pub client: Option<ClientName>,
 }
 
-/// What somebody logs in with, but for what proves it.
-#[derive(Debug)]
-pub struct LogInMeans {
-    /// The address.
-    pub email: Email,
-    /// When its owner confirmed it.
-    pub email_verified_at: Option<Timestamp>,
-    /// When the password was set.
-    pub password_changed_at: Timestamp,
-}
-
 /// A log-in.
 #[derive(Debug)]
 pub struct LogIn {
@@ -230,34 +218,6 @@ pub enum AuthError {
     /// The store could not be asked.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// Why somebody's own account is neither shown nor changed.
-#[derive(Debug, thiserror::Error)]
-pub enum ProfileError {
-    /// The API key is not for that.
-    #[error(transparent)]
-    Unpermitted(#[from] Unpermitted),
-    /// No such account, or it was erased.
-    #[error("no such account")]
-    NotFound,
-    /// The store said no.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Who people are, for other services.
-#[async_trait]
-pub trait UserDirectory: Send + Sync {
-    /// Finds what others may see of somebody.
-    async fn find(&self, user: UserId) -> Result<Option<Account>, StoreError>;
-}
-
-#[async_trait]
-impl UserDirectory for Accounts {
-    async fn find(&self, user: UserId) -> Result<Option<Account>, StoreError> {
-        self.profile(user).await
-    }
 }
 
 /// What the rules of accounts stand on.
@@ -574,39 +534,6 @@ impl Accounts {
         account
     }
 
-    /// The caller's own account.
-    pub async fn own_profile(&self, caller: Bearer) -> Result<Account, ProfileError> {
-        let user = caller.may(Scope::ReadProfile)?;
-        self.0.accounts.find(user).await?.ok_or(ProfileError::NotFound)
-    }
-
-    /// What the caller logs in with, if they have a password.
-    pub async fn log_in_means(
-        &self,
-        caller: &Principal,
-    ) -> Result<Option<LogInMeans>, ProfileError> {
-        caller.session()?;
-        let found = self.0.credentials.find_by_user(caller.user).await?;
-        Ok(found.map(|Credential { email, email_verified_at, password_changed_at, .. }| {
-            LogInMeans { email, email_verified_at, password_changed_at }
-        }))
-    }
-
-    /// Changes what others see of the caller; gives the account after it.
-    pub async fn change_profile(
-        &self,
-        caller: Bearer,
-        change: ProfileChange,
-    ) -> Result<Account, ProfileError> {
-        let user = caller.may(Scope::WriteProfile)?;
-        self.0.accounts.change(user, change).await?.ok_or(ProfileError::NotFound)
-    }
-
-    /// What others may see of somebody.
-    pub async fn profile(&self, user: UserId) -> Result<Option<Account>, StoreError> {
-        self.0.accounts.find(user).await
-    }
-
     /// Forgets what need not be remembered any more.
     pub fn sweep(&self) {
         if let Some(shared) = &self.0.shared {
@@ -617,39 +544,6 @@ impl Accounts {
     /// Hears of what ends before its time.
     pub fn revocations(&self) -> broadcast::Receiver<Revoked> {
         self.0.revocations.subscribe()
-    }
-
-    /// Makes accounts with tokens and without passwords, for a load test.
-    pub async fn open_for_load(&self, count: usize) -> Result<Vec<(UserId, String)>, StoreError> {
-        let now = self.0.clock.now();
-        let (mut accounts, mut sessions, mut opened) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..count {
-            let name = DisplayName::parse("load test").expect("a sound name");
-            let account = self.new_account(name);
-            let session = SessionId::from_bytes(self.0.ids.random());
-            let (_, refresh_hash) = self.fresh_secret();
-            let user = account.id;
-            let row = Session {
-                id: session,
-                user,
-                refresh_hash,
-                used_hashes: Vec::new(),
-                name: None,
-                client: None,
-                created_at: now,
-                used_at: now,
-                expires_at: now.plus(LOAD_TEST_LIFETIME),
-                revoked: false,
-            };
-            let (token, _) =
-                self.0.tokens.issue(user, session, &account.roles, now, LOAD_TEST_LIFETIME);
-            opened.push((user, token));
-            accounts.push(account);
-            sessions.push(row);
-        }
-        self.0.accounts.insert(accounts).await?;
-        self.0.sessions.insert(sessions).await?;
-        Ok(opened)
     }
 
     fn new_account(&self, name: DisplayName) -> Account {

@@ -1,6 +1,8 @@
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
-use barterline_domain::account::{ApiKeyName, Locale};
+use async_trait::async_trait;
+use barterline_domain::account::{ApiKeyName, Locale, Scope};
 use barterline_domain::clock::ManualClock;
 use barterline_storage::accounts::ProfileChange;
 use barterline_storage::codes::CodePurpose;
@@ -18,6 +20,7 @@ use tokio::sync::broadcast::error::TryRecvError;
 use tokio_util::sync::CancellationToken;
 use totp_rs::{Builder, Totp};
 
+use super::load_test::LOAD_TEST_LIFETIME;
 use super::*;
 use crate::adapters::breached_passwords::BreachedPasswords;
 use crate::auth::keyring::Keyring;
