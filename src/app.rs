@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::adapters::breached_passwords::{BreachedFile, ListError};
 use crate::admin::{Admin, load_test};
-use crate::auth::data_keys::{self, DataKeys};
+use crate::auth::data_keys::{self, DataKeys, Masters};
 use crate::auth::keyring::{self, Keyring, KeyringError};
 use crate::auth::token::Tokens;
 use crate::clock::SystemClock;
@@ -40,7 +40,9 @@ use crate::rest::openapi::Document;
 use crate::rest::origins::Origins;
 use crate::rest::{Limits, Rest, router};
 use crate::schema;
-use crate::services::accounts::{Accounts, Lifetimes, Parts, PasswordHashing, PasswordRules};
+use crate::services::accounts::{
+    Accounts, AddressKeysError, Lifetimes, Parts, PasswordHashing, PasswordRules,
+};
 use crate::services::audit::AuditLog;
 use crate::services::chats::media::NoMedia;
 use crate::services::chats::{self, Chats, Rules};
@@ -71,6 +73,9 @@ pub enum BuildError {
     /// Redis cannot be used.
     #[error("`redis.url`: {0}")]
     Redis(#[from] redis::RedisError),
+    /// Nobody could be found.
+    #[error(transparent)]
+    Addresses(#[from] AddressKeysError),
     /// Mail cannot be sent.
     #[error("mail: {0:#}")]
     Mail(anyhow::Error),
@@ -163,6 +168,7 @@ impl App {
         let audit = AuditLog::new(stores.audit, Arc::clone(&clock));
         let (mailing, post) =
             post::open(settings, admin, &clock, &ids).map_err(BuildError::Mail)?;
+        let keys = settings.keys_directory();
         let accounts = Accounts::new(Parts {
             credentials: stores.credentials,
             codes: stores.codes,
@@ -170,8 +176,12 @@ impl App {
             accounts: stores.accounts,
             sessions: stores.sessions,
             api_keys: stores.api_keys,
-            tokens: Tokens::new(Keyring::open(&data.path().join(keyring::FILE))?),
-            data_keys: DataKeys::open(&data.path().join(data_keys::FILE), &*ids)?,
+            tokens: Tokens::new(Keyring::open(&keys.join(keyring::FILE))?),
+            data_keys: DataKeys::open(
+                &keys.join(data_keys::FILE),
+                Masters::of(&settings.keys),
+                &*ids,
+            )?,
             site: settings.accounts.site.clone(),
             lifetimes: lifetimes(&settings.accounts),
             clock: Arc::clone(&clock),
@@ -185,6 +195,7 @@ impl App {
             cluster: cluster.clone(),
             sign_ins: sign_in::open(settings).map_err(BuildError::SignIn)?,
         });
+        accounts.witness_keys().await?;
         let users = Arc::new(accounts.clone());
         let listings = Listings::new(stores.listings, users, Arc::clone(&clock), Arc::clone(&ids));
         let (metrics, http_metrics) = (HubMetrics::default(), HttpMetrics::default());

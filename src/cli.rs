@@ -244,6 +244,8 @@ enum Keys {
     Prepare(Flags),
     /// Use the prepared keys, or new ones, for what is new. What earlier ones made stays good.
     Rotate(Flags),
+    /// Have a running server seal anew what earlier keys sealed of people. May be said again.
+    Reseal(Flags),
 }
 
 #[derive(Debug, Args)]
@@ -316,6 +318,10 @@ pub fn run() -> ExitCode {
         Command::Data(Data::Verify { flags, dir }) => move_data(flags, data::Task::Verify { dir }),
         Command::Keys(Keys::Prepare(flags)) => change_keys(flags, keys::Task::Prepare),
         Command::Keys(Keys::Rotate(flags)) => change_keys(flags, keys::Task::Rotate),
+        Command::Keys(Keys::Reseal(flags)) => {
+            let question = Question { method: "POST", path: "/keys/reseal", body: None };
+            ask_within(RESEAL_TIMEOUT, flags, &question)
+        }
         Command::ReadOnly(ReadOnly { flags, state: Switch::On }) => hold(flags, "PUT"),
         Command::ReadOnly(ReadOnly { flags, state: Switch::Off }) => hold(flags, "DELETE"),
         Command::Openapi => print_bytes(app::document().text()),
@@ -331,6 +337,8 @@ fn hold(flags: Flags, method: &str) -> ExitCode {
     ask_within(HOLD_TIMEOUT, flags, &Question { method, path: "/read-only", body: None })
 }
 
+/// For all accounts to be gone through. A server that is cut off is asked again.
+const RESEAL_TIMEOUT: Duration = Duration::from_hours(1);
 /// For all of the audit log to be read.
 const VERIFY_TIMEOUT: Duration = Duration::from_mins(10);
 /// Longest line that is read as a password, in bytes.

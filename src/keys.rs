@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use anyhow::{Context as _, ensure};
 use serde_json::json;
 
-use crate::auth::data_keys::{self, DataKeys};
+use crate::auth::data_keys::{self, DataKeys, Masters};
 use crate::auth::keyring::{self, Keyring};
 use crate::config::Settings;
 use crate::ids::SystemIds;
@@ -23,8 +23,12 @@ pub enum Task {
 /// Does it to what signs tokens and to what seals values; gives the names of all keys, those in use first.
 /// Servers take them with their next start.
 pub fn run(settings: &Settings, task: Task) -> anyhow::Result<String> {
-    let data = &settings.storage.data;
-    ensure!(data.is_dir(), "there is no data directory {}: name it with --data", data.display());
+    let data = settings.keys_directory();
+    ensure!(
+        data.is_dir(),
+        "there is no directory {}: name the data directory with --data",
+        data.display()
+    );
     let (of_tokens, of_data) = (data.join(keyring::FILE), data.join(data_keys::FILE));
     for file in [&of_tokens, &of_data] {
         let there = fs::metadata(file).with_context(|| format!("{}: no keys", file.display()))?;
@@ -33,7 +37,7 @@ pub fn run(settings: &Settings, task: Task) -> anyhow::Result<String> {
         ensure!(owner == own, "{} belongs to user {owner}: run this as that user", file.display());
     }
     let mut tokens = Keyring::open(&of_tokens)?;
-    let mut values = DataKeys::open(&of_data, &SystemIds)?;
+    let mut values = DataKeys::open(&of_data, Masters::of(&settings.keys), &SystemIds)?;
     match task {
         Task::Prepare => {
             tokens.prepare();
@@ -45,7 +49,7 @@ pub fn run(settings: &Settings, task: Task) -> anyhow::Result<String> {
         }
     }
     // What was sealed is kept for good: first the keys that open it.
-    values.save(&of_data)?;
+    values.save(&of_data, &SystemIds)?;
     tokens.save(&of_tokens).context("the keys of sealed values are changed already")?;
     let tokens: Vec<_> = tokens.names().collect();
     let values: Vec<_> = values.names().collect();

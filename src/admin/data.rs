@@ -69,6 +69,11 @@ impl Keeper {
         Self { source, state: Arc::default() }
     }
 
+    /// The store, to be read whole.
+    pub fn source(&self) -> &dyn Source {
+        &*self.source
+    }
+
     fn begin(&self, order: Order) -> Result<(), Problem> {
         if !order.dir.is_absolute() || order.since.as_ref().is_some_and(|dir| !dir.is_absolute()) {
             return Err(Problem::invalid("dir and since must be absolute"));

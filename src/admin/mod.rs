@@ -9,6 +9,7 @@ mod audit;
 pub mod client;
 pub mod data;
 mod health;
+mod keys;
 pub mod load_test;
 mod metrics;
 mod reports;
@@ -143,6 +144,7 @@ impl Admin {
         let guarded = Router::new()
             .route("/status", get(status::handle))
             .route("/export", get(data::export_state).post(data::begin_export))
+            .route("/keys/reseal", post(keys::reseal))
             .route("/read-only", put(data::close).delete(data::open))
             .route("/accounts", post(accounts::create))
             .route("/accounts/{id}/roles", put(accounts::set_roles))

@@ -2,7 +2,7 @@
 //! files are read and written.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -12,8 +12,10 @@ use pasetors::keys::{AsymmetricKeyPair, AsymmetricPublicKey, AsymmetricSecretKey
 use pasetors::version4::V4;
 use serde::{Deserialize, Serialize};
 
-/// Where they are in the data directory.
-pub const FILE: &str = "keys/access-tokens.json";
+use crate::ids::{Ids as _, SystemIds};
+
+/// What they are called in the directory of keys.
+pub const FILE: &str = "access-tokens.json";
 /// Keys kept: the one that signs, and earlier ones whose tokens may still be about.
 pub const KEYS_MAX: usize = 8;
 
@@ -45,7 +47,7 @@ pub enum KeyringError {
         mode: u32,
     },
     /// The file does not hold keys.
-    #[error("{path} does not hold signing keys: {reason}")]
+    #[error("{path} does not hold keys: {reason}")]
     Invalid {
         /// Which file.
         path: String,
@@ -112,12 +114,8 @@ struct Stored {
 impl Keyring {
     /// Reads the keys, or makes the first one.
     pub fn open(path: &Path) -> Result<Self, KeyringError> {
-        if let Some(text) = read_private(path)? {
-            return Self::parse(path, &text);
-        }
-        let ring = Self::generate();
-        ring.save(path)?;
-        Ok(ring)
+        let text = read_or_create(path, || Self::generate().to_text())?;
+        Self::parse(path, &text)
     }
 
     /// Fresh keys that are kept nowhere.
@@ -159,6 +157,10 @@ impl Keyring {
 
     /// Writes the keys, replacing the file in one step.
     pub fn save(&self, path: &Path) -> Result<(), KeyringError> {
+        write_private(path, &self.to_text())
+    }
+
+    fn to_text(&self) -> String {
         let stored: Vec<_> = self
             .keys
             .iter()
@@ -168,7 +170,7 @@ impl Keyring {
                 prepared: key.prepared,
             })
             .collect();
-        write_private(path, &serde_json::to_string_pretty(&stored).unwrap_or_default())
+        serde_json::to_string_pretty(&stored).unwrap_or_default()
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, KeyringError> {
@@ -205,7 +207,7 @@ const PUBLISHED_SEEDS: &[&str] = &[
 
 /// Keys that somebody typed or copied rather than drew: published ones, bytes that count up, or
 /// fewer than eight different bytes in the seed.
-pub(super) fn is_sample(secret: &[u8]) -> bool {
+pub(crate) fn is_sample(secret: &[u8]) -> bool {
     let seed = secret.get(..32).unwrap_or(secret);
     let counts = seed.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1));
     if counts || PUBLISHED_SEEDS.contains(&URL_SAFE_NO_PAD.encode(seed).as_str()) {
@@ -237,24 +239,57 @@ pub(super) fn read_private(path: &Path) -> Result<Option<String>, KeyringError> 
     Ok(Some(text))
 }
 
+/// Reads a file of secrets, or makes it: of several servers that start at once with one directory, all
+/// have what the first of them made.
+pub(super) fn read_or_create(
+    path: &Path,
+    text: impl FnOnce() -> String,
+) -> Result<String, KeyringError> {
+    if let Some(found) = read_private(path)? {
+        return Ok(found);
+    }
+    put_private(path, &text(), |unfinished, path| match fs::hard_link(unfinished, path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        // Not every file system has links.
+        Err(_) if !path.exists() => fs::rename(unfinished, path),
+        linked => linked,
+    })?;
+    // What stands there now is everybody's.
+    read_private(path)?.ok_or_else(|| io(path, ErrorKind::NotFound.into()))
+}
+
 /// Writes a file of secrets for the server's user alone, replacing it in one step.
 pub(super) fn write_private(path: &Path, text: &str) -> Result<(), KeyringError> {
+    put_private(path, text, |unfinished, path| fs::rename(unfinished, path))
+}
+
+/// Writes a file and has `name` give it its name.
+fn put_private(
+    path: &Path,
+    text: &str,
+    name: impl FnOnce(&Path, &Path) -> std::io::Result<()>,
+) -> Result<(), KeyringError> {
     let write = || {
         if let Some(dir) = path.parent() {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         }
-        let unfinished = path.with_extension("new");
+        // In containers every process has one number.
+        let other = URL_SAFE_NO_PAD.encode(&SystemIds.secret()[..9]);
+        let unfinished = path.with_extension(format!("new-{other}"));
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
+        options.write(true).create_new(true).mode(0o600);
         let mut file = options.open(&unfinished)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
-        fs::rename(&unfinished, path)?;
+        let named = name(&unfinished, path);
+        // Gone already where it was renamed.
+        let _ = fs::remove_file(&unfinished);
+        named?;
         // The name of a key is as durable as what was made with it.
-        match path.parent() {
-            Some(dir) => fs::File::open(dir)?.sync_all(),
-            None => Ok(()),
+        if let Some(dir) = path.parent() {
+            fs::File::open(dir)?.sync_all()?;
         }
+        Ok(())
     };
     write().map_err(|source| io(path, source))
 }

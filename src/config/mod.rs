@@ -14,6 +14,7 @@ mod storage;
 
 mod accounts;
 mod chat;
+mod keys;
 mod limits;
 mod log;
 mod mail;
@@ -30,6 +31,7 @@ use toml::Value;
 
 pub use self::accounts::Accounts;
 pub use self::chat::Chat;
+pub use self::keys::Keys;
 pub use self::limits::Limits;
 pub use self::log::Log;
 pub use self::mail::Mail;
@@ -54,6 +56,8 @@ pub struct Settings {
     pub scylla: Scylla,
     /// Who opens which part of it.
     pub scylla_roles: ScyllaRoles,
+    /// What seals the keys of sealed values.
+    pub keys: Keys,
     /// What servers share beside the store.
     pub redis: Redis,
     /// What sockets are held to.
@@ -180,6 +184,7 @@ impl Settings {
             Storage::NAME => &mut self.storage,
             Scylla::NAME => &mut self.scylla,
             ScyllaRoles::NAME => &mut self.scylla_roles,
+            Keys::NAME => &mut self.keys,
             Redis::NAME => &mut self.redis,
             Socket::NAME => &mut self.socket,
             Chat::NAME => &mut self.chat,
@@ -214,6 +219,7 @@ impl Settings {
             shown_of(&self.storage),
             shown_of(&self.scylla),
             shown_of(&self.scylla_roles),
+            shown_of(&self.keys),
             shown_of(&self.redis),
             shown_of(&self.socket),
             shown_of(&self.chat),

@@ -31,9 +31,9 @@ const FAMILIAR_MAX: usize = 1 << 18;
 pub struct LogInName([u8; 16]);
 
 impl LogInName {
-    /// By the e-mail address, in lower case, whether anybody has it or not.
-    pub fn of(email: &str) -> Self {
-        let digest = Sha256::digest(email);
+    /// By what an address is found by, whether anybody has it or not, or by another name.
+    pub fn of(name: impl AsRef<[u8]>) -> Self {
+        let digest = Sha256::digest(name);
         Self(std::array::from_fn(|at| digest[at]))
     }
 }

@@ -39,6 +39,8 @@ pub enum Action {
     ReadOnlyOn,
     /// The store takes writes again.
     ReadOnlyOff,
+    /// What earlier keys sealed is sealed anew.
+    KeysReseal,
     /// Somebody changed their password.
     PasswordChange,
     /// Somebody set a password by a mailed code.
@@ -80,6 +82,7 @@ impl Action {
             Self::ExportBegin => "export.begin",
             Self::ReadOnlyOn => "read_only.on",
             Self::ReadOnlyOff => "read_only.off",
+            Self::KeysReseal => "keys.reseal",
             Self::PasswordChange => "password.change",
             Self::PasswordReset => "password.reset",
             Self::EmailChange => "email.change",

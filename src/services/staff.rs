@@ -9,7 +9,7 @@ use barterline_storage::audit::{Actor, AuditEntry};
 use barterline_storage::error::StoreError;
 use barterline_storage::reports::Report;
 
-use super::accounts::{Accounts, AuthError, RegisterError, Registration};
+use super::accounts::{Accounts, AuthError, RegisterError, Registration, Resealed};
 use super::audit::{Action, AuditLog, Note, Verified, VerifyError};
 use super::reports::Reports;
 use crate::auth::permission::Permission;
@@ -209,6 +209,11 @@ impl Staff {
     /// Reads all of the audit log and holds every entry against the one before it.
     pub async fn verify_audit(&self) -> Result<Verified, VerifyError> {
         self.audit.verify().await
+    }
+
+    /// Seals anew what earlier keys sealed of an account.
+    pub async fn reseal(&self, user: UserId) -> Result<Resealed, StoreError> {
+        self.accounts.reseal(user).await
     }
 
     /// Notes what operators do to the store as a whole.

@@ -3,10 +3,10 @@
 //! A code is worth nothing after its end, and is gone from the disk some time later.
 
 use async_trait::async_trait;
-use barterline_domain::account::Email;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::UserId;
 
+use crate::credentials::KeptEmail;
 use crate::error::StoreError;
 
 /// SHA-256 of a code's secret.
@@ -35,7 +35,7 @@ pub struct Code {
     /// What it is good for.
     pub purpose: CodePurpose,
     /// Where it was sent to.
-    pub email: Email,
+    pub email: KeptEmail,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it ends.

@@ -1,15 +1,36 @@
 //! Who logs in with what. Lives in a store of its own that only services/accounts can open.
 //!
-//! The secret is the user's; an address is a claim that names a user, and can be another's later.
+//! The secret is the user's; an address is a claim that names a user, and can be another's later. No address
+//! stands here as it is: whoever reads the disk or a backup, and has no keys, learns none.
 
 use std::fmt;
 
 use async_trait::async_trait;
-use barterline_domain::account::Email;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::UserId;
+use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
+
+/// By what an address is found: a digest of it under a key that the store has not (HMAC-SHA256). The same
+/// for the same address.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct EmailKey(pub [u8; 32]);
+
+/// An address, as it is kept. Two that are found by the same are the same address.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptEmail {
+    /// By what it is found.
+    pub key: EmailKey,
+    /// The address, sealed by the caller; perhaps another text each time.
+    pub sealed: Vec<u8>,
+}
+
+impl fmt::Debug for KeptEmail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeptEmail(…)")
+    }
+}
 
 /// The secret of one account.
 #[derive(Clone, PartialEq, Eq)]
@@ -17,7 +38,7 @@ pub struct Credential {
     /// Whose.
     pub user: UserId,
     /// The name to log in by.
-    pub email: Email,
+    pub email: KeptEmail,
     /// When they showed that mail to the address reaches them; `None` if they did not yet.
     pub email_verified_at: Option<Timestamp>,
     /// Hash in PHC string format; `None` for who signs in by an outer provider only.
@@ -73,7 +94,7 @@ pub trait Credentials: Send + Sync {
     async fn insert(&self, credential: Credential) -> Result<bool, StoreError>;
 
     /// Finds the credential of an address.
-    async fn find(&self, email: &Email) -> Result<Option<Credential>, StoreError>;
+    async fn find(&self, email: EmailKey) -> Result<Option<Credential>, StoreError>;
 
     /// Finds the credential of a user.
     async fn find_by_user(&self, user: UserId) -> Result<Option<Credential>, StoreError>;

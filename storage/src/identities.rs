@@ -2,14 +2,14 @@
 //! credentials.
 //!
 //! An identity is a provider's word for a person: issuer and subject together, and never one of them
-//! alone (OpenID Connect Core 1.0, section 5.7).
+//! alone (OpenID Connect Core 1.0, section 5.7). What the provider calls the person is not kept, only a
+//! digest by which the two are known again.
 
 use std::fmt;
 
 use async_trait::async_trait;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{IdentityId, UserId};
-use sha2::{Digest as _, Sha256};
 
 use crate::error::StoreError;
 
@@ -21,10 +21,10 @@ pub const IDENTITIES_MAX: usize = 16;
 pub struct Identity {
     /// Whose.
     pub user: UserId,
-    /// Who says so: a URL, to be compared byte by byte.
+    /// What it is found by.
+    pub key: IdentityKey,
+    /// Who says so: a URL.
     pub issuer: String,
-    /// What they call the person, for good: to be compared byte by byte.
-    pub subject: String,
     /// What the issuer was called here when it was linked.
     pub provider: String,
     /// When it was linked.
@@ -33,7 +33,7 @@ pub struct Identity {
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The subject is not for logs.
+        // What it is found by is not for logs.
         let mut shown = f.debug_struct("Identity");
         shown.field("user", &self.user).field("provider", &self.provider).finish_non_exhaustive()
     }
@@ -57,26 +57,21 @@ pub trait Identities: Send + Sync {
     async fn insert(&self, identity: Identity) -> Result<Linked, StoreError>;
 
     /// Finds whose an identity is.
-    async fn find(&self, issuer: &str, subject: &str) -> Result<Option<Identity>, StoreError>;
+    async fn find(&self, key: IdentityKey) -> Result<Option<Identity>, StoreError>;
 
     /// Lists a person's identities, in the order they were linked.
     async fn list(&self, user: UserId) -> Result<Vec<Identity>, StoreError>;
 
     /// Removes an identity of a person; somebody may link it anew. `false`: they have no such
     /// identity.
-    async fn remove(&self, user: UserId, issuer: &str, subject: &str) -> Result<bool, StoreError>;
+    async fn remove(&self, user: UserId, key: IdentityKey) -> Result<bool, StoreError>;
 
     /// Removes all identities of a person.
     async fn remove_all(&self, user: UserId) -> Result<(), StoreError>;
 }
 
-/// What an identity is found by: issuer and subject are as long as a provider likes.
+/// A digest of issuer and subject, under a key that no store has.
 pub type IdentityKey = [u8; 32];
-
-/// SHA-256 of issuer and subject. A URL has no byte of zero, so that no two pairs are written alike.
-pub(crate) fn key_of(issuer: &str, subject: &str) -> IdentityKey {
-    Sha256::new().chain_update(issuer).chain_update([0]).chain_update(subject).finalize().into()
-}
 
 /// All identities of one person, in the order they were linked: both backends keep them together, so
 /// that they are counted and changed in one step.
@@ -85,7 +80,7 @@ pub struct IdentityRing(pub Vec<Identity>);
 
 impl IdentityRing {
     pub(crate) fn find(&self, key: IdentityKey) -> Option<&Identity> {
-        self.0.iter().find(|identity| identity.key() == key)
+        self.0.iter().find(|identity| identity.key == key)
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -100,7 +95,7 @@ impl IdentityRing {
 
     /// The ring without one; `None` when it has no such.
     pub(crate) fn without(mut self, key: IdentityKey) -> Option<Self> {
-        let at = self.0.iter().position(|identity| identity.key() == key)?;
+        let at = self.0.iter().position(|identity| identity.key == key)?;
         self.0.remove(at);
         Some(self)
     }
@@ -109,11 +104,6 @@ impl IdentityRing {
 impl Identity {
     /// Its name here, which follows from what it is.
     pub fn id(&self) -> IdentityId {
-        let key = self.key();
-        IdentityId::from_bytes(std::array::from_fn(|at| key[at]))
-    }
-
-    pub(crate) fn key(&self) -> IdentityKey {
-        key_of(&self.issuer, &self.subject)
+        IdentityId::from_bytes(std::array::from_fn(|at| self.key[at]))
     }
 }

@@ -303,7 +303,7 @@ fn contract() -> Vec<Clause> {
                 identities::identities_of_a_person_are_counted: TooManyPassForInserted];
             "Finds whose an identity is." [
                 identities::an_identity_is_found_as_it_was_linked: ProvidersAreLost;
-                identities::an_identity_is_linked_once: SubjectsAlone];
+                identities::an_identity_is_linked_once: HalfAKeyIsEnough];
             "Lists a person's identities, in the order they were linked." [
                 identities::an_identity_is_found_as_it_was_linked: AllAreListed, NewestComeFirst];
             "Removes an identity of a person; somebody may link it anew." [

@@ -125,7 +125,7 @@ async fn everything_is_there_when_the_file_is_opened_again() {
     let engine = open(dir.path());
     let found = EmbeddedAccounts(engine.clone()).find(account.id).await;
     assert_eq!(found.expect("a read"), Some(account));
-    let found = EmbeddedCredentials(engine.clone()).find(&credential.email).await;
+    let found = EmbeddedCredentials(engine.clone()).find(credential.email.key).await;
     assert_eq!(found.expect("a read"), Some(credential));
     let listings = EmbeddedListings(engine.clone());
     let found = listings.list_by_seller(listing.seller, None, 10).await;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use barterline_domain::account::{Bio, DisplayName, Email, Locale, SessionName};
+use barterline_domain::account::{Bio, DisplayName, Locale, SessionName};
 use barterline_domain::chat::{Chat, Role};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Event, Seq};
@@ -26,7 +26,7 @@ use barterline_storage::audit::AuditEntry;
 use barterline_storage::bulk::{ChatItem, Gone, Item, Place};
 use barterline_storage::codes::{Code, CodePurpose};
 use barterline_storage::conformance::{api_keys, audit, identities, reports, samples};
-use barterline_storage::credentials::{Credential, SecondFactor};
+use barterline_storage::credentials::{Credential, EmailKey, KeptEmail, SecondFactor};
 use barterline_storage::identities::IdentityRing;
 use barterline_storage::record::archive::{Begin, End, Frame, put_frame, read_frame, read_header};
 use barterline_storage::record::chat_log::{
@@ -56,7 +56,9 @@ fn record(record: Record) -> Sample {
     let mut bytes = Vec::new();
     match &record {
         Record::Chat(chat) => put_chat(&mut bytes, chat),
-        Record::Event { chat, event, back } => put_event(&mut bytes, *chat, event, *back),
+        Record::Event { chat, event, back } => {
+            put_event(&mut bytes, *chat, event, *back);
+        }
         Record::Mark(mark) => put_mark(&mut bytes, mark),
         Record::Personal(change) => put_personal(&mut bytes, change),
         Record::Side(side) => put_imported_side(&mut bytes, side),
@@ -161,7 +163,7 @@ fn samples() -> BTreeMap<&'static str, Sample> {
     };
     let erased = Account { erased_at: Some(at), roles: Vec::new(), ..account.clone() };
     let suspended = Account { suspended_at: Some(at), ..account.clone() };
-    let email = Email::parse("ana@example.org").expect("an address");
+    let email = KeptEmail { key: EmailKey([10; 32]), sealed: vec![11; 60] };
     let purpose = CodePurpose::ResetPassword;
     let (created_at, expires_at) = (at, at);
     let code = Code { hash: [7; 32], user, purpose, email: email.clone(), created_at, expires_at };

@@ -7,6 +7,7 @@ mod config;
 mod data;
 mod defences;
 mod health;
+mod keys;
 mod mail;
 mod privacy;
 mod rest;

@@ -56,8 +56,10 @@ fn keys_are_changed_and_what_earlier_ones_made_stays_good() {
     assert_eq!((tokens.len(), values.len()), (2, 2), "the prepared ones are used");
     let (code, _, err) = keys(&world.data().join("nowhere"), "rotate");
     assert_eq!(code, 1);
-    assert!(err.contains("there is no data directory") && err.contains("--data"), "{err}");
-    let (code, _, err) = keys(&world.data().join("keys"), "rotate");
+    assert!(err.contains("there is no directory") && err.contains("--data"), "{err}");
+    let empty = world.data().join("empty");
+    fs::create_dir_all(empty.join("keys")).expect("a directory");
+    let (code, _, err) = keys(&empty, "rotate");
     assert_eq!(code, 1);
     assert!(err.contains("no keys"), "{err}");
 

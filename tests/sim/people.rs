@@ -16,7 +16,7 @@ use barterline::services::accounts::{
 use barterline::services::audit::AuditLog;
 use barterline::services::listings::ListingReader;
 use barterline::telemetry::addresses::Addresses;
-use barterline_domain::account::{AccountRole, DisplayName, Email, SessionName};
+use barterline_domain::account::{AccountRole, DisplayName, SessionName};
 use barterline_domain::clock::{Clock, Timestamp};
 use barterline_domain::ids::{ApiKeyId, ListingId, SessionId, UserId};
 use barterline_domain::listing::{Listing, ListingStatus, ListingText};
@@ -26,9 +26,9 @@ use barterline_storage::api_keys::{ApiKey, ApiKeys};
 use barterline_storage::audit::{Audit, AuditEntry, AuditRecord};
 use barterline_storage::blocks::Blocks;
 use barterline_storage::codes::{Code, CodeHash, CodePurpose, Codes};
-use barterline_storage::credentials::{Credential, Credentials, Replaced};
+use barterline_storage::credentials::{Credential, Credentials, EmailKey, Replaced};
 use barterline_storage::error::StoreError;
-use barterline_storage::identities::{Identities, Identity, Linked};
+use barterline_storage::identities::{Identities, Identity, IdentityKey, Linked};
 use barterline_storage::sessions::{RefreshHash, Rotation, Session, Sessions};
 use barterline_storage::user_state::{UserChange, UserState, UserStates};
 
@@ -139,7 +139,7 @@ impl Identities for Town {
         Err(nothing_new())
     }
 
-    async fn find(&self, _: &str, _: &str) -> Result<Option<Identity>, StoreError> {
+    async fn find(&self, _: IdentityKey) -> Result<Option<Identity>, StoreError> {
         Ok(None)
     }
 
@@ -147,7 +147,7 @@ impl Identities for Town {
         Ok(Vec::new())
     }
 
-    async fn remove(&self, _: UserId, _: &str, _: &str) -> Result<bool, StoreError> {
+    async fn remove(&self, _: UserId, _: IdentityKey) -> Result<bool, StoreError> {
         Err(nothing_new())
     }
 
@@ -268,7 +268,7 @@ impl Credentials for Town {
         Err(nothing_new())
     }
 
-    async fn find(&self, _: &Email) -> Result<Option<Credential>, StoreError> {
+    async fn find(&self, _: EmailKey) -> Result<Option<Credential>, StoreError> {
         Err(nothing_new())
     }
 

@@ -54,17 +54,20 @@ impl Accounts {
             return Err(CodeError::Invalid);
         }
         self.0.audit.note(Note::new(Actor::User(caller.user), Action::EmailChange)).await?;
+        // By the key that seals now: that of the code may be about to go.
+        let new = self.email_of(caller.user, &code.email)?;
+        let kept = self.sealed_email(caller.user, &new);
         let before = self
             .change_by(&code, |credential| Credential {
-                email: code.email.clone(),
+                email: kept.clone(),
                 email_verified_at: Some(self.0.clock.now()),
                 ..credential.clone()
             })
             .await?;
-        for to in [&before.email, &code.email] {
-            let (old, new) = (before.email.clone(), code.email.clone());
-            let letter = Letter::EmailChanged { old, new };
-            self.write_to(caller.user, to.clone(), language, letter).await;
+        let old = self.email_of(caller.user, &before.email)?;
+        for to in [before.email, kept] {
+            let letter = Letter::EmailChanged { old: old.clone(), new: new.clone() };
+            self.write_to(caller.user, to, language, letter).await;
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use barterline_domain::account::{DisplayName, Email};
 use barterline_domain::bearer::Unpermitted;
 use barterline_domain::ids::UserId;
 use barterline_storage::codes::{Code, CodePurpose};
+use barterline_storage::credentials::KeptEmail;
 use barterline_storage::error::StoreError;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -138,8 +139,15 @@ impl Accounts {
     }
 
     /// Writes to the owner of an account, in their language if they chose one.
-    pub(super) async fn write_to(&self, user: UserId, to: Email, or: Language, letter: Letter) {
+    pub(super) async fn write_to(&self, user: UserId, to: KeptEmail, or: Language, letter: Letter) {
         let Some(mailing) = &self.0.mailing else { return };
+        let to = match self.email_of(user, &to) {
+            Ok(to) => to,
+            Err(error) => {
+                tracing::error!(%error, "a mail was not written");
+                return;
+            }
+        };
         // Without the profile it is the wrong language at worst.
         let account = self.0.accounts.find(user).await.ok().flatten();
         let locale = account.and_then(|account| account.locale);
@@ -167,7 +175,7 @@ impl Accounts {
             tracing::debug!("a mail was not written: somebody got as many as anybody may");
             return Ok(());
         }
-        let owner = self.0.credentials.find(email).await?;
+        let owner = self.0.credentials.find(self.email_key(email)).await?;
         match (errand, owner) {
             (Errand::Register { email, name, password_hash, language }, None) => {
                 let claims = Sealed::new(&email, &name, password_hash);
@@ -186,8 +194,10 @@ impl Accounts {
             // Nobody's: nobody is told.
             (Errand::Reset { .. }, None) => {}
             (Errand::ChangeEmail { user, email, language }, None) => {
-                let code = self.fresh_code(user, email.clone(), CodePurpose::ChangeEmail).await?;
-                self.write_to(user, email, language, Letter::ChangeEmail { code }).await;
+                let kept = self.sealed_email(user, &email);
+                let purpose = CodePurpose::ChangeEmail;
+                let code = self.fresh_code(user, kept.clone(), purpose).await?;
+                self.write_to(user, kept, language, Letter::ChangeEmail { code }).await;
             }
             (Errand::ChangeEmail { user, language, .. }, Some(owner)) => {
                 if owner.user != user {
@@ -209,7 +219,7 @@ impl Accounts {
     pub(super) async fn fresh_code(
         &self,
         user: UserId,
-        email: Email,
+        email: KeptEmail,
         purpose: CodePurpose,
     ) -> Result<String, StoreError> {
         let (secret, hash) = self.fresh_secret();

@@ -8,9 +8,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use barterline_domain::clock::Timestamp;
-use barterline_domain::ids::UserId;
 use barterline_storage::accounts::Account;
-use barterline_storage::identities::{Identity, Linked};
+use barterline_storage::identities::{Identity, IdentityKey, Linked};
 
 use super::sign_in::name_of;
 use super::{Accounts, Device, LogIn, NamedIssuer, SignInError};
@@ -39,15 +38,15 @@ impl Accounts {
         let person = named.issuer.person(token, now).await;
         let (person, end) =
             person.map_err(|error| self.not_signed_in(from, &named.name, &error))?;
-        let found = self.0.identities.find(&person.issuer, &person.subject).await?;
-        let (account, identity) = match found {
-            Some(identity) => (self.entering(identity.user).await?, identity),
-            None => self.bring_along(named, &person, now).await?,
+        let identity = self.identity_key(&person.issuer, &person.subject);
+        let account = match self.0.identities.find(identity).await? {
+            Some(found) => self.entering(found.user).await?,
+            None => self.bring_along(named, (&person, identity), now).await?,
         };
         // The issuer may be a provider, too, whom somebody has linked to an account of theirs.
         self.show_second_factor(account.id, second_factor, from).await?;
         let end = end.min(now.plus(SESSION_MAX));
-        let log_in = self.sign_in(&account, &identity, device, end, from).await?;
+        let log_in = self.sign_in(&account, (identity, &named.name), device, end, from).await?;
         // One token by which the program goes on as long as the session: there is no refreshing.
         let (tokens, rest) = (&self.0.tokens, end.since(now));
         let (access_token, access_expires_at) =
@@ -60,29 +59,28 @@ impl Accounts {
     async fn bring_along(
         &self,
         named: &NamedIssuer,
-        person: &Person,
+        (person, key): (&Person, IdentityKey),
         now: Timestamp,
-    ) -> Result<(Account, Identity), SignInError> {
+    ) -> Result<Account, SignInError> {
         if !named.sign_up {
             return Err(SignInError::Closed);
         }
         let account = self.new_account(name_of(person.name.as_deref()));
-        let identity = |user: UserId| Identity {
-            user,
+        let identity = Identity {
+            user: account.id,
+            key,
             issuer: person.issuer.clone(),
-            subject: person.subject.clone(),
             provider: named.name.clone(),
             linked_at: now,
         };
         self.0.accounts.insert(vec![account.clone()]).await?;
-        match self.0.identities.insert(identity(account.id)).await? {
-            Linked::Done => Ok((account.clone(), identity(account.id))),
+        match self.0.identities.insert(identity).await? {
+            Linked::Done => Ok(account),
             // Two at once are one: what the other made is the account, and this one nobody's.
             Linked::Taken | Linked::TooMany => {
                 self.forget_account(account.id).await?;
-                let found = self.0.identities.find(&person.issuer, &person.subject).await?;
-                let other = found.ok_or(SignInError::Changed)?;
-                Ok((self.entering(other.user).await?, other))
+                let found = self.0.identities.find(key).await?;
+                Ok(self.entering(found.ok_or(SignInError::Changed)?.user).await?)
             }
         }
     }

@@ -76,7 +76,7 @@ impl Accounts {
             return Err(SignInError::Code.into());
         }
         self.use_up(&proven).await?;
-        let identity = proven.identity_of(caller.user, self.0.clock.now());
+        let identity = self.identity_of(&proven, caller.user, self.0.clock.now());
         let note = Note::new(Actor::User(caller.user), Action::IdentityLink).about(&identity.id());
         self.0.audit.note(note.with("provider", &identity.provider)).await?;
         match self.0.identities.insert(identity.clone()).await? {
@@ -103,12 +103,12 @@ impl Accounts {
         self.prove(caller, shown, from).await?;
         let all = self.0.identities.list(caller.user).await?;
         let found = all.into_iter().find(|identity| identity.id() == id);
-        let Identity { issuer, subject, provider, .. } = found.ok_or(IdentityError::NotFound)?;
+        let Identity { key, provider, .. } = found.ok_or(IdentityError::NotFound)?;
         let note = Note::new(Actor::User(caller.user), Action::IdentityUnlink).about(&id);
         self.0.audit.note(note.with("provider", &provider)).await?;
         // Before and after: whoever is cut off in between finds the identity, and asks again.
         self.end_sessions(caller.user, Some(session)).await?;
-        let is_removed = self.0.identities.remove(caller.user, &issuer, &subject).await?;
+        let is_removed = self.0.identities.remove(caller.user, key).await?;
         self.end_sessions(caller.user, Some(session)).await?;
         if !is_removed {
             return Err(IdentityError::NotFound);

@@ -1,8 +1,10 @@
 //! Registration, log-in, sessions. Alone holds the credentials.
 
 mod registration;
+mod reseal;
 mod reset;
 
+mod addresses;
 mod api_keys;
 mod email;
 mod erasure;
@@ -54,6 +56,7 @@ use crate::limits::{Exceeded, Limits, LogInName};
 pub use crate::mail::Language;
 use crate::services::audit::{Action, AuditLog, Note};
 use crate::telemetry::addresses::Addresses;
+pub use addresses::AddressKeysError;
 pub use api_keys::{KeyError, NewKey, ShownKey, end_of};
 pub use email::EmailError;
 pub use errands::{AskError, CodeError, Errands, Mailing, Waiting};
@@ -62,6 +65,7 @@ pub use password::{HashingBusy, PasswordHashing};
 pub use passwords::{NewPassword, PasswordError};
 pub use profile::{LogInMeans, ProfileError, UserDirectory};
 pub use registration::{ConfirmError, Confirmation, RegisterError, Registered, Registration};
+pub use reseal::Resealed;
 pub use second_factor::{FactorCodeError, FactorError, FactorStanding, NewFactor};
 pub use sessions::{Lifetimes, SessionError};
 use shared::Shared;
@@ -308,7 +312,7 @@ impl Accounts {
         from: IpAddr,
     ) -> Result<LogIn, LogInError> {
         // Before the hash, and whether anybody has the address or not.
-        let (tried, limits) = (LogInName::of(email.as_str()), &self.0.limits);
+        let (tried, limits) = (LogInName::of(self.email_key(email).0), &self.0.limits);
         limits.log_in(tried, from, self.0.clock.now()).await.map_err(LogInError::Limited)?;
         let compared = self.compare(email, &password).await;
         if compared.is_err() {
@@ -390,7 +394,7 @@ impl Accounts {
         email: &Email,
         password: &Password,
     ) -> Result<Option<Credential>, LogInError> {
-        let credential = self.0.credentials.find(email).await?;
+        let credential = self.0.credentials.find(self.email_key(email)).await?;
         let hash = credential.as_ref().and_then(|credential| credential.password_hash.clone());
         // An unknown address costs a hash too.
         let matches = self.0.hashing.verify(password.clone(), hash).await?;

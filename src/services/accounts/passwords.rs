@@ -2,18 +2,19 @@
 
 use std::net::IpAddr;
 
-use barterline_domain::account::Password;
+use barterline_domain::account::{Email, Password};
 use barterline_domain::bearer::Unpermitted;
 use barterline_storage::audit::Actor;
 use barterline_storage::credentials::{Credential, Replaced};
 use barterline_storage::error::StoreError;
 
+use super::addresses::log_in_name;
 use super::second_factor::confirmed;
 use super::{
     Accounts, ChoiceError, FactorCodeError, HashingBusy, Language, PasswordHashing, Shown,
 };
 use crate::auth::principal::Principal;
-use crate::limits::{Exceeded, LogInName};
+use crate::limits::Exceeded;
 use crate::mail::Letter;
 use crate::services::audit::{Action, Note};
 
@@ -73,13 +74,16 @@ impl Accounts {
     ) -> Result<usize, PasswordError> {
         let session = caller.session()?;
         let credential = self.prove_password(caller, present.password, from).await?;
-        let password_hash = Some(self.choose(new, &[credential.email.as_str()]).await?);
+        // Who cannot be told their address can still change what lets them in.
+        let email = self.email_of(caller.user, &credential.email).ok();
+        let about = email.as_ref().map(Email::as_str);
+        let password_hash = Some(self.choose(new, about.as_slice()).await?);
         // Behind the choice: a password that cannot be chosen uses up no code.
         let credential = self.prove_code(credential, present.code, from).await?;
         self.0.audit.note(Note::new(Actor::User(caller.user), Action::PasswordChange)).await?;
         let password_changed_at = self.0.clock.now();
         let changed = Credential { password_hash, password_changed_at, ..credential.clone() };
-        let tried = LogInName::of(credential.email.as_str());
+        let tried = log_in_name(&credential);
         match self.0.credentials.replace(&credential, changed).await? {
             Replaced::Done => {}
             // The address stays: nobody else can have it.
@@ -128,7 +132,7 @@ impl Accounts {
         let credential = credential.filter(|credential| credential.password_hash.is_some());
         let credential = credential.ok_or(PasswordError::None)?;
         // A stolen token is no way to guess the password faster than at the door.
-        let (tried, limits) = (LogInName::of(credential.email.as_str()), &self.0.limits);
+        let (tried, limits) = (log_in_name(&credential), &self.0.limits);
         let taken = limits.log_in(tried, from, self.0.clock.now()).await;
         taken.map_err(PasswordError::Limited)?;
         let matches = self.0.hashing.verify(password, credential.password_hash.clone()).await;

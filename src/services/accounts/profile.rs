@@ -65,9 +65,12 @@ impl Accounts {
     ) -> Result<Option<LogInMeans>, ProfileError> {
         caller.session()?;
         let found = self.0.credentials.find_by_user(caller.user).await?;
-        Ok(found.map(|Credential { email, email_verified_at, password_changed_at, .. }| {
-            LogInMeans { email, email_verified_at, password_changed_at }
-        }))
+        let means = found.map(|found| {
+            let Credential { email_verified_at, password_changed_at, .. } = found;
+            let email = self.email_of(caller.user, &found.email)?;
+            Ok::<_, StoreError>(LogInMeans { email, email_verified_at, password_changed_at })
+        });
+        Ok(means.transpose()?)
     }
 
     /// Changes what others see of the caller; gives the account after it.

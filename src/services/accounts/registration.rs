@@ -143,7 +143,7 @@ impl Accounts {
     ) -> Result<Account, RegisterError> {
         let Registration { email, password, name } = registration;
         let password_hash = self.choose(password, &[email.as_str(), name.as_str()]).await?;
-        if self.0.credentials.find(&email).await?.is_some() {
+        if self.0.credentials.find(self.email_key(&email)).await?.is_some() {
             return Err(RegisterError::EmailTaken);
         }
         let account = Account { roles, ..self.new_account(name) };
@@ -168,7 +168,7 @@ impl Accounts {
         // What was sealed was sound then; rules may have changed since.
         let email = Email::parse(&email).map_err(|_| ConfirmError::Token)?;
         let name = DisplayName::parse(&name).map_err(|_| ConfirmError::Token)?;
-        let (tried, limits) = (LogInName::of(email.as_str()), &self.0.limits);
+        let (tried, limits) = (LogInName::of(self.email_key(&email).0), &self.0.limits);
         limits.log_in(tried, from, now).await.map_err(ConfirmError::Limited)?;
         let matches = self.0.hashing.verify(password, Some(password_hash.clone())).await;
         if matches!(matches, Ok(false)) {
@@ -192,7 +192,7 @@ impl Accounts {
         password_hash: String,
         email_verified_at: Option<Timestamp>,
     ) -> Result<Option<Account>, StoreError> {
-        if self.0.credentials.find(&email).await?.is_some() {
+        if self.0.credentials.find(self.email_key(&email)).await?.is_some() {
             return Ok(None);
         }
         // The profile first: a crash in between leaves an account that nobody can log in to, and
@@ -200,7 +200,7 @@ impl Accounts {
         self.0.accounts.insert(vec![account.clone()]).await?;
         let credential = Credential {
             user: account.id,
-            email,
+            email: self.sealed_email(account.id, &email),
             email_verified_at,
             password_hash: Some(password_hash),
             password_changed_at: account.created_at,

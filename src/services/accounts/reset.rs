@@ -7,9 +7,9 @@ use barterline_storage::audit::Actor;
 use barterline_storage::codes::{Code, CodePurpose};
 use barterline_storage::credentials::{Credential, Replaced};
 
+use super::addresses::log_in_name;
 use super::errands::Errand;
 use super::{Accounts, AskError, CodeError, Language};
-use crate::limits::LogInName;
 use crate::mail::Letter;
 use crate::services::audit::{Action, Note};
 
@@ -52,7 +52,7 @@ impl Accounts {
                 }
             })
             .await?;
-        let tried = LogInName::of(changed.email.as_str());
+        let tried = log_in_name(&changed);
         self.0.limits.password_changed(tried, from, self.0.clock.now()).await;
         self.write_to(changed.user, changed.email, language, Letter::PasswordChanged).await;
         self.end_sessions(changed.user, None).await?;
@@ -71,8 +71,8 @@ impl Accounts {
             let credential = found.ok_or(CodeError::Invalid)?;
             let stale = code.created_at < credential.password_changed_at;
             // A code for a new password went to the address that the account has.
-            let moved =
-                code.purpose == CodePurpose::ResetPassword && credential.email != code.email;
+            let moved = code.purpose == CodePurpose::ResetPassword
+                && credential.email.key != code.email.key;
             if stale || moved {
                 return Err(CodeError::Invalid);
             }

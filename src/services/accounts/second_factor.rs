@@ -123,11 +123,12 @@ impl Accounts {
         let sealed = self.0.data_keys.seal(place(&caller.user), secret, &*self.0.ids);
         let factor =
             SecondFactor { secret: sealed, confirmed_at: None, last_step: 0, recovery: Vec::new() };
+        let email = self.email_of(caller.user, &credential.email)?;
         let begun = Credential { second_factor: Some(factor), ..credential.clone() };
         self.put(&credential, begun).await?;
         let secret = BASE32_NOPAD.encode(secret);
         let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let (issuer, email) = (encoded(&self.0.site), encoded(credential.email.as_str()));
+        let (issuer, email) = (encoded(&self.0.site), encoded(email.as_str()));
         let uri = format!("otpauth://totp/{issuer}:{email}?secret={secret}&issuer={issuer}");
         Ok(NewFactor { secret, uri })
     }
@@ -339,7 +340,7 @@ impl Accounts {
     }
 }
 
-fn place(user: &UserId) -> Place<'_> {
+pub(super) fn place(user: &UserId) -> Place<'_> {
     Place { field: "second factor", of: user.as_bytes() }
 }
 

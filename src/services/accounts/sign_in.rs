@@ -16,9 +16,9 @@ use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::UserId;
 use barterline_storage::accounts::Account;
 use barterline_storage::codes::{Code, CodePurpose};
-use barterline_storage::credentials::Credential;
+use barterline_storage::credentials::{Credential, EmailKey, KeptEmail};
 use barterline_storage::error::StoreError;
-use barterline_storage::identities::{Identity, Linked};
+use barterline_storage::identities::{Identity, IdentityKey, Linked};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -38,8 +38,6 @@ const STATE_LIFETIME: Duration = Duration::from_mins(10);
 const CODE_LIFETIME: Duration = Duration::from_mins(2);
 /// What people are called of whom no name is known. They change it.
 const NAMELESS: &str = "Somebody";
-/// In the place of an address, in the row that says of a code that it is not used.
-const NO_ADDRESS: &str = "nobody@sign-in.invalid";
 
 /// Where people sign in elsewhere, and whose tokens are exchanged.
 #[derive(Clone, Default)]
@@ -320,7 +318,8 @@ impl Accounts {
         if proven.link.is_some() {
             return Err(SignInError::Code);
         }
-        let found = self.0.identities.find(&proven.issuer, &proven.subject).await?;
+        let identity_key = self.identity_key(&proven.issuer, &proven.subject);
+        let found = self.0.identities.find(identity_key).await?;
         let account = match found {
             Some(identity) => {
                 let account = self.entering(identity.user).await?;
@@ -333,33 +332,26 @@ impl Accounts {
         };
         let now = self.0.clock.now();
         let end = self.0.lifetimes.end(now, now);
-        self.sign_in(
-            &account,
-            &proven.identity_of(account.id, Timestamp::default()),
-            device,
-            end,
-            from,
-        )
-        .await
+        self.sign_in(&account, (identity_key, &proven.provider), device, end, from).await
     }
 
     /// Begins a session by an identity that is somebody's.
     pub(super) async fn sign_in(
         &self,
         account: &Account,
-        identity: &Identity,
+        (identity, provider): (IdentityKey, &str),
         device: Device,
         end: Timestamp,
         from: IpAddr,
     ) -> Result<LogIn, SignInError> {
         let log_in = self.begin_session(account, device, end).await?;
         // Whoever unlinked it meanwhile ended the sessions that there were, and not this.
-        let found = self.0.identities.find(&identity.issuer, &identity.subject).await?;
+        let found = self.0.identities.find(identity).await?;
         if found.is_none_or(|found| found.user != account.id) {
             self.0.sessions.revoke(log_in.session).await?;
             return Err(SignInError::Changed);
         }
-        self.log_signed_in(log_in.user, from, &identity.provider);
+        self.log_signed_in(log_in.user, from, provider);
         Ok(log_in)
     }
 
@@ -387,7 +379,7 @@ impl Accounts {
     ) -> Result<Account, SignInError> {
         let email = proven.email.as_deref().and_then(|email| Email::parse(email).ok());
         if let Some(email) = &email
-            && self.0.credentials.find(email).await?.is_some()
+            && self.0.credentials.find(self.email_key(email)).await?.is_some()
         {
             return Err(SignInError::AccountExists);
         }
@@ -401,10 +393,10 @@ impl Accounts {
         self.use_up(proven).await?;
         let account = self.new_account(name.unwrap_or_else(|| name_of(proven.name.as_deref())));
         self.0.accounts.insert(vec![account.clone()]).await?;
-        let address = email.clone();
+        let address = self.sealed_email(account.id, &email);
         let credential = Credential {
             user: account.id,
-            email,
+            email: address.clone(),
             // By the provider's word.
             email_verified_at: Some(now),
             password_hash: None,
@@ -412,7 +404,7 @@ impl Accounts {
             second_factor: None,
         };
         // The identity before the address: whoever is cut off in between comes in all the same.
-        let linked = self.0.identities.insert(proven.identity_of(account.id, now)).await?;
+        let linked = self.0.identities.insert(self.identity_of(proven, account.id, now)).await?;
         if linked != Linked::Done {
             // It is another account's by now: this one is nobody's.
             self.forget_account(account.id).await?;
@@ -437,12 +429,12 @@ impl Accounts {
     ) -> Result<String, StoreError> {
         let (secret, hash) = self.fresh_secret();
         let expires_at = now.plus(CODE_LIFETIME);
-        let nobody = || StoreError::corrupt("make a code", "the address of nobody");
         let row = Code {
             hash,
             user: state.link.unwrap_or(UserId::from_bytes([0; 16])),
             purpose: CodePurpose::SignIn,
-            email: Email::parse(NO_ADDRESS).map_err(|_| nobody())?,
+            // It was sent to no address.
+            email: KeptEmail { key: EmailKey([0; 32]), sealed: Vec::new() },
             created_at: now,
             expires_at,
         };
@@ -460,6 +452,24 @@ impl Accounts {
             link: state.link,
         };
         Ok(self.0.sealing.seal(Purpose::SignInCode, proven, now, CODE_LIFETIME))
+    }
+
+    /// What somebody is known again by whom an issuer names.
+    pub(super) fn identity_key(&self, issuer: &str, subject: &str) -> IdentityKey {
+        // An issuer is a URL, which has no byte of zero: no two pairs are written alike.
+        self.0.data_keys.digest("identity", &[issuer.as_bytes(), &[0], subject.as_bytes()].concat())
+    }
+
+    /// Who came back, as the identity of an account.
+    pub(super) fn identity_of(
+        &self,
+        proven: &Proven,
+        user: UserId,
+        linked_at: Timestamp,
+    ) -> Identity {
+        let Proven { provider, issuer, subject, .. } = proven;
+        let key = self.identity_key(issuer, subject);
+        Identity { user, key, issuer: issuer.clone(), provider: provider.clone(), linked_at }
     }
 
     /// Who came back with a code, for the program that began. The code is not used up.
@@ -491,15 +501,6 @@ impl Accounts {
             OpenIdError::Unavailable(_) => SignInError::Unavailable,
             OpenIdError::Refused(_) => SignInError::Refused,
         }
-    }
-}
-
-impl Proven {
-    /// The identity, as somebody's.
-    pub fn identity_of(&self, user: UserId, linked_at: Timestamp) -> Identity {
-        let Self { provider, issuer, subject, .. } = self;
-        let [issuer, subject, provider] = [issuer, subject, provider].map(String::clone);
-        Identity { user, issuer, subject, provider, linked_at }
     }
 }
 

@@ -24,7 +24,7 @@ use crate::record::archive::{
 };
 
 /// The layout written now, and the only one that is read.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 const MANIFEST: &str = "archive.json";
 const BUFFER_BYTES: usize = 256 << 10;
 

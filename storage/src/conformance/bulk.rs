@@ -119,8 +119,8 @@ pub async fn go_on(stores: &Stores, subject: &mut Subject) {
     assert!(stores.api_keys.revoke(owner, key).await.expect("a revocation"));
     // One moves from a person to another, and one is unlinked.
     for n in [1, 2] {
-        let Identity { user, issuer, subject, .. } = identities::identity(n);
-        let removed = stores.identities.remove(user, &issuer, &subject).await;
+        let Identity { user, key, .. } = identities::identity(n);
+        let removed = stores.identities.remove(user, key).await;
         assert!(removed.expect("a removal"));
     }
     let moved = Identity { user: user(2), ..identities::identity(1) };
@@ -186,12 +186,11 @@ pub async fn seen(stores: &Stores) -> String {
         let _ = writeln!(all, "{listed:?}");
         let session = stores.sessions.find(sessions::session(n).id).await.expect("a read");
         let _ = writeln!(all, "{session:?}");
-        let secret = stores.credentials.find(&credentials::email(n)).await.expect("a read");
+        let secret = stores.credentials.find(credentials::email(n).key).await.expect("a read");
         let key = stores.api_keys.find(api_keys::key(n).id).await.expect("a read");
         let keys = stores.api_keys.list(user(n)).await.expect("a list");
         let _ = writeln!(all, "{key:?} {keys:?}");
-        let Identity { issuer, subject, .. } = identities::identity(n);
-        let identity = stores.identities.find(&issuer, &subject).await.expect("a read");
+        let identity = stores.identities.find(identities::identity(n).key).await.expect("a read");
         let identities = stores.identities.list(user(n)).await.expect("a list");
         let identities = IdentityRing(identities.into_iter().chain(identity).collect());
         let _ = writeln!(all, "{:?}", identities.to_bytes());

@@ -1,10 +1,9 @@
 //! Laws of [`Credentials`].
 
-use barterline_domain::account::Email;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::UserId;
 
-use crate::credentials::{Credential, Credentials, Replaced, SecondFactor};
+use crate::credentials::{Credential, Credentials, EmailKey, KeptEmail, Replaced, SecondFactor};
 
 /// A credential with everything; the same `n` gives the same.
 pub fn credential(n: u8) -> Credential {
@@ -24,8 +23,8 @@ pub fn credential(n: u8) -> Credential {
 }
 
 /// The address of a credential.
-pub fn email(n: u8) -> Email {
-    Email::parse(&format!("ana{n}@example.org")).expect("an address")
+pub fn email(n: u8) -> KeptEmail {
+    KeptEmail { key: EmailKey([n; 32]), sealed: vec![n; 60] }
 }
 
 /// The credential with nothing that can be missing.
@@ -39,7 +38,7 @@ fn bare(n: u8) -> Credential {
 }
 
 async fn find(store: &dyn Credentials, n: u8) -> Option<Credential> {
-    store.find(&email(n)).await.expect("a read")
+    store.find(email(n).key).await.expect("a read")
 }
 
 async fn of_user(store: &dyn Credentials, n: u8) -> Option<Credential> {

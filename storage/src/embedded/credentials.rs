@@ -1,18 +1,17 @@
 //! Credentials by user, and addresses, in a file of their own.
 
 use async_trait::async_trait;
-use barterline_domain::account::Email;
 use barterline_domain::ids::UserId;
 use redb::{ReadableTable as _, TableDefinition};
 
 use super::engine::{Engine, failed, table as open};
 use super::table::{self, Rows, find, find_in, put};
 use crate::bulk::{Item, Page, Place};
-use crate::credentials::{Credential, Credentials, Replaced};
+use crate::credentials::{Credential, Credentials, EmailKey, Replaced};
 use crate::error::StoreError;
 
 const SECRETS: Rows = TableDefinition::new("secrets");
-const ADDRESSES: TableDefinition<'static, &str, &[u8; 16]> = TableDefinition::new("addresses");
+const ADDRESSES: TableDefinition<'static, &[u8; 32], &[u8; 16]> = TableDefinition::new("addresses");
 
 /// Credentials by user, and by address.
 pub struct EmbeddedCredentials(pub Engine);
@@ -22,7 +21,7 @@ impl Credentials for EmbeddedCredentials {
     async fn insert(&self, credential: Credential) -> Result<bool, StoreError> {
         let insert = move |write: &redb::WriteTransaction| {
             let has_one = of_user(write, credential.user)?.is_some();
-            if has_one || owner(write, &credential.email)?.is_some() {
+            if has_one || owner(write, credential.email.key)?.is_some() {
                 return Ok(false);
             }
             put_credential(write, &credential).map(|()| true)
@@ -30,10 +29,10 @@ impl Credentials for EmbeddedCredentials {
         self.0.write(insert).await
     }
 
-    async fn find(&self, email: &Email) -> Result<Option<Credential>, StoreError> {
+    async fn find(&self, email: EmailKey) -> Result<Option<Credential>, StoreError> {
         self.0.read(|read| {
             let Some(addresses) = open(read, ADDRESSES)? else { return Ok(None) };
-            let owner = addresses.get(email.as_str()).map_err(failed)?;
+            let owner = addresses.get(&email.0).map_err(failed)?;
             owner.map_or(Ok(None), |owner| find(read, SECRETS, &owner.value()[..]))
         })
     }
@@ -48,7 +47,7 @@ impl Credentials for EmbeddedCredentials {
             if new.user != old.user || of_user(write, old.user)?.as_ref() != Some(&old) {
                 return Ok(Replaced::Changed);
             }
-            if owner(write, &new.email)?.is_some_and(|owner| owner != new.user) {
+            if owner(write, new.email.key)?.is_some_and(|owner| owner != new.user) {
                 return Ok(Replaced::Taken);
             }
             put_credential(write, &new).map(|()| Replaced::Done)
@@ -66,9 +65,9 @@ fn of_user(write: &redb::WriteTransaction, user: UserId) -> Result<Option<Creden
 }
 
 /// Whose an address is.
-fn owner(write: &redb::WriteTransaction, email: &Email) -> Result<Option<UserId>, StoreError> {
+fn owner(write: &redb::WriteTransaction, email: EmailKey) -> Result<Option<UserId>, StoreError> {
     let addresses = write.open_table(ADDRESSES).map_err(failed)?;
-    let owner = addresses.get(email.as_str()).map_err(failed)?;
+    let owner = addresses.get(&email.0).map_err(failed)?;
     Ok(owner.map(|owner| UserId::from_bytes(*owner.value())))
 }
 
@@ -88,12 +87,12 @@ pub(super) fn put_credential(
     credential: &Credential,
 ) -> Result<(), StoreError> {
     let before = of_user(write, credential.user)?;
-    if let Some(before) = before.filter(|before| before.email != credential.email) {
+    if let Some(before) = before.filter(|before| before.email.key != credential.email.key) {
         release(write, &before)?;
     }
     put(write, SECRETS, credential.user.as_bytes(), credential)?;
     let mut addresses = write.open_table(ADDRESSES).map_err(failed)?;
-    addresses.insert(credential.email.as_str(), credential.user.as_bytes()).map_err(failed)?;
+    addresses.insert(&credential.email.key.0, credential.user.as_bytes()).map_err(failed)?;
     Ok(())
 }
 
@@ -111,9 +110,9 @@ pub(super) fn remove_credential(
 
 /// Frees the address of a credential, unless it is another's by now.
 fn release(write: &redb::WriteTransaction, credential: &Credential) -> Result<(), StoreError> {
-    if owner(write, &credential.email)? == Some(credential.user) {
+    if owner(write, credential.email.key)? == Some(credential.user) {
         let mut addresses = write.open_table(ADDRESSES).map_err(failed)?;
-        addresses.remove(credential.email.as_str()).map_err(failed)?;
+        addresses.remove(&credential.email.key.0).map_err(failed)?;
     }
     Ok(())
 }

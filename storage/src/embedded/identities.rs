@@ -8,7 +8,7 @@ use super::engine::{Engine, failed, table as open};
 use super::table::{self, Rows, find, find_in, put};
 use crate::bulk::{Item, Page, Place};
 use crate::error::StoreError;
-use crate::identities::{Identities, Identity, IdentityKey, IdentityRing, Linked, key_of};
+use crate::identities::{Identities, Identity, IdentityKey, IdentityRing, Linked};
 
 const RINGS: Rows = TableDefinition::new("identities");
 const OWNERS: TableDefinition<'static, &[u8; 32], &[u8; 16]> =
@@ -23,7 +23,7 @@ impl Identities for EmbeddedIdentities {
         let insert = move |write: &redb::WriteTransaction| {
             let taken = {
                 let owners = write.open_table(OWNERS).map_err(failed)?;
-                owners.get(&identity.key()).map_err(failed)?.is_some()
+                owners.get(&identity.key).map_err(failed)?.is_some()
             };
             if taken {
                 return Ok(Linked::Taken);
@@ -38,8 +38,7 @@ impl Identities for EmbeddedIdentities {
         self.0.write(insert).await
     }
 
-    async fn find(&self, issuer: &str, subject: &str) -> Result<Option<Identity>, StoreError> {
-        let key = key_of(issuer, subject);
+    async fn find(&self, key: IdentityKey) -> Result<Option<Identity>, StoreError> {
         self.0.read(|read| {
             let Some(owners) = open(read, OWNERS)? else { return Ok(None) };
             let Some(owner) = owners.get(&key).map_err(failed)? else { return Ok(None) };
@@ -53,8 +52,7 @@ impl Identities for EmbeddedIdentities {
         Ok(ring.unwrap_or_default().0)
     }
 
-    async fn remove(&self, user: UserId, issuer: &str, subject: &str) -> Result<bool, StoreError> {
-        let key = key_of(issuer, subject);
+    async fn remove(&self, user: UserId, key: IdentityKey) -> Result<bool, StoreError> {
         let remove = move |write: &redb::WriteTransaction| {
             let Some(ring) = of_user(write, user)?.without(key) else { return Ok(false) };
             put_ring(write, user, &ring).map(|()| true)
@@ -104,14 +102,14 @@ pub(super) fn put_ring(
         let owner = owners.get(key).map_err(failed)?;
         Ok::<_, StoreError>(owner.is_some_and(|owner| owner.value() == user.as_bytes()))
     };
-    for gone in before.0.iter().map(Identity::key).filter(|key| ring.find(*key).is_none()) {
+    for gone in before.0.iter().map(|it| it.key).filter(|key| ring.find(*key).is_none()) {
         // In an archive it may be another's before it is no more this person's.
         if key_is_theirs(&owners, &gone)? {
             owners.remove(&gone).map_err(failed)?;
         }
     }
     for identity in &ring.0 {
-        owners.insert(&identity.key(), user.as_bytes()).map_err(failed)?;
+        owners.insert(&identity.key, user.as_bytes()).map_err(failed)?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use barterline_domain::account::{
-    AccountRole, ApiKeyName, Bio, ClientName, DisplayName, Email, Locale, Scope, SessionName,
+    AccountRole, ApiKeyName, Bio, ClientName, DisplayName, Locale, Scope, SessionName,
 };
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Seq};
@@ -18,7 +18,7 @@ use crate::accounts::Account;
 use crate::api_keys::{ApiKey, KeyRing};
 use crate::audit::{Actor, AuditEntry, AuditRecord};
 use crate::codes::{Code, CodeHash, CodePurpose};
-use crate::credentials::{Credential, SecondFactor};
+use crate::credentials::{Credential, KeptEmail, SecondFactor};
 use crate::identities::{Identity, IdentityRing};
 use crate::reports::{Report, ReportedMessage};
 use crate::sessions::{RefreshHash, Session};
@@ -51,7 +51,7 @@ fn get<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Malformed> {
 #[derive(Serialize, Deserialize)]
 struct CredentialV1 {
     user: UserId,
-    email: Email,
+    email: KeptEmail,
     email_verified_at: Option<Timestamp>,
     password_hash: Option<String>,
     password_changed_at: Timestamp,
@@ -95,7 +95,7 @@ impl Row for Credential {
 }
 
 #[derive(Serialize, Deserialize)]
-struct CodeV1(CodeHash, UserId, u8, Email, Timestamp, Timestamp);
+struct CodeV1(CodeHash, UserId, u8, KeptEmail, Timestamp, Timestamp);
 
 const PURPOSES: [CodePurpose; 4] = [
     CodePurpose::VerifyEmail,
@@ -221,8 +221,8 @@ impl Row for Session {
 #[derive(Serialize, Deserialize)]
 struct IdentityV1 {
     user: UserId,
+    key: [u8; 32],
     issuer: String,
-    subject: String,
     provider: String,
     linked_at: Timestamp,
 }
@@ -231,8 +231,8 @@ impl Row for IdentityRing {
     fn to_bytes(&self) -> Vec<u8> {
         let identities = self.0.iter().map(|identity| IdentityV1 {
             user: identity.user,
+            key: identity.key,
             issuer: identity.issuer.clone(),
-            subject: identity.subject.clone(),
             provider: identity.provider.clone(),
             linked_at: identity.linked_at,
         });
@@ -242,8 +242,8 @@ impl Row for IdentityRing {
     fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         let identities = get::<Vec<IdentityV1>>(bytes)?.into_iter().map(|row| Identity {
             user: row.user,
+            key: row.key,
             issuer: row.issuer,
-            subject: row.subject,
             provider: row.provider,
             linked_at: row.linked_at,
         });

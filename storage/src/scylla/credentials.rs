@@ -17,7 +17,6 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use barterline_domain::account::Email;
 use barterline_domain::ids::UserId;
 use scylla::value::CqlTimeuuid;
 use uuid::Uuid;
@@ -25,7 +24,7 @@ use uuid::Uuid;
 use super::columns::Id as _;
 use super::session::Database;
 use super::statements::{CHANGE_TIMEOUT, Conditional, Read, SerialRead, Tries, Write};
-use crate::credentials::{Credential, Credentials, Replaced};
+use crate::credentials::{Credential, Credentials, EmailKey, Replaced};
 use crate::error::StoreError;
 use crate::record::rows::Row as _;
 
@@ -121,7 +120,7 @@ impl ScyllaCredentials {
     pub(super) async fn import(&self, it: &Credential, stamp: i64) -> Result<(), StoreError> {
         let (operation, user) = ("import a credential", it.user.to_column());
         self.import_secret.run(operation, (user, it.to_bytes(), stamp)).await?;
-        self.import_claim.run(operation, (it.email.as_str(), user, stamp)).await
+        self.import_claim.run(operation, (it.email.key.0.as_slice(), user, stamp)).await
     }
 
     /// Removes one that an archive says is no more. Its claim is borne out no more.
@@ -135,7 +134,8 @@ impl ScyllaCredentials {
         let mut before = None;
         loop {
             let Some(credential) = self.find_by_user(user).await? else { return Ok(None) };
-            let claim = self.claimed.row::<Claim>(operation, (credential.email.as_str(),)).await?;
+            let claim =
+                self.claimed.row::<Claim>(operation, (credential.email.key.0.as_slice(),)).await?;
             if claim.is_some_and(|claim| claim.0 == user.to_column()) {
                 return Ok(Some(credential));
             }
@@ -163,10 +163,10 @@ impl ScyllaCredentials {
         &self,
         operation: &'static str,
         mut tries: Tries,
-        email: &Email,
+        email: EmailKey,
         user: UserId,
     ) -> Result<bool, StoreError> {
-        let (address, ours) = (email.as_str(), user.to_column());
+        let (address, ours) = (email.0.as_slice(), user.to_column());
         loop {
             if tries.settle(self.claim.run(operation, (address, ours))).await? {
                 return Ok(true);
@@ -176,7 +176,7 @@ impl ScyllaCredentials {
             if owner != ours {
                 let owner = UserId::from_column(owner);
                 let secret = tries.after(self.settled(operation, owner)).await?;
-                let borne_out = secret.is_some_and(|(secret, _)| secret.email == *email);
+                let borne_out = secret.is_some_and(|(secret, _)| secret.email.key == email);
                 if borne_out || age(claim, now) < UNDER_WAY {
                     return Ok(false);
                 }
@@ -192,10 +192,10 @@ impl ScyllaCredentials {
     async fn claim_of(
         &self,
         operation: &'static str,
-        email: &Email,
+        email: EmailKey,
         user: UserId,
     ) -> Result<Option<CqlTimeuuid>, StoreError> {
-        let claim = self.settled_claim.row::<Claim>(operation, (email.as_str(),)).await?;
+        let claim = self.settled_claim.row::<Claim>(operation, (email.0.as_slice(),)).await?;
         Ok(claim.filter(|claim| claim.0 == user.to_column()).map(|claim| claim.1))
     }
 
@@ -205,10 +205,10 @@ impl ScyllaCredentials {
         &self,
         operation: &'static str,
         mut tries: Tries,
-        (email, claim): (&Email, Option<CqlTimeuuid>),
+        (email, claim): (EmailKey, Option<CqlTimeuuid>),
     ) {
         let Some(claim) = claim else { return };
-        let released = self.release.run(operation, (email.as_str(), claim));
+        let released = self.release.run(operation, (email.0.as_slice(), claim));
         if let Err(error) = tries.settle(released).await {
             tracing::debug!(%error, "a claim to an address stays until somebody takes it over");
         }
@@ -233,7 +233,7 @@ impl Credentials for ScyllaCredentials {
                 return Ok(false);
             }
         }
-        if self.claim(operation, tries.next_step(), &credential.email, user).await? {
+        if self.claim(operation, tries.next_step(), credential.email.key, user).await? {
             return Ok(true);
         }
         // Nobody can reach it: that it stays would do no harm.
@@ -244,12 +244,12 @@ impl Credentials for ScyllaCredentials {
         Ok(false)
     }
 
-    async fn find(&self, email: &Email) -> Result<Option<Credential>, StoreError> {
+    async fn find(&self, email: EmailKey) -> Result<Option<Credential>, StoreError> {
         let operation = "find a credential";
-        let claim = self.claimed.row::<Claim>(operation, (email.as_str(),)).await?;
+        let claim = self.claimed.row::<Claim>(operation, (email.0.as_slice(),)).await?;
         let Some((owner, _, _)) = claim else { return Ok(None) };
         let found = self.find_by_user(UserId::from_column(owner)).await?;
-        Ok(found.filter(|credential| credential.email == *email))
+        Ok(found.filter(|credential| credential.email.key == email))
     }
 
     async fn find_by_user(&self, user: UserId) -> Result<Option<Credential>, StoreError> {
@@ -259,7 +259,7 @@ impl Credentials for ScyllaCredentials {
 
     async fn replace(&self, old: &Credential, new: Credential) -> Result<Replaced, StoreError> {
         let operation = "replace a credential";
-        let (user, moves) = (old.user, old.email != new.email);
+        let (user, moves) = (old.user, old.email.key != new.email.key);
         if new.user != user {
             return Ok(Replaced::Changed);
         }
@@ -270,8 +270,8 @@ impl Credentials for ScyllaCredentials {
         };
         let mut left = None;
         if moves {
-            left = tries.after(self.claim_of(operation, &old.email, user)).await?;
-            if !self.claim(operation, tries.next_step(), &new.email, user).await? {
+            left = tries.after(self.claim_of(operation, old.email.key, user)).await?;
+            if !self.claim(operation, tries.next_step(), new.email.key, user).await? {
                 return Ok(Replaced::Taken);
             }
         }
@@ -289,14 +289,14 @@ impl Credentials for ScyllaCredentials {
                 _ => return Ok(Replaced::Changed),
             }
         }
-        self.release(operation, tries.next_step(), (&old.email, left)).await;
+        self.release(operation, tries.next_step(), (old.email.key, left)).await;
         Ok(Replaced::Done)
     }
 
     async fn remove(&self, user: UserId) -> Result<bool, StoreError> {
         let operation = "remove a credential";
         let mut tries = Tries::new(operation);
-        let mut had: Option<(Email, Option<CqlTimeuuid>)> = None;
+        let mut had: Option<(EmailKey, Option<CqlTimeuuid>)> = None;
         loop {
             let Some((stands, version)) = tries.after(self.settled(operation, user)).await? else {
                 if !tries.unsettled() {
@@ -304,14 +304,14 @@ impl Credentials for ScyllaCredentials {
                 }
                 break;
             };
-            let claim = tries.after(self.claim_of(operation, &stands.email, user)).await?;
-            had = Some((stands.email, claim));
+            let claim = tries.after(self.claim_of(operation, stands.email.key, user)).await?;
+            had = Some((stands.email.key, claim));
             if tries.settle(self.delete.run(operation, (user.to_column(), version))).await? {
                 break;
             }
         }
         if let Some((email, claim)) = had {
-            self.release(operation, tries.next_step(), (&email, claim)).await;
+            self.release(operation, tries.next_step(), (email, claim)).await;
         }
         Ok(true)
     }

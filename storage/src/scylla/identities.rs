@@ -19,7 +19,7 @@ use super::credentials::{UNDER_WAY, age};
 use super::session::Database;
 use super::statements::{Conditional, Read, SerialRead, Tries, Write};
 use crate::error::StoreError;
-use crate::identities::{Identities, Identity, IdentityKey, IdentityRing, Linked, key_of};
+use crate::identities::{Identities, Identity, IdentityKey, IdentityRing, Linked};
 use crate::record::rows::Row as _;
 
 const RING: &str = "SELECT record, version FROM {credentials}.identities WHERE user_id = ?";
@@ -102,7 +102,7 @@ impl ScyllaIdentities {
         let (operation, id) = ("import identities", user.to_column());
         self.import_ring.run(operation, (id, ring.to_bytes(), stamp)).await?;
         for identity in &ring.0 {
-            self.import_claim.run(operation, (&identity.key()[..], id, stamp)).await?;
+            self.import_claim.run(operation, (&identity.key[..], id, stamp)).await?;
         }
         Ok(())
     }
@@ -219,7 +219,7 @@ impl ScyllaIdentities {
 impl Identities for ScyllaIdentities {
     async fn insert(&self, identity: Identity) -> Result<Linked, StoreError> {
         let operation = "link an identity";
-        let (key, user) = (identity.key(), identity.user);
+        let (key, user) = (identity.key, identity.user);
         let tries = Tries::new(operation);
         // Their own claim would be taken over.
         let ring = tries.after(self.settled(operation, user)).await?;
@@ -247,8 +247,7 @@ impl Identities for ScyllaIdentities {
         }
     }
 
-    async fn find(&self, issuer: &str, subject: &str) -> Result<Option<Identity>, StoreError> {
-        let key = key_of(issuer, subject);
+    async fn find(&self, key: IdentityKey) -> Result<Option<Identity>, StoreError> {
         let claim = self.claimed.row::<Claim>("find an identity", (&key[..],)).await?;
         let Some((owner, _, _)) = claim else { return Ok(None) };
         let ring = self.ring(UserId::from_column(owner)).await?;
@@ -259,9 +258,8 @@ impl Identities for ScyllaIdentities {
         Ok(self.ring(user).await?.unwrap_or_default().0)
     }
 
-    async fn remove(&self, user: UserId, issuer: &str, subject: &str) -> Result<bool, StoreError> {
+    async fn remove(&self, user: UserId, key: IdentityKey) -> Result<bool, StoreError> {
         let operation = "remove an identity";
-        let key = key_of(issuer, subject);
         let tries = Tries::new(operation);
         let stands = tries.after(self.settled(operation, user)).await?;
         if stands.is_none_or(|(ring, _)| ring.find(key).is_none()) {
@@ -282,7 +280,7 @@ impl Identities for ScyllaIdentities {
 
     async fn remove_all(&self, user: UserId) -> Result<(), StoreError> {
         for identity in self.ring(user).await?.unwrap_or_default().0 {
-            self.remove(user, &identity.issuer, &identity.subject).await?;
+            self.remove(user, identity.key).await?;
         }
         Ok(())
     }

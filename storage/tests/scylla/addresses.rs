@@ -28,7 +28,7 @@ async fn put_claim(store: &Store, of: u8, n: u8, claim: &str) {
     );
     let text = store.database.keyspaces().fill(&text);
     let user = uuid::Uuid::from_bytes(*credential(n).user.as_bytes());
-    store.raw.query_unpaged(text, (email(of).as_str(), user)).await.expect("a claim");
+    store.raw.query_unpaged(text, (email(of).key.0.as_slice(), user)).await.expect("a claim");
 }
 
 const NOW: &str = "now()";
@@ -40,7 +40,7 @@ async fn insert(opened: &ScyllaCredentials, of: u8, n: u8) -> bool {
 }
 
 async fn owner(opened: &ScyllaCredentials, of: u8) -> Option<Credential> {
-    opened.find(&email(of)).await.expect("a read")
+    opened.find(email(of).key).await.expect("a read")
 }
 
 /// An insertion that ended between the secret and the claim.

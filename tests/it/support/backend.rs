@@ -1,6 +1,11 @@
 //! Where servers under test keep everything: in their data directories or, when the environment
 //! names a database, all of them in the same keyspaces of it. What is there is no test's alone then.
 
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
 /// A day of microseconds: further than clocks may be apart.
 const DAY: u64 = 86_400_000_000;
 
@@ -29,6 +34,23 @@ pub fn settings() -> Vec<(&'static str, String)> {
         ("BARTERLINE_SCYLLA__DATACENTER", datacenter),
         ("BARTERLINE_SCYLLA__KEYSPACE_PREFIX", prefix),
     ]
+}
+
+/// Gives a data directory the keys that every server of the database under test has to have.
+pub fn share_keys(data: &Path) {
+    // Drawn for these tests.
+    const KEYS: &str =
+        r#"[{"id":"dR1oB0x2vbM","secret":"ann6fMSXqBwY4YU9Awqpr9cNJaJK2elfEwmemjXv48Q"}]"#;
+    let keys = data.join("keys");
+    if is_cluster() && !keys.join("data-keys.json").exists() {
+        let mut dirs = DirBuilder::new();
+        // Where nothing can be made the server says so itself.
+        let _ = dirs.recursive(true).mode(0o700).create(&keys);
+        let mut options = OpenOptions::new();
+        let file =
+            options.write(true).create_new(true).mode(0o600).open(keys.join("data-keys.json"));
+        let _ = file.and_then(|mut file| file.write_all(KEYS.as_bytes()));
+    }
 }
 
 /// A position so far above `position` that no server can have given it out.

@@ -77,6 +77,7 @@ pub fn barterline() -> Command {
 pub fn serve(data: &Path) -> Command {
     let mut command = barterline();
     command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data"]);
+    backend::share_keys(data);
     command.arg(data).envs(backend::settings());
     command
 }
@@ -252,6 +253,11 @@ impl World {
     pub fn crash(mut self) -> Self {
         self.signal(Signal::KILL);
         self.server.wait().expect("the server ends");
+        self.succeed(&[])
+    }
+
+    /// Starts another server where this one has ended.
+    pub fn start_again(mut self) -> Self {
         self.succeed(&[])
     }
 

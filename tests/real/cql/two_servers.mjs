@@ -4,10 +4,11 @@
 //   node tests/real/cql/two_servers.mjs BINARY [APPENDS] [redis]
 //
 // With `redis` they share one, and a socket follows its session within two seconds instead of half a minute.
-// The cluster is the one that the environment names (BARTERLINE_SCYLLA__…).
+// The cluster is the one that the environment names (BARTERLINE_SCYLLA__…), and so are the keys
+// (BARTERLINE_KEYS__DIRECTORY): they are all that the two share beside it.
 
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -73,8 +74,6 @@ async function conflicts(server) {
 
 try {
   for (const name of ["one", "two"]) {
-    // What signs the tokens is all that they share beside the cluster.
-    if (name === "two") cpSync(join(data, "one/keys"), join(data, "two/keys"), { recursive: true });
     servers.push(await Server.start(binary, join(data, name), undefined, redis?.env));
   }
   if (redis) await Promise.all(servers.map((server) => hears(server)));

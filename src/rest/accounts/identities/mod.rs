@@ -20,15 +20,13 @@ pub struct OwnIdentity {
     provider: String,
     /// Who says so.
     issuer: String,
-    /// What they call the person.
-    subject: String,
     linked_at: Timestamp,
 }
 
 impl From<Identity> for OwnIdentity {
     fn from(identity: Identity) -> Self {
         let id = identity.id();
-        let Identity { provider, issuer, subject, linked_at, .. } = identity;
-        Self { id, provider, issuer, subject, linked_at }
+        let Identity { provider, issuer, linked_at, .. } = identity;
+        Self { id, provider, issuer, linked_at }
     }
 }

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use barterline_domain::account::Email;
 use barterline_domain::ids::UserId;
 use parking_lot::Mutex;
 
 use super::{AtOnce, breaches};
-use crate::credentials::{Credential, Credentials, Replaced};
+use crate::credentials::{Credential, Credentials, EmailKey, Replaced};
 use crate::error::StoreError;
 
 breaches! {
@@ -67,8 +66,8 @@ impl Mutant {
         Self { sound, breach, last, left, at_once: AtOnce::default() }
     }
 
-    fn was_left(&self, email: &Email) -> Option<Credential> {
-        self.left.lock().iter().find(|left| left.email == *email).cloned()
+    fn was_left(&self, email: EmailKey) -> Option<Credential> {
+        self.left.lock().iter().find(|left| left.email.key == email).cloned()
     }
 }
 
@@ -80,7 +79,7 @@ impl Credentials for Mutant {
             Some(Breach::NothingIsInserted) => return Ok(true),
             Some(Breach::AllAtOnceWin) if self.at_once.another_comes().await => return Ok(true),
             Some(Breach::LeftStaysTaken | Breach::RemovedStaysTaken)
-                if self.was_left(&credential.email).is_some() =>
+                if self.was_left(credential.email.key).is_some() =>
             {
                 return Ok(false);
             }
@@ -90,12 +89,12 @@ impl Credentials for Mutant {
         Ok(inserted || self.breach == Some(Breach::TakenPassesForFree))
     }
 
-    async fn find(&self, email: &Email) -> Result<Option<Credential>, StoreError> {
+    async fn find(&self, email: EmailKey) -> Result<Option<Credential>, StoreError> {
         let found = self.sound.find(email).await?;
         let last = || self.last.lock().clone();
         Ok(match self.breach {
             Some(Breach::TakenIsOverwritten) => {
-                last().filter(|last| last.email == *email).or(found)
+                last().filter(|last| last.email.key == email).or(found)
             }
             Some(Breach::AnyIsFound) => found.or_else(last),
             Some(Breach::UserIsAnother) => found.map(|credential| {
@@ -115,7 +114,7 @@ impl Credentials for Mutant {
 
     async fn replace(&self, old: &Credential, new: Credential) -> Result<Replaced, StoreError> {
         let stands = self.sound.find_by_user(old.user).await?;
-        let leaves = old.email != new.email;
+        let leaves = old.email.key != new.email.key;
         let replaced = match (self.breach, stands) {
             (Some(Breach::NothingIsReplaced), _) => return Ok(Replaced::Done),
             (Some(Breach::AllChangesAreDone), _) if self.at_once.another_comes().await => {

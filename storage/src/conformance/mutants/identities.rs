@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use super::{AtOnce, breaches};
 use crate::error::StoreError;
-use crate::identities::{Identities, Identity, Linked};
+use crate::identities::{Identities, Identity, IdentityKey, Linked};
 
 breaches! {
     /// An insert does nothing.
@@ -23,8 +23,8 @@ breaches! {
     TooManyPassForInserted,
     /// What the issuer was called is lost.
     ProvidersAreLost,
-    /// The same subject of another issuer is the same person.
-    SubjectsAlone,
+    /// Whoever looks alike in the first half is the same person.
+    HalfAKeyIsEnough,
     /// Everybody's are listed.
     AllAreListed,
     /// The newest come first.
@@ -50,7 +50,7 @@ pub struct Mutant {
     /// What was inserted.
     inserted: Mutex<Vec<Identity>>,
     /// What was removed.
-    removed: Mutex<Vec<(String, String)>>,
+    removed: Mutex<Vec<IdentityKey>>,
     /// Who comes at once.
     at_once: AtOnce,
 }
@@ -73,8 +73,7 @@ impl Identities for Mutant {
                 return Ok(Linked::Done);
             }
             Some(Breach::RemovedStayTaken) => {
-                let name = (identity.issuer.clone(), identity.subject.clone());
-                if self.removed.lock().contains(&name) {
+                if self.removed.lock().contains(&identity.key) {
                     return Ok(Linked::Taken);
                 }
             }
@@ -88,13 +87,13 @@ impl Identities for Mutant {
         })
     }
 
-    async fn find(&self, issuer: &str, subject: &str) -> Result<Option<Identity>, StoreError> {
-        if self.breach == Some(Breach::SubjectsAlone) {
+    async fn find(&self, key: IdentityKey) -> Result<Option<Identity>, StoreError> {
+        if self.breach == Some(Breach::HalfAKeyIsEnough) {
             let inserted = self.inserted.lock().clone();
-            let mut alike = inserted.into_iter().filter(|it| it.subject == subject);
+            let mut alike = inserted.into_iter().filter(|it| it.key[..16] == key[..16]);
             return Ok(alike.next());
         }
-        let found = self.sound.find(issuer, subject).await?;
+        let found = self.sound.find(key).await?;
         Ok(found.map(|found| match self.breach {
             Some(Breach::ProvidersAreLost) => Identity { provider: String::new(), ..found },
             _ => found,
@@ -114,18 +113,16 @@ impl Identities for Mutant {
         Ok(listed)
     }
 
-    async fn remove(&self, user: UserId, issuer: &str, subject: &str) -> Result<bool, StoreError> {
-        let found = self.sound.find(issuer, subject).await?;
-        self.removed.lock().push((issuer.to_owned(), subject.to_owned()));
+    async fn remove(&self, user: UserId, key: IdentityKey) -> Result<bool, StoreError> {
+        let found = self.sound.find(key).await?;
+        self.removed.lock().push(key);
         match (self.breach, found) {
             (Some(Breach::NothingIsRemoved), found) => {
                 Ok(found.is_some_and(|found| found.user == user))
             }
-            (Some(Breach::AnybodyRemoves), Some(found)) => {
-                self.sound.remove(found.user, issuer, subject).await
-            }
+            (Some(Breach::AnybodyRemoves), Some(found)) => self.sound.remove(found.user, key).await,
             (Some(Breach::MissingIsRemoved), None) => Ok(true),
-            _ => self.sound.remove(user, issuer, subject).await,
+            _ => self.sound.remove(user, key).await,
         }
     }
 
@@ -133,7 +130,7 @@ impl Identities for Mutant {
         match self.breach {
             Some(Breach::OneIsLeft) => {
                 for gone in self.sound.list(user).await?.iter().skip(1) {
-                    self.sound.remove(user, &gone.issuer, &gone.subject).await?;
+                    self.sound.remove(user, gone.key).await?;
                 }
                 Ok(())
             }
