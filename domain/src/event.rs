@@ -141,6 +141,20 @@ pub struct Event {
 }
 
 impl Event {
+    /// Forgets the words of a message that was taken back, or of an edit of it, and what would tell of them.
+    pub fn empty(&mut self) {
+        match &mut self.kind {
+            EventKind::Message(said) => {
+                said.content.empty();
+                said.reply = None;
+            }
+            EventKind::Edit { body, .. } => *body = None,
+            EventKind::Delete { .. } | EventKind::Reaction { .. } | EventKind::Note(_) => return,
+        }
+        self.digest = RequestDigest::FORGOTTEN;
+        self.amended = None;
+    }
+
     /// The event as one side sees it: with what that side did to it while the other blocked it.
     pub fn seen_by(&self, role: Role) -> Cow<'_, Self> {
         match self.amended.as_ref().and_then(|amended| amended.withheld.as_ref()) {

@@ -339,6 +339,16 @@ impl Content {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestDigest(pub [u8; 16]);
 
+impl RequestDigest {
+    /// Of a request whose words were taken back: a digest of few words would tell which they were.
+    pub const FORGOTTEN: Self = Self([0; 16]);
+
+    /// Whether a request of this digest may be the one that was made before, by that one's digest.
+    pub fn repeats(self, earlier: Self) -> bool {
+        self == earlier || earlier == Self::FORGOTTEN
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -32,6 +32,7 @@ use barterline_domain::clock::Timestamp;
 use barterline_domain::event::Seq;
 use barterline_domain::ids::{SessionId, UserId};
 use barterline_domain::listing::Listing;
+use barterline_domain::message::RequestDigest;
 use barterline_protocol::frame::Message;
 use barterline_protocol::{Encoding, Frame};
 use barterline_storage::accounts::Account;
@@ -46,8 +47,8 @@ use barterline_storage::embedded::log::group::{
 use barterline_storage::identities::IdentityRing;
 use barterline_storage::record::archive::{put_frame, read_frame, read_header};
 use barterline_storage::record::chat_log::{
-    RECORD_HEADER_BYTES, Record, put_chat, put_event, put_imported_side, put_mark, put_personal,
-    read_record,
+    RECORD_HEADER_BYTES, Record, erase_record, put_chat, put_event, put_imported_side, put_mark,
+    put_personal, read_record,
 };
 use barterline_storage::record::chat_rows::{chat_bytes, event_bytes, read_chat, read_event};
 use barterline_storage::record::index::{indexed_chat_bytes, read_indexed_chat};
@@ -142,12 +143,30 @@ fn decode_stored(bytes: &[u8]) {
         let mut out = Vec::new();
         match &record {
             Record::Chat(chat) => put_chat(&mut out, chat),
-            Record::Event { chat, event, back } => put_event(&mut out, *chat, event, *back),
+            Record::Event { chat, event, back, salt } => {
+                put_event(&mut out, *chat, event, *back, *salt);
+            }
             Record::Mark(mark) => put_mark(&mut out, mark),
             Record::Personal(change) => put_personal(&mut out, change),
             Record::Side(side) => put_imported_side(&mut out, side),
         }
-        assert_eq!(out, bytes, "a record has one form");
+        match &record {
+            Record::Event { event, .. } if out != bytes => {
+                assert_eq!(event.digest, RequestDigest::FORGOTTEN, "a record has one form");
+                assert_eq!(read_record(&out), Ok(record), "without words it has another");
+            }
+            Record::Event { event, .. } => {
+                let mut emptied = event.clone();
+                emptied.empty();
+                if erase_record(&mut out) == Ok(true) {
+                    let Ok(Record::Event { event, .. }) = read_record(&out) else {
+                        panic!("no event is left")
+                    };
+                    assert_eq!(event, emptied, "its words alone are overwritten");
+                }
+            }
+            _ => assert_eq!(out, bytes, "a record has one form"),
+        }
     }
     if let Ok(row) = read_indexed_chat(bytes) {
         assert_eq!(indexed_chat_bytes(&row), bytes, "an index row has one form");

@@ -432,7 +432,7 @@ impl Room {
         if let Some(known) = self.known(base, &command) {
             match known {
                 Known::OnItsWay(same) | Known::Durable(Found { digest: same, .. })
-                    if same != digest =>
+                    if !digest.repeats(same) =>
                 {
                     effects.others.push(refuse(&command, Refusal::IdConflict));
                 }
@@ -560,8 +560,8 @@ impl Room {
                     self.refuse_behind(&command, effects);
                 }
             }
-            Ok(Searched::Found(found)) if found.digest == command.digest => {
-                let Found { seq, at, digest } = found;
+            Ok(Searched::Found(found)) if command.digest.repeats(found.digest) => {
+                let (Found { seq, at, .. }, digest) = (found, command.digest);
                 effects.others.push(Effect::Repeat { author, id, digest, seq, at });
             }
             Ok(Searched::Found(_)) => effects.others.push(refuse(&command, Refusal::IdConflict)),

@@ -3,12 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use async_trait::async_trait;
 use barterline_domain::clock::Timestamp;
+use barterline_domain::event::{Author, Event, Seq};
+use barterline_domain::ids::ChatId;
+use barterline_domain::message::{Body, EventKind};
 use barterline_storage::bulk::archive::{Archive, Manifest};
 use barterline_storage::bulk::error::BulkError;
 use barterline_storage::bulk::export::{Export, export};
 use barterline_storage::bulk::import::checked;
-use barterline_storage::bulk::{Kind, LEFT_BEHIND, Source, Target as _};
+use barterline_storage::bulk::{Kind, LEFT_BEHIND, Page, Place, Source, Target as _};
 use barterline_storage::chat_log::AppendError;
 use barterline_storage::conformance::bulk::{
     exported, fill, go_on, import_of, imported, order, seen,
@@ -17,8 +21,10 @@ use barterline_storage::conformance::chat_log::Subject;
 use barterline_storage::conformance::{accounts, identities, samples};
 use barterline_storage::embedded;
 use barterline_storage::embedded::bulk::EmbeddedTarget;
+use barterline_storage::error::StoreError;
 use barterline_storage::stores::{AGGREGATES, Opened};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 const SEGMENT_BYTES: u64 = 1 << 20;
 
@@ -87,6 +93,111 @@ async fn g1_everything_moves_to_another_directory() {
     drop(again);
     let refused = target(&to, &moving.dir("full")).err().expect("a refusal").to_string();
     assert!(refused.contains("a server has used this store"), "{refused}");
+}
+
+/// Whether a file of a store has these words.
+fn has(dir: &Path, words: &str) -> bool {
+    fs::read_dir(dir).expect("a directory").any(|entry| {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            return has(&path, words);
+        }
+        let bytes = fs::read(&path).expect("a file");
+        bytes.windows(words.len()).any(|part| part == words.as_bytes())
+    })
+}
+
+#[tokio::test]
+async fn words_that_were_taken_back_since_an_archive_leave_what_it_is_imported_into() {
+    let moving = Move::new();
+    let (opened, mut subject) = open(&moving.dir("source"));
+    let chat = subject.chat(1).await;
+    let said = |seq: u64, kind: EventKind| Event {
+        author: Author::Buyer,
+        digest: kind.digest(),
+        kind,
+        ..samples::event(seq)
+    };
+    let body = Body::parse("said more calmly".to_owned()).expect("words");
+    let edit = EventKind::Edit { target: Seq(1), body: Some(body) };
+    let words = [EventKind::text("said in anger"), EventKind::text("said in earnest"), edit];
+    for (seq, kind) in (1..).zip(words) {
+        subject.append(&chat, seq - 1, vec![said(seq, kind)]).await.expect("an append");
+    }
+    exported(&*opened.source, &moving.dir("full"), None).await;
+    let delete = said(4, EventKind::Delete { target: Seq(1) });
+    subject.append(&chat, 3, vec![delete]).await.expect("an append");
+    exported(&*opened.source, &moving.dir("rest"), Some(&moving.dir("full"))).await;
+    exported(&*opened.source, &moving.dir("later"), None).await;
+    for (archive, stays) in [("full", true), ("rest", false), ("later", false)] {
+        assert_eq!(has(&moving.dir(archive), "said in anger"), stays, "{archive}");
+    }
+    let to = moving.dir("target");
+    for archive in ["full", "rest", "rest"] {
+        let (target, archive) = target(&to, &moving.dir(archive)).expect("an empty store");
+        imported(target, &archive).await;
+    }
+    for (words, stay) in
+        [("said in anger", false), ("said more calmly", false), ("said in earnest", true)]
+    {
+        assert_eq!(has(&to.join("messages"), words), stay, "{words}");
+    }
+}
+
+/// A store whose words were read a moment before they were taken back.
+struct Earlier<'a>(&'a dyn Source, Vec<Event>);
+
+#[async_trait]
+impl Source for Earlier<'_> {
+    fn backend(&self) -> &'static str {
+        self.0.backend()
+    }
+
+    fn epoch(&self) -> u32 {
+        self.0.epoch()
+    }
+
+    async fn page(&self, kind: Kind, after: Option<&Place>) -> Result<Page, StoreError> {
+        self.0.page(kind, after).await
+    }
+
+    async fn begin(&self) -> Result<(), StoreError> {
+        self.0.begin().await
+    }
+
+    async fn set_read_only(&self, on: bool) -> Result<(), StoreError> {
+        self.0.set_read_only(on).await
+    }
+
+    fn held(&self) -> Option<Uuid> {
+        self.0.held()
+    }
+
+    async fn events(&self, _: ChatId, after: Seq) -> Result<Vec<Event>, StoreError> {
+        Ok(self.1.iter().filter(|event| event.seq > after).cloned().collect())
+    }
+}
+
+#[tokio::test]
+async fn an_archive_of_words_that_are_taken_back_in_it_is_imported() {
+    let moving = Move::new();
+    let (opened, mut subject) = open(&moving.dir("source"));
+    let chat = subject.chat(1).await;
+    subject.grow(&chat, 0, 2).await;
+    let mut events = opened.source.events(chat.id, Seq::ZERO).await.expect("a read");
+    let kind = EventKind::Delete { target: Seq(1) };
+    let delete = Event { digest: kind.digest(), kind, ..samples::event(3) };
+    subject.append(&chat, 2, vec![delete.clone()]).await.expect("an append");
+    events.push(delete);
+    exported(&Earlier(&*opened.source, events), &moving.dir("full"), None).await;
+    let to = moving.dir("target");
+    for _ in 0..2 {
+        let (target, archive) = target(&to, &moving.dir("full")).expect("an empty store");
+        imported(target, &archive).await;
+        // Gone with the end of the store, so that the second time they are missing.
+        assert!(has(&to.join("messages"), "message 2"));
+        assert!(!has(&to.join("messages"), "message 1"));
+    }
 }
 
 async fn go_on_talking(subject: &mut Subject) {

@@ -30,8 +30,8 @@ use barterline_storage::credentials::{Credential, EmailKey, KeptEmail, SecondFac
 use barterline_storage::identities::IdentityRing;
 use barterline_storage::record::archive::{Begin, End, Frame, put_frame, read_frame, read_header};
 use barterline_storage::record::chat_log::{
-    Back, Change, ImportedSide, Mark, Record, put_chat, put_event, put_imported_side, put_mark,
-    put_personal, read_record,
+    Back, Change, ImportedSide, Mark, Record, erase_record, put_chat, put_event, put_imported_side,
+    put_mark, put_personal, read_record,
 };
 use barterline_storage::record::chat_rows::{chat_bytes, event_bytes, read_chat, read_event};
 use barterline_storage::record::index::{
@@ -56,8 +56,8 @@ fn record(record: Record) -> Sample {
     let mut bytes = Vec::new();
     match &record {
         Record::Chat(chat) => put_chat(&mut bytes, chat),
-        Record::Event { chat, event, back } => {
-            put_event(&mut bytes, *chat, event, *back);
+        Record::Event { chat, event, back, salt } => {
+            put_event(&mut bytes, *chat, event, *back, *salt);
         }
         Record::Mark(mark) => put_mark(&mut bytes, mark),
         Record::Personal(change) => put_personal(&mut bytes, change),
@@ -184,7 +184,19 @@ fn samples() -> BTreeMap<&'static str, Sample> {
     let said = |content| EventKind::Message(Message { content, reply: Some(Seq(7)) });
     let kind = |kind: EventKind| {
         let event = Event { digest: kind.digest(), kind, withheld: true, ..event.clone() };
-        record(Record::Event { chat: chat.id, event, back })
+        record(Record::Event { chat: chat.id, event, back, salt: 9 })
+    };
+    let emptied = |kind: EventKind| {
+        let event = Event { digest: kind.digest(), kind, withheld: true, ..event.clone() };
+        let Sample { mut bytes, .. } =
+            record(Record::Event { chat: chat.id, event: event.clone(), back, salt: 9 });
+        assert_eq!(erase_record(&mut bytes), Ok(true));
+        let mut left = event;
+        left.empty();
+        let means_the_same: Judge = Box::new(
+            move |bytes| matches!(read_record(bytes), Ok(Record::Event { event, .. }) if event == left),
+        );
+        Sample { bytes, means_the_same }
     };
     let extension = Content::Extension {
         name: ExtensionName::parse("x-poll").expect("a name"),
@@ -213,6 +225,12 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         IndexedChat { tail, seller: side, ..IndexedChat::new(Arc::new(chat.clone()), 77) };
     let mut samples = BTreeMap::from([
         ("log_event_reply_withheld", kind(said(Content::Text(words("yes"))))),
+        ("log_event_text_erased", emptied(said(Content::Text(words("yes"))))),
+        ("log_event_media_erased", emptied(said(media.clone()))),
+        ("log_event_extension_erased", emptied(said(extension.clone()))),
+        ("log_event_edit_erased", {
+            emptied(EventKind::Edit { target: Seq(9), body: Some(words("new")) })
+        }),
         ("log_event_media", kind(said(media))),
         ("log_event_extension", kind(said(extension))),
         ("log_event_gone", kind(said(Content::Gone("x-poll".to_owned())))),
@@ -224,7 +242,10 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         }),
         ("log_event_note", kind(EventKind::Note(words("The listing was sold.")))),
         ("log_chat", record(Record::Chat(chat.clone()))),
-        ("log_event_text", record(Record::Event { chat: chat.id, event: event.clone(), back })),
+        (
+            "log_event_text",
+            record(Record::Event { chat: chat.id, event: event.clone(), back, salt: 9 }),
+        ),
         ("log_mark", record(Record::Mark(mark))),
         ("log_personal", record(Record::Personal(change))),
         ("log_imported_side", record(Record::Side(imported))),

@@ -1,9 +1,12 @@
 //! From an archive into a store that nobody has served, and back again for comparison.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use barterline_domain::chat::Chat;
 use barterline_domain::event::{Event, Seq};
+use barterline_domain::message::EventKind;
 use tokio::task::JoinSet;
 
 use super::archive::{Archive, Contents};
@@ -152,10 +155,12 @@ async fn compare(target: &dyn Target, archive: &Archive, kind: Kind) -> Result<(
     // The chat whose events come, and those of them that were read ahead.
     let mut chat: Option<ChatItem> = None;
     let mut stored: Vec<Event> = Vec::new();
+    let mut emptied = Emptied::default();
     while let Some(frame) = frames.next_frame()? {
         match frame {
             Frame::Item(_, item) => {
                 stored.clear();
+                std::mem::take(&mut emptied).check(target).await?;
                 match (target.find(&item).await?, normal(item)) {
                     (None, item) => return Err(differs(item.name(), "it is missing")),
                     (Some(found), item) if !is_as(&item, found.clone()) => {
@@ -171,7 +176,7 @@ async fn compare(target: &dyn Target, archive: &Archive, kind: Kind) -> Result<(
                     stored = target.source().events(item.chat.id, Seq(event.seq.0 - 1)).await?;
                     stored.reverse();
                 }
-                if stored.pop().as_ref() != Some(&event) {
+                if !stored.pop().is_some_and(|stored| emptied.admit(&item.chat, &event, &stored)) {
                     let what = format!("event {} of chat {}", event.seq.0, item.chat.id);
                     return Err(differs(what, "it is missing or another"));
                 }
@@ -184,6 +189,7 @@ async fn compare(target: &dyn Target, archive: &Archive, kind: Kind) -> Result<(
             Frame::Begin(_) | Frame::End(_) => {}
         }
     }
+    emptied.check(target).await?;
     let Contents { total, .. } = archive.listed(kind)?;
     let found = count(target, kind).await?;
     if found != *total {
@@ -191,6 +197,57 @@ async fn compare(target: &dyn Target, archive: &Archive, kind: Kind) -> Result<(
         return Err(differs(what, &format!("there are {found}, and were {total}")));
     }
     Ok(())
+}
+
+/// Events of a chat that have no words in the target, and had them when they were written into the archive:
+/// they were taken back since, and whatever did so has to be there.
+#[derive(Default)]
+struct Emptied {
+    chat: Option<Arc<Chat>>,
+    /// What was taken back, by the numbers of messages.
+    messages: BTreeSet<Seq>,
+    /// The last event that was looked at.
+    last: Seq,
+}
+
+impl Emptied {
+    /// Whether an event stands as the archive has it, or without its words.
+    fn admit(&mut self, chat: &Arc<Chat>, wanted: &Event, stored: &Event) -> bool {
+        self.last = wanted.seq;
+        if let EventKind::Delete { target } = stored.kind {
+            self.messages.remove(&target);
+        }
+        if stored == wanted {
+            return true;
+        }
+        let mut left = wanted.clone();
+        left.empty();
+        self.chat = Some(Arc::clone(chat));
+        self.messages.insert(wanted.kind.target().unwrap_or(wanted.seq));
+        *stored == left
+    }
+
+    /// Fails if nothing took them back.
+    async fn check(mut self, target: &dyn Target) -> Result<(), BulkError> {
+        let Some(chat) = self.chat else { return Ok(()) };
+        while !self.messages.is_empty() {
+            let events = target.source().events(chat.id, self.last).await?;
+            let Some(last) = events.last() else { break };
+            self.last = last.seq;
+            for event in &events {
+                if let EventKind::Delete { target } = event.kind {
+                    self.messages.remove(&target);
+                }
+            }
+        }
+        match self.messages.first() {
+            None => Ok(()),
+            Some(seq) => {
+                let what = format!("event {} of chat {}", seq.0, chat.id);
+                Err(differs(what, "it has lost its words"))
+            }
+        }
+    }
 }
 
 /// Whether what was found is what was wanted. It may have marks of devices besides, which the source

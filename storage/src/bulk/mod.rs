@@ -298,7 +298,8 @@ pub trait Source: Send + Sync {
     /// Which time of being read-only this is; `None` when anybody may write.
     fn held(&self) -> Option<Uuid>;
 
-    /// At most [`PAGE_EVENTS`] events of a chat above a number, ascending, as they were appended.
+    /// At most [`PAGE_EVENTS`] events of a chat above a number, ascending, as they were appended, but for words
+    /// that were taken back.
     async fn events(&self, chat: ChatId, after: Seq) -> Result<Vec<Event>, StoreError>;
 }
 

@@ -57,6 +57,16 @@ impl Aspect {
         Some((event.kind.target()?, aspect))
     }
 
+    /// Whether it is that a message was taken back.
+    pub const fn is_presence(self) -> bool {
+        matches!(self, Self::Presence)
+    }
+
+    /// Whether it is the words of a message.
+    pub const fn is_text(self) -> bool {
+        matches!(self, Self::Text | Self::WithheldText)
+    }
+
     /// Whether a newer `other` ends this one: what is withheld counts until something is not.
     fn ended_by(self, other: Self) -> bool {
         matches!(
@@ -88,12 +98,11 @@ impl Aspect {
 
 /// Merges into a message the events that decide its aspects, at most one for each.
 pub fn amend(message: &mut Event, by: Vec<(Aspect, Event)>) {
-    let EventKind::Message(said) = &mut message.kind else { return };
     if by.iter().any(|(aspect, _)| *aspect == Aspect::Presence) {
-        said.content.empty();
-        said.reply = None;
+        message.empty();
         return;
     }
+    let EventKind::Message(said) = &mut message.kind else { return };
     let over =
         |aspect: Aspect, seq: Seq| by.iter().any(|(a, e)| aspect.ended_by(*a) && e.seq > seq);
     let over: Vec<_> = by.iter().map(|(aspect, event)| over(*aspect, event.seq)).collect();

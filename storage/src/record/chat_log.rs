@@ -14,7 +14,7 @@ use barterline_domain::money::{Currency, Money};
 use barterline_domain::personal::PersonalChange;
 
 use super::bytes::{Get, Malformed, Put};
-use super::event_kind::{get_kind, put_kind};
+use super::event_kind::{erase_kind, get_kind, put_kind};
 use super::index::{Side, get_side, put_side};
 
 /// Length and checksum in front of each record.
@@ -26,8 +26,15 @@ pub const NEAR: u64 = 64;
 /// Distance of the far skip pointers, in events.
 pub const FAR: u64 = 4_096;
 
+/// Where the digest of an event's request stands: behind header, kind, chat, number, time, author and id.
+const DIGEST_OFFSET: usize = RECORD_HEADER_BYTES + 1 + 16 + 8 + 8 + 1 + 16;
+/// Where its salt stands: behind the digest, two counts and three positions.
+const SALT_OFFSET: usize = DIGEST_OFFSET + 16 + 5 * 8;
+/// Where it says what happened.
+const KIND_OFFSET: usize = SALT_OFFSET + 4;
+
 const KIND_CHAT: u8 = 1;
-const KIND_EVENT: u8 = 2;
+const KIND_EVENT: u8 = 6;
 const KIND_MARK: u8 = 3;
 const KIND_PERSONAL: u8 = 4;
 const KIND_SIDE: u8 = 5;
@@ -98,6 +105,8 @@ pub enum Record {
         event: Event,
         /// Where the earlier ones are.
         back: Back,
+        /// Random, of no meaning: while nobody knows it, the checksum tells nothing of the words.
+        salt: u32,
     },
     /// Somebody's marks moved.
     Mark(Mark),
@@ -121,7 +130,7 @@ fn put_record(out: &mut Vec<u8>, kind: u8, fields: impl FnOnce(&mut Vec<u8>)) {
 }
 
 /// Appends an event record.
-pub fn put_event(out: &mut Vec<u8>, chat: ChatId, event: &Event, back: Back) {
+pub fn put_event(out: &mut Vec<u8>, chat: ChatId, event: &Event, back: Back, salt: u32) {
     put_record(out, KIND_EVENT, |out| {
         out.put_id(chat.as_bytes());
         out.put_u64(event.seq.0);
@@ -134,8 +143,53 @@ pub fn put_event(out: &mut Vec<u8>, chat: ChatId, event: &Event, back: Back) {
         out.put_u64(back.previous);
         out.put_u64(back.near);
         out.put_u64(back.far);
+        out.put_u32(salt);
         put_kind(out, &event.kind, event.withheld);
     });
+}
+
+/// Overwrites the words of a message, or of an edit, and the digest of the request, in the record of an
+/// event. The record stays as long as it was, and its checksum as it is, and with it that of everything
+/// around it. `false`: there are no words.
+///
+/// A CRC is linear: two texts of one length have the same where their difference is a multiple of its
+/// polynomial, whatever stands before and behind. Four bytes that are free make it one, and those of the
+/// salt are: as it was random, neither they nor the checksum tell of the words, but only how long they were.
+pub fn erase_record(record: &mut [u8]) -> Result<bool, Malformed> {
+    let Record::Event { .. } = read_record(record)? else { return Err(Malformed) };
+    let crc = crc32c::crc32c(&record[RECORD_HEADER_BYTES..]);
+    if !erase_kind(record.get_mut(KIND_OFFSET..).ok_or(Malformed)?)? {
+        return Ok(false);
+    }
+    record[DIGEST_OFFSET..DIGEST_OFFSET + 16].fill(0);
+    let free = SALT_OFFSET;
+    record[free..free + 4].fill(0);
+    let crc_of = |record: &[u8]| crc32c::crc32c(&record[RECORD_HEADER_BYTES..]);
+    let without = crc_of(record);
+    // What each free bit adds to the checksum, less what earlier ones do; then those that add up to what
+    // is wanted.
+    let mut rows: Vec<(u32, u32)> = Vec::with_capacity(32);
+    for bit in 0..32 {
+        record[free..free + 4].copy_from_slice(&(1u32 << bit).to_le_bytes());
+        let (mut adds, mut bits) = (crc_of(record) ^ without, 1u32 << bit);
+        for (row, made_of) in &rows {
+            if adds ^ row < adds {
+                adds ^= row;
+                bits ^= made_of;
+            }
+        }
+        rows.push((adds, bits));
+    }
+    let (mut wanted, mut patch) = (crc ^ without, 0);
+    for (row, made_of) in rows {
+        if wanted ^ row < wanted {
+            wanted ^= row;
+            patch ^= made_of;
+        }
+    }
+    record[free..free + 4].copy_from_slice(&patch.to_le_bytes());
+    debug_assert_eq!(crc_of(record), crc, "four bytes in a row reach every checksum");
+    Ok(true)
 }
 
 /// Appends a chat record.
@@ -264,9 +318,11 @@ fn get_event(get: &mut Get<'_>) -> Result<Record, Malformed> {
     let digest = RequestDigest(get.id()?);
     let after = SmallState { buyer_messages: get.u64()?, seller_messages: get.u64()? };
     let back = Back { previous: get.u64()?, near: get.u64()?, far: get.u64()? };
-    let (kind, withheld) = get_kind(get)?;
+    let salt = get.u32()?;
+    let (kind, withheld, is_erased) = get_kind(get)?;
+    let digest = if is_erased { RequestDigest::FORGOTTEN } else { digest };
     let event = Event { seq, at, author, id, digest, kind, after, withheld, amended: None };
-    Ok(Record::Event { chat, event, back })
+    Ok(Record::Event { chat, event, back, salt })
 }
 
 pub(super) fn put_chat_fields(out: &mut Vec<u8>, chat: &Chat) {
@@ -327,5 +383,56 @@ fn role(code: u8) -> Result<Role, Malformed> {
         1 => Ok(Role::Buyer),
         2 => Ok(Role::Seller),
         _ => Err(Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use barterline_domain::event::Event;
+    use barterline_domain::message::{Body, EventKind};
+
+    use super::*;
+
+    const CHAT: ChatId = ChatId::from_bytes([1; 16]);
+
+    fn event(kind: EventKind) -> Event {
+        let (seq, at, id) = (Seq(9), Timestamp::from_millis(7), ClientId::from_bytes([3; 16]));
+        let (digest, after) = (kind.digest(), SmallState::default());
+        let author = Author::Seller;
+        Event { seq, at, author, id, digest, kind, after, withheld: false, amended: None }
+    }
+
+    #[test]
+    fn words_are_overwritten_under_the_same_checksums() {
+        for text in ["k", "ok", "three words here", &"long ".repeat(700)] {
+            let body = Body::parse(text.to_owned()).expect("words");
+            for kind in [
+                EventKind::text(text),
+                EventKind::Edit { target: Seq(4), body: Some(body.clone()) },
+            ] {
+                let (chat, event) = (CHAT, event(kind));
+                let back = Back { previous: 77, ..Back::default() };
+                let mut record = Vec::new();
+                put_event(&mut record, chat, &event, back, 0x1234_5678);
+                let before = record.clone();
+                assert_eq!(erase_record(&mut record), Ok(true));
+                assert_eq!(record.len(), before.len());
+                assert_eq!(record[..RECORD_HEADER_BYTES], before[..RECORD_HEADER_BYTES]);
+                // Also of whatever they stand in.
+                let within = |record: &[u8]| [b"before", record, b"behind"].concat();
+                assert_eq!(crc32c::crc32c(&within(&record)), crc32c::crc32c(&within(&before)));
+                let mut event = event.clone();
+                event.empty();
+                let Ok(Record::Event { event: left, .. }) = read_record(&record) else {
+                    panic!("no event")
+                };
+                assert_eq!(left, event);
+                assert_eq!(erase_record(&mut record), Ok(false), "once");
+            }
+        }
+        let mut note = Vec::new();
+        let body = Body::parse("sold".to_owned()).expect("words");
+        put_event(&mut note, CHAT, &event(EventKind::Note(body)), Back::default(), 0);
+        assert_eq!(erase_record(&mut note), Ok(false), "it stays");
     }
 }

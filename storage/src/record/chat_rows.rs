@@ -35,7 +35,8 @@ pub fn read_event(seq: Seq, bytes: &[u8]) -> Result<Event, Malformed> {
     let id = ClientId::from_bytes(get.id()?);
     let digest = RequestDigest(get.id()?);
     let after = SmallState { buyer_messages: get.u64()?, seller_messages: get.u64()? };
-    let (kind, withheld) = get_kind(&mut get)?;
+    // Overwritten in place is what has a place.
+    let (kind, withheld, false) = get_kind(&mut get)? else { return Err(Malformed) };
     get.end()?;
     Ok(Event { seq, at, author, id, digest, kind, after, withheld, amended: None })
 }

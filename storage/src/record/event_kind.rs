@@ -16,6 +16,9 @@ const DELETE: u8 = 17;
 const REACTION: u8 = 18;
 const NOTE: u8 = 19;
 const EDIT_GONE: u8 = 20;
+/// [`TEXT`], [`MEDIA`], [`EXTENSION`] and [`EDIT`] whose words were overwritten: the same fields, of which
+/// only names and targets still mean something.
+const ERASED: [(u8, u8); 4] = [(TEXT, 5), (MEDIA, 6), (EXTENSION, 7), (EDIT, 21)];
 /// A message that answers another: that one's number follows.
 const REPLY: u8 = 0x40;
 const WITHHELD: u8 = 0x80;
@@ -71,11 +74,47 @@ pub fn put_kind(out: &mut Vec<u8>, kind: &EventKind, withheld: bool) {
     }
 }
 
-/// Takes what [`put_kind`] appended.
-pub fn get_kind(get: &mut Get<'_>) -> Result<(EventKind, bool), Malformed> {
+/// Overwrites the words in what [`put_kind`] appended; nothing moves. `false`: there are none.
+pub fn erase_kind(kind: &mut [u8]) -> Result<bool, Malformed> {
+    let (code, fields) = kind.split_first_mut().ok_or(Malformed)?;
+    let flags = *code & (WITHHELD | REPLY);
+    let said = ERASED.iter().find(|(said, _)| *said == *code & !flags);
+    let Some((said, erased)) = said else { return Ok(false) };
+    let mut at = 0;
+    if flags & REPLY != 0 {
+        fields.get_mut(..8).ok_or(Malformed)?.fill(0);
+        at = 8;
+    }
+    let mut texts = 1;
+    match *said {
+        MEDIA => {
+            fields.get_mut(at..at + 16).ok_or(Malformed)?.fill(0);
+            at += 16;
+        }
+        EXTENSION => {
+            at += 4 + Get(fields.get(at..).ok_or(Malformed)?).text()?.len();
+            texts = 2;
+        }
+        EDIT => at += 8,
+        _ => {}
+    }
+    for _ in 0..texts {
+        let len = Get(fields.get(at..).ok_or(Malformed)?).text()?.len();
+        fields[at + 4..at + 4 + len].fill(0);
+        at += 4 + len;
+    }
+    *code = erased | flags;
+    Ok(true)
+}
+
+/// Takes what [`put_kind`] appended, and perhaps [`erase_kind`] overwrote: then `true` comes last.
+pub fn get_kind(get: &mut Get<'_>) -> Result<(EventKind, bool, bool), Malformed> {
     let code = get.u8()?;
     let withheld = code & WITHHELD != 0;
     let code = code & !WITHHELD;
+    if let Some((said, _)) = ERASED.iter().find(|(_, erased)| *erased == code & !REPLY) {
+        return get_erased(get, *said, code & REPLY != 0).map(|kind| (kind, withheld, true));
+    }
     let kind = match code & !REPLY {
         TEXT | MEDIA | EXTENSION | GONE => {
             let reply = if code & REPLY == 0 { None } else { Some(get.seq()?) };
@@ -112,7 +151,34 @@ pub fn get_kind(get: &mut Get<'_>) -> Result<(EventKind, bool), Malformed> {
             _ => return Err(Malformed),
         },
     };
-    Ok((kind, withheld))
+    Ok((kind, withheld, false))
+}
+
+fn get_erased(get: &mut Get<'_>, said: u8, is_reply: bool) -> Result<EventKind, Malformed> {
+    if said == EDIT {
+        let target = get.seq()?;
+        get.text()?;
+        return Ok(EventKind::Edit { target, body: None });
+    }
+    if is_reply {
+        get.seq()?;
+    }
+    let name = match said {
+        TEXT => "text",
+        MEDIA => {
+            get.id()?;
+            "media"
+        }
+        _ => {
+            let name = get.text()?;
+            ExtensionName::parse(name).map_err(|_| Malformed)?;
+            get.text()?;
+            name
+        }
+    };
+    get.text()?;
+    let content = Content::Gone(name.to_owned());
+    Ok(EventKind::Message(Message { content, reply: None }))
 }
 
 fn get_body(get: &mut Get<'_>) -> Result<Body, Malformed> {

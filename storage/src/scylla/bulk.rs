@@ -7,6 +7,7 @@
 //! sound while nobody serves the store: they are stamped with the time at which the archive was taken,
 //! and every conditional write of a server that opens the store later has a later ballot.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -14,7 +15,9 @@ use barterline_domain::chat::Chat;
 use barterline_domain::clock::Clock;
 use barterline_domain::event::{Event, Seq};
 use barterline_domain::ids::{ChatId, ListingId, ReportId, SessionId, UserId};
+use barterline_domain::message::EventKind;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::accounts::ScyllaAccounts;
@@ -40,7 +43,6 @@ use crate::bulk::standing::Import;
 use crate::bulk::{
     ChatItem, Gone, Item, Kind, PAGE_EVENTS, PAGE_ITEMS, Page, Place, Source, Target,
 };
-use crate::chat_log::Range;
 use crate::credentials::Credentials as _;
 use crate::error::StoreError;
 use crate::listings::Listings as _;
@@ -348,7 +350,7 @@ impl Source for ScyllaSource {
     }
 
     async fn events(&self, chat: ChatId, after: Seq) -> Result<Vec<Event>, StoreError> {
-        self.chats.store().raw_events(chat, Range::After(after), PAGE_EVENTS).await
+        self.chats.store().events_left(chat, after, PAGE_EVENTS).await
     }
 }
 
@@ -367,6 +369,8 @@ pub struct ScyllaTarget {
     user_states: ScyllaUserStates,
     listings: ScyllaListings,
     reports: ScyllaReports,
+    /// Chats that are being put, from where on words may be taken back.
+    takes_back: Mutex<HashMap<ChatId, Seq>>,
 }
 
 impl ScyllaTarget {
@@ -396,6 +400,7 @@ impl ScyllaTarget {
             user_states: ScyllaUserStates::open(of(Area::Users)).await?,
             listings: ScyllaListings::open(of(Area::Listings)).await?,
             reports: ScyllaReports::open(of(Area::Operations)).await?,
+            takes_back: Mutex::default(),
         })
     }
 
@@ -491,11 +496,24 @@ impl Target for ScyllaTarget {
     }
 
     async fn append(&self, chat: &Arc<Chat>, events: Vec<Event>) -> Result<(), StoreError> {
+        let changes = |event: &&Event| {
+            matches!(event.kind, EventKind::Delete { .. } | EventKind::Edit { .. })
+        };
+        if let Some(first) = events.iter().find(changes) {
+            self.takes_back.lock().entry(chat.id).or_insert(Seq(first.seq.0 - 1));
+        }
         self.source.chats.store().import_events(&self.puts, chat, &events).await
     }
 
     async fn settle(&self, item: ChatItem) -> Result<(), StoreError> {
-        self.source.chats.store().import_chat(&self.puts, item).await
+        let (chat, head, store) = (item.chat.id, item.head, self.source.chats.store());
+        store.import_chat(&self.puts, item).await?;
+        // Nobody looks at marks here.
+        let from = self.takes_back.lock().remove(&chat);
+        if let Some(from) = from {
+            store.erase_between(chat, from, head).await?;
+        }
+        Ok(())
     }
 
     async fn flush(&self) -> Result<(), StoreError> {

@@ -354,6 +354,44 @@ fn g1_a_server_whose_clock_is_ahead_looks_too_early_and_once_more() {
 }
 
 #[test]
+fn words_that_were_taken_back_leave_the_tables() {
+    on_a_cluster(async |store, mut one, chats| {
+        let chat = one.chat(1).await;
+        laws::amend(&mut one, &chat).await;
+        let before = chats.read(chat.id, Range::After(Seq::ZERO), 100).await.expect("a read");
+        let has = async |words: &str| {
+            let mut found = false;
+            for table in ["chat_log", "chat_amendments"] {
+                let text = format!("SELECT event FROM {{chats}}.{table}");
+                let text = store.database.keyspaces().fill(&text);
+                let rows = store.raw.query_unpaged(text, ()).await.expect("rows");
+                let rows = rows.into_rows_result().expect("rows");
+                for row in rows.rows::<(Option<Vec<u8>>,)>().expect("blobs") {
+                    let bytes = row.expect("a row").0.unwrap_or_default();
+                    found |= bytes.windows(words.len()).any(|part| part == words.as_bytes());
+                }
+            }
+            found
+        };
+        for _ in 0..2 {
+            chats.make_up(Duration::ZERO).await.expect("a look");
+            for (words, stay) in [
+                ("answer", false),
+                ("answer, edited", false),
+                ("too late", false),
+                ("first, edited", true),
+                ("second, unseen", true),
+            ] {
+                assert_eq!(has(words).await, stay, "{words}");
+            }
+            laws::is_amended(&chats, &chat).await;
+            let after = chats.read(chat.id, Range::After(Seq::ZERO), 100).await.expect("a read");
+            assert_eq!(after, before);
+        }
+    });
+}
+
+#[test]
 fn g3_a_server_whose_clock_is_behind_is_not_overruled() {
     on_a_cluster(async |store, mut ahead, _| {
         let (mut behind, chats) = store.another(Arc::new(Skewed(-3_600_000)), 1).await;

@@ -23,22 +23,39 @@ impl Shared {
         };
         let found = self.amendments(chat, first.seq, last.seq)?;
         for event in events {
-            match &mut event.kind {
+            match event.kind {
                 EventKind::Message(_) => {
                     if let Some(amendments) = found.get(&event.seq) {
                         self.amend_message(chat, event, amendments)?;
                     }
                 }
-                EventKind::Edit { target, body } => {
-                    let gone = match found.get(target) {
+                EventKind::Edit { target, .. } => {
+                    let gone = match found.get(&target) {
                         Some(known) => is_gone(known),
-                        None => self.is_gone(chat, *target)?,
+                        None => self.is_gone(chat, target)?,
                     };
                     if gone {
-                        *body = None;
+                        event.empty();
                     }
                 }
                 EventKind::Delete { .. } | EventKind::Reaction { .. } | EventKind::Note(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Empties what was taken back, which may not be overwritten yet.
+    pub(super) fn empty_gone(&self, chat: ChatId, events: &mut [Event]) -> Result<(), StoreError> {
+        let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
+        let found = self.amendments(chat, first.seq, last.seq)?;
+        for event in events {
+            let gone = match event.kind {
+                EventKind::Message(_) => found.get(&event.seq).is_some_and(|by| is_gone(by)),
+                EventKind::Edit { target, .. } => self.is_gone(chat, target)?,
+                _ => false,
+            };
+            if gone {
+                event.empty();
             }
         }
         Ok(())

@@ -53,7 +53,7 @@ impl Log {
         row.map_or_else(|| self.shared.index.chat(chat), |row| Ok(Some(row)))
     }
 
-    /// Events as they were appended.
+    /// Events as they were appended, but for words that were taken back.
     pub(crate) fn raw_events(
         &self,
         chat: ChatId,
@@ -61,7 +61,9 @@ impl Log {
         limit: usize,
     ) -> Result<Vec<Event>, StoreError> {
         let Some(row) = self.peek(chat)? else { return Ok(Vec::new()) };
-        self.shared.raw_events(chat, &row.tail, Range::After(after), limit)
+        let mut events = self.shared.raw_events(chat, &row.tail, Range::After(after), limit)?;
+        self.shared.empty_gone(chat, &mut events)?;
+        Ok(events)
     }
 
     /// Brings the index up to every chat that there is now.

@@ -2,6 +2,7 @@
 //! hot path, in one thread.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
 /// … or so many bytes, which bounds what is replayed at the next start (about 0.1 s).
 const CHECKPOINT_BYTES: u64 = 32 << 20;
+/// How long the end waits for what is to be overwritten; the rest is done with the next start.
+const ERASE_AT_END: Duration = Duration::from_secs(1);
 /// Chats kept in memory that could be read back: about 100 MB.
 const CACHED_CHATS_MAX: usize = 200_000;
 
@@ -38,7 +41,10 @@ impl Shared {
                 }
                 last = Instant::now();
             }
+            self.erase_some();
             if stopping {
+                let begun = Instant::now();
+                while self.erase_some() && begun.elapsed() < ERASE_AT_END {}
                 return;
             }
         }
@@ -97,7 +103,8 @@ impl Shared {
                 }
             }
             let members = state.fresh.iter().copied().collect();
-            let changes = Changes { chats, members, amendments: state.amendments.clone() };
+            let (amendments, edits) = (state.amendments.clone(), state.edits.clone());
+            let changes = Changes { chats, members, amendments, edits };
             let checkpoint =
                 Checkpoint { start: state.start, position: state.position, link: state.link };
             (changes, checkpoint, std::mem::take(&mut state.since_checkpoint))
@@ -116,6 +123,10 @@ impl Shared {
         }
         // What was amended again meanwhile stays for the next one.
         state.amendments.retain(|key, amendment| changes.amendments.get(key) != Some(amendment));
+        state.edits.retain(|key, _| !changes.edits.contains_key(key));
+        if changes.amendments.keys().any(|(.., aspect)| aspect.is_text() || aspect.is_presence()) {
+            self.erases.store(true, Ordering::Release);
+        }
         if state.chats.len() > CACHED_CHATS_MAX {
             state.evictions += 1;
             state

@@ -7,7 +7,10 @@ use std::path::Path;
 
 use barterline_domain::event::Seq;
 use barterline_domain::ids::{ChatId, UserId};
-use redb::{Database, Durability, ReadableDatabase, TableDefinition};
+use redb::{
+    Database, Durability, ReadableDatabase, ReadableTable as _, TableDefinition, TableError,
+    WriteTransaction,
+};
 
 use super::group::Link;
 use crate::error::StoreError;
@@ -22,6 +25,12 @@ const CHATS: TableDefinition<'static, &[u8; 16], &[u8]> = TableDefinition::new("
 const MEMBERS: TableDefinition<'static, &[u8; 32], ()> = TableDefinition::new("members");
 const AMENDMENTS: TableDefinition<'static, &[u8; 25], &[u8; 16]> =
     TableDefinition::new("amendments");
+/// Where edits stand, by message and number.
+const EDITS: TableDefinition<'static, &[u8; 32], u64> = TableDefinition::new("edits");
+/// Messages that were taken back, or edited, and are to be looked at for words to overwrite.
+const DUE: TableDefinition<'static, &[u8; 24], ()> = TableDefinition::new("erasures_due");
+/// Records that are to be overwritten, by position.
+const ERASURES: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("erasures");
 const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
 
 const INDEX_CACHE_BYTES: usize = 16 << 20;
@@ -46,10 +55,18 @@ pub struct Changes {
     pub members: Vec<(UserId, ChatId)>,
     /// Which event decides what about which message.
     pub amendments: Amendments,
+    /// Where edits stand.
+    pub edits: Edits,
 }
 
 /// By message and aspect, the event that decides it.
 pub type Amendments = BTreeMap<(ChatId, Seq, Aspect), Amendment>;
+
+/// By message and the edit's number, where it stands.
+pub type Edits = BTreeMap<(ChatId, Seq, Seq), u64>;
+
+/// A record as it is to be, and its position.
+pub type Erasure = (u64, Vec<u8>);
 
 /// One file.
 pub struct Index {
@@ -67,6 +84,20 @@ fn member(user: UserId, chat: ChatId) -> [u8; 32] {
     let mut key = [0; 32];
     key[..16].copy_from_slice(user.as_bytes());
     key[16..].copy_from_slice(chat.as_bytes());
+    key
+}
+
+fn due_key(chat: ChatId, target: Seq) -> [u8; 24] {
+    let mut key = [0; 24];
+    key[..16].copy_from_slice(chat.as_bytes());
+    key[16..].copy_from_slice(&target.0.to_be_bytes());
+    key
+}
+
+fn edit_key(chat: ChatId, target: Seq, seq: Seq) -> [u8; 32] {
+    let mut key = [0; 32];
+    key[..24].copy_from_slice(&due_key(chat, target));
+    key[24..].copy_from_slice(&seq.0.to_be_bytes());
     key
 }
 
@@ -186,14 +217,75 @@ impl Index {
         Ok(found)
     }
 
+    /// Keeps what is to be overwritten, in one durable step.
+    pub fn keep_erasures(&self, erasures: &[Erasure]) -> Result<(), StoreError> {
+        self.change(|write| {
+            let mut table = write.open_table(ERASURES).map_err(failed)?;
+            for (position, record) in erasures {
+                table.insert(position, record.as_slice()).map_err(failed)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// What is to be overwritten, and may have been in part.
+    pub fn erasures(&self) -> Result<Vec<Erasure>, StoreError> {
+        let read = self.db.begin_read().map_err(failed)?;
+        let table = match read.open_table(ERASURES) {
+            Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+            table => table.map_err(failed)?,
+        };
+        let rows = table.iter().map_err(failed)?;
+        rows.map(|row| row.map(|(at, record)| (at.value(), record.value().to_vec())))
+            .collect::<Result<_, _>>()
+            .map_err(failed)
+    }
+
+    /// What was to be overwritten is.
+    pub fn drop_erasures(&self) -> Result<(), StoreError> {
+        self.change(|write| write.delete_table(ERASURES).map(drop).map_err(failed))
+    }
+
+    /// Some of the messages that are to be looked at for words to overwrite.
+    pub fn due(&self, limit: usize) -> Result<Vec<(ChatId, Seq)>, StoreError> {
+        let read = self.db.begin_read().map_err(failed)?;
+        let table = read.open_table(DUE).map_err(failed)?;
+        let rows = table.iter().map_err(failed)?.take(limit);
+        rows.map(|row| {
+            let (key, _) = row.map_err(failed)?;
+            let (chat, target) = key.value().split_at(16);
+            let array = |_| StoreError::corrupt("chat index", "erasures_due");
+            let chat = ChatId::from_bytes(chat.try_into().map_err(array)?);
+            Ok((chat, Seq(u64::from_be_bytes(target.try_into().map_err(array)?))))
+        })
+        .collect()
+    }
+
+    /// They were looked at.
+    pub fn drop_due(&self, due: &[(ChatId, Seq)]) -> Result<(), StoreError> {
+        self.change(|write| {
+            let mut table = write.open_table(DUE).map_err(failed)?;
+            for (chat, target) in due {
+                table.remove(&due_key(*chat, *target)).map_err(failed)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Where the edits of a message stand.
+    pub fn edits(&self, chat: ChatId, target: Seq) -> Result<Vec<u64>, StoreError> {
+        let read = self.db.begin_read().map_err(failed)?;
+        let table = read.open_table(EDITS).map_err(failed)?;
+        let (from, to) =
+            (edit_key(chat, target, Seq::ZERO), edit_key(chat, target.next(), Seq::ZERO));
+        let rows = table.range::<&[u8; 32]>(&from..&to).map_err(failed)?;
+        rows.map(|row| Ok(row.map_err(failed)?.1.value())).collect()
+    }
+
     /// Takes in what changed up to `checkpoint`, in one durable step.
     pub fn write(&self, changes: &Changes, checkpoint: Checkpoint) -> Result<(), StoreError> {
-        let Changes { chats, members, amendments } = changes;
-        let mut write = self.db.begin_write().map_err(failed)?;
-        write.set_durability(Durability::Immediate).map_err(failed)?;
-        // Opening after a crash must not walk the whole file.
-        write.set_quick_repair(true);
-        {
+        let Changes { chats, members, amendments, edits } = changes;
+        self.change(|write| {
             let mut table = write.open_table(CHATS).map_err(failed)?;
             for chat in chats {
                 let bytes = indexed_chat_bytes(chat);
@@ -208,6 +300,17 @@ impl Index {
                 let key = amendment_key(*chat, *target, Some(*aspect));
                 table.insert(&key, &amendment.to_bytes()).map_err(failed)?;
             }
+            let mut table = write.open_table(EDITS).map_err(failed)?;
+            for ((chat, target, seq), position) in edits {
+                table.insert(&edit_key(*chat, *target, *seq), position).map_err(failed)?;
+            }
+            let mut table = write.open_table(DUE).map_err(failed)?;
+            for (chat, target, aspect) in amendments.keys() {
+                // An edit may come too late.
+                if aspect.is_presence() || aspect.is_text() {
+                    table.insert(&due_key(*chat, *target), ()).map_err(failed)?;
+                }
+            }
             let mut meta = Vec::new();
             meta.put_u8(1);
             meta.put_u64(checkpoint.start);
@@ -216,7 +319,19 @@ impl Index {
             meta.put_u32(checkpoint.link.crc);
             let mut table = write.open_table(META).map_err(failed)?;
             table.insert("checkpoint", meta.as_slice()).map_err(failed)?;
-        }
+            Ok(())
+        })
+    }
+
+    fn change(
+        &self,
+        change: impl FnOnce(&WriteTransaction) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut write = self.db.begin_write().map_err(failed)?;
+        write.set_durability(Durability::Immediate).map_err(failed)?;
+        // Opening after a crash must not walk the whole file.
+        write.set_quick_repair(true);
+        change(&write)?;
         write.commit().map_err(failed)
     }
 }

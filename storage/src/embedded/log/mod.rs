@@ -13,6 +13,7 @@ mod amend;
 pub(crate) mod bulk;
 mod checkpoint;
 pub mod disk;
+mod erase;
 pub mod group;
 mod handle;
 mod index;

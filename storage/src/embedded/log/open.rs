@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fs;
+use std::hash::RandomState;
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, mpsc as std_mpsc};
 use std::thread::JoinHandle;
 
@@ -13,6 +14,7 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use tokio::sync::{Notify, mpsc};
 
 use super::disk::{DirDisk, Disk, SegmentFile};
+use super::erase::finish_erasures;
 use super::group::{
     BadSegment, FORMAT_VERSION, HighWater, SEGMENT_HEADER_BYTES, SegmentHeader, find, find_later,
 };
@@ -103,6 +105,9 @@ impl Log {
             segments: RwLock::new(segments),
             creating: Mutex::new(()),
             checkpointing: Mutex::new(()),
+            erasing: Mutex::new(()),
+            // There may be something from before.
+            erases: AtomicBool::new(true),
             index,
             outcomes,
             epoch,
@@ -177,12 +182,15 @@ impl<'a> Replay<'a> {
             segments.push((start, file));
             expected += segment_bytes;
         }
+        finish_erasures(disk, index, segment_bytes)?;
         check_checkpoint(disk, &segments, checkpoint, segment_bytes)?;
         let state = State {
             chats: HashMap::new(),
             fresh: BTreeSet::new(),
             dirty: Vec::new(),
             amendments: BTreeMap::new(),
+            edits: BTreeMap::new(),
+            salts: RandomState::new(),
             evictions: 0,
             groups: VecDeque::new(),
             next_start: 0,
@@ -312,7 +320,7 @@ impl<'a> Replay<'a> {
                 self.state.touch(chat);
                 if let Some((target, aspect)) = Aspect::of(&event) {
                     let amendment = Amendment { seq: event.seq, position };
-                    self.state.amendments.insert((chat, target, aspect), amendment);
+                    self.state.amend(chat, target, aspect, amendment);
                 }
             }
             Record::Mark(mark) => {

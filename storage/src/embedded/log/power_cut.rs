@@ -10,7 +10,7 @@ use barterline_domain::chat::{Chat, ListingSnapshot, Participants};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Event, Seq, SmallState};
 use barterline_domain::ids::{ChatId, ClientId, ListingId, UserId};
-use barterline_domain::message::EventKind;
+use barterline_domain::message::{Body, EventKind};
 use barterline_domain::money::{Currency, Money};
 use parking_lot::Mutex;
 use tempfile::TempDir;
@@ -19,7 +19,8 @@ use super::Log;
 use super::disk::{Disk, SegmentFile};
 use super::index::Index;
 use super::open::{FIRST_EPOCH, Opened};
-use crate::chat_log::{Append, ChatLog, Range};
+use crate::chat_log::{Append, ChatLog, Outcomes, Range};
+use crate::record::chat_log::erase_record;
 
 const SEGMENT_BYTES: u64 = 1 << 20;
 
@@ -192,4 +193,114 @@ async fn g1_no_outcome_leaves_before_its_sync() {
 #[should_panic(expected = "G1:")]
 async fn the_check_finds_a_sync_that_does_nothing() {
     cut_the_power_at_every_outcome(ForgetfulDisk { lies: true, ..ForgetfulDisk::default() }).await;
+}
+
+/// Waits until event `seq` is durable.
+async fn until_durable(outcomes: &mut Outcomes, seq: u64) {
+    loop {
+        let committed = outcomes.recv().await.expect("an outcome");
+        if committed.appends.iter().any(|outcome| outcome.events[0].seq == Seq(seq)) {
+            return;
+        }
+    }
+}
+
+/// What the disk has of these words.
+fn stands(disk: &ForgetfulDisk, words: &str) -> bool {
+    let segments = disk.segments.lock();
+    let has = |bytes: &[u8]| bytes.windows(words.len()).any(|part| part == words.as_bytes());
+    segments.values().any(|pages| has(&pages.synced.lock()))
+}
+
+/// Changes event `seq` into something else that happened.
+fn of(seq: u64, kind: EventKind) -> Event {
+    Event { digest: kind.digest(), kind, ..event(seq) }
+}
+
+#[tokio::test]
+async fn words_that_were_taken_back_leave_the_disk_and_nothing_else_does() {
+    let (dir, disk) = (TempDir::new().expect("a directory"), ForgetfulDisk::default());
+    let Opened { log, mut outcomes } = open(disk.clone(), &dir, "live");
+    let chat = log.create(chat()).await.expect("a chat");
+    let words = |text: &str| Body::parse(text.to_owned()).expect("words");
+    let edit = |target, text| EventKind::Edit { target: Seq(target), body: Some(words(text)) };
+    // More than the edits of one message are looked through at a time.
+    let mut events: Vec<_> = (1..=150).map(event).collect();
+    events.push(of(151, edit(1, "first words")));
+    events.push(of(152, edit(2, "other words")));
+    events.push(of(153, edit(1, "second words")));
+    events.push(of(154, EventKind::Delete { target: Seq(1) }));
+    events.push(of(155, EventKind::Delete { target: Seq(3) }));
+    // As of another log, which had not heard of it.
+    events.push(of(156, edit(3, "late words")));
+    for event in events {
+        let expected_head = Seq(event.seq.0 - 1);
+        log.append(Append { chat: Arc::clone(&chat), expected_head, events: vec![event] });
+    }
+    until_durable(&mut outcomes, 156).await;
+    let read =
+        async |log: &Log| log.read(chat.id, Range::After(Seq::ZERO), 1_000).await.expect("a read");
+    let before = read(&log).await;
+    assert_eq!(before.len(), 156);
+    for words in ["first words", "second words", "other words", "late words"] {
+        assert!(stands(&disk, words), "{words}");
+    }
+    log.shared.checkpoint().expect("a checkpoint");
+    while !log.shared.index.due(1).expect("a read").is_empty() {
+        log.shared.erase_step().expect("a step");
+    }
+    for (words, stay) in [
+        ("first words", false),
+        ("second words", false),
+        ("late words", false),
+        ("other words", true),
+        ("message 100", true),
+    ] {
+        assert_eq!(stands(&disk, words), stay, "{words}");
+    }
+    assert_eq!(read(&log).await, before);
+    let raw = log.raw_events(chat.id, Seq::ZERO, 1_000).expect("a read");
+    for seq in [1, 3, 151, 153, 156] {
+        let mut emptied = before[seq - 1].clone();
+        emptied.empty();
+        assert_eq!(raw[seq - 1], emptied, "{seq}");
+    }
+    // Every checksum is as it was: of the records, of the groups, and of what follows from those.
+    let Opened { log, outcomes: _outcomes } = open(disk.without_power(), &dir, "anew");
+    assert_eq!(read(&log).await, before);
+    assert!(!stands(&disk.without_power(), "first words"));
+}
+
+#[tokio::test]
+async fn g1_a_record_that_is_overwritten_by_half_is_finished_when_the_log_is_opened() {
+    let (dir, disk) = (TempDir::new().expect("a directory"), ForgetfulDisk::default());
+    let (id, record, position, expected);
+    {
+        let Opened { log, mut outcomes } = open(disk.clone(), &dir, "live");
+        let chat = log.create(chat()).await.expect("a chat");
+        for seq in 1..=20 {
+            let expected_head = Seq(seq - 1);
+            log.append(Append { chat: Arc::clone(&chat), expected_head, events: vec![event(seq)] });
+        }
+        until_durable(&mut outcomes, 20).await;
+        let tail = log.shared.with_chat(chat.id, |state, id| state.chats[&id].row.tail);
+        let tail = tail.expect("a read").expect("a chat");
+        position = log.shared.position_of(chat.id, &tail, Seq(7)).expect("a position");
+        let mut bytes = log.shared.record_bytes(position).expect("a record");
+        assert_eq!(erase_record(&mut bytes), Ok(true));
+        let mut events = log.read(chat.id, Range::After(Seq::ZERO), 100).await.expect("a read");
+        events[6].empty();
+        (id, record, expected) = (chat.id, bytes, events);
+    }
+    for cut in 0..=record.len() {
+        let left = disk.without_power();
+        left.segments.lock()[&0].write_all_at(&record[..cut], position).expect("a write");
+        let index = Index::open(&dir.path().join("live")).expect("an index");
+        index.keep_erasures(&[(position, record.clone())]).expect("a write");
+        let opened = Log::open_on(Box::new(left), index, SEGMENT_BYTES, FIRST_EPOCH);
+        let Opened { log, outcomes: _outcomes } = opened.expect("a log");
+        let events = log.read(id, Range::After(Seq::ZERO), 100).await.expect("a read");
+        assert_eq!(events, expected, "cut at {cut}");
+        assert_eq!(log.shared.index.erasures().expect("a read"), []);
+    }
 }

@@ -16,14 +16,28 @@ use crate::record::index::Tail;
 const FIRST_READ_BYTES: usize = 512;
 
 impl Shared {
+    /// Says that what stands at `position` is not what was written.
+    pub(super) fn damaged(&self, position: u64) -> StoreError {
+        let start = position - position % self.segment_bytes;
+        let place = format!("{}, offset {}", self.disk.place(start), position - start);
+        StoreError::corrupt("read the chat log", place)
+    }
+
     /// Reads the record at `position`.
     fn record(&self, position: u64) -> Result<Record, StoreError> {
+        let bytes = self.record_bytes(position)?;
+        read_record(&bytes).or_else(|_| {
+            // It may be overwritten this very moment.
+            let _erasing = self.erasing.lock();
+            read_record(&self.record_bytes(position)?).map_err(|_| self.damaged(position))
+        })
+    }
+
+    /// Reads the bytes of the record at `position`, as they are.
+    pub(super) fn record_bytes(&self, position: u64) -> Result<Vec<u8>, StoreError> {
         let start = position - position % self.segment_bytes;
         let offset = position - start;
-        let damaged = || {
-            let place = format!("{}, offset {offset}", self.disk.place(start));
-            StoreError::corrupt("read the chat log", place)
-        };
+        let damaged = || self.damaged(position);
         let file = self.segment(start).ok_or_else(damaged)?;
         let failed = |error| StoreError::unavailable("read the chat log", error);
         let mut bytes = vec![0; FIRST_READ_BYTES];
@@ -36,8 +50,11 @@ impl Shared {
             bytes.truncate(n);
         }
         debug_assert!(len >= RECORD_HEADER_BYTES);
-        let record = bytes.get(..len).ok_or_else(damaged)?;
-        read_record(record).map_err(|_| damaged())
+        if bytes.len() < len {
+            return Err(damaged());
+        }
+        bytes.truncate(len);
+        Ok(bytes)
     }
 
     /// Reads event `seq` of `chat`, which must stand at `position`.
@@ -48,23 +65,24 @@ impl Shared {
         position: u64,
     ) -> Result<(Event, Back), StoreError> {
         match self.record(position)? {
-            Record::Event { chat: found, event, back } if found == chat && event.seq == seq => {
+            Record::Event { chat: found, event, back, .. } if found == chat && event.seq == seq => {
                 Ok((event, back))
             }
             Record::Event { .. }
             | Record::Chat(_)
             | Record::Mark(_)
             | Record::Personal(_)
-            | Record::Side(_) => {
-                let start = position - position % self.segment_bytes;
-                let place = format!("{}, offset {}", self.disk.place(start), position - start);
-                Err(StoreError::corrupt("read the chat log", place))
-            }
+            | Record::Side(_) => Err(self.damaged(position)),
         }
     }
 
     /// Position of event `seq`, found from `tail` backwards.
-    fn position_of(&self, chat: ChatId, tail: &Tail, seq: Seq) -> Result<u64, StoreError> {
+    pub(super) fn position_of(
+        &self,
+        chat: ChatId,
+        tail: &Tail,
+        seq: Seq,
+    ) -> Result<u64, StoreError> {
         let floor = |step: u64| tail.head.0 - tail.head.0 % step;
         let (mut at, mut position) = if seq.0 <= floor(FAR) {
             (floor(FAR), tail.far)

@@ -1,9 +1,10 @@
 //! What the log keeps in memory, and the handle that everything shares.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::hash::RandomState;
 use std::ops::Bound;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use barterline_domain::chat::Chat;
 use barterline_domain::event::Seq;
@@ -14,7 +15,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::disk::{Disk, SegmentFile};
 use super::group::Link;
-use super::index::{Amendments, Index};
+use super::index::{Amendments, Edits, Index};
 use crate::chat_log::{AppendError, AppendOutcome, Committed};
 use crate::error::StoreError;
 use crate::record::amend::Aspect;
@@ -42,6 +43,10 @@ pub(super) struct Shared {
     pub creating: Mutex<()>,
     /// Held while the index is brought up to the log: an older checkpoint must not follow a newer.
     pub checkpointing: Mutex<()>,
+    /// Held while records are overwritten.
+    pub erasing: Mutex<()>,
+    /// Something is to be overwritten.
+    pub erases: AtomicBool,
     pub index: Index,
     pub outcomes: mpsc::Sender<Committed>,
     /// End of the newest durable group.
@@ -105,6 +110,10 @@ pub(super) struct State {
     pub dirty: Vec<ChatId>,
     /// Amendments that the index does not have yet.
     pub amendments: Amendments,
+    /// And all edits that it does not have: by message, where they stand.
+    pub edits: Edits,
+    /// Makes what nobody can guess: its keys are of the system, and kept nowhere.
+    pub salts: RandomState,
     /// Counts evictions: who read the index without the lock reads again when it moved.
     pub evictions: u64,
     /// Groups to be written, the last one still open.
@@ -133,6 +142,14 @@ pub(super) struct State {
 const WAITING_BYTES_MAX: usize = 64 << 20;
 
 impl State {
+    /// Takes in what an event changes about a message.
+    pub fn amend(&mut self, chat: ChatId, target: Seq, aspect: Aspect, by: Amendment) {
+        if aspect.is_text() {
+            self.edits.insert((chat, target, by.seq), by.position);
+        }
+        self.amendments.insert((chat, target, aspect), by);
+    }
+
     /// Why nothing can be taken now.
     pub fn refusal(&self) -> Option<String> {
         if let Some(reason) = &self.failed {

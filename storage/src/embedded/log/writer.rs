@@ -1,5 +1,6 @@
 //! Taking records, and committing them in groups: one sync for everything that waits.
 
+use std::hash::BuildHasher as _;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
@@ -43,6 +44,7 @@ impl State {
 
     /// Appends the events of `append` to the open group, or says why not.
     pub fn take_append(&mut self, append: Append, segment_bytes: u64) {
+        let salts = self.salts.clone();
         let Append { chat, expected_head, events } = append;
         let room: usize = events.iter().map(|event| event_bytes(&event.kind)).sum();
         let refusal = match (self.refusal(), self.chats.get(&chat.id)) {
@@ -72,7 +74,8 @@ impl State {
             if let Some((target, aspect)) = Aspect::of(event) {
                 amends.push((target, aspect, Amendment { seq: event.seq, position }));
             }
-            put_event(&mut group.bytes, chat.id, event, tail.back());
+            let salt = salts.hash_one((chat.id, position)) as u32;
+            put_event(&mut group.bytes, chat.id, event, tail.back(), salt);
             tail = tail.after(event.seq, event.after, position);
             end = group.start + group.bytes.len() as u64;
         }
@@ -285,7 +288,7 @@ impl Shared {
                 Op::Append { outcome, tail, end, amends } => {
                     let id = outcome.chat.id;
                     for (target, aspect, amendment) in amends {
-                        state.amendments.insert((id, target, aspect), amendment);
+                        state.amend(id, target, aspect, amendment);
                     }
                     if let Some(entry) = state.chats.get_mut(&id) {
                         entry.row.tail = tail;

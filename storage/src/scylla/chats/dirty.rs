@@ -160,7 +160,8 @@ impl Store {
         let Some(chat) = self.chat(id).await? else { return Ok(()) };
         // The rows may be written, and what becomes of messages not.
         self.amend_between(id, from, last.seq).await?;
-        self.catch_up_and_tell(&chat, &last).await
+        self.catch_up_and_tell(&chat, &last).await?;
+        self.erase_between(id, from, last.seq).await
     }
 }
 

@@ -9,6 +9,7 @@ mod append;
 pub(super) mod bulk;
 mod dirty;
 mod effects;
+mod erase;
 mod read;
 mod rows;
 mod statements;

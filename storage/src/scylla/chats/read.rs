@@ -188,15 +188,15 @@ impl Store {
         let looked = stream::iter(elsewhere).map(look).buffer_unordered(LOOKS_AT_ONCE);
         known.extend(looked.try_collect::<Vec<_>>().await?);
         for event in events {
-            match &mut event.kind {
+            match event.kind {
                 EventKind::Message(_) => {
                     if let Some(by) = found.remove(&event.seq) {
                         amend(event, by);
                     }
                 }
-                EventKind::Edit { target, body } => {
-                    if known.get(target).is_some_and(|gone| *gone) {
-                        *body = None;
+                EventKind::Edit { target, .. } => {
+                    if known.get(&target).is_some_and(|gone| *gone) {
+                        event.empty();
                     }
                 }
                 EventKind::Delete { .. } | EventKind::Reaction { .. } | EventKind::Note(_) => {}
@@ -206,7 +206,7 @@ impl Store {
     }
 
     /// The events that amend the messages `first` to `last`, by message.
-    async fn amendments(
+    pub(super) async fn amendments(
         &self,
         chat: ChatId,
         first: Seq,

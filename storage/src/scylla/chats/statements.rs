@@ -18,6 +18,8 @@ pub(super) struct OfLog {
     /// Gives a bucket its first head.
     pub first_head: Conditional,
     pub insert: Conditional,
+    /// Puts another text in the place of an event.
+    pub overwrite: Conditional,
     pub last_bucket: Read,
     pub move_last_bucket: Write,
     pub amendments: Read,
@@ -98,6 +100,13 @@ impl OfLog {
             insert: Conditional::prepare(
                 database,
                 "INSERT INTO {chats}.chat_log (chat, bucket, seq, event) VALUES (?, ?, ?, ?)",
+            )
+            .await?,
+            // Conditional, as whatever else is written there: one order of all.
+            overwrite: Conditional::prepare(
+                database,
+                "UPDATE {chats}.chat_log SET event = ? WHERE chat = ? AND bucket = ? AND seq = ? \
+                 IF EXISTS",
             )
             .await?,
             last_bucket: Read::prepare(
