@@ -35,7 +35,7 @@ use crate::hub::Hub;
 use crate::ids::{Ids, SystemIds};
 use crate::limits::{self, Rate, Rates};
 use crate::rest::accounts::archive::Archives;
-use crate::rest::layers::Observer;
+use crate::rest::layers::{Observer, Transport};
 use crate::rest::openapi::Document;
 use crate::rest::origins::Origins;
 use crate::rest::{Limits, Rest, router};
@@ -268,7 +268,7 @@ impl App {
             admin.offer_load_test(load_test::routes(rest.clone()));
         }
         Ok(Self {
-            public: router::routes(rest.clone(), socket, observer),
+            public: router::routes(rest.clone(), socket, observer, transport_of(&settings.server)),
             gateway,
             rest,
             hub,
@@ -317,6 +317,10 @@ fn bounds_of(settings: &config::Server) -> Limits {
         body_bytes_max: settings.body_bytes_max,
         timeout: Duration::from_millis(settings.request_timeout_ms),
     }
+}
+
+fn transport_of(settings: &config::Server) -> Transport {
+    if settings.tls_subdomains { Transport::Subdomains } else { Transport::Host }
 }
 
 fn rules_of(settings: &config::Chat) -> Rules {

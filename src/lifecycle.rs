@@ -24,6 +24,7 @@ use crate::ids::SystemIds;
 use crate::listener::certificate::{self, Renewal};
 use crate::listener::client::{Proxies, ToldBy};
 use crate::listener::{Doors, Limits, TlsDoor};
+use crate::rest::layers::Transport;
 use crate::rest::router;
 use crate::{demo, listener};
 
@@ -80,6 +81,7 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
         router::dress(
             admin.clone().routes(),
             app::observer(&settings.log, Arc::new(SystemClock), Arc::new(SystemIds)),
+            Transport::Host,
         ),
         limits,
         watched.clone(),

@@ -28,6 +28,10 @@ section! {
         /// from then on, without a restart. Files that cannot be used are logged, and the old one
         /// stays.
         tls_look_ms: u64 = 60_000, 100..=86_400_000;
+        /// Whether browsers that came under TLS, here or at a proxy, are to reach all subdomains of this host
+        /// so as well, for a year (`includeSubDomains` of `Strict-Transport-Security`; for this host alone
+        /// they are told in any case). Only where every one of them has TLS: who was told does not forget.
+        tls_subdomains: bool = false, Any("true or false");
         /// Most connections of clients at a time, sockets included; those beyond wait until one
         /// ends.
         connections_max: usize = 0,

@@ -1,13 +1,13 @@
 //! The table of routes, of which the document of the interface is made.
 
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use axum::{Extension, Router};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::layers::{self, Observer};
+use super::layers::{self, Observer, Transport};
 use super::openapi::{self, Document};
 use super::problem::{Code, Problem};
 use super::{
@@ -78,7 +78,12 @@ pub fn document(socket: OpenApi) -> Document {
 
 /// All routes of the public port. `socket` has limits and an origin check of its own; pages of listed
 /// origins may read everything else.
-pub fn routes(rest: Rest, socket: OpenApiRouter, observer: Observer) -> Router {
+pub fn routes(
+    rest: Rest,
+    socket: OpenApiRouter,
+    observer: Observer,
+    transport: Transport,
+) -> Router {
     let (routes, mut described) = table().split_for_parts();
     let (socket, of_socket) = socket.split_for_parts();
     described.merge(of_socket);
@@ -104,13 +109,13 @@ pub fn routes(rest: Rest, socket: OpenApiRouter, observer: Observer) -> Router {
         None => routes,
     };
     let socket = socket.method_not_allowed_fallback(async || Problem::from(Code::RouteMethod));
-    dress(routes.merge(socket), observer)
+    dress(routes.merge(socket), observer, transport)
 }
 
 /// Puts around routes what every request and every answer has, whatever becomes of it.
-pub fn dress(routes: Router, observer: Observer) -> Router {
+pub fn dress(routes: Router, observer: Observer, transport: Transport) -> Router {
     routes
-        .layer(from_fn(layers::harden))
+        .layer(from_fn_with_state(transport, layers::harden))
         .layer(from_fn_with_state(observer, layers::observe))
         .layer(layers::compression())
 }

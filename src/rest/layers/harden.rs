@@ -1,6 +1,6 @@
 //! Headers that tell a browser what it must not do with an answer of ours.
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, HeaderName, REFERRER_POLICY,
@@ -25,11 +25,26 @@ const ALWAYS: [(HeaderName, &str); 3] = [
 const POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
 
-/// A year. Subdomains are not ours to speak for.
-const TRANSPORT: &str = "max-age=31536000";
+/// Who is to come under TLS only from then on, for a year, when somebody came so once (RFC 6797).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// This host. Its subdomains are nobody's to speak for but the operator's.
+    Host,
+    /// Its subdomains as well, of which all have to have TLS.
+    Subdomains,
+}
+
+impl Transport {
+    const fn policy(self) -> HeaderValue {
+        match self {
+            Self::Host => HeaderValue::from_static("max-age=31536000"),
+            Self::Subdomains => HeaderValue::from_static("max-age=31536000; includeSubDomains"),
+        }
+    }
+}
 
 /// Adds them. What no cache was told about is kept by none; what has a version is asked for anew.
-pub async fn harden(request: Request, next: Next) -> Response {
+pub async fn harden(State(transport): State<Transport>, request: Request, next: Next) -> Response {
     let https = ClientAddress::of(request.extensions()).https;
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -38,7 +53,7 @@ pub async fn harden(request: Request, next: Next) -> Response {
     }
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(POLICY);
     if https {
-        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TRANSPORT));
+        headers.insert(STRICT_TRANSPORT_SECURITY, transport.policy());
     }
     if !headers.contains_key(CACHE_CONTROL) {
         let kept = if headers.contains_key(ETAG) { "no-cache" } else { "no-store" };

@@ -63,6 +63,26 @@ fn under_tls_browsers_are_told_to_stay_there() {
 }
 
 #[test]
+fn subdomains_are_to_stay_under_tls_where_the_operator_says_so() {
+    let settings = [
+        ("BARTERLINE_SERVER__TLS_SUBDOMAINS", "true"),
+        ("BARTERLINE_SERVER__TRUSTED_PROXIES", "127.0.0.1"),
+    ];
+    let world = World::secured(&Certificate::new(), &settings);
+    let policy = "max-age=31536000; includeSubDomains";
+    for answer in [world.get("/v1/nothing"), world.call(Call::new("GET", "/v1/accounts/me"))] {
+        assert_eq!(answer.headers["strict-transport-security"], policy);
+    }
+    // TLS that ends at a proxy is TLS.
+    let call = |scheme: &str| {
+        let call = Call::new("GET", "/v1/nothing").header("x-forwarded-for", "192.0.2.7");
+        call.header("x-forwarded-proto", scheme).send(world.listening)
+    };
+    assert_eq!(call("https").headers["strict-transport-security"], policy);
+    assert!(!call("http").headers.contains_key("strict-transport-security"));
+}
+
+#[test]
 fn every_request_has_a_name_and_a_client_may_give_it() {
     let world = World::new();
     let call =
