@@ -12,7 +12,7 @@ SCHEDULES ?= 100000
 # relay, a provider of identities, a Redis, a CQL database.
 PART   ?= client openapi walk openid redis cql
 
-.PHONY: help run test test-real real-client real-openapi real-walk real-openid real-redis real-cql planted model check bench rust bins node npm nginx python redis
+.PHONY: help run test test-real real-client real-openapi real-walk real-openid real-redis real-cql planted model check advisories bench rust bins node npm nginx python redis
 
 help:
 	@echo "make run [ARGS='--demo']   build and start the server"
@@ -22,6 +22,7 @@ help:
 	@echo "make planted               plants faults, and wants harness and model test to catch them"
 	@echo "make model SCHEDULES=n     the model test for longer, on n random schedules"
 	@echo "make check                 format, lints, documents, doors, licences"
+	@echo "make advisories            what was published against the parts of others (needs the net)"
 	@echo "make bench                 the server under load, on this machine"
 
 run: rust # Everything but the server's own first line goes to standard error.
@@ -67,6 +68,9 @@ check: rust $(TOOLS)/bin/cargo-deny
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(CI) --no-deps
 	$(CARGO) xtask doors && $(CARGO) xtask errors && $(CARGO) xtask defences
 	$(TOOLS)/bin/cargo-deny --locked check --hide-inclusion-graph bans licenses sources
+
+advisories: rust $(TOOLS)/bin/cargo-deny # The one check that needs the net: a database of others.
+	$(TOOLS)/bin/cargo-deny --locked check --hide-inclusion-graph advisories
 
 $(TOOLS)/bin/cargo-deny:
 	$(CARGO) install cargo-deny --locked --debug --root $(TOOLS)
