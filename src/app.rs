@@ -52,7 +52,8 @@ use crate::services::people::People;
 use crate::services::reports::{self, Reports};
 use crate::services::staff::Staff;
 use crate::telemetry::addresses::Addresses;
-use crate::telemetry::metrics::{HttpMetrics, HubMetrics, RedisMetrics};
+use crate::telemetry::metrics::{HttpMetrics, HubMetrics, RedisMetrics, RefusalMetrics};
+use crate::telemetry::refusals::Refusals;
 pub use post::Post;
 
 /// Why a server cannot be put together.
@@ -144,6 +145,8 @@ pub struct App {
     pub post: Option<Post>,
     /// What is shared with other servers beside the store.
     pub cluster: Option<Cluster>,
+    /// Where refusals are told.
+    pub refusals: Refusals,
 }
 
 impl App {
@@ -199,7 +202,10 @@ impl App {
         let users = Arc::new(accounts.clone());
         let listings = Listings::new(stores.listings, users, Arc::clone(&clock), Arc::clone(&ids));
         let (metrics, http_metrics) = (HubMetrics::default(), HttpMetrics::default());
+        let refused = RefusalMetrics::default();
+        let refusals = Refusals::new(addresses(&settings.log), refused.clone());
         admin.register(|registry| {
+            refused.register(registry);
             metrics.register(registry);
             http_metrics.register(registry);
             (store.metrics)(registry);
@@ -238,13 +244,17 @@ impl App {
             clock: Arc::clone(&clock),
             settings: times_of(&settings.socket),
             origins: origins.clone(),
+            refusals: refusals.clone(),
             metrics,
             stop: stop.clone(),
             tasks,
         });
         let (rates, limits) = (limits, bounds_of(&settings.server));
-        let observer =
-            Observer { metrics: Some(http_metrics), ..observer(&settings.log, clock, ids) };
+        let observer = Observer {
+            metrics: Some(http_metrics),
+            refusals: refusals.clone(),
+            ..observer(&settings.log, clock, ids)
+        };
         let clock = Arc::clone(&observer.clock);
         let erasure = Erasure::new(&accounts, &chats, &listings, &people, limits.timeout);
         let rest = Rest {
@@ -275,6 +285,7 @@ impl App {
             outcomes: store.outcomes,
             post,
             cluster,
+            refusals,
         })
     }
 }
@@ -394,7 +405,9 @@ pub fn observer(settings: &config::Log, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>
         "json" => settings.json,
         _ => false,
     };
-    Observer { metrics: None, lines, addresses: addresses(settings), clock, ids }
+    let addresses = addresses(settings);
+    let refusals = Refusals::new(addresses, RefusalMetrics::default());
+    Observer { metrics: None, lines, addresses, refusals, clock, ids }
 }
 
 fn addresses(settings: &config::Log) -> Addresses {

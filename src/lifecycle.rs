@@ -26,6 +26,7 @@ use crate::listener::client::{Proxies, ToldBy};
 use crate::listener::{Doors, Limits, TlsDoor};
 use crate::rest::layers::Transport;
 use crate::rest::router;
+use crate::telemetry::refusals::Refusals;
 use crate::{demo, listener};
 
 /// Files that are no connections: the store's, the log's, the listeners' and the runtime's.
@@ -71,18 +72,15 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     let admin = Admin::new(Token::issue(&data, &SystemIds)?);
     data.write_admin_address(admin_listening)?;
     let (watched, watching) = (CancellationToken::new(), TaskTracker::new());
+    let observer = app::observer(&settings.log, Arc::new(SystemClock), Arc::new(SystemIds));
     let limits = Limits {
         connections_of_one_max: OPERATORS_MAX,
         proxies: Proxies::none(),
-        ..limits(&settings, OPERATORS_MAX)
+        ..limits(&settings, OPERATORS_MAX, observer.refusals.clone())
     };
     tokio::spawn(listener::serve(
         Doors { plain: operators, tls: None },
-        router::dress(
-            admin.clone().routes(),
-            app::observer(&settings.log, Arc::new(SystemClock), Arc::new(SystemIds)),
-            Transport::Host,
-        ),
+        router::dress(admin.clone().routes(), observer, Transport::Host),
         limits,
         watched.clone(),
         watching.clone(),
@@ -91,7 +89,7 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let app =
         App::build(&settings, &data, &admin, mode.load_test, stop.clone(), tasks.clone()).await?;
-    let App { public: routes, gateway, rest, hub, outcomes, post, cluster } = app;
+    let App { public: routes, gateway, rest, hub, outcomes, post, cluster, refusals } = app;
     let mut delivery = tokio::spawn(hub.run_delivery(outcomes));
     tasks.spawn(gateway.clone().run_heartbeat());
     tasks.spawn(gateway.clone().run_revocations());
@@ -104,7 +102,7 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
         demo::seed(&rest, &settings.storage.data).await.context("cannot seed the demo")?;
     }
     let connections_max = connections_max(settings.server.connections_max, files_max);
-    let mut limits = self::limits(&settings, connections_max);
+    let mut limits = self::limits(&settings, connections_max, refusals);
     if mode.load_test {
         // One program plays everybody.
         limits.connections_of_one_max = connections_max;
@@ -165,7 +163,7 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn limits(settings: &Settings, connections_max: usize) -> Limits {
+fn limits(settings: &Settings, connections_max: usize, refusals: Refusals) -> Limits {
     let header_timeout = Duration::from_millis(settings.server.header_timeout_ms);
     let write_timeout = Duration::from_millis(settings.server.write_timeout_ms);
     let Server { trusted_proxies, trusted_proxy_header, proxy_protocol, .. } = &settings.server;
@@ -175,7 +173,14 @@ fn limits(settings: &Settings, connections_max: usize) -> Limits {
     };
     let proxies = Proxies::new(trusted_proxies, told_by, *proxy_protocol);
     let connections_of_one_max = settings.server.connections_per_address_max;
-    Limits { connections_max, connections_of_one_max, header_timeout, write_timeout, proxies }
+    Limits {
+        connections_max,
+        connections_of_one_max,
+        header_timeout,
+        write_timeout,
+        proxies,
+        refusals,
+    }
 }
 
 /// Connections that are taken at a time, by the setting and the limit of open files.

@@ -15,8 +15,8 @@ section! {
         /// default where machines read the log, and not on somebody's terminal. A request that failed
         /// on the server's side has its line always.
         access: String = "json".to_owned(), Word(&["always", "json", "never"]);
-        /// How much of a client's address that line has, and those about log-ins
-        /// (`barterline::auth`): all of it, its network (24 bits of IPv4, 48 of IPv6), or nothing.
+        /// How much of a client's address that line has, and those about log-ins and refusals
+        /// (`barterline::auth`, `barterline::refused`): all of it, its network (24 bits of IPv4, 48 of IPv6), or nothing.
         addresses: String = "network".to_owned(), Word(&["full", "network", "none"]);
     }
 }

@@ -1,5 +1,7 @@
 //! The upgrade (RFC 6455, section 4.2): an HTTP request becomes a socket of ours.
 
+use std::net::IpAddr;
+
 use axum::extract::{Request, State};
 use axum::http::header::{
     CONNECTION, HeaderMap, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
@@ -15,7 +17,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Gateway;
+use super::{Gateway, Upgraded};
 use crate::listener::client::ClientAddress;
 use crate::listener::{Place, Stream, TlsStream};
 use crate::rest::origins::Page;
@@ -78,7 +80,8 @@ pub async fn upgrade(State(gateway): State<Gateway>, request: Request) -> Respon
             // Counted as a connection for as long as it lives.
             let place = request.extensions().get::<Place>().cloned();
             let on_upgrade = hyper::upgrade::on(request);
-            gateway.0.tasks.spawn(run(gateway.clone(), on_upgrade, encoding, place));
+            let spoken = (client.ip, encoding);
+            gateway.0.tasks.spawn(run(gateway.clone(), on_upgrade, spoken, place));
             let accept = derive_accept_key(key.as_bytes());
             let headers = [
                 (CONNECTION, "Upgrade".to_owned()),
@@ -136,14 +139,20 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     values.flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
 }
 
-async fn run(gateway: Gateway, on_upgrade: OnUpgrade, encoding: Encoding, _place: Option<Place>) {
+async fn run(
+    gateway: Gateway,
+    on_upgrade: OnUpgrade,
+    (client, encoding): (IpAddr, Encoding),
+    _place: Option<Place>,
+) {
     // The peer may be gone before the answer is out; there is nobody to tell.
     let Ok(upgraded) = on_upgrade.await else {
         return;
     };
     let upgraded = match upgraded.downcast::<TokioIo<Stream<TcpStream>>>() {
         Ok(Parts { io, read_buf, .. }) => {
-            return gateway.serve(io.into_inner().into_inner(), read_buf, encoding).await;
+            let upgraded = Upgraded { client, early: read_buf, encoding };
+            return gateway.serve(io.into_inner().into_inner(), upgraded).await;
         }
         Err(upgraded) => upgraded,
     };
@@ -151,5 +160,6 @@ async fn run(gateway: Gateway, on_upgrade: OnUpgrade, encoding: Encoding, _place
         tracing::error!("a socket did not come from our listener");
         return;
     };
-    gateway.serve(io.into_inner().into_inner(), read_buf, encoding).await;
+    let upgraded = Upgraded { client, early: read_buf, encoding };
+    gateway.serve(io.into_inner().into_inner(), upgraded).await;
 }

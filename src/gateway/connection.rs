@@ -36,6 +36,7 @@ use crate::fault::{Fault, planted};
 use crate::hub::slot::{Dirty, Slot, Todo};
 use crate::limits::{Exceeded, Meter, Rate};
 use crate::services::chats::{ChatError, Membership};
+use crate::telemetry::refusals::Kind;
 use crate::wire;
 
 /// How long the appends of a connection that ends may take.
@@ -146,6 +147,9 @@ impl<S: Socket> Connection<S> {
             Ending::Gone => tracing::debug!(user = %self.slot.user, "a client went"),
             Ending::Close(code) => {
                 tracing::debug!(user = %self.slot.user, code = code.name(), "closing a connection");
+                if let Some(kind) = Kind::of_close(code) {
+                    self.slot.note_refusal(kind, code.name(), None);
+                }
                 Box::pin(self.say_goodbye(code)).await;
             }
         }

@@ -12,6 +12,7 @@ mod presence;
 mod pull;
 pub mod socket;
 
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -33,6 +34,7 @@ use crate::services::accounts::Accounts;
 use crate::services::chats::{Chats, Rules};
 use crate::services::people::People;
 use crate::telemetry::metrics::HubMetrics;
+use crate::telemetry::refusals::Refusals;
 
 /// What every connection is made of.
 #[derive(Clone)]
@@ -70,6 +72,8 @@ pub struct Parts {
     pub settings: Settings,
     /// Web pages of these origins may open sockets, beside those of our own.
     pub origins: Origins,
+    /// What is refused has a line in the log.
+    pub refusals: Refusals,
     /// What is counted.
     pub metrics: HubMetrics,
     /// Connections end when it is cancelled.
@@ -89,6 +93,16 @@ pub struct Settings {
     pub token_grace: Duration,
 }
 
+/// What is known of a socket that was just upgraded.
+pub struct Upgraded {
+    /// Whose it is.
+    pub client: IpAddr,
+    /// What came with the request.
+    pub early: Bytes,
+    /// What is spoken.
+    pub encoding: Encoding,
+}
+
 impl Gateway {
     /// The edge over these services.
     pub fn new(parts: Parts) -> Self {
@@ -97,16 +111,14 @@ impl Gateway {
         Self(Arc::new(Inner { parts, leaving, told, next_slot }))
     }
 
-    /// Serves a socket that was just upgraded until either side ends it; `early` came with the
-    /// request.
+    /// Serves a socket that was just upgraded until either side ends it.
     pub fn serve<S: Socket>(
         self,
         socket: S,
-        early: Bytes,
-        encoding: Encoding,
+        upgraded: Upgraded,
     ) -> impl Future<Output = ()> + Send {
         // Boxed, and gone before the connection runs: a task is as large as its largest state.
-        let handshake = Box::pin(Handshake::new(self, socket, early, encoding).run());
+        let handshake = Box::pin(Handshake::new(self, socket, upgraded).run());
         async move {
             if let Some(connection) = handshake.await {
                 connection.run().await;

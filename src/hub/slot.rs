@@ -8,6 +8,7 @@
 mod sends;
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -20,7 +21,7 @@ use barterline_protocol::close_code::CloseCode;
 use barterline_protocol::error_code::ErrorCode;
 use barterline_protocol::limits::IN_FLIGHT_MAX;
 use barterline_protocol::push::MarksMoved;
-use barterline_protocol::response::Ack;
+use barterline_protocol::response::{Ack, ErrorBody};
 use barterline_protocol::{Encoding, Outgoing};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -28,6 +29,7 @@ use tokio::sync::Notify;
 use super::ring::Entry;
 use super::turn::Turn;
 use crate::fault::{Fault, planted};
+use crate::telemetry::refusals::{Kind, Means, Refusal, Refusals};
 use crate::wire::{self, outgoing};
 use sends::{InFlight, Sends};
 
@@ -55,6 +57,8 @@ pub struct Slot {
     pub device: DeviceId,
     /// How frames are written.
     pub encoding: Encoding,
+    client: IpAddr,
+    refusals: Refusals,
     outlet: Box<dyn Outlet>,
     out: Mutex<Out>,
     /// Wakes the connection's task.
@@ -132,6 +136,8 @@ pub struct Identity {
     pub device: DeviceId,
     /// Until when.
     pub token_expires_at: Timestamp,
+    /// From where.
+    pub client: IpAddr,
 }
 
 impl Slot {
@@ -141,6 +147,7 @@ impl Slot {
         identity: Identity,
         encoding: Encoding,
         outlet: Box<dyn Outlet>,
+        refusals: Refusals,
         now: Timestamp,
     ) -> Self {
         Self {
@@ -149,6 +156,8 @@ impl Slot {
             proof: identity.proof,
             device: identity.device,
             encoding,
+            client: identity.client,
+            refusals,
             outlet,
             out: Mutex::default(),
             wake: Notify::new(),
@@ -244,6 +253,7 @@ impl Slot {
 
     /// Appends an answer. The caller flushes, and asks [`Slot::may_read`] before it reads on.
     pub fn answer(&self, reference: Option<u32>, message: &Outgoing) {
+        self.note_error(message);
         outgoing::put(&mut self.out.lock().bytes, self.encoding, reference, message);
     }
 
@@ -523,6 +533,8 @@ impl Slot {
         } else {
             out.sends.forget_refused(chat, id);
         }
+        drop(out);
+        self.note_error(error);
         true
     }
 
@@ -534,6 +546,7 @@ impl Slot {
         reference: Option<u32>,
         error: &Outgoing,
     ) {
+        self.note_error(error);
         let mut out = self.out.lock();
         outgoing::put(&mut out.bytes, self.encoding, reference, error);
         out.sends.forget_refused(chat, id);
@@ -547,9 +560,33 @@ impl Slot {
         reference: Option<u32>,
         error: &Outgoing,
     ) {
+        self.note_error(error);
         let mut out = self.out.lock();
         outgoing::put(&mut out.bytes, self.encoding, reference, error);
         out.sends.refuse_unsent(chat, id);
+    }
+
+    /// Has a refusal told in the log that says something of who is on this connection. Here, because all
+    /// that is said on it comes by here: services, rooms and the edge refuse.
+    fn note_error(&self, message: &Outgoing) {
+        let Outgoing::Error(ErrorBody { code, scope, .. }) = message else { return };
+        let mut codes = ErrorCode::ALL.iter().copied();
+        let Some(code) = codes.find(|known| known.name() == code) else { return };
+        if let Some(kind) = Kind::of(code) {
+            self.note_refusal(kind, code.name(), scope.as_deref());
+        }
+    }
+
+    /// Has a refusal told in the log.
+    pub fn note_refusal(&self, kind: Kind, code: &'static str, scope: Option<&str>) {
+        let means = match self.proof {
+            Proof::Session(_) => Some(Means::Token),
+            Proof::ApiKey(key, _) => Some(Means::Key(key)),
+            Proof::Server => None,
+        };
+        let (user, client, route) = (Some(self.user), self.client, "/v1/socket");
+        let refusal = Refusal { code, scope, user, means, client, route, request: None };
+        self.refusals.note(kind, &refusal);
     }
 }
 

@@ -39,6 +39,7 @@ pub use self::places::Place;
 use self::places::Places;
 pub use self::stream::Stream;
 pub use self::tls::TlsStream;
+use crate::telemetry::refusals::{Kind, Refusal, Refusals};
 
 /// Pause after the system refused a connection (no file descriptors left, most likely): trying at
 /// once only burns the core.
@@ -65,6 +66,8 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// Who may say whose connections and requests they are.
     pub proxies: Proxies,
+    /// Where it is told that a head is no sound HTTP.
+    pub refusals: Refusals,
 }
 
 /// Binds an address.
@@ -288,7 +291,17 @@ impl Connection {
             }
         };
         if let Err(error) = ended {
+            // Answered below all that has a request's name: whoever breaks a head has no line elsewhere.
+            if error.is_parse() {
+                limits.refusals.note(Kind::Input, &head_refused(client.ip));
+            }
             tracing::debug!(%error, client = %client.ip, "a connection ended badly");
         }
     }
+}
+
+/// No sound head of a request, from somebody of whom nothing else is known.
+fn head_refused(client: IpAddr) -> Refusal<'static> {
+    let (code, route) = ("http.head_unsound", "none");
+    Refusal { code, scope: None, user: None, means: None, client, route, request: None }
 }

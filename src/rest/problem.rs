@@ -1,6 +1,7 @@
 //! Refusals as problem details (RFC 9457) with a stable `code`. The one place where errors of the
 //! services become HTTP; docs/errors.md says the same in words.
 
+mod kind;
 mod reasons;
 
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use barterline_protocol::error_code::ErrorCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::layers::Cause;
+use super::layers::{Cause, Refused};
 use super::request_id::RequestId;
 use crate::limits::Exceeded;
 use crate::wire;
@@ -368,6 +369,8 @@ impl IntoResponse for Problem {
         if let Some(challenge) = challenge(self.code) {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
+        let scope = self.limited.map(|exceeded| exceeded.scope.name());
+        response.extensions_mut().insert(Refused { code: self.code, scope });
         if let Some(cause) = self.cause {
             response.extensions_mut().insert(Cause(cause));
         }

@@ -85,6 +85,27 @@ impl RedisMetrics {
     }
 }
 
+/// What was refused, by kind: also what the log has no line for.
+#[derive(Debug, Clone, Default)]
+pub struct RefusalMetrics(Family<KindLabel, Counter>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabel {
+    kind: &'static str,
+}
+
+impl RefusalMetrics {
+    /// Adds them to a registry.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register("refusals", "What was refused, by kind", self.0.clone());
+    }
+
+    /// Something was refused.
+    pub fn refused(&self, kind: &'static str) {
+        self.0.get_or_create(&KindLabel { kind }).inc();
+    }
+}
+
 /// Requests by what was asked and answered.
 #[derive(Clone, Default)]
 pub struct HttpMetrics {

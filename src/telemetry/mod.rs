@@ -3,4 +3,5 @@
 pub mod addresses;
 pub mod metrics;
 pub mod process;
+pub mod refusals;
 pub mod tracing;

@@ -1,17 +1,20 @@
 //! One process of the server: everything between socket and store is the real code, on a runtime
 //! of its own, with virtual time. A crash drops the runtime, wherever its tasks are.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barterline::gateway::{self, Gateway, Settings};
+use barterline::gateway::{self, Gateway, Settings, Upgraded};
 use barterline::hub::Hub;
 use barterline::limits::Limits;
 use barterline::rest::origins::Origins;
 use barterline::services::chats::media::NoMedia;
 use barterline::services::chats::{self, Chats, Rules};
 use barterline::services::people::People;
-use barterline::telemetry::metrics::HubMetrics;
+use barterline::telemetry::addresses::Addresses;
+use barterline::telemetry::metrics::{HubMetrics, RefusalMetrics};
+use barterline::telemetry::refusals::Refusals;
 use barterline_domain::clock::{Clock, Timestamp};
 use barterline_protocol::Encoding;
 use barterline_storage::chat_log::ChatLog;
@@ -102,6 +105,7 @@ impl Server {
             clock: shared,
             settings: SETTINGS,
             origins: Origins::default(),
+            refusals: Refusals::new(Addresses::None, RefusalMetrics::default()),
             metrics,
             stop: CancellationToken::new(),
             tasks: tasks.clone(),
@@ -121,7 +125,9 @@ impl Server {
     /// Serves a socket that was just upgraded.
     pub fn serve(&self, socket: ServerEnd, encoding: Encoding) {
         let _entered = self.runtime.enter();
-        self.tasks.spawn(self.gateway.clone().serve(socket, Bytes::new(), encoding));
+        let client = Ipv4Addr::LOCALHOST.into();
+        let upgraded = Upgraded { client, early: Bytes::new(), encoding };
+        self.tasks.spawn(self.gateway.clone().serve(socket, upgraded));
     }
 
     /// Polls so many tasks, or fewer when none is ready. Time stands still.

@@ -1,7 +1,11 @@
+use std::net::Ipv4Addr;
+
 use barterline_domain::event::{Author, Event, SmallState};
 use barterline_domain::message::EventKind;
 
 use super::*;
+use crate::telemetry::addresses::Addresses;
+use crate::telemetry::metrics::RefusalMetrics;
 
 const CHAT: ChatId = ChatId::from_bytes([1; 16]);
 const OTHER: ChatId = ChatId::from_bytes([2; 16]);
@@ -33,9 +37,11 @@ fn live_slot() -> (Arc<Slot>, Taken) {
         proof: Proof::Server,
         device: DeviceId::from_bytes([4; 16]),
         token_expires_at: start,
+        client: Ipv4Addr::LOCALHOST.into(),
     };
     let taken = Taken::default();
-    let slot = Slot::new(1, identity, Encoding::Json, Box::new(taken.clone()), start);
+    let refusals = Refusals::new(Addresses::None, RefusalMetrics::default());
+    let slot = Slot::new(1, identity, Encoding::Json, Box::new(taken.clone()), refusals, start);
     slot.go_live();
     (Arc::new(slot), taken)
 }

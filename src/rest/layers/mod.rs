@@ -17,7 +17,7 @@ use barterline_protocol::error_code::ErrorCode;
 pub use self::compress::{Uncompressed, compression};
 pub use self::cors::cors;
 pub use self::harden::{Transport, harden};
-pub use self::observe::{Cause, Observer, observe};
+pub use self::observe::{Cause, Observer, Refused, observe};
 pub use self::rate::{Shown, limit_rate};
 use super::problem::Problem;
 

@@ -1,6 +1,7 @@
 //! A name for each request, a line of the log about it, and its place in the metrics. The line has
 //! neither path nor query nor headers: all of them may hold what is nobody's business.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,9 +19,11 @@ use uuid::Uuid;
 
 use crate::ids::Ids;
 use crate::listener::client::ClientAddress;
+use crate::rest::problem::Code;
 use crate::rest::request_id::RequestId;
 use crate::telemetry::addresses::Addresses;
 use crate::telemetry::metrics::HttpMetrics;
+use crate::telemetry::refusals::{Means, Refusal, Refusals};
 
 /// Where a request's name stands, in requests and in answers.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -28,6 +31,15 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Why a request failed, for the log alone: an extension of answers.
 #[derive(Debug, Clone)]
 pub struct Cause(pub Arc<str>);
+
+/// What was refused, for the log alone: an extension of answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Refused {
+    /// Why.
+    pub code: Code,
+    /// Of what there was too much.
+    pub scope: Option<&'static str>,
+}
 
 /// Names, logs and measures requests.
 #[derive(Clone)]
@@ -38,6 +50,8 @@ pub struct Observer {
     pub lines: bool,
     /// Of whom.
     pub addresses: Addresses,
+    /// What is refused has a line in any case.
+    pub refusals: Refusals,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// New names.
@@ -66,6 +80,7 @@ pub async fn observe(State(observer): State<Observer>, request: Request, next: N
         metrics.answered(route, method, status.as_u16(), took_us);
     }
     drop(running);
+    observer.note_refusal(&response, client, &Named { id: &id, method, route });
     let bytes = response.body().size_hint().exact();
     let client = observer.addresses.shown(client).map(display);
     let user = response.extensions().get::<UserId>().map(display);
@@ -88,7 +103,32 @@ pub async fn observe(State(observer): State<Observer>, request: Request, next: N
     response
 }
 
+/// A request as the log names it.
+struct Named<'a> {
+    id: &'a RequestId,
+    method: &'static str,
+    route: &'a str,
+}
+
 impl Observer {
+    /// Has a refusal told that says something of who asked.
+    fn note_refusal(&self, response: &Response, client: IpAddr, request: &Named<'_>) {
+        let extensions = response.extensions();
+        let Some(Refused { code, scope }) = extensions.get().copied() else { return };
+        let Some(kind) = code.kind() else { return };
+        let Named { id, method, route } = *request;
+        let refusal = Refusal {
+            code: code.name(),
+            scope,
+            user: extensions.get::<UserId>().copied(),
+            means: extensions.get::<Means>().copied(),
+            client,
+            route,
+            request: Some((id.as_str(), method)),
+        };
+        self.refusals.note(kind, &refusal);
+    }
+
     /// The client's own name for the request, if it is one to put into a log; else a new one.
     fn name(&self, request: &Request) -> RequestId {
         let theirs = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());

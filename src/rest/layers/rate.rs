@@ -18,6 +18,7 @@ use crate::rest::Rest;
 use crate::rest::extract::bearer_token;
 use crate::rest::problem::Problem;
 use crate::services::accounts::ShownKey;
+use crate::telemetry::refusals::Means;
 
 /// What is left (draft-ietf-httpapi-ratelimit-headers-10, section 4).
 pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -52,6 +53,10 @@ pub async fn limit_rate(State(rest): State<Rest>, mut request: Request, next: Ne
         (_, Some(user)) => Client::User(user),
         (_, None) => Client::Address(from),
     };
+    let means = shown.as_ref().map(|shown| match shown {
+        Shown::Token(_) => Means::Token,
+        Shown::Key(key) => Means::Key(key.id()),
+    });
     let shown = shown.and_then(|shown| {
         let key = if let Shown::Key(key) = &shown { Some(key.id()) } else { None };
         request.extensions_mut().insert(shown);
@@ -71,6 +76,9 @@ pub async fn limit_rate(State(rest): State<Rest>, mut request: Request, next: Ne
         }
     }
     // For the log.
+    if let Some(means) = means {
+        response.extensions_mut().insert(means);
+    }
     match (client, shown) {
         (Client::User(user), _) => drop(response.extensions_mut().insert(user)),
         (Client::Key(_), Some(key)) => drop(response.extensions_mut().insert(key)),

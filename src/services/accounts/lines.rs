@@ -31,15 +31,20 @@ impl Accounts {
         tracing::warn!(target: TARGET, client, provider, %error, "nobody signed in");
     }
 
-    /// Somebody showed another password than an account's, or one for an address that nobody has. Within a
-    /// session it is known whose.
+    /// Somebody showed another password than an account's, or one for an address that nobody has.
     pub(super) fn log_wrong_password(&self, user: Option<UserId>, from: IpAddr) {
         let client = self.0.addresses.shown(from).map(display);
         let user = user.map(display);
         tracing::warn!(target: TARGET, user, client, "a wrong password");
     }
 
-    /// Somebody who knows the password showed no code of the second factor.
+    /// Somebody who knows the password, or for whom others vouch, showed no code, and has to.
+    pub(super) fn log_code_asked(&self, user: UserId, from: IpAddr) {
+        let client = self.0.addresses.shown(from).map(display);
+        tracing::info!(target: TARGET, %user, client, "a code was asked for");
+    }
+
+    /// Somebody who knows the password showed another code than one of the second factor.
     pub(super) fn log_wrong_code(&self, user: UserId, from: IpAddr) {
         let client = self.0.addresses.shown(from).map(display);
         tracing::warn!(target: TARGET, %user, client, "a wrong code");

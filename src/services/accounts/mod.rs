@@ -314,20 +314,20 @@ impl Accounts {
         // Before the hash, and whether anybody has the address or not.
         let (tried, limits) = (LogInName::of(self.email_key(email).0), &self.0.limits);
         limits.log_in(tried, from, self.0.clock.now()).await.map_err(LogInError::Limited)?;
-        let compared = self.compare(email, &password).await;
+        let compared = self.compare(email, &password, from).await;
         if compared.is_err() {
             // What could not be compared was no guess.
             limits.log_in_not_tried(tried).await;
         }
-        let Some(mut credential) = compared? else {
-            self.log_wrong_password(None, from);
-            return Err(LogInError::Failed);
-        };
+        let mut credential = compared?.ok_or(LogInError::Failed)?;
         let second_factor = second_factor::confirmed(&credential).is_some();
         if second_factor {
             // The password was no guess.
             limits.log_in_not_tried(tried).await;
-            let code = code.as_deref().ok_or(LogInError::CodeRequired)?;
+            let Some(code) = code.as_deref() else {
+                self.log_code_asked(credential.user, from);
+                return Err(LogInError::CodeRequired);
+            };
             credential = self.use_code(credential, code, from).await?;
         }
         self.renew_hash(&credential, password).await;
@@ -393,11 +393,15 @@ impl Accounts {
         &self,
         email: &Email,
         password: &Password,
+        from: IpAddr,
     ) -> Result<Option<Credential>, LogInError> {
         let credential = self.0.credentials.find(self.email_key(email)).await?;
         let hash = credential.as_ref().and_then(|credential| credential.password_hash.clone());
         // An unknown address costs a hash too.
         let matches = self.0.hashing.verify(password.clone(), hash).await?;
+        if !matches {
+            self.log_wrong_password(credential.as_ref().map(|credential| credential.user), from);
+        }
         Ok(credential.filter(|_| matches))
     }
 

@@ -116,7 +116,10 @@ impl Accounts {
         if confirmed(&credential).is_none() {
             return Ok(credential);
         }
-        let code = code.ok_or(PasswordError::CodeRequired)?;
+        let Some(code) = code else {
+            self.log_code_asked(credential.user, from);
+            return Err(PasswordError::CodeRequired);
+        };
         Ok(self.use_code(credential, &code, from).await?)
     }
 

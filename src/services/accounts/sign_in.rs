@@ -364,7 +364,10 @@ impl Accounts {
     ) -> Result<(), LogInError> {
         let credential = self.0.credentials.find_by_user(user).await?;
         if let Some(credential) = credential.filter(|it| confirmed(it).is_some()) {
-            let code = code.ok_or(LogInError::CodeRequired)?;
+            let Some(code) = code else {
+                self.log_code_asked(user, from);
+                return Err(LogInError::CodeRequired);
+            };
             self.use_code(credential, &code, from).await?;
         }
         Ok(())

@@ -1,9 +1,17 @@
 //! What the log has of a request, and what it never has.
 
+use std::io::Write as _;
+use std::net::TcpStream;
+
+use barterline_domain::event::Seq;
+use barterline_protocol::close_code::CloseCode;
+use barterline_protocol::request::Send;
+use barterline_protocol::{Encoding, Request};
 use rustix::process::{Resource, Rlimit, prlimit};
 use serde_json::{Value, json};
 
 use crate::rest::second_factor;
+use crate::support::socket::{fresh_id, hello};
 use crate::support::{Call, World, embedded_only};
 
 /// The lines of the log about requests, of which there is one of each name.
@@ -116,7 +124,7 @@ fn log_ins_have_a_line_each_without_what_was_shown() {
     let user = json!(ana.id);
     let expected = [
         ("INFO", "logged in", &user, &json!(false)),
-        ("WARN", "a wrong password", &Value::Null, &Value::Null),
+        ("WARN", "a wrong password", &user, &Value::Null),
         ("WARN", "a wrong code", &user, &Value::Null),
         ("INFO", "logged in", &user, &json!(true)),
         ("WARN", "a wrong password", &user, &Value::Null),
@@ -144,6 +152,117 @@ fn log_ins_have_a_line_each_without_what_was_shown() {
     ] {
         assert!(!log.contains(secret), "{secret} in {log}");
     }
+}
+
+/// What the log has of refusals: code, scope, by what, whose, where.
+fn refusals(world: &World) -> Vec<[Value; 5]> {
+    let log = world.log();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let lines = lines.filter(|line| line["target"] == "barterline::refused");
+    lines
+        .map(|line| {
+            assert_eq!(line["fields"]["client"], "127.0.0.0", "not all of it: {line}");
+            ["code", "scope", "by", "user", "route"].map(|name| line["fields"][name].clone())
+        })
+        .collect()
+}
+
+#[test]
+fn whatever_is_refused_has_a_line_with_whose_it_was_and_by_what() {
+    let settings = [
+        ("BARTERLINE_LOG__ACCESS", "never"),
+        ("BARTERLINE_LIMITS__REFRESHES_BURST", "1"),
+        ("BARTERLINE_LIMITS__REFRESHES_PER_MINUTE", "1"),
+    ];
+    let world = World::logged(&settings);
+    let (ana, bob) = (world.person("ana"), world.person("bob"));
+    let me = |token: &str| world.call(Call::new("GET", "/v1/accounts/me").token(token));
+    // Tokens and keys.
+    me("hunter2").problem(401, "token.invalid");
+    let shown = json!({ "refresh_token": "hunter2" });
+    world.post("/v1/sessions/refresh", &shown).problem(401, "refresh.invalid");
+    let body = json!({ "name": "x", "scopes": ["listings:write"], "password": "correct horse" });
+    let key = world.call(Call::new("POST", "/v1/api-keys").token(&ana.token).json(&body));
+    let key = key.expect(201).json();
+    let secret = key["secret"].as_str().expect("a secret");
+    // What is not permitted.
+    me(secret).problem(403, "key.out_of_scope");
+    let staff = Call::new("GET", "/v1/audit").token(&ana.token);
+    world.call(staff).problem(403, "permission.denied");
+    let listing = world.listing(&bob);
+    let edit = Call::new("PATCH", &format!("/v1/listings/{listing}")).token(&ana.token);
+    world.call(edit.json(&json!({ "title": "Mine" }))).problem(403, "listing.not_yours");
+    let path = format!("/v1/chats/{}", uuid::Uuid::nil());
+    world.call(Call::new("GET", &path).token(&ana.token)).problem(404, "chat.not_found");
+    // Limits, and what is not sound.
+    world.post("/v1/sessions/refresh", &shown).problem(429, "rate.limited");
+    world.post("/v1/sessions", &json!({ "email": 7 })).problem(400, "request.invalid");
+    // A session that has ended still says whose it was.
+    world.call(Call::new("DELETE", "/v1/sessions/current").token(&ana.token)).expect(204);
+    me(&ana.token).problem(401, "token.invalid");
+    // What is not there for anybody, and what is only over, says nothing of who asks.
+    world.get("/v1/nothing").expect(404);
+
+    let (null, user) = (Value::Null, json!(ana.id));
+    let [token, by_key] = [json!("token"), json!("key")];
+    let expected = [
+        ("token.invalid", &null, &token, &null, "/v1/accounts/me"),
+        ("refresh.invalid", &null, &null, &null, "/v1/sessions/refresh"),
+        ("key.out_of_scope", &null, &by_key, &null, "/v1/accounts/me"),
+        ("permission.denied", &null, &token, &user, "/v1/audit"),
+        ("listing.not_yours", &null, &token, &user, "/v1/listings/{id}"),
+        ("chat.not_found", &null, &token, &user, "/v1/chats/{id}"),
+        ("rate.limited", &json!("refreshes"), &null, &null, "/v1/sessions/refresh"),
+        ("request.invalid", &null, &null, &null, "/v1/sessions"),
+        ("token.invalid", &null, &token, &user, "/v1/accounts/me"),
+    ];
+    let expected = expected.map(|(code, scope, by, user, route)| {
+        [json!(code), scope.clone(), by.clone(), user.clone(), json!(route)]
+    });
+    // The line is written before the answer is.
+    assert_eq!(refusals(&world), expected);
+    let log = world.log();
+    for secret in ["hunter2", secret, &ana.token, &world.email("ana")] {
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
+    assert!(log.contains(key["id"].as_str().expect("an id")), "which key it was");
+    let metrics = Call::new("GET", "/metrics").send(world.admin).expect(200).body;
+    assert!(metrics.contains("barterline_refusals_total{kind=\"proof\"} 3"), "{metrics}");
+}
+
+#[tokio::test]
+async fn what_is_refused_on_a_socket_has_a_line_as_well() {
+    let world = World::logged(&[("BARTERLINE_LOG__ACCESS", "never")]);
+    let (ana, bob) = (world.person("ana"), world.person("bob"));
+    let mut client = world.dial(Encoding::Json).await;
+    client.ask(Request::Hello(hello("hunter2"))).await;
+    client.is_closed(CloseCode::TokenInvalid).await;
+    let mut buyer = world.device(&ana, Encoding::Json).await;
+    let mut seller = world.device(&bob, Encoding::Json).await;
+    let chat = buyer.opens(&world.listing(&bob)).await.chat;
+    let said = buyer.tells(chat, "hunter3").await;
+    seller.event().await;
+    let target = Some(Seq(said));
+    let theirs = Send { target, ..Send::new(chat, fresh_id(), Seq(0), "delete") };
+    seller.is_refused(Request::Send(theirs), "target.not_yours").await;
+    buyer.says("hunter4").await;
+    buyer.is_closed(CloseCode::Malformed).await;
+    // A head that is none.
+    let mut stranger = TcpStream::connect(world.listening).expect("a connection");
+    stranger.write_all(b"hunter5\r\n\r\n").expect("sent");
+    world.until_logged("http.head_unsound");
+    let (null, token) = (Value::Null, json!("token"));
+    let expected = [
+        ("token_invalid", &token, &null, "/v1/socket"),
+        ("target.not_yours", &token, &json!(bob.id), "/v1/socket"),
+        ("malformed", &token, &json!(ana.id), "/v1/socket"),
+        ("http.head_unsound", &null, &null, "none"),
+    ];
+    let expected = expected.map(|(code, by, user, route)| {
+        [json!(code), null.clone(), by.clone(), user.clone(), json!(route)]
+    });
+    assert_eq!(refusals(&world), expected);
+    assert!(!world.log().contains("hunter"));
 }
 
 #[test]
