@@ -449,7 +449,7 @@ fn start(serve: Serve) -> ExitCode {
     };
     let Server { listen, admin_listen, tls_listen, .. } = settings.server;
     let loopback = |address: SocketAddr| address.ip().is_loopback();
-    let on_loopback = loopback(listen) && loopback(admin_listen) && tls_listen.is_none_or(loopback);
+    let on_loopback = [listen, Some(admin_listen), tls_listen].into_iter().flatten().all(loopback);
     if serve.load_test && !on_loopback {
         return wrong(
             "--load-test hands out accounts to anybody: it is allowed only with `server.listen`, \

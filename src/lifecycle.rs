@@ -14,6 +14,7 @@ use tokio::signal::unix::{self, SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::field::display;
 
 use crate::admin::{Admin, Token};
 use crate::app::{self, App};
@@ -46,7 +47,9 @@ pub struct Mode {
 /// The first line on standard output: scripts read it.
 #[derive(Serialize)]
 struct Ready {
-    listening: SocketAddr,
+    /// Unless it is shut.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listening: Option<SocketAddr>,
     admin: SocketAddr,
     /// Only when it is on.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,12 +64,13 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let certificate = certificate(&settings.server)?;
     let data = DataDir::take(&settings.storage.data)?;
-    let public = bind(settings.server.listen, "--listen")?;
+    let public = settings.server.listen.map(|at| bind(at, "--listen")).transpose()?;
     let operators = bind(settings.server.admin_listen, "--admin-listen")?;
-    let listening = public.local_addr()?;
+    let listening = public.as_ref().map(TcpListener::local_addr).transpose()?;
     let admin_listening = operators.local_addr()?;
     let secured = settings.server.tls_listen.map(|at| bind(at, "--tls-listen")).transpose()?;
     let tls_listening = secured.as_ref().map(TcpListener::local_addr).transpose()?;
+    warn_if_plain(&settings.server, listening);
 
     // Operators look from before the store is open until the very end.
     let admin = Admin::new(Token::issue(&data, &SystemIds)?);
@@ -79,7 +83,7 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
         ..limits(&settings, OPERATORS_MAX, observer.refusals.clone())
     };
     tokio::spawn(listener::serve(
-        Doors { plain: operators, tls: None },
+        Doors { plain: Some(operators), tls: None },
         router::dress(admin.clone().routes(), observer, Transport::Host),
         limits,
         watched.clone(),
@@ -120,7 +124,8 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
         serde_json::to_string(&Ready { listening, admin: admin_listening, tls: tls_listening })?;
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{line}").and_then(|()| stdout.flush())?;
-    tracing::info!(%listening, admin = %admin_listening, "ready");
+    let (plain, tls) = (listening.map(display), tls_listening.map(display));
+    tracing::info!(listening = plain, tls, admin = %admin_listening, "ready");
 
     let asked = tokio::select! {
         asked = signals.wait() => asked,
@@ -161,6 +166,22 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     // The log closes, with a checkpoint, when the last part that holds it is gone.
     delivery.abort();
     Ok(())
+}
+
+/// Tells the operator that clients can come without TLS from elsewhere than this machine, where no proxy is
+/// named that ends it.
+fn warn_if_plain(settings: &Server, listening: Option<SocketAddr>) {
+    let elsewhere = |at: &SocketAddr| !at.ip().to_canonical().is_loopback();
+    let Some(at) = listening.filter(elsewhere).filter(|_| settings.trusted_proxies.is_empty())
+    else {
+        return;
+    };
+    tracing::warn!(
+        %at,
+        "whoever connects here is heard without encryption, from anywhere: let clients connect at \
+         server.tls_listen and shut this (server.listen = \"\"), or name the proxy that ends TLS \
+         (server.trusted_proxies) and let nobody else reach the port"
+    );
 }
 
 fn limits(settings: &Settings, connections_max: usize, refusals: Refusals) -> Limits {

@@ -133,7 +133,7 @@ impl Settings {
             &self.server;
         let mut mistakes = Vec::new();
         let listeners = [
-            ("listen", Some(*listen)),
+            ("listen", *listen),
             ("admin_listen", Some(*admin_listen)),
             ("tls_listen", *tls_listen),
         ];
@@ -145,6 +145,12 @@ impl Settings {
                      its own"
                 ));
             }
+        }
+        if listen.is_none() && tls_listen.is_none() {
+            mistakes.push(
+                "`server.listen` is shut and `server.tls_listen` not set: nobody could connect"
+                    .to_owned(),
+            );
         }
         for (key, file) in [("tls_certificate", tls_certificate), ("tls_key", tls_key)] {
             match (tls_listen, file) {

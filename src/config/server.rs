@@ -10,8 +10,10 @@ use super::section::{Allowed, Any, RangeOr, Word, list, section};
 section! {
     /// Addresses, and what HTTP may take.
     pub struct Server = "server" {
-        /// Where clients connect, REST and sockets. Port 0 takes any free one.
-        listen: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), Any("ADDRESS:PORT");
+        /// Where clients connect without encryption, REST and sockets. Port 0 takes any free one. Keep it on
+        /// this machine, let nobody reach it but a proxy that ends TLS (`trusted_proxies`), or shut it.
+        listen: Option<SocketAddr> = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
+            Any("ADDRESS:PORT, or \"\": nowhere but at `tls_listen`");
         /// Where operators connect: health, metrics, commands. Port 0 takes any free one. Keep it
         /// off the internet.
         admin_listen: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)),

@@ -25,7 +25,7 @@ fn the_stronger_source_wins() {
     ];
     let flags = vec![Assignment::flag("--listen", "server", "listen", "127.0.0.1:3")];
     let settings = load(file, &environment, flags).expect("sound settings");
-    assert_eq!(settings.server.listen.port(), 3);
+    assert_eq!(settings.server.listen.map(|address| address.port()), Some(3));
     assert_eq!(settings.server.header_timeout_ms, 500);
     assert_eq!(settings.server.request_timeout_ms, 700);
     assert_eq!(settings.storage.data.to_str(), Some("/srv/x"));
@@ -156,6 +156,11 @@ fn tls_is_set_as_a_whole_or_not_at_all() {
     let same = ("BARTERLINE_LISTEN", "127.0.0.1:8443");
     let mistake = load("", &[listen, files[0], files[1], same], Vec::new()).expect_err("a mistake");
     assert!(mistake.contains("`server.listen` and `server.tls_listen` are both"), "{mistake}");
+    let shut = ("BARTERLINE_LISTEN", "");
+    let settings = load("", &[listen, files[0], files[1], shut], Vec::new());
+    assert_eq!(settings.expect("sound settings").server.listen, None);
+    let mistake = load("", &[shut], Vec::new()).expect_err("a mistake");
+    assert!(mistake.contains("nobody could connect"), "{mistake}");
 }
 
 #[test]

@@ -82,10 +82,10 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Where connections come from. They are the same behind it, and counted together.
+/// Where connections come from: one door at least. They are the same behind it, and counted together.
 pub struct Doors {
     /// Takes connections as they are.
-    pub plain: TcpListener,
+    pub plain: Option<TcpListener>,
     /// Takes connections under TLS.
     pub tls: Option<TlsDoor>,
 }
@@ -135,10 +135,11 @@ pub async fn serve(
 /// Waits for a place, then for a connection. Cancel safe: what is dropped was not accepted.
 async fn accept(doors: &Doors, places: &Places) -> io::Result<Accepted> {
     let place = places.take().await?;
+    let plain = OptionFuture::from(doors.plain.as_ref().map(TcpListener::accept));
     let under_tls = OptionFuture::from(doors.tls.as_ref().map(|door| door.listener.accept()));
     // In no order: neither door waits for the other.
     let (accepted, config) = tokio::select! {
-        accepted = doors.plain.accept() => (accepted, None),
+        Some(accepted) = plain => (accepted, None),
         Some(accepted) = under_tls => {
             (accepted, doors.tls.as_ref().map(|door| Arc::clone(&door.config)))
         }

@@ -58,6 +58,44 @@ fn the_same_routes_are_there_under_tls() {
     assert!(refused.to_string().contains("NoApplicationProtocol"), "{refused}");
 }
 
+#[tokio::test]
+async fn the_plain_door_is_shut_where_the_operator_says_so() {
+    let world = World::secured(&Certificate::new(), &[("BARTERLINE_LISTEN", "")]);
+    let Some(Secured { at, .. }) = world.secured else { panic!("no address") };
+    let addresses = format!(r#""admin":"{}","tls":"{at}""#, world.admin);
+    assert_eq!(world.first_line, format!("{{{addresses}}}\n"));
+    // Requests and sockets come in under TLS, and in no other way.
+    let (ana, bob) = (world.person("ana"), world.person("bob"));
+    let mut buyer = world.device(&ana, Encoding::Json).await;
+    let mut seller = world.device(&bob, Encoding::Json).await;
+    let chat = buyer.opens(&world.listing(&bob)).await.chat;
+    buyer.tells(chat, "Is it free?").await;
+    assert_eq!(seller.event().await.text.as_deref(), Some("Is it free?"));
+    let mut plain = TcpStream::connect(at).expect("a connection");
+    plain.write_all(b"GET /v1/nothing HTTP/1.1\r\nhost: x\r\n\r\n").expect("sent");
+    let mut answer = Vec::new();
+    // An alert, or nothing but an end.
+    let _ = plain.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP/"), "{answer:?}");
+
+    let dir = TempDir::new().expect("a directory");
+    let mut nowhere = serve(&dir.path().join("data"));
+    nowhere.env("BARTERLINE_LISTEN", "");
+    refused(nowhere, 2, &["nobody could connect"]);
+}
+
+#[test]
+fn who_opens_the_plain_door_to_the_net_is_warned() {
+    let open = ("BARTERLINE_LISTEN", "0.0.0.0:0");
+    let proxy = ("BARTERLINE_SERVER__TRUSTED_PROXIES", "10.0.0.0/8");
+    for (settings, warned) in [(&[open][..], true), (&[open, proxy], false), (&[], false)] {
+        let world = World::logged(settings);
+        world.until_logged("\"ready\"");
+        let log = world.log();
+        assert_eq!(log.contains("is heard without encryption"), warned, "{log}");
+    }
+}
+
 #[test]
 fn large_bodies_go_both_ways() {
     let world = World::secured(&Certificate::new(), &[]);
