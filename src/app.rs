@@ -302,7 +302,11 @@ fn hashing(settings: &Settings) -> PasswordHashing {
 
 fn lifetimes(settings: &config::Accounts) -> Lifetimes {
     let days = |days: u64| Duration::from_secs(days * 86_400);
-    Lifetimes { idle: days(settings.session_idle_days), whole: days(settings.session_days) }
+    Lifetimes {
+        idle: days(settings.session_idle_days),
+        whole: days(settings.session_days),
+        code_steps: u16::from(settings.code_drift),
+    }
 }
 
 fn password_rules(settings: &config::Accounts) -> Result<PasswordRules, ListError> {

@@ -26,6 +26,9 @@ section! {
         /// Days after which every log-in ends, however much it is used: whoever has a stolen token that works
         /// unseen has it no longer than that.
         session_days: u64 = 365, 1..=3_650;
+        /// Whether a code of a second factor counts 30 seconds early and late as well, as clocks of phones differ
+        /// and people type. Without it a code is good for its own 30 seconds alone.
+        code_drift: bool = true, Any("true or false");
         /// What the programs of people that make codes for log-ins call this place.
         site: String = "Barterline".to_owned(), Any("a name");
         /// Whether an account is made only when its address is confirmed by mail. Where there is no

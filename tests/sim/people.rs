@@ -86,7 +86,7 @@ pub fn accounts(clock: Arc<dyn Clock>) -> Accounts {
         tokens: tokens(),
         data_keys: DataKeys::generate(&SystemIds),
         site: String::new(),
-        lifetimes: Lifetimes { idle: TOKEN_LIFETIME, whole: TOKEN_LIFETIME },
+        lifetimes: Lifetimes { idle: TOKEN_LIFETIME, whole: TOKEN_LIFETIME, code_steps: 1 },
         clock: Arc::clone(&clock),
         ids: Arc::new(Town),
         hashing: PasswordHashing::new(1, 1),

@@ -31,8 +31,8 @@ const ERRANDS_MAX: usize = 1_000;
 const ERRAND_TIMEOUT: Duration = Duration::from_secs(10);
 /// For those that wait when the server goes away.
 const DRAIN_MAX: Duration = Duration::from_secs(2);
-/// How long a mailed code is good.
-const CODE_LIFETIME: Duration = Duration::from_hours(1);
+/// How long a mailed code is good (OWASP ASVS 5.0, 6.5.5). Whom a slow relay keeps waiting asks again.
+const CODE_LIFETIME: Duration = Duration::from_mins(10);
 
 /// How people get mail.
 pub struct Mailing {

@@ -303,8 +303,8 @@ impl Accounts {
         Ok(step.map(|last_step| SecondFactor { last_step, ..factor.clone() }))
     }
 
-    /// The time step of a code of the program's. `None`: it is none, or of a step that was used. What
-    /// its clock may be off: a step of 30 seconds either way (RFC 6238, section 5.2).
+    /// The time step of a code of the program's. `None`: it is none, or of a step that was used. Its clock
+    /// may be off by as many steps either way as the operator grants (RFC 6238, section 5.2).
     fn step_of(
         &self,
         user: UserId,
@@ -312,7 +312,8 @@ impl Accounts {
         code: &str,
     ) -> Result<Option<u64>, Unopened> {
         let secret = self.0.data_keys.unseal(place(&user), &factor.secret)?;
-        let totp: Totp = Builder::new().with_secret(secret).build().map_err(|_| Unopened)?;
+        let totp = Builder::new().with_secret(secret).with_skew(self.0.lifetimes.code_steps);
+        let totp: Totp = totp.build().map_err(|_| Unopened)?;
         let code: String = code.chars().filter(|c| !c.is_whitespace()).collect();
         let step = totp.check(&code, self.0.clock.now().as_millis() / 1_000);
         Ok(step.filter(|step| *step > factor.last_step))

@@ -14,13 +14,15 @@ use super::{Accounts, Revoked};
 use crate::auth::principal::Principal;
 use crate::services::audit::{Action, Note};
 
-/// How long log-ins last.
+/// How long log-ins last, and codes that they take.
 #[derive(Debug, Clone, Copy)]
 pub struct Lifetimes {
     /// Without use.
     pub idle: Duration,
     /// In all, however much they are used.
     pub whole: Duration,
+    /// Steps of 30 seconds by which a code of a second factor may be early or late.
+    pub code_steps: u16,
 }
 
 impl Lifetimes {

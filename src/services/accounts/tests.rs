@@ -30,8 +30,11 @@ use crate::mail::{self, Courier, Folder, Letter, Stationery, Transport};
 use crate::telemetry::metrics::MailMetrics;
 
 const DAY: Duration = Duration::from_hours(24);
-const LIFETIMES: Lifetimes =
-    Lifetimes { idle: Duration::from_hours(30 * 24), whole: Duration::from_hours(100 * 24) };
+const LIFETIMES: Lifetimes = Lifetimes {
+    idle: Duration::from_hours(30 * 24),
+    whole: Duration::from_hours(100 * 24),
+    code_steps: 1,
+};
 
 struct World {
     accounts: Accounts,
@@ -261,7 +264,7 @@ async fn a_session_from_when_they_lasted_longer_ends_with_the_next_refresh() {
     let world = world();
     let log_in = world.person("ana").await;
     world.clock.advance(DAY * 2);
-    let lifetimes = Lifetimes { idle: DAY, whole: DAY };
+    let lifetimes = Lifetimes { idle: DAY, whole: DAY, ..LIFETIMES };
     let parts = parts(&world.engine, &world.clock, &world.tokens, PasswordRules::default());
     let accounts = Accounts::new(Parts { lifetimes, ..parts });
     let over = accounts.refresh(&log_in.refresh_token).await;
@@ -376,7 +379,7 @@ async fn a_registration_is_confirmed_within_a_day() {
 }
 
 #[tokio::test]
-async fn a_mailed_code_is_good_for_an_hour_and_shows_whose_the_address_is() {
+async fn a_mailed_code_is_good_for_ten_minutes_and_shows_whose_the_address_is() {
     let world = world();
     let account = world.register("ana").await.expect("an account");
     let kept = world.accounts.sealed_email(account.id, &email("ana"));
@@ -390,20 +393,49 @@ async fn a_mailed_code_is_good_for_an_hour_and_shows_whose_the_address_is() {
         world.accounts.reset_password(code, new, here, Language::English).await
     };
     let (first, second) = (code().await, code().await);
-    world.clock.advance(59 * MINUTE);
+    world.clock.advance(9 * MINUTE);
     reset(&first).await.expect("in time");
     let credential = world.accounts.0.credentials.find_by_user(account.id).await.expect("a read");
     assert_eq!(credential.expect("ana's").email_verified_at, Some(world.clock.now()));
     let other = reset(&second).await;
     assert!(matches!(other, Err(CodeError::Invalid)), "of before the change: {other:?}");
     let third = code().await;
-    world.clock.advance(60 * MINUTE);
+    world.clock.advance(10 * MINUTE);
     let late = reset(&third).await;
     assert!(matches!(late, Err(CodeError::Invalid)), "{late:?}");
     let moving = CodePurpose::ChangeEmail;
     let fourth = world.accounts.fresh_code(account.id, kept.clone(), moving).await.expect("a code");
     let other = reset(&fourth).await;
     assert!(matches!(other, Err(CodeError::Invalid)), "for something else: {other:?}");
+}
+
+#[tokio::test]
+async fn a_code_is_good_for_its_own_time_alone_where_clocks_are_granted_nothing() {
+    let mut world = world();
+    let lifetimes = Lifetimes { code_steps: 0, ..LIFETIMES };
+    let parts = parts(&world.engine, &world.clock, &world.tokens, PasswordRules::default());
+    world.accounts = Accounts::new(Parts { lifetimes, ..parts });
+    let ana = world.person("ana").await;
+    let (totp, principal) = program(&world, &ana).await;
+    let (here, english) = (Ipv4Addr::LOCALHOST.into(), Language::English);
+    let first = code(&world, &totp);
+    let on = world.accounts.confirm_second_factor(&principal, &first, here, english).await;
+    on.expect("codes for paper");
+    let log_in = async |code: &str| {
+        let shown = Shown { password: password("correct horse"), code: Some(code.to_owned()) };
+        world.accounts.log_in(&email("ana"), shown, Device::default(), here).await
+    };
+    // To the beginning of the next step but one.
+    let step = 30_000;
+    let rest = step - world.clock.now().as_millis() % step;
+    world.clock.advance(Duration::from_millis(rest + step));
+    let present = code(&world, &totp);
+    world.clock.advance(Duration::from_millis(step));
+    let late = log_in(&present).await;
+    assert!(matches!(late, Err(LogInError::Code(FactorCodeError::Wrong))), "{late:?}");
+    let present = code(&world, &totp);
+    world.clock.advance(Duration::from_millis(step - 1));
+    log_in(&present).await.expect("to its end");
 }
 
 #[tokio::test]
