@@ -11,17 +11,14 @@ use std::time::Duration;
 
 use barterline_domain::account::AccountRole;
 use barterline_domain::ids::{ReportId, UserId};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Args, Parser, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::admin;
-use crate::admin::client::{Late, Question};
+use crate::admin::client::Question;
 use crate::app;
 use crate::config::{Assignment, Mistakes, Server, Settings, Sources};
 use crate::data;
-use crate::ids::{Ids as _, SystemIds};
 use crate::keys;
 use crate::lifecycle::{self, Mode};
 use crate::schema;
@@ -136,7 +133,7 @@ struct Suspend {
 
 #[derive(Debug, Subcommand)]
 enum AdminCommand {
-    /// Make an account that may do everything. Prints it, and its password if none is given.
+    /// Make an account that may do everything. Prints it, and a code to set a password by if none is given.
     Create {
         #[command(flatten)]
         flags: Flags,
@@ -149,6 +146,14 @@ enum AdminCommand {
         /// Read the password from standard input, up to the end of its first line
         #[arg(long)]
         password_stdin: bool,
+    },
+    /// Print a code by which somebody sets a new password whom no mail reaches: good once, for ten minutes.
+    PasswordCode {
+        #[command(flatten)]
+        flags: Flags,
+        /// The address that they log in by
+        #[arg(long)]
+        email: String,
     },
     /// Let somebody log in by the password alone who lost what makes their codes.
     EndSecondFactor {
@@ -290,6 +295,11 @@ pub fn run() -> ExitCode {
         Command::Admin(AdminCommand::Create { flags, email, name, password_stdin }) => {
             create_admin(flags, &email, &name, password_stdin)
         }
+        Command::Admin(AdminCommand::PasswordCode { flags, email }) => {
+            let body = json!({ "email": email }).to_string();
+            let question = Question { method: "POST", path: "/password-codes", body: Some(&body) };
+            ask_within(admin::client::TIMEOUT, flags, &question)
+        }
         Command::Admin(AdminCommand::Roles { flags, user, roles }) => {
             let path = format!("/accounts/{user}/roles");
             let body = json!({ "roles": roles }).to_string();
@@ -346,39 +356,20 @@ const LINE_BYTES_MAX: u64 = 4 << 10;
 
 /// Has the running server make an account that may do everything.
 fn create_admin(flags: Flags, email: &str, name: &str, password_stdin: bool) -> ExitCode {
-    let drawn = (!password_stdin).then(|| URL_SAFE_NO_PAD.encode(SystemIds.secret()));
-    let password = match &drawn {
-        Some(drawn) => drawn.clone(),
-        None => match read_line() {
-            Ok(line) => line,
-            Err(error) => return wrong(&format!("cannot read the password: {error}")),
-        },
-    };
     let roles = [AccountRole::User, AccountRole::Admin];
-    let body = json!({ "email": email, "name": name, "password": password, "roles": roles });
-    let body = body.to_string();
-    let question = Question { method: "POST", path: "/accounts", body: Some(&body) };
-    let settings = match flags.load() {
-        Ok(settings) => settings,
-        Err(mistakes) => return wrong(&mistakes.to_string()),
-    };
-    let made = admin::client::ask_within(HOLD_TIMEOUT, &settings.storage.data, &question);
-    let made = made.and_then(|answer| Ok(serde_json::from_str::<Value>(&answer)?));
-    match made {
-        Ok(mut account) => {
-            if let Some(drawn) = drawn {
-                account["password"] = json!(drawn);
-            }
-            print(&format!("{account}\n"))
-        }
-        Err(error) => {
-            say(&format!("{error:#}"));
-            if let (Some(drawn), true) = (drawn, error.is::<Late>()) {
-                say(&format!("if the account is there by now, its password is {drawn}"));
-            }
-            ExitCode::FAILURE
+    let mut body = json!({ "email": email, "name": name, "roles": roles });
+    if password_stdin {
+        match read_line() {
+            Ok(line) => body["password"] = json!(line),
+            Err(error) => return wrong(&format!("cannot read the password: {error}")),
         }
     }
+    let body = body.to_string();
+    ask_within(
+        HOLD_TIMEOUT,
+        flags,
+        &Question { method: "POST", path: "/accounts", body: Some(&body) },
+    )
 }
 
 /// The first line of standard input, without its end.

@@ -148,6 +148,7 @@ impl Admin {
             .route("/read-only", put(data::close).delete(data::open))
             .route("/accounts", post(accounts::create))
             .route("/accounts/{id}/roles", put(accounts::set_roles))
+            .route("/password-codes", post(accounts::password_code))
             .route("/audit", get(audit::list))
             .route("/audit/verification", get(audit::verify))
             .route("/reports", get(reports::list))

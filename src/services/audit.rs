@@ -45,6 +45,8 @@ pub enum Action {
     PasswordChange,
     /// Somebody set a password by a mailed code.
     PasswordReset,
+    /// The operator was given a code by which somebody sets a password.
+    PasswordCode,
     /// Somebody moved to another address.
     EmailChange,
     /// Somebody ended their log-ins.
@@ -85,6 +87,7 @@ impl Action {
             Self::KeysReseal => "keys.reseal",
             Self::PasswordChange => "password.change",
             Self::PasswordReset => "password.reset",
+            Self::PasswordCode => "password.code",
             Self::EmailChange => "email.change",
             Self::SessionsEnd => "sessions.end",
             Self::SessionReuse => "session.reuse",

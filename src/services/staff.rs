@@ -1,6 +1,6 @@
 //! What staff may do: each thing is permitted by a role, and noted before it is done.
 
-use barterline_domain::account::AccountRole;
+use barterline_domain::account::{AccountRole, Email};
 use barterline_domain::bearer::Unpermitted;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{ReportId, UserId};
@@ -9,7 +9,7 @@ use barterline_storage::audit::{Actor, AuditEntry};
 use barterline_storage::error::StoreError;
 use barterline_storage::reports::Report;
 
-use super::accounts::{Accounts, AuthError, RegisterError, Registration, Resealed};
+use super::accounts::{Accounts, Appointed, Appointment, AuthError, RegisterError, Resealed};
 use super::audit::{Action, AuditLog, Note, Verified, VerifyError};
 use super::reports::Reports;
 use crate::auth::permission::Permission;
@@ -128,10 +128,15 @@ impl Staff {
     /// Makes an account with roles: how the first admin comes to be.
     pub async fn create_account(
         &self,
-        registration: Registration,
-        roles: Vec<AccountRole>,
-    ) -> Result<Account, RegisterError> {
-        self.accounts.create(registration, roles).await
+        appointment: Appointment,
+    ) -> Result<Appointed, RegisterError> {
+        self.accounts.appoint(appointment).await
+    }
+
+    /// Gives the operator a code by which the owner of an address sets a new password.
+    pub async fn password_code(&self, email: &Email) -> Result<String, StaffError> {
+        let code = self.accounts.password_code(email).await?;
+        code.ok_or(StaffError::AccountNotFound)
     }
 
     /// Fails where no role of the caller's permits it: as the roles are now, which may not be those of

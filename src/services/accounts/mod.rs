@@ -6,6 +6,7 @@ mod reset;
 
 mod addresses;
 mod api_keys;
+mod appointment;
 mod email;
 mod erasure;
 mod exchange;
@@ -58,6 +59,7 @@ use crate::services::audit::{Action, AuditLog, Note};
 use crate::telemetry::addresses::Addresses;
 pub use addresses::AddressKeysError;
 pub use api_keys::{KeyError, NewKey, ShownKey, end_of};
+pub use appointment::{Appointed, Appointment};
 pub use email::EmailError;
 pub use errands::{AskError, CodeError, Errands, Mailing, Waiting};
 pub use identities::IdentityError;

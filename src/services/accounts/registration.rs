@@ -8,10 +8,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use barterline_domain::account::{AccountRole, DisplayName, Email, Password};
+use barterline_domain::account::{DisplayName, Email, Password};
 use barterline_domain::clock::Timestamp;
 use barterline_storage::accounts::Account;
-use barterline_storage::audit::Actor;
 use barterline_storage::credentials::Credential;
 use barterline_storage::error::StoreError;
 use serde::{Deserialize, Serialize};
@@ -20,7 +19,6 @@ use super::errands::Errand;
 use super::{Accounts, AskError, ChoiceError, HashingBusy, Language};
 use crate::auth::sealed::Purpose;
 use crate::limits::{Exceeded, LogInName};
-use crate::services::audit::{Action, Note};
 
 /// How long somebody may take to confirm an address.
 pub(super) const TOKEN_LIFETIME: Duration = Duration::from_hours(24);
@@ -131,26 +129,7 @@ impl Accounts {
         let Registration { email, password, name } = registration;
         // After the hash, which a taken address costs too.
         let password_hash = self.choose(password, &[email.as_str(), name.as_str()]).await?;
-        let account = self.make(email, self.new_account(name), password_hash, None).await?;
-        account.ok_or(RegisterError::EmailTaken)
-    }
-
-    /// Makes an account with roles, whose address is confirmed by the operator's word.
-    pub(in crate::services) async fn create(
-        &self,
-        registration: Registration,
-        roles: Vec<AccountRole>,
-    ) -> Result<Account, RegisterError> {
-        let Registration { email, password, name } = registration;
-        let password_hash = self.choose(password, &[email.as_str(), name.as_str()]).await?;
-        if self.0.credentials.find(self.email_key(&email)).await?.is_some() {
-            return Err(RegisterError::EmailTaken);
-        }
-        let account = Account { roles, ..self.new_account(name) };
-        let note = Note::new(Actor::Operator, Action::AccountCreate).about(&account.id);
-        self.0.audit.note(note.with("roles", &AccountRole::names(&account.roles))).await?;
-        let now = Some(self.0.clock.now());
-        let account = self.make(email, account, password_hash, now).await?;
+        let account = self.make(email, self.new_account(name), Some(password_hash), None).await?;
         account.ok_or(RegisterError::EmailTaken)
     }
 
@@ -178,18 +157,18 @@ impl Accounts {
         // What could not be compared was no guess. Nor was the right one, whatever becomes of it.
         limits.log_in_not_tried(tried).await;
         matches?;
-        let made = self.make(email, self.new_account(name), password_hash, Some(now)).await?;
+        let made = self.make(email, self.new_account(name), Some(password_hash), Some(now)).await?;
         let account = made.ok_or(ConfirmError::EmailTaken)?;
         limits.logged_in(tried, from, now).await;
         Ok(account)
     }
 
     /// Makes an account. `None`: the address is taken.
-    async fn make(
+    pub(super) async fn make(
         &self,
         email: Email,
         account: Account,
-        password_hash: String,
+        password_hash: Option<String>,
         email_verified_at: Option<Timestamp>,
     ) -> Result<Option<Account>, StoreError> {
         if self.0.credentials.find(self.email_key(&email)).await?.is_some() {
@@ -202,7 +181,7 @@ impl Accounts {
             user: account.id,
             email: self.sealed_email(account.id, &email),
             email_verified_at,
-            password_hash: Some(password_hash),
+            password_hash,
             password_changed_at: account.created_at,
             second_factor: None,
         };

@@ -24,7 +24,10 @@ fn admin(world: &World) -> Person {
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
     let made: Value = serde_json::from_str(&out).expect("JSON");
     assert_eq!((&made["name"], &made["roles"]), (&json!("Admin"), &json!(["user", "admin"])));
-    world.log_in_with(&email, made["password"].as_str().expect("a password"))
+    assert_eq!(made["password"], Value::Null, "nobody draws one");
+    let shown = json!({ "code": made["password_code"], "password": PASSWORD });
+    world.post("/v1/accounts/password-resets/confirm", &shown).expect(204);
+    world.log_in_with(&email, PASSWORD)
 }
 
 fn ask(world: &World, person: &Person, method: &str, path: &str) -> Answer {
@@ -151,6 +154,42 @@ fn an_admin_is_made_by_the_operator_alone() {
     late.args(["admin", "create", "--email", &email, "--data"]).arg(data);
     let (code, _, err) = run(late);
     assert!(code == 1 && err.contains("no server runs"), "{code} {err}");
+}
+
+#[test]
+fn what_is_drawn_for_an_admin_is_a_code_that_sets_a_password_once() {
+    let world = World::new();
+    let email = world.email("root");
+    let drawn = |arguments: &[&str]| -> String {
+        let (code, out, err) = command(&world, arguments);
+        assert_eq!((code, err.as_str()), (0, ""), "{out}");
+        let made: Value = serde_json::from_str(&out).expect("JSON");
+        made["password_code"].as_str().expect("a code").to_owned()
+    };
+    let code = drawn(&["admin", "create", "--email", &email]);
+    // It is no password, and there is none yet.
+    let body = json!({ "email": email, "password": code });
+    world.post("/v1/sessions", &body).problem(401, "login.failed");
+    let set = |code: &str, password: &str| {
+        let body = json!({ "code": code, "password": password });
+        world.post("/v1/accounts/password-resets/confirm", &body)
+    };
+    set(&code, "hunter22").problem(422, "account.password_weak");
+    set(&code, PASSWORD).expect(204);
+    let root = world.log_in_with(&email, PASSWORD);
+    set(&code, "another long evening").problem(422, "code.invalid");
+    // For whom no mail reaches, another one, which ends all log-ins.
+    let another = drawn(&["admin", "password-code", "--email", &email]);
+    set(&another, "another long evening").expect(204);
+    ask(&world, &root, "GET", "/v1/accounts/me").problem(401, "token.invalid");
+    world.log_in_with(&email, "another long evening");
+    let nobody = ["admin", "password-code", "--email", "nobody@example.org"];
+    let (code, out, err) = command(&world, &nobody);
+    assert_eq!((code, out.as_str()), (1, ""), "{err}");
+    assert!(err.contains("account.not_found"), "{err}");
+    let noted = world.noted(&root.id);
+    let codes = noted.iter().filter(|(_, action, _)| action == "password.code").count();
+    assert_eq!(codes, 1, "{noted:?}");
 }
 
 #[test]
