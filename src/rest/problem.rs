@@ -133,6 +133,9 @@ codes! {
     PasswordWrong = FORBIDDEN, "password.wrong", "the present password is another";
     /// They sign in elsewhere.
     PasswordNone = FORBIDDEN, "password.none", "the account has no password: set one by mail";
+    /// Within a session, it has to be shown again.
+    PasswordRequired = FORBIDDEN, "password.required",
+        "show the password, or log in anew where there is none";
     /// No provider is called so.
     SignInProvider = NOT_FOUND, "sign_in.provider_not_found", "there is no such provider";
     /// Not on the list.

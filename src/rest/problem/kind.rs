@@ -10,6 +10,7 @@ impl Code {
     pub const fn kind(self) -> Option<Kind> {
         match self {
             Self::Shared(code) => Kind::of(code),
+            Self::PasswordRequired => Some(Kind::Asked),
             Self::RefreshInvalid
             | Self::CodeInvalid
             | Self::SignInState

@@ -106,6 +106,8 @@ impl From<SessionError> for Problem {
     fn from(error: SessionError) -> Self {
         match error {
             SessionError::Unpermitted(error) => error.into(),
+            SessionError::Password(error) => error.into(),
+            SessionError::PasswordRequired => Code::PasswordRequired.into(),
             SessionError::NotFound => Code::SessionNotFound.into(),
             SessionError::Store(error) => error.into(),
         }

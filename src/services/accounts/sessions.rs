@@ -1,5 +1,6 @@
 //! One's own log-ins: seen, named, ended.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use barterline_domain::account::SessionName;
@@ -10,7 +11,7 @@ use barterline_storage::audit::Actor;
 use barterline_storage::error::StoreError;
 use barterline_storage::sessions::{SESSIONS_SHOWN_MAX, Session};
 
-use super::{Accounts, Revoked};
+use super::{Accounts, PasswordError, Revoked, Shown};
 use crate::auth::principal::Principal;
 use crate::services::audit::{Action, Note};
 
@@ -32,12 +33,21 @@ impl Lifetimes {
     }
 }
 
+/// How old a log-in may be to stand for a password, of whoever has none.
+const FRESH: Duration = Duration::from_mins(10);
+
 /// Why nothing was done to a session.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
     /// The caller did not log in.
     #[error(transparent)]
     Unpermitted(#[from] Unpermitted),
+    /// The caller did not prove anew who they are.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// The caller has to prove anew who they are.
+    #[error("the password is needed, or a log-in that has just begun where there is none")]
+    PasswordRequired,
     /// Not one of the caller's, or over.
     #[error("no such session")]
     NotFound,
@@ -67,26 +77,63 @@ impl Accounts {
         Ok(Session { name, ..found })
     }
 
-    /// Ends one of the caller's log-ins, and its sockets.
+    /// Ends one of the caller's log-ins, and its sockets. Another than the one that asks, for who proves anew
+    /// who they are: a stolen token ends nobody else's.
     pub async fn end_session(
         &self,
         caller: &Principal,
         session: SessionId,
+        shown: Option<Shown>,
+        from: IpAddr,
     ) -> Result<(), SessionError> {
         let user = self.own_session(caller, session).await?.user;
+        if caller.session()? != session {
+            self.prove_again(caller, shown, from).await?;
+        }
         Ok(self.revoke_session(user, session).await?)
     }
 
-    /// Ends all of the caller's log-ins, and their sockets; gives how many there were.
-    pub async fn end_all_sessions(&self, caller: &Principal) -> Result<usize, SessionError> {
-        caller.session()?;
+    /// Ends all of the caller's log-ins, and their sockets, for who proves anew who they are; gives how many
+    /// there were.
+    pub async fn end_all_sessions(
+        &self,
+        caller: &Principal,
+        shown: Option<Shown>,
+        from: IpAddr,
+    ) -> Result<usize, SessionError> {
+        self.prove_again(caller, shown, from).await?;
         Ok(self.end_sessions(caller.user, None).await?)
     }
 
-    /// Ends all of the caller's log-ins but this one, and their sockets; gives how many there were.
-    pub async fn end_other_sessions(&self, caller: &Principal) -> Result<usize, SessionError> {
+    /// The same, but for the log-in that asks.
+    pub async fn end_other_sessions(
+        &self,
+        caller: &Principal,
+        shown: Option<Shown>,
+        from: IpAddr,
+    ) -> Result<usize, SessionError> {
         let session = caller.session()?;
+        self.prove_again(caller, shown, from).await?;
         Ok(self.end_sessions(caller.user, Some(session)).await?)
+    }
+
+    /// Whether the caller proves anew who they are: by the password (and a code), or, who has none, by a
+    /// log-in that has just begun, as others vouched for them then.
+    async fn prove_again(
+        &self,
+        caller: &Principal,
+        shown: Option<Shown>,
+        from: IpAddr,
+    ) -> Result<(), SessionError> {
+        if let Some(shown) = shown {
+            self.prove(caller, shown, from).await?;
+            return Ok(());
+        }
+        let own = self.own_session(caller, caller.session()?).await?;
+        let credential = self.0.credentials.find_by_user(caller.user).await?;
+        let has_password = credential.is_some_and(|credential| credential.password_hash.is_some());
+        let is_fresh = self.0.clock.now().since(own.created_at) < FRESH;
+        if is_fresh && !has_password { Ok(()) } else { Err(SessionError::PasswordRequired) }
     }
 
     pub(super) async fn end_sessions(

@@ -439,6 +439,32 @@ async fn a_code_is_good_for_its_own_time_alone_where_clocks_are_granted_nothing(
 }
 
 #[tokio::test]
+async fn who_has_no_password_ends_other_log_ins_from_one_that_has_just_begun() {
+    let world = world();
+    let (name, roles) = (DisplayName::parse("Ana").expect("a name"), vec![AccountRole::User]);
+    let appointment = Appointment { email: email("ana"), password: None, name, roles };
+    let account = world.accounts.appoint(appointment).await.expect("an account").account;
+    let here = Ipv4Addr::LOCALHOST.into();
+    let begin = async || {
+        let end = world.clock.now().plus(DAY);
+        let log_in = world.accounts.begin_session(&account, Device::default(), end).await;
+        let token = log_in.expect("a session").access_token;
+        world.accounts.verify(&token).expect("a principal")
+    };
+    let (early, other) = (begin().await, begin().await);
+    world.clock.advance(10 * MINUTE);
+    let late = world.accounts.end_other_sessions(&early, None, here).await;
+    assert!(matches!(late, Err(SessionError::PasswordRequired)), "{late:?}");
+    let other = other.session().expect("a log-in");
+    let late = world.accounts.end_session(&early, other, None, here).await;
+    assert!(matches!(late, Err(SessionError::PasswordRequired)), "{late:?}");
+    let fresh = begin().await;
+    world.accounts.end_session(&fresh, other, None, here).await.expect("an end");
+    let ended = world.accounts.end_other_sessions(&fresh, None, here).await.expect("an end");
+    assert_eq!(ended, 1);
+}
+
+#[tokio::test]
 async fn a_key_ends_when_it_was_said_to() {
     let world = world();
     let ana = world.person("ana").await;

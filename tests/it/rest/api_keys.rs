@@ -139,14 +139,15 @@ fn what_concerns_the_account_takes_a_log_in() {
     let known = json!({ "password": "correct horse" });
     let both = json!({ "password": "correct horse", "code": "000000" });
     let session = format!("/v1/sessions/{}", ana.id);
+    let end = format!("{session}/end");
     for (method, path, body) in [
         ("PUT", "/v1/accounts/me/password", &password),
         ("PUT", "/v1/accounts/me/email", &email),
         ("GET", "/v1/sessions", &nobody),
-        ("DELETE", "/v1/sessions", &nobody),
-        ("DELETE", "/v1/sessions?except=current", &nobody),
+        ("POST", "/v1/sessions/end", &nobody),
+        ("POST", "/v1/sessions/end", &json!({ "password": "correct horse", "except": "current" })),
         ("DELETE", "/v1/sessions/current", &nobody),
-        ("DELETE", &session, &nobody),
+        ("POST", &end, &nobody),
         ("PATCH", &session, &json!({ "name": null })),
         ("GET", "/v1/api-keys", &nobody),
         ("POST", "/v1/api-keys", &key(&["chats:read"])),

@@ -173,16 +173,26 @@ async fn one_session_is_ended_from_another_and_its_socket_with_it() {
     let (token, refresh_token) = (text("access_token"), text("refresh_token"));
     let lost = Person { id: ana.id.clone(), token, refresh_token };
     let mut device = world.device(&lost, Encoding::Json).await;
-    let path = format!("/v1/sessions/{}", phone["session"].as_str().expect("an id"));
-    let end = |token: &str| world.call(Call::new("DELETE", &path).token(token));
-    end(&bob.token).problem(404, "session.not_found");
+    let path = format!("/v1/sessions/{}/end", phone["session"].as_str().expect("an id"));
+    let end =
+        |token: &str, shown: &Value| world.call(Call::new("POST", &path).token(token).json(shown));
+    let (nothing, password) = (json!({}), json!({ "password": "correct horse" }));
+    end(&bob.token, &password).problem(404, "session.not_found");
+    // A token that was stolen ends nobody else's.
+    end(&ana.token, &nothing).problem(403, "password.required");
+    end(&ana.token, &json!({ "password": "incorrect horse" })).problem(403, "password.wrong");
     me(&world, &lost.token).expect(200);
-    assert_eq!(end(&ana.token).expect(204).body, "");
+    assert_eq!(end(&ana.token, &password).expect(204).body, "");
     device.is_closed(CloseCode::SessionRevoked).await;
     me(&world, &lost.token).problem(401, "token.invalid");
-    end(&ana.token).problem(404, "session.not_found");
+    end(&ana.token, &password).problem(404, "session.not_found");
     me(&world, &ana.token).expect(200);
-    assert_eq!(sessions(&world, &ana.token).len(), 1);
+    let left = sessions(&world, &ana.token);
+    assert_eq!(left.len(), 1);
+    // Its own is a log-out.
+    let path = format!("/v1/sessions/{}/end", left[0]["session"].as_str().expect("an id"));
+    world.call(Call::new("POST", &path).token(&ana.token).json(&nothing)).expect(204);
+    me(&world, &ana.token).problem(401, "token.invalid");
 }
 
 #[test]
@@ -190,20 +200,24 @@ fn all_sessions_are_ended_with_or_without_the_one_that_asks() {
     let world = World::new();
     let (ana, bob) = (world.person("ana"), world.person("bob"));
     let others = ["one", "two"].map(|device| log_in(&world, "ana", device));
-    let end = |query: &str| {
-        let path = format!("/v1/sessions{query}");
-        world.call(Call::new("DELETE", &path).token(&ana.token))
+    let end = |body: &Value| {
+        world.call(Call::new("POST", "/v1/sessions/end").token(&ana.token).json(body))
     };
-    for query in ["?except=nobody", "?exept=current"] {
-        end(query).problem(400, "request.invalid");
+    let password = "correct horse";
+    for wrong in [json!({ "except": "nobody" }), json!({ "exept": "current" })] {
+        end(&wrong).problem(400, "request.invalid");
     }
-    assert_eq!(end("?except=current").expect(200).json(), json!({ "ended": 2 }));
+    for nothing in [json!({}), json!({ "except": "current" })] {
+        end(&nothing).problem(403, "password.required");
+    }
+    let all_others = json!({ "password": password, "except": "current" });
+    assert_eq!(end(&all_others).expect(200).json(), json!({ "ended": 2 }));
     for other in &others {
         let body = json!({ "refresh_token": other["refresh_token"] });
         world.post("/v1/sessions/refresh", &body).problem(401, "refresh.invalid");
     }
-    assert_eq!(end("?except=current").expect(200).json(), json!({ "ended": 0 }));
-    assert_eq!(end("").expect(200).json(), json!({ "ended": 1 }));
+    assert_eq!(end(&all_others).expect(200).json(), json!({ "ended": 0 }));
+    assert_eq!(end(&json!({ "password": password })).expect(200).json(), json!({ "ended": 1 }));
     me(&world, &ana.token).problem(401, "token.invalid");
     me(&world, &bob.token).expect(200);
 }
