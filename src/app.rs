@@ -145,8 +145,6 @@ pub struct App {
     pub post: Option<Post>,
     /// What is shared with other servers beside the store.
     pub cluster: Option<Cluster>,
-    /// Where refusals are told.
-    pub refusals: Refusals,
 }
 
 impl App {
@@ -158,6 +156,7 @@ impl App {
         data: &DataDir,
         admin: &Admin,
         for_load_test: bool,
+        refusals: Refusals,
         stop: CancellationToken,
         tasks: TaskTracker,
     ) -> Result<Self, BuildError> {
@@ -202,10 +201,7 @@ impl App {
         let users = Arc::new(accounts.clone());
         let listings = Listings::new(stores.listings, users, Arc::clone(&clock), Arc::clone(&ids));
         let (metrics, http_metrics) = (HubMetrics::default(), HttpMetrics::default());
-        let refused = RefusalMetrics::default();
-        let refusals = Refusals::new(addresses(&settings.log), refused.clone());
         admin.register(|registry| {
-            refused.register(registry);
             metrics.register(registry);
             http_metrics.register(registry);
             (store.metrics)(registry);
@@ -285,7 +281,6 @@ impl App {
             outcomes: store.outcomes,
             post,
             cluster,
-            refusals,
         })
     }
 }

@@ -77,10 +77,13 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     data.write_admin_address(admin_listening)?;
     let (watched, watching) = (CancellationToken::new(), TaskTracker::new());
     let observer = app::observer(&settings.log, Arc::new(SystemClock), Arc::new(SystemIds));
+    // One for all doors.
+    let refusals = observer.refusals.clone();
+    admin.register(|registry| refusals.register(registry));
     let limits = Limits {
         connections_of_one_max: OPERATORS_MAX,
         proxies: Proxies::none(),
-        ..limits(&settings, OPERATORS_MAX, observer.refusals.clone())
+        ..limits(&settings, OPERATORS_MAX, refusals.clone())
     };
     tokio::spawn(listener::serve(
         Doors { plain: Some(operators), tls: None },
@@ -91,9 +94,17 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     ));
 
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let app =
-        App::build(&settings, &data, &admin, mode.load_test, stop.clone(), tasks.clone()).await?;
-    let App { public: routes, gateway, rest, hub, outcomes, post, cluster, refusals } = app;
+    let app = App::build(
+        &settings,
+        &data,
+        &admin,
+        mode.load_test,
+        refusals.clone(),
+        stop.clone(),
+        tasks.clone(),
+    )
+    .await?;
+    let App { public: routes, gateway, rest, hub, outcomes, post, cluster } = app;
     let mut delivery = tokio::spawn(hub.run_delivery(outcomes));
     tasks.spawn(gateway.clone().run_heartbeat());
     tasks.spawn(gateway.clone().run_revocations());

@@ -152,6 +152,11 @@ impl Password {
         Ok(Self(text))
     }
 
+    /// Takes what somebody shows as theirs, whether it could be one or not: every guess counts as one.
+    pub fn shown(text: String) -> Self {
+        Self(text)
+    }
+
     /// The password, for the hash alone.
     pub fn expose(&self) -> &[u8] {
         self.0.as_bytes()

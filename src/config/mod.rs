@@ -270,7 +270,7 @@ impl fmt::Display for Mistakes {
 
 /// Whether a setting of this name is never shown. The name of a key's file is none.
 fn is_secret(key: &str) -> bool {
-    let is_word = |part| ["secret", "password", "token", "key"].contains(&part);
+    let is_word = |part| ["secret", "password", "token", "key", "master"].contains(&part);
     key != "tls_key" && key.split('_').any(is_word)
 }
 

@@ -324,7 +324,7 @@ fn the_reference_is_what_docs_say() {
 
 #[test]
 fn secrets_are_known_by_their_names() {
-    for key in ["api_key", "smtp_password", "secret", "admin_token"] {
+    for key in ["api_key", "smtp_password", "secret", "admin_token", "master_before"] {
         assert!(is_secret(key), "{key}");
         assert_eq!(quoted(key, &Value::String("hunter2".to_owned())), REDACTED);
     }

@@ -14,6 +14,7 @@ use barterline_domain::ids::{ApiKeyId, UserId};
 use barterline_protocol::close_code::CloseCode;
 use barterline_protocol::error_code::ErrorCode;
 use parking_lot::Mutex;
+use prometheus_client::registry::Registry;
 use tracing::field::display;
 
 use super::addresses::Addresses;
@@ -186,6 +187,11 @@ impl Refusals {
     pub fn new(addresses: Addresses, metrics: RefusalMetrics) -> Self {
         let seconds = Kind::ALL.map(|_| Mutex::new(Second::default()));
         Self(Arc::new(Inner { addresses, metrics, seconds }))
+    }
+
+    /// Adds the numbers of refusals.
+    pub fn register(&self, registry: &mut Registry) {
+        self.0.metrics.register(registry);
     }
 
     /// Counts a refusal, and writes a line if this second has room for it.

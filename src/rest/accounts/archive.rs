@@ -142,7 +142,7 @@ pub async fn handle(
     Body(proof): Body<Proof>,
 ) -> Result<Response, Problem> {
     rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
-    rest.accounts.begin_archive(&caller, proof.shown()?, from).await?;
+    rest.accounts.begin_archive(&caller, proof.shown(), from).await?;
     let making = rest.archives.begin(caller.user).ok_or_else(|| {
         Problem::new(
             ErrorCode::Busy,

@@ -60,7 +60,7 @@ pub async fn handle(
 ) -> Result<Json<Changed>, Problem> {
     rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
     let new = Password::parse(request.new)?;
-    let password = NewPassword { present: shown(request.present, request.code)?, new };
+    let password = NewPassword { present: shown(request.present, request.code), new };
     let change =
         async move { rest.accounts.change_password(&caller, password, from, language).await };
     let sessions_ended = to_the_end(change).await?;

@@ -11,7 +11,7 @@ use super::OwnAccount;
 use crate::rest::Rest;
 use crate::rest::extract::{Body, From};
 use crate::rest::problem::Problem;
-use crate::services::accounts::{ConfirmError, Confirmation};
+use crate::services::accounts::Confirmation;
 
 /// The request.
 #[derive(Deserialize, ToSchema)]
@@ -45,7 +45,7 @@ pub async fn handle(
     let Request { token, password } = request;
     rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
     // What cannot be a password was not chosen.
-    let password = Password::parse(password).map_err(|_| ConfirmError::PasswordWrong)?;
+    let password = Password::shown(password);
     let account = rest.accounts.confirm(Confirmation { token, password }, from).await?;
     Ok((StatusCode::CREATED, Json(account.into())))
 }

@@ -44,7 +44,7 @@ pub async fn handle(
     Body(proof): Body<Proof>,
 ) -> Result<Json<Erased>, Problem> {
     rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
-    let shown = proof.shown()?;
+    let shown = proof.shown();
     let erase = async move { rest.erasure.erase(&caller, shown, from, language).await };
     Ok(Json(Erased { done: to_the_end(erase).await? }))
 }

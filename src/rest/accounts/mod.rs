@@ -24,14 +24,11 @@ use barterline_domain::ids::UserId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::rest::problem::Problem;
-use crate::services::accounts::{PasswordError, Shown};
+use crate::services::accounts::Shown;
 
 /// Who somebody says they are within a session, by password and code.
-pub fn shown(password: String, code: Option<String>) -> Result<Shown, Problem> {
-    // What cannot be a password is not theirs.
-    let password = Password::parse(password).map_err(|_| PasswordError::Wrong)?;
-    Ok(Shown { password, code })
+pub fn shown(password: String, code: Option<String>) -> Shown {
+    Shown { password: Password::shown(password), code }
 }
 
 /// Who the caller proves to be, beside their session.
@@ -45,7 +42,7 @@ pub struct Proof {
 }
 
 impl Proof {
-    fn shown(self) -> Result<Shown, Problem> {
+    fn shown(self) -> Shown {
         shown(self.password, self.code)
     }
 }

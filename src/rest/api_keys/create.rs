@@ -73,7 +73,7 @@ pub async fn handle(
     let name = ApiKeyName::parse(&request.name)
         .map_err(|error| Problem::new(Code::KeyName, error.to_string()))?;
     let scopes = scopes(&request.scopes)?;
-    let shown = shown(request.password, request.code)?;
+    let shown = shown(request.password, request.code);
     let new = NewKey { name, scopes, expires_at: request.expires_at };
     let make = async move { rest.accounts.make_key(&caller, new, shown, from, language).await };
     let (key, secret) = to_the_end(make).await?;

@@ -12,7 +12,7 @@ use crate::rest::Rest;
 use crate::rest::extract::{Body, From, Program};
 use crate::rest::origins::Page;
 use crate::rest::problem::Problem;
-use crate::services::accounts::{Device, LogInError, Shown};
+use crate::services::accounts::{Device, Shown};
 
 /// The request.
 #[derive(Deserialize, ToSchema)]
@@ -65,12 +65,11 @@ pub async fn handle(
     }
     let name = request.name.as_deref().map(SessionName::parse).transpose()?;
     rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
-    // What cannot be an address or a password is nobody's.
-    let parsed = (Email::parse(&request.email), Password::parse(request.password));
-    let (Ok(email), Ok(password)) = parsed else {
-        return Err(LogInError::Failed.into());
+    // What cannot be an address is nobody's.
+    let Ok(email) = Email::parse(&request.email) else {
+        return Err(rest.accounts.nobodys(from).into());
     };
-    let shown = Shown { password, code: request.code };
+    let shown = Shown { password: Password::shown(request.password), code: request.code };
     let log_in = rest.accounts.log_in(&email, shown, Device { name, client }, from).await?;
     let tokens = Tokens::from(log_in);
     let (cookie, tokens) =

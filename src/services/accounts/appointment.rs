@@ -68,7 +68,9 @@ impl Accounts {
         &self,
         email: &Email,
     ) -> Result<Option<String>, StoreError> {
-        let Some(owner) = self.0.credentials.find(self.email_key(email)).await? else { return Ok(None) };
+        let Some(owner) = self.0.credentials.find(self.email_key(email)).await? else {
+            return Ok(None);
+        };
         let note = Note::new(Actor::Operator, Action::PasswordCode).about(&owner.user);
         self.0.audit.note(note).await?;
         let purpose = CodePurpose::ResetPassword;

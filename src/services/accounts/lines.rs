@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use barterline_domain::ids::UserId;
 use tracing::field::display;
 
-use super::Accounts;
+use super::{Accounts, LogInError};
 use crate::adapters::openid::OpenIdError;
 
 /// So that an operator can ask for these lines alone, or not at all.
@@ -38,10 +38,16 @@ impl Accounts {
         tracing::warn!(target: TARGET, user, client, "a wrong password");
     }
 
+    /// Somebody tried to log in by what cannot be an address.
+    pub fn nobodys(&self, from: IpAddr) -> LogInError {
+        self.log_wrong_password(None, from);
+        LogInError::Failed
+    }
+
     /// Somebody who knows the password, or for whom others vouch, showed no code, and has to.
     pub(super) fn log_code_asked(&self, user: UserId, from: IpAddr) {
         let client = self.0.addresses.shown(from).map(display);
-        tracing::info!(target: TARGET, %user, client, "a code was asked for");
+        tracing::warn!(target: TARGET, %user, client, "a code was asked for");
     }
 
     /// Somebody who knows the password showed another code than one of the second factor.

@@ -343,6 +343,7 @@ impl Accounts {
         let changed = present.map(|present| present.password_changed_at);
         if changed != Some(credential.password_changed_at) {
             self.0.sessions.revoke(log_in.session).await?;
+            self.log_wrong_password(Some(credential.user), from);
             return Err(LogInError::Failed);
         }
         self.log_logged_in(log_in.user, from, second_factor);

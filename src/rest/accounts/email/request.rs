@@ -52,7 +52,7 @@ pub async fn handle(
 ) -> Result<Asked, Problem> {
     let email = Email::choose(&request.email)?;
     rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
-    let shown = shown(request.password, request.code)?;
+    let shown = shown(request.password, request.code);
     rest.accounts.ask_for_email(&caller, email, shown, from, language).await?;
     Ok(Asked {})
 }

@@ -50,7 +50,7 @@ pub async fn handle(
     rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
     let (challenge, return_to) = request.way.parse()?;
     let way = (provider.as_str(), challenge, return_to.as_str());
-    let shown = request.proof.shown()?;
+    let shown = request.proof.shown();
     let begun = rest.accounts.begin_link(&caller, way, shown, from).await?;
     Ok(Json(begun.into()))
 }

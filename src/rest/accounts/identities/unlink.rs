@@ -37,7 +37,7 @@ pub async fn handle(
     Body(proof): Body<Proof>,
 ) -> Result<StatusCode, Problem> {
     rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
-    let shown = proof.shown()?;
+    let shown = proof.shown();
     let unlink = async move { rest.accounts.unlink(&caller, id, shown, from, language).await };
     to_the_end(unlink).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -11,7 +11,6 @@ use crate::rest::Rest;
 use crate::rest::extract::{Body, Caller, From};
 use crate::rest::layers::Uncompressed;
 use crate::rest::problem::Problem;
-use crate::services::accounts::PasswordError;
 
 /// The request.
 #[derive(Deserialize, ToSchema)]
@@ -55,7 +54,7 @@ pub async fn handle(
 ) -> Result<(StatusCode, Extension<Uncompressed>, Json<Begun>), Problem> {
     rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
     // What cannot be a password is not theirs.
-    let password = Password::parse(request.password).map_err(|_| PasswordError::Wrong)?;
+    let password = Password::shown(request.password);
     let begun = rest.accounts.begin_second_factor(&caller, password, from).await?;
     let begun = Begun { secret: begun.secret, uri: begun.uri };
     Ok((StatusCode::CREATED, Extension(Uncompressed), Json(begun)))

@@ -37,7 +37,7 @@ pub async fn own(
     Body(proof): Body<Proof>,
 ) -> Result<StatusCode, Problem> {
     rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
-    let shown = proof.shown()?;
+    let shown = proof.shown();
     let end = async move { rest.accounts.end_second_factor(&caller, shown, from, language).await };
     to_the_end(end).await?;
     Ok(StatusCode::NO_CONTENT)

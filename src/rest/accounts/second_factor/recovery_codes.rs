@@ -34,7 +34,7 @@ pub async fn handle(
     Body(proof): Body<Proof>,
 ) -> Result<RecoveryCodes, Problem> {
     rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
-    let shown = proof.shown()?;
+    let shown = proof.shown();
     let renew =
         async move { rest.accounts.renew_recovery_codes(&caller, shown, from, language).await };
     let recovery_codes = to_the_end(renew).await?;

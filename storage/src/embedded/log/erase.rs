@@ -44,22 +44,32 @@ impl Shared {
     }
 
     pub(super) fn erase_step(&self) -> Result<bool, StoreError> {
+        // What is noted while it is looked must not be taken for what was looked at.
+        let _checkpointing = self.checkpointing.lock();
         let mut due = self.index.due(STEP)?;
         if due.is_empty() {
             return Ok(false);
         }
         let (mut erasures, mut bytes) = (Vec::new(), 0);
-        for (at, (chat, target)) in due.iter().enumerate() {
-            match self.erasures_of(*chat, *target) {
-                Ok(found) => erasures.extend(found),
-                // What cannot be read by us is told by nobody; the others do not wait for it.
-                Err(error) => tracing::error!(%error, "words are not overwritten"),
-            }
-            bytes = erasures.iter().map(|(_, record)| record.len()).sum();
+        due.retain(|(chat, target)| {
             if bytes > STEP_BYTES {
-                due.truncate(at + 1);
-                break;
+                return false;
             }
+            match self.erasures_of(*chat, *target) {
+                Ok(found) => {
+                    bytes += found.iter().map(|(_, record)| record.len()).sum::<usize>();
+                    erasures.extend(found);
+                    true
+                }
+                // What is damaged is read by nobody; what could not be read now stays due.
+                Err(error) => {
+                    tracing::error!(%error, "words are not overwritten");
+                    matches!(error, StoreError::Corrupt { .. })
+                }
+            }
+        });
+        if due.is_empty() {
+            return Ok(false);
         }
         if bytes > 0 {
             self.index.keep_erasures(&erasures)?;
