@@ -181,7 +181,7 @@ impl App {
             tokens: Tokens::new(Keyring::open(&keys.join(keyring::FILE))?),
             data_keys: DataKeys::open(
                 &keys.join(data_keys::FILE),
-                Masters::of(&settings.keys),
+                Masters::of(settings.keys.masters()),
                 &*ids,
             )?,
             site: settings.accounts.site.clone(),

@@ -37,7 +37,7 @@ pub fn run(settings: &Settings, task: Task) -> anyhow::Result<String> {
         ensure!(owner == own, "{} belongs to user {owner}: run this as that user", file.display());
     }
     let mut tokens = Keyring::open(&of_tokens)?;
-    let mut values = DataKeys::open(&of_data, Masters::of(&settings.keys), &SystemIds)?;
+    let mut values = DataKeys::open(&of_data, Masters::of(settings.keys.masters()), &SystemIds)?;
     match task {
         Task::Prepare => {
             tokens.prepare();

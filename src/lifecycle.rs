@@ -76,22 +76,7 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     let admin = Admin::new(Token::issue(&data, &SystemIds)?);
     data.write_admin_address(admin_listening)?;
     let (watched, watching) = (CancellationToken::new(), TaskTracker::new());
-    let observer = app::observer(&settings.log, Arc::new(SystemClock), Arc::new(SystemIds));
-    // One for all doors.
-    let refusals = observer.refusals.clone();
-    admin.register(|registry| refusals.register(registry));
-    let limits = Limits {
-        connections_of_one_max: OPERATORS_MAX,
-        proxies: Proxies::none(),
-        ..limits(&settings, OPERATORS_MAX, refusals.clone())
-    };
-    tokio::spawn(listener::serve(
-        Doors { plain: Some(operators), tls: None },
-        router::dress(admin.clone().routes(), observer, Transport::Host),
-        limits,
-        watched.clone(),
-        watching.clone(),
-    ));
+    let refusals = open_to_operators(&settings, &admin, operators, (&watched, &watching));
 
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let app = App::build(
@@ -177,6 +162,31 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     // The log closes, with a checkpoint, when the last part that holds it is gone.
     delivery.abort();
     Ok(())
+}
+
+/// Lets operators in. Gives where refusals are told, of all doors.
+fn open_to_operators(
+    settings: &Settings,
+    admin: &Admin,
+    operators: TcpListener,
+    (watched, watching): (&CancellationToken, &TaskTracker),
+) -> Refusals {
+    let observer = app::observer(&settings.log, Arc::new(SystemClock), Arc::new(SystemIds));
+    let refusals = observer.refusals.clone();
+    admin.register(|registry| refusals.register(registry));
+    let limits = Limits {
+        connections_of_one_max: OPERATORS_MAX,
+        proxies: Proxies::none(),
+        ..limits(settings, OPERATORS_MAX, refusals.clone())
+    };
+    tokio::spawn(listener::serve(
+        Doors { plain: Some(operators), tls: None },
+        router::dress(admin.clone().routes(), observer, Transport::Host),
+        limits,
+        watched.clone(),
+        watching.clone(),
+    ));
+    refusals
 }
 
 /// Tells the operator that clients can come without TLS from elsewhere than this machine, where no proxy is

@@ -16,7 +16,6 @@ use sha2::Sha256;
 use super::keyring::{
     KeyringError, Rotated, is_sample, prepare, read_or_create, rotate, write_private,
 };
-use crate::config::Keys;
 use crate::ids::Ids;
 
 /// What they are called in the directory of keys.
@@ -85,6 +84,11 @@ pub struct Unopened;
 impl DataKeys {
     /// Reads the keys, or makes the first one. Keys that are not sealed as they are to be are written anew.
     pub fn open(path: &Path, masters: Masters, ids: &dyn Ids) -> Result<Self, KeyringError> {
+        if masters.now.as_ref().is_some_and(|key| is_sample(key.unprotected_as_ref())) {
+            let (path, reason) =
+                (path.display().to_string(), "`keys.master` is a sample: draw another");
+            return Err(KeyringError::Invalid { path, reason });
+        }
         let text = read_or_create(path, || text_of(&[fresh_key(ids)], &masters, ids))?;
         let (keys, is_as_wanted) = Self::parse(path, masters, &text)?;
         if !is_as_wanted {
@@ -190,10 +194,9 @@ impl DataKeys {
 }
 
 impl Masters {
-    /// These, as they are in the settings.
-    pub fn of(settings: &Keys) -> Self {
-        let key = |secret| Keys::bytes(secret).map(SecretKey::from);
-        Self { now: key(&settings.master), before: key(&settings.master_before) }
+    /// The key that is to seal them, and what may have before.
+    pub fn of([now, before]: [Option<[u8; 32]>; 2]) -> Self {
+        Self { now: now.map(SecretKey::from), before: before.map(SecretKey::from) }
     }
 }
 
@@ -344,7 +347,8 @@ mod tests {
     fn keys_are_sealed_by_a_master_that_can_be_changed() {
         let dir = TempDir::new().expect("a directory");
         let path = dir.path().join("keys/data-keys.json");
-        let master = |n: u8| Some(SecretKey::from([n; 32]));
+        let master =
+            |n: u8| Some(SecretKey::from(std::array::from_fn(|at| (at as u8).wrapping_mul(7) ^ n)));
         let open = |now, before| DataKeys::open(&path, Masters { now, before }, &SystemIds);
         let sealed = open(None, None).expect("keys").seal(HERE, b"kept", &SystemIds);
         let digest = open(None, None).expect("keys").digest("f", b"kept");

@@ -207,7 +207,7 @@ const PUBLISHED_SEEDS: &[&str] = &[
 
 /// Keys that somebody typed or copied rather than drew: published ones, bytes that count up, or
 /// fewer than eight different bytes in the seed.
-pub(crate) fn is_sample(secret: &[u8]) -> bool {
+pub(super) fn is_sample(secret: &[u8]) -> bool {
     let seed = secret.get(..32).unwrap_or(secret);
     let counts = seed.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1));
     if counts || PUBLISHED_SEEDS.contains(&URL_SAFE_NO_PAD.encode(seed).as_str()) {

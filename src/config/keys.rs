@@ -7,7 +7,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::Settings;
 use super::section::{Allowed, Any, Secret, section};
-use crate::auth::keyring::is_sample;
 
 section! {
     /// Where the keys are that sign tokens (`access-tokens.json`) and seal values (`data-keys.json`), and what
@@ -31,10 +30,14 @@ impl Settings {
 }
 
 impl Keys {
-    /// A master key as bytes; `None` where there is none.
-    pub fn bytes(secret: &Secret) -> Option<[u8; 32]> {
-        URL_SAFE_NO_PAD.decode(secret.expose()).ok()?.try_into().ok()
+    /// The master key, and the one before, where there are such.
+    pub fn masters(&self) -> [Option<[u8; 32]>; 2] {
+        [bytes(&self.master), bytes(&self.master_before)]
     }
+}
+
+fn bytes(secret: &Secret) -> Option<[u8; 32]> {
+    URL_SAFE_NO_PAD.decode(secret.expose()).ok()?.try_into().ok()
 }
 
 /// 32 bytes in base64url, or nothing.
@@ -42,7 +45,7 @@ struct MasterKey;
 
 impl Allowed<Secret> for MasterKey {
     fn allows(&self, value: &Secret) -> bool {
-        value.is_empty() || Keys::bytes(value).is_some_and(|key| !is_sample(&key))
+        value.is_empty() || bytes(value).is_some()
     }
 
     fn describe(&self) -> String {

@@ -2,7 +2,7 @@
 //! what is not permitted, a limit, what is not sound. Whether or not each request has a line.
 //!
 //! Strangers make refusals as fast as they like: of each kind, no second has more than
-//! [`LINES_PER_SECOND`] lines. What is left out is told by the next line of its kind, and all of it is counted
+//! `LINES_PER_SECOND` lines. What is left out is told by the next line of its kind, and all of it is counted
 //! (`barterline_refusals_total`). A line holds ids, names of ours, and as much of an address as the log may
 //! have; nothing that anybody writes freely, and no secret.
 

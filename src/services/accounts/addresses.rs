@@ -61,9 +61,8 @@ impl Accounts {
                 Some(_) if attempt + 1 == TRIES / 2 => {
                     self.0.credentials.remove(WITNESS).await?;
                 }
-                Some(_) => {}
                 None if self.0.credentials.insert(witness.clone()).await? => return Ok(()),
-                None => {}
+                _ => {}
             }
             tokio::time::sleep(PAUSE).await;
         }

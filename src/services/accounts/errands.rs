@@ -170,7 +170,7 @@ impl Accounts {
             Errand::ChangeEmail { email, .. } => ("move", email),
         };
         // Who registers by the address of others uses up nothing of what lets them back in.
-        let gets = LogInName::of(&format!("{kind} {}", email.as_str()));
+        let gets = LogInName::of(format!("{kind} {}", email.as_str()));
         if !self.0.limits.mail(gets, self.0.clock.now()).await {
             tracing::debug!("a mail was not written: somebody got as many as anybody may");
             return Ok(());

@@ -281,7 +281,7 @@ impl Accounts {
     /// Counts a try at somebody's codes. Nobody is trusted with them for where they are: six digits
     /// are few.
     async fn try_code(&self, user: UserId, from: IpAddr) -> Result<LogInName, FactorCodeError> {
-        let tried = LogInName::of(&format!("second factor of {user}"));
+        let tried = LogInName::of(format!("second factor of {user}"));
         let taken = self.0.limits.log_in(tried, from, self.0.clock.now()).await;
         taken.map_err(FactorCodeError::Limited)?;
         Ok(tried)

@@ -72,10 +72,8 @@ impl Identities for Mutant {
             Some(Breach::LastIsKept | Breach::AllLink) if self.at_once.another_comes().await => {
                 return Ok(Linked::Done);
             }
-            Some(Breach::RemovedStayTaken) => {
-                if self.removed.lock().contains(&identity.key) {
-                    return Ok(Linked::Taken);
-                }
+            Some(Breach::RemovedStayTaken) if self.removed.lock().contains(&identity.key) => {
+                return Ok(Linked::Taken);
             }
             _ => {}
         }
