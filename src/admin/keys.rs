@@ -14,7 +14,7 @@ use crate::services::audit::{Action, Note};
 /// What was looked at, and what became of it.
 #[derive(Default, Serialize)]
 pub struct Done {
-    /// Accounts that have something sealed, or could.
+    /// All accounts.
     accounts: u64,
     /// Those of whom something was sealed anew.
     sealed_anew: u64,
@@ -28,11 +28,11 @@ pub async fn reseal(State(admin): State<Admin>) -> Result<Json<Done>, Problem> {
     staff.note_done(Note::new(Actor::Operator, Action::KeysReseal)).await;
     let (mut done, mut after) = (Done::default(), None);
     loop {
-        let page = source.page(Kind::Credentials, after.as_ref()).await?;
+        let page = source.page(Kind::Accounts, after.as_ref()).await?;
         for (_, item) in page.items {
-            let Item::Credential(credential) = item else { continue };
+            let Item::Account(account) = item else { continue };
             done.accounts += 1;
-            match staff.reseal(credential.user).await? {
+            match staff.reseal(account.id).await? {
                 Resealed::AsTheyWere => {}
                 Resealed::Anew => done.sealed_anew += 1,
                 Resealed::Unopened => done.unopened += 1,
