@@ -5,12 +5,13 @@
 //! else changes. Half of it would be damage: what is to be written stands in the index before, and is
 //! written once more when the log is opened.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use barterline_domain::event::Seq;
 use barterline_domain::ids::ChatId;
 
-use super::disk::Disk;
+use super::disk::{Disk, SegmentFile};
 use super::index::{Erasure, Index};
 use super::state::Shared;
 use crate::error::StoreError;
@@ -75,10 +76,12 @@ impl Shared {
             self.index.keep_erasures(&erasures)?;
             // Whoever finds half a record waits here, and reads it again.
             let _erasing = self.erasing.lock();
-            finish_erasures(&*self.disk, &self.index, self.segment_bytes).inspect_err(|error| {
+            let writes = pending(&*self.disk, &self.index, self.segment_bytes)?;
+            overwrite(&writes).inspect_err(|error| {
                 // Nobody knows what the disk has.
                 self.state.lock().failed.get_or_insert_with(|| error.to_string());
             })?;
+            self.index.drop_erasures()?;
         }
         self.index.drop_due(&due)?;
         Ok(true)
@@ -104,24 +107,31 @@ impl Shared {
     }
 }
 
-/// Overwrites what the index says is to be overwritten. By files of its own: who syncs a file is told once of
-/// what the disk refused, and those who append have to be told as well.
+/// A file, and what is to be written into it at which offsets.
+type Writes = (Arc<dyn SegmentFile>, Vec<(u64, Vec<u8>)>);
+
+/// Overwrites what the index says is to be overwritten.
 pub(super) fn finish_erasures(
     disk: &dyn Disk,
     index: &Index,
     segment_bytes: u64,
 ) -> Result<(), StoreError> {
-    let failed = |error| StoreError::unavailable(OPERATION, error);
+    let writes = pending(disk, index, segment_bytes)?;
+    overwrite(&writes)?;
+    if writes.is_empty() { Ok(()) } else { index.drop_erasures() }
+}
+
+/// What the index says is to be overwritten, in files of its own: who syncs a file is told once of what the
+/// disk refused, and those who append have to be told as well. Nothing is written yet.
+fn pending(disk: &dyn Disk, index: &Index, segment_bytes: u64) -> Result<Vec<Writes>, StoreError> {
     let erasures = index.erasures()?;
-    if erasures.is_empty() {
-        return Ok(());
-    }
     // They ascend by position.
-    for erasures in erasures.chunk_by(|one, other| one.0 / segment_bytes == other.0 / segment_bytes)
-    {
-        let start = erasures[0].0 - erasures[0].0 % segment_bytes;
+    let of_files = erasures.chunk_by(|one, other| one.0 / segment_bytes == other.0 / segment_bytes);
+    let prepared = of_files.map(|of_file| {
+        let start = of_file[0].0 - of_file[0].0 % segment_bytes;
         let file = disk.open(start).map_err(failed)?;
-        for (position, record) in erasures {
+        let mut writes = Vec::with_capacity(of_file.len());
+        for (position, record) in of_file {
             let offset = position - start;
             let mut stands = vec![0; record.len()];
             let n = file.read_at(&mut stands, offset).map_err(failed)?;
@@ -131,9 +141,23 @@ pub(super) fn finish_erasures(
                 let place = format!("{}, offset {offset}", disk.place(start));
                 return Err(StoreError::corrupt(OPERATION, place));
             }
-            file.write_all_at(record, offset).map_err(failed)?;
+            writes.push((offset, record.clone()));
+        }
+        Ok((file, writes))
+    });
+    prepared.collect()
+}
+
+fn overwrite(writes: &[Writes]) -> Result<(), StoreError> {
+    for (file, writes) in writes {
+        for (offset, record) in writes {
+            file.write_all_at(record, *offset).map_err(failed)?;
         }
         file.sync().map_err(failed)?;
     }
-    index.drop_erasures()
+    Ok(())
+}
+
+fn failed(error: std::io::Error) -> StoreError {
+    StoreError::unavailable(OPERATION, error)
 }

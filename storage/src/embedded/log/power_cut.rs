@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use barterline_domain::chat::{Chat, ListingSnapshot, Participants};
 use barterline_domain::clock::Timestamp;
@@ -60,6 +61,8 @@ impl SegmentFile for Pages {
 struct ForgetfulDisk {
     segments: Arc<Mutex<BTreeMap<u64, Arc<Pages>>>>,
     lies: bool,
+    /// No file can be opened any more.
+    full: Arc<AtomicBool>,
 }
 
 impl ForgetfulDisk {
@@ -75,7 +78,8 @@ impl ForgetfulDisk {
             };
             (*start, Arc::new(pages))
         });
-        Self { segments: Arc::new(Mutex::new(left.collect())), lies: false }
+        let segments = Arc::new(Mutex::new(left.collect()));
+        Self { segments, ..Self::default() }
     }
 }
 
@@ -97,6 +101,9 @@ impl Disk for ForgetfulDisk {
     }
 
     fn open(&self, start: u64) -> io::Result<Arc<dyn SegmentFile>> {
+        if self.full.load(Ordering::Acquire) {
+            return Err(io::Error::other("too many open files"));
+        }
         let segments = self.segments.lock();
         let pages = segments.get(&start).ok_or(io::ErrorKind::NotFound)?;
         Ok(Arc::clone(pages) as Arc<dyn SegmentFile>)
@@ -303,4 +310,27 @@ async fn g1_a_record_that_is_overwritten_by_half_is_finished_when_the_log_is_ope
         assert_eq!(events, expected, "cut at {cut}");
         assert_eq!(log.shared.index.erasures().expect("a read"), []);
     }
+}
+
+#[tokio::test]
+async fn words_wait_where_no_file_can_be_opened_and_nothing_else_does() {
+    let (dir, disk) = (TempDir::new().expect("a directory"), ForgetfulDisk::default());
+    let Opened { log, mut outcomes } = open(disk.clone(), &dir, "live");
+    let chat = log.create(chat()).await.expect("a chat");
+    for event in [event(1), of(2, EventKind::Delete { target: Seq(1) })] {
+        let expected_head = Seq(event.seq.0 - 1);
+        log.append(Append { chat: Arc::clone(&chat), expected_head, events: vec![event] });
+    }
+    until_durable(&mut outcomes, 2).await;
+    disk.full.store(true, Ordering::Release);
+    log.shared.checkpoint().expect("a checkpoint");
+    assert!(log.shared.erase_step().is_err());
+    log.append(Append { chat: Arc::clone(&chat), expected_head: Seq(2), events: vec![event(3)] });
+    until_durable(&mut outcomes, 3).await;
+    assert!(stands(&disk, "message 1"));
+    disk.full.store(false, Ordering::Release);
+    while !log.shared.index.due(1).expect("a read").is_empty() {
+        log.shared.erase_step().expect("a step");
+    }
+    assert!(!stands(&disk, "message 1") && stands(&disk, "message 3"));
 }
