@@ -5,6 +5,7 @@
 //! says "ask the inbox"). The delivering task writes straight to the socket; when the socket is
 //! full, the connection's own task goes on from here when it can (G7).
 
+mod refusals;
 mod sends;
 
 use std::io;
@@ -21,7 +22,7 @@ use barterline_protocol::close_code::CloseCode;
 use barterline_protocol::error_code::ErrorCode;
 use barterline_protocol::limits::IN_FLIGHT_MAX;
 use barterline_protocol::push::MarksMoved;
-use barterline_protocol::response::{Ack, ErrorBody};
+use barterline_protocol::response::Ack;
 use barterline_protocol::{Encoding, Outgoing};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -29,7 +30,7 @@ use tokio::sync::Notify;
 use super::ring::Entry;
 use super::turn::Turn;
 use crate::fault::{Fault, planted};
-use crate::telemetry::refusals::{Kind, Means, Refusal, Refusals};
+use crate::telemetry::refusals::Refusals;
 use crate::wire::{self, outgoing};
 use sends::{InFlight, Sends};
 
@@ -564,29 +565,6 @@ impl Slot {
         let mut out = self.out.lock();
         outgoing::put(&mut out.bytes, self.encoding, reference, error);
         out.sends.refuse_unsent(chat, id);
-    }
-
-    /// Has a refusal told in the log that says something of who is on this connection. Here, because all
-    /// that is said on it comes by here: services, rooms and the edge refuse.
-    fn note_error(&self, message: &Outgoing) {
-        let Outgoing::Error(ErrorBody { code, scope, .. }) = message else { return };
-        let mut codes = ErrorCode::ALL.iter().copied();
-        let Some(code) = codes.find(|known| known.name() == code) else { return };
-        if let Some(kind) = Kind::of(code) {
-            self.note_refusal(kind, code.name(), scope.as_deref());
-        }
-    }
-
-    /// Has a refusal told in the log.
-    pub fn note_refusal(&self, kind: Kind, code: &'static str, scope: Option<&str>) {
-        let means = match self.proof {
-            Proof::Session(_) => Some(Means::Token),
-            Proof::ApiKey(key, _) => Some(Means::Key(key)),
-            Proof::Server => None,
-        };
-        let (user, client, route) = (Some(self.user), self.client, "/v1/socket");
-        let refusal = Refusal { code, scope, user, means, client, route, request: None };
-        self.refusals.note(kind, &refusal);
     }
 }
 
