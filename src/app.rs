@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use axum::Router;
 use barterline_domain::clock::Clock;
+use barterline_storage::bulk::archive::Archive;
 use barterline_storage::bulk::standing::Import;
-use barterline_storage::bulk::{Source, Target};
+use barterline_storage::bulk::{Item, Kind, Source, Target};
 use barterline_storage::chat_log::Outcomes;
 use barterline_storage::embedded::bulk::{EmbeddedSource, EmbeddedTarget};
 use barterline_storage::error::StoreError;
 use barterline_storage::inbox::Position;
+use barterline_storage::record::sealing::Sealing;
 use barterline_storage::scylla::bulk::{ScyllaSource, ScyllaTarget};
 use barterline_storage::stores::Opened;
 use barterline_storage::{embedded, scylla};
@@ -23,7 +25,7 @@ use uuid::Uuid;
 
 use crate::adapters::breached_passwords::{BreachedFile, ListError};
 use crate::admin::{Admin, load_test};
-use crate::auth::data_keys::{self, DataKeys, Masters};
+use crate::auth::data_keys::{self, DataKeys, Masters, Words};
 use crate::auth::keyring::{self, Keyring, KeyringError};
 use crate::auth::token::Tokens;
 use crate::clock::SystemClock;
@@ -41,7 +43,7 @@ use crate::rest::origins::Origins;
 use crate::rest::{Limits, Rest, router};
 use crate::schema;
 use crate::services::accounts::{
-    Accounts, AddressKeysError, Lifetimes, Parts, PasswordHashing, PasswordRules,
+    Accounts, AddressKeysError, Lifetimes, Parts, PasswordHashing, PasswordRules, is_kept_by,
 };
 use crate::services::audit::AuditLog;
 use crate::services::chats::media::NoMedia;
@@ -89,27 +91,65 @@ pub enum BuildError {
 async fn open_stores(
     settings: &Settings,
     data: &DataDir,
+    sealing: Sealing,
     clock: Arc<dyn Clock>,
 ) -> Result<Opened, BuildError> {
     if settings.storage.backend == "scylla" {
-        let databases = schema::databases(settings, &*clock).await.map_err(BuildError::Cluster)?;
+        let databases = schema::databases(settings, sealing, &*clock).await;
+        let databases = databases.map_err(BuildError::Cluster)?;
         let limit = Duration::from_millis(settings.scylla.clock_skew_ms);
         let watched = databases.common().clone();
         // Ends with the process: it only looks.
         tokio::spawn(scylla::clocks::watch(watched, Arc::clone(&clock), limit));
         return Ok(scylla::open(&databases, clock).await?);
     }
-    Ok(embedded::open(data.path(), settings.storage.segment_bytes)?)
+    Ok(embedded::open(data.path(), settings.storage.segment_bytes, sealing)?)
+}
+
+/// How words are kept, for a command that runs without a server: it makes no keys.
+pub fn sealing_beside(settings: &Settings) -> anyhow::Result<Sealing> {
+    let seals = settings.keys.seal_messages;
+    let Some(keys) = keys_beside(settings)? else {
+        let directory = settings.keys_directory();
+        let (file, place) = (data_keys::FILE, directory.display());
+        anyhow::ensure!(!seals, "`keys.seal_messages` needs keys: there is no {file} in {place}");
+        return Ok(Sealing::default());
+    };
+    Ok(sealing(Arc::new(keys), seals))
+}
+
+fn keys_beside(settings: &Settings) -> anyhow::Result<Option<DataKeys>> {
+    let path = settings.keys_directory().join(data_keys::FILE);
+    Ok(DataKeys::find(&path, Masters::of(settings.keys.masters()))?)
+}
+
+/// Whether an archive says that its addresses are kept by other keys than those that there are.
+pub fn is_kept_by_others(settings: &Settings, archive: &Archive) -> anyhow::Result<bool> {
+    let Some(keys) = keys_beside(settings)? else { return Ok(false) };
+    let mut items = archive.frames(Kind::Credentials);
+    while let Some(item) = items.next_item()? {
+        if let (_, Item::Credential(credential)) = item
+            && let Some(is_ours) = is_kept_by(&keys, &credential)
+        {
+            return Ok(!is_ours);
+        }
+    }
+    Ok(false)
+}
+
+fn sealing(keys: Arc<DataKeys>, seals: bool) -> Sealing {
+    Sealing::by(Arc::new(Words::of(keys, Arc::new(SystemIds))), seals)
 }
 
 /// The backend that the settings name, to be read whole.
 pub async fn open_source(settings: &Settings, data: &DataDir) -> anyhow::Result<Arc<dyn Source>> {
+    let sealing = sealing_beside(settings)?;
     if settings.storage.backend == "scylla" {
-        let databases = schema::databases(settings, &SystemClock).await?;
+        let databases = schema::databases(settings, sealing, &SystemClock).await?;
         let source = ScyllaSource::of(&databases, Arc::new(SystemClock)).await?;
         return Ok(Arc::new(source));
     }
-    let source = EmbeddedSource::of(data.path(), settings.storage.segment_bytes)?;
+    let source = EmbeddedSource::of(data.path(), settings.storage.segment_bytes, sealing)?;
     Ok(Arc::new(source))
 }
 
@@ -119,13 +159,15 @@ pub async fn open_target(
     data: &DataDir,
     import: Import,
 ) -> anyhow::Result<Arc<dyn Target>> {
+    let sealing = sealing_beside(settings)?;
     if settings.storage.backend == "scylla" {
-        let databases = schema::databases(settings, &SystemClock).await?;
+        let databases = schema::databases(settings, sealing, &SystemClock).await?;
         let target = Box::pin(ScyllaTarget::open(&databases, Arc::new(SystemClock), import));
         let target = target.await?;
         return Ok(Arc::new(target));
     }
-    let target = EmbeddedTarget::open(data.path(), settings.storage.segment_bytes, import)?;
+    let bytes = settings.storage.segment_bytes;
+    let target = EmbeddedTarget::open(data.path(), bytes, sealing, import)?;
     Ok(Arc::new(target))
 }
 
@@ -162,7 +204,12 @@ impl App {
     ) -> Result<Self, BuildError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ids: Arc<dyn Ids> = Arc::new(SystemIds);
-        let store = open_stores(settings, data, Arc::clone(&clock)).await?;
+        let keys = settings.keys_directory();
+        let masters = Masters::of(settings.keys.masters());
+        let data_keys = DataKeys::open(&keys.join(data_keys::FILE), masters, &*ids)?;
+        let data_keys = Arc::new(data_keys);
+        let sealing = sealing(Arc::clone(&data_keys), settings.keys.seal_messages);
+        let store = open_stores(settings, data, sealing.clone(), Arc::clone(&clock)).await?;
         let stores = store.stores;
         let Position { epoch, position } = stores.inbox.position();
         let cluster = open_cluster(&settings.redis, epoch, admin, &*ids)?;
@@ -170,7 +217,6 @@ impl App {
         let audit = AuditLog::new(stores.audit, Arc::clone(&clock));
         let (mailing, post) =
             post::open(settings, admin, &clock, &ids).map_err(BuildError::Mail)?;
-        let keys = settings.keys_directory();
         let accounts = Accounts::new(Parts {
             credentials: stores.credentials,
             codes: stores.codes,
@@ -179,11 +225,7 @@ impl App {
             sessions: stores.sessions,
             api_keys: stores.api_keys,
             tokens: Tokens::new(Keyring::open(&keys.join(keyring::FILE))?),
-            data_keys: DataKeys::open(
-                &keys.join(data_keys::FILE),
-                Masters::of(settings.keys.masters()),
-                &*ids,
-            )?,
+            data_keys,
             site: settings.accounts.site.clone(),
             lifetimes: lifetimes(&settings.accounts),
             clock: Arc::clone(&clock),
@@ -226,6 +268,7 @@ impl App {
         let reports = Reports::new(reports::Parts {
             chats: chats.clone(),
             reports: stores.reports,
+            sealing: sealing.clone(),
             limits: Arc::clone(&limits),
             clock: Arc::clone(&clock),
         });

@@ -53,7 +53,7 @@ pub fn run(settings: &Settings, task: Task) -> anyhow::Result<String> {
     runtime.block_on(async {
         match task {
             Task::Export { dir, since } => export_from(settings, &dir, since.as_deref()).await,
-            Task::Import { dir } => import_into(settings, checked(&dir)?).await,
+            Task::Import { dir } => import_into(settings, Archive::open(&dir)?).await,
             Task::Verify { .. } => bail!("an archive alone needs no store"),
         }
     })
@@ -126,6 +126,15 @@ fn in_query(path: &Path) -> anyhow::Result<String> {
 }
 
 async fn import_into(settings: &Settings, archive: Archive) -> anyhow::Result<String> {
+    // All of it, words as well, before anything is written.
+    let archive = archive.sealed_as(app::sealing_beside(settings)?);
+    archive.verify()?;
+    if app::is_kept_by_others(settings, &archive)? {
+        bail!(
+            "the archive keeps addresses by other keys than those in {}: put its keys/data-keys.json there",
+            settings.keys_directory().display()
+        );
+    }
     let data = DataDir::take(&settings.storage.data)?;
     let epoch = next_epoch(archive.manifest().epoch, SystemClock.now());
     let target = app::open_target(settings, &data, wanted(&archive, epoch)).await?;

@@ -4,6 +4,7 @@ mod tls;
 
 use barterline_domain::clock::Clock;
 use barterline_storage::gate::Gate;
+use barterline_storage::record::sealing::Sealing;
 use barterline_storage::scylla::clocks;
 use barterline_storage::scylla::databases::Databases;
 use barterline_storage::scylla::error::ConnectError;
@@ -31,12 +32,17 @@ pub fn run(settings: &Scylla, task: Task) -> anyhow::Result<String> {
 }
 
 /// The cluster, when its tables are those that this program knows, and its clocks not too far off.
-pub async fn databases(settings: &Settings, clock: &dyn Clock) -> anyhow::Result<Databases> {
+pub async fn databases(
+    settings: &Settings,
+    sealing: Sealing,
+    clock: &dyn Clock,
+) -> anyhow::Result<Databases> {
     let login = |(area, Role { user, password, .. }): (Area, Role<'_>)| {
         (area, Login { user: user.to_owned(), password: password.expose().to_owned() })
     };
     let own: Vec<_> = own_roles(&settings.scylla_roles).into_iter().map(login).collect();
-    let connected = Databases::connect(&options(&settings.scylla)?, &own).await;
+    let connected =
+        Databases::connect(&Options { sealing, ..options(&settings.scylla)? }, &own).await;
     let databases = connected.map_err(|error| unreached(&error))?;
     let copies = Replication(settings.scylla.copies());
     schema::check(databases.common(), &copies).await.map_err(advised)?;
@@ -119,6 +125,7 @@ fn options(settings: &Scylla) -> anyhow::Result<Options> {
         keyspace_prefix: settings.keyspace_prefix.clone(),
         metrics: Metrics::default(),
         gate: Gate::default(),
+        sealing: Sealing::default(),
     })
 }
 

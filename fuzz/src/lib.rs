@@ -30,7 +30,7 @@ use barterline_domain::account::AccountRole;
 use barterline_domain::bearer::Proof;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::Seq;
-use barterline_domain::ids::{SessionId, UserId};
+use barterline_domain::ids::{ChatId, SessionId, UserId};
 use barterline_domain::listing::Listing;
 use barterline_domain::message::RequestDigest;
 use barterline_protocol::frame::Message;
@@ -39,6 +39,7 @@ use barterline_storage::accounts::Account;
 use barterline_storage::api_keys::KeyRing;
 use barterline_storage::audit::AuditEntry;
 use barterline_storage::codes::Code;
+use barterline_storage::conformance::samples;
 use barterline_storage::credentials::Credential;
 use barterline_storage::embedded::log::group::{
     GROUP_HEADER_BYTES, HighWater, Link, SEGMENT_HEADER_BYTES, SegmentHeader, find, find_later,
@@ -53,6 +54,7 @@ use barterline_storage::record::chat_log::{
 use barterline_storage::record::chat_rows::{chat_bytes, event_bytes, read_chat, read_event};
 use barterline_storage::record::index::{indexed_chat_bytes, read_indexed_chat};
 use barterline_storage::record::rows::Row;
+use barterline_storage::record::sealing::{Sealing, Unread};
 use barterline_storage::reports::Report;
 use barterline_storage::sessions::Session;
 use barterline_storage::user_state::UserState;
@@ -139,12 +141,13 @@ impl Stored {
 /// What is read is written to the same bytes or, where the encoding allows several, to the same
 /// value.
 fn decode_stored(bytes: &[u8]) {
-    if let Ok(record) = read_record(bytes) {
+    let plain = Sealing::default();
+    if let Ok(record) = read_record(bytes, &plain) {
         let mut out = Vec::new();
         match &record {
             Record::Chat(chat) => put_chat(&mut out, chat),
             Record::Event { chat, event, back, salt } => {
-                put_event(&mut out, *chat, event, *back, *salt);
+                put_event(&mut out, (*chat, event), (*back, *salt), None);
             }
             Record::Mark(mark) => put_mark(&mut out, mark),
             Record::Personal(change) => put_personal(&mut out, change),
@@ -153,13 +156,13 @@ fn decode_stored(bytes: &[u8]) {
         match &record {
             Record::Event { event, .. } if out != bytes => {
                 assert_eq!(event.digest, RequestDigest::FORGOTTEN, "a record has one form");
-                assert_eq!(read_record(&out), Ok(record), "without words it has another");
+                assert_eq!(read_record(&out, &plain), Ok(record), "without words it has another");
             }
             Record::Event { event, .. } => {
                 let mut emptied = event.clone();
                 emptied.empty();
                 if erase_record(&mut out) == Ok(true) {
-                    let Ok(Record::Event { event, .. }) = read_record(&out) else {
+                    let Ok(Record::Event { event, .. }) = read_record(&out, &plain) else {
                         panic!("no event is left")
                     };
                     assert_eq!(event, emptied, "its words alone are overwritten");
@@ -171,21 +174,38 @@ fn decode_stored(bytes: &[u8]) {
     if let Ok(row) = read_indexed_chat(bytes) {
         assert_eq!(indexed_chat_bytes(&row), bytes, "an index row has one form");
     }
-    if let Ok(event) = read_event(Seq(7), bytes) {
-        assert_eq!(event_bytes(&event), bytes, "an event's cell has one form");
+    let chat = plain.in_chat(ChatId::from_bytes([7; 16]));
+    if let Ok(event) = read_event(Seq(7), bytes, chat) {
+        assert_eq!(event_bytes(&event, chat), bytes, "an event's cell has one form");
+        let sealing = samples::sealing(true);
+        let sealed = event_bytes(&event, sealing.in_chat(chat.chat));
+        let opened = read_event(Seq(7), &sealed, sealing.in_chat(chat.chat));
+        assert_eq!(opened.as_ref(), Ok(&event), "what is sealed opens");
+        if sealed != bytes {
+            let elsewhere = sealing.in_chat(ChatId::from_bytes([8; 16]));
+            assert_eq!(read_event(Seq(7), &sealed, elsewhere), Err(Unread::Malformed));
+            assert_eq!(
+                read_event(Seq(8), &sealed, sealing.in_chat(chat.chat)),
+                Err(Unread::Malformed)
+            );
+            assert_eq!(read_event(Seq(7), &sealed, chat), Err(Unread::Sealed));
+        }
     }
+    // Whatever it is, nobody falls over it.
+    let _ = read_event(Seq(7), bytes, samples::sealing(true).in_chat(chat.chat));
+    let _ = read_record(bytes, &Sealing::without_words());
     if let Ok(chat) = read_chat(bytes) {
         assert_eq!(chat_bytes(&chat), bytes, "a chat's cell has one form");
     }
     if let Some((header, body)) = bytes.split_first_chunk()
         && let Ok((_, crc)) = read_header(*header)
-        && let Ok(frame) = read_frame(body, crc)
+        && let Ok(frame) = read_frame(body, crc, chat)
     {
         let mut out = Vec::new();
-        put_frame(&mut out, &frame);
+        put_frame(&mut out, &frame, chat);
         let (header, body) = out.split_first_chunk().expect("a frame has a header");
         let (_, crc) = read_header(*header).expect("a header that was written");
-        assert_eq!(read_frame(body, crc), Ok(frame), "a frame brings back what it was given");
+        assert_eq!(read_frame(body, crc, chat), Ok(frame), "a frame brings back what it was given");
     }
     row::<Listing>(bytes);
     row::<Session>(bytes);

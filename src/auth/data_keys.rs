@@ -4,8 +4,12 @@
 //! A sealed value is bound to its place: it opens nowhere else, so that nobody who can write to the
 //! store puts one person's in the place of another's.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
 
+use barterline_storage::record::sealing::{Cipher, Unread};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac as _};
@@ -22,9 +26,13 @@ use crate::ids::Ids;
 pub const FILE: &str = "data-keys.json";
 /// The form of a sealed value: this byte, the key's id, the nonce, the cipher's text and its tag.
 const VERSION: u8 = 1;
+/// The field of the words of messages.
+const WORDS: &str = "words";
 /// What the keys of digests are derived for.
 const DIGESTS: &[u8] = b"barterline/digests/v1";
 const ID_BYTES: usize = 8;
+/// What sealing adds: version, the key's id, nonce and tag.
+const SEALED_BYTES_MIN: usize = 1 + ID_BYTES + NONCE_BYTES + TAG_BYTES;
 const NONCE_BYTES: usize = 24;
 const TAG_BYTES: usize = 16;
 
@@ -95,6 +103,18 @@ impl DataKeys {
             keys.save(path, ids)?;
         }
         Ok(keys)
+    }
+
+    /// Reads the keys, if there are any, and leaves them as they are: a server may have them.
+    pub fn find(path: &Path, masters: Masters) -> Result<Option<Self>, KeyringError> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(source) => {
+                return Err(KeyringError::Io { path: path.display().to_string(), source });
+            }
+        };
+        Self::parse(path, masters, &text).map(|(keys, _)| Some(keys))
     }
 
     /// A fresh key that is kept nowhere.
@@ -186,10 +206,42 @@ impl DataKeys {
 
     /// Opens a value that was sealed for this place.
     pub fn unseal(&self, place: Place<'_>, sealed: &[u8]) -> Result<Vec<u8>, Unopened> {
-        let rest = sealed.strip_prefix(&[VERSION]).ok_or(Unopened)?;
-        let (id, rest) = rest.split_first_chunk::<ID_BYTES>().ok_or(Unopened)?;
-        let key = self.keys.iter().find(|key| key.id == *id).ok_or(Unopened)?;
+        let (key, rest) = self.key_of(sealed).ok_or(Unopened)?;
         open_sealed(&key.secret, place, rest)
+    }
+
+    /// The key that sealed a value, and what follows its name.
+    fn key_of<'a>(&self, sealed: &'a [u8]) -> Option<(&DataKey, &'a [u8])> {
+        let (id, rest) = sealed.strip_prefix(&[VERSION])?.split_first_chunk::<ID_BYTES>()?;
+        Some((self.keys.iter().find(|key| key.id == *id)?, rest))
+    }
+}
+
+/// Seals the words of messages, for a store.
+pub struct Words {
+    keys: Arc<DataKeys>,
+    ids: Arc<dyn Ids>,
+}
+
+impl Words {
+    /// By these keys.
+    pub fn of(keys: Arc<DataKeys>, ids: Arc<dyn Ids>) -> Self {
+        Self { keys, ids }
+    }
+}
+
+impl Cipher for Words {
+    fn seal(&self, about: &[u8], words: &[u8]) -> Vec<u8> {
+        self.keys.seal(Place { field: WORDS, of: about }, words, &*self.ids)
+    }
+
+    fn open(&self, about: &[u8], sealed: &[u8]) -> Result<Vec<u8>, Unread> {
+        let opened = self.keys.unseal(Place { field: WORDS, of: about }, sealed);
+        opened.map_err(|Unopened| {
+            let is_ours = sealed.first() == Some(&VERSION) && sealed.len() >= SEALED_BYTES_MIN;
+            let has_key = self.keys.key_of(sealed).is_some();
+            if is_ours && !has_key { Unread::Sealed } else { Unread::Malformed }
+        })
     }
 }
 

@@ -14,6 +14,9 @@ section! {
     pub struct Keys = "keys" {
         /// Their directory; "" is `keys` in the data directory. All servers of a cluster have the same keys.
         directory: Option<PathBuf> = None, Any("a directory, or \"\"");
+        /// Whether the words of messages are sealed as well, from now on. What is sealed stays so, and opens
+        /// whatever this says.
+        seal_messages: bool = false, Any("true or false");
         /// The master key, 32 random bytes: `openssl rand 32 | basenc --base64url | tr -d =`. Better in
         /// `BARTERLINE_KEYS__MASTER` than in a file. All servers of a cluster have the same.
         master: Secret = Secret::default(), MasterKey;

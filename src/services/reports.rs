@@ -10,7 +10,8 @@ use barterline_domain::event::Seq;
 use barterline_domain::ids::{ChatId, ClientId, ReportId};
 use barterline_domain::message::{Body, InvalidBody};
 use barterline_storage::error::StoreError;
-use barterline_storage::reports::{Report, ReportedMessage, Reports as ReportStore};
+use barterline_storage::record::sealing::Sealing;
+use barterline_storage::reports::{Report, ReportedMessage, ReportedText, Reports as ReportStore};
 
 use super::chats::{ChatError, Chats, Revision};
 use crate::limits::Limits;
@@ -31,6 +32,8 @@ pub struct Parts {
     pub chats: Chats,
     /// What was reported.
     pub reports: Arc<dyn ReportStore>,
+    /// How their texts are kept.
+    pub sealing: Sealing,
     /// How much anybody may do.
     pub limits: Arc<Limits>,
     /// The time.
@@ -124,11 +127,11 @@ impl Reports {
             }
         };
         let messages: Vec<_> = quoted.iter().map(reported).collect();
-        let texts = messages.iter().filter_map(|message| message.text.as_ref());
-        if texts.map(String::len).sum::<usize>() > BYTES_MAX {
+        let texts = quoted.iter().filter_map(|revision| revision.event.kind.body());
+        if texts.map(|text| text.as_str().len()).sum::<usize>() > BYTES_MAX {
             return Err(ReportError::TooManyMessages);
         }
-        let report = Report {
+        let mut report = Report {
             id,
             chat,
             reporter,
@@ -137,6 +140,7 @@ impl Reports {
             at,
             messages,
         };
+        report.seal(&self.0.sealing);
         let inserted = self.0.reports.insert(report).await?;
         tracing::info!(report = %id, "somebody reported a chat");
         Ok(Filed { id, repeat: !inserted })
@@ -144,10 +148,15 @@ impl Reports {
 
     /// One report, for staff.
     pub async fn find(&self, id: ReportId) -> Result<Option<Report>, StoreError> {
-        self.0.reports.find(id).await
+        let mut found = self.0.reports.find(id).await?;
+        if let Some(report) = &mut found {
+            report.open(&self.0.sealing)?;
+        }
+        Ok(found)
     }
 
-    /// Reports for staff, newest first, of those before `before` by time and id.
+    /// Reports for staff, newest first, of those before `before` by time and id. Their texts are as they
+    /// are kept.
     pub async fn list(
         &self,
         before: Option<(Timestamp, ReportId)>,
@@ -164,6 +173,6 @@ fn reported(revision: &Revision) -> ReportedMessage {
         at: event.at,
         author: event.author,
         kind: event.kind.name().to_owned(),
-        text: event.kind.body().map(|body| body.as_str().to_owned()),
+        text: event.kind.body().map(|body| ReportedText::Open(body.as_str().to_owned())),
     }
 }

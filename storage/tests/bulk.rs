@@ -22,6 +22,7 @@ use barterline_storage::conformance::{accounts, identities, samples};
 use barterline_storage::embedded;
 use barterline_storage::embedded::bulk::EmbeddedTarget;
 use barterline_storage::error::StoreError;
+use barterline_storage::record::sealing::Sealing;
 use barterline_storage::stores::{AGGREGATES, Opened};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -29,7 +30,7 @@ use uuid::Uuid;
 const SEGMENT_BYTES: u64 = 1 << 20;
 
 fn open(dir: &Path) -> (Opened, Subject) {
-    let mut opened = embedded::open(dir, SEGMENT_BYTES).expect("a store");
+    let mut opened = embedded::open(dir, SEGMENT_BYTES, Sealing::default()).expect("a store");
     let (_, none) = tokio::sync::mpsc::channel(1);
     let outcomes = std::mem::replace(&mut opened.outcomes, none);
     let subject = Subject::new(opened.stores.chat_log.clone(), outcomes);
@@ -38,7 +39,7 @@ fn open(dir: &Path) -> (Opened, Subject) {
 
 fn target(dir: &Path, archive: &Path) -> Result<(EmbeddedTarget, Archive), BulkError> {
     let (archive, import) = import_of(archive);
-    Ok((EmbeddedTarget::open(dir, SEGMENT_BYTES, import)?, archive))
+    Ok((EmbeddedTarget::open(dir, SEGMENT_BYTES, Sealing::default(), import)?, archive))
 }
 
 /// Directories for a source, its archives and a target.
@@ -155,6 +156,10 @@ impl Source for Earlier<'_> {
 
     fn epoch(&self) -> u32 {
         self.0.epoch()
+    }
+
+    fn sealing(&self) -> Sealing {
+        self.0.sealing()
     }
 
     async fn page(&self, kind: Kind, after: Option<&Place>) -> Result<Page, StoreError> {
@@ -289,7 +294,10 @@ async fn an_import_that_was_cut_off_goes_on_and_nobody_serves_the_half() {
     let account = archive.frames(Kind::Accounts).next_item().expect("an archive");
     half.put(vec![account.expect("an account").1]).await.expect("a write");
     drop((archive, half));
-    let refused = embedded::open(&to, SEGMENT_BYTES).err().expect("a refusal").to_string();
+    let refused = embedded::open(&to, SEGMENT_BYTES, Sealing::default())
+        .err()
+        .expect("a refusal")
+        .to_string();
     assert!(refused.contains("an import into it is unfinished"), "{refused}");
     let (target, archive) = target(&to, &moving.dir("full")).expect("the same import");
     imported(target, &archive).await;

@@ -14,6 +14,7 @@ use barterline_storage::conformance::{
     reports, sessions, user_state,
 };
 use barterline_storage::embedded;
+use barterline_storage::record::sealing::Sealing;
 use barterline_storage::stores::AGGREGATES;
 use futures_util::future::{self, LocalBoxFuture};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
@@ -42,7 +43,7 @@ struct Proof {
 }
 
 fn open(dir: &Path) -> barterline_storage::stores::Opened {
-    embedded::open(dir, SEGMENT_BYTES).expect("a store")
+    embedded::open(dir, SEGMENT_BYTES, Sealing::default()).expect("a store")
 }
 
 /// Runs a law of a store that stands alone.
@@ -399,7 +400,9 @@ fn contract() -> Vec<Clause> {
             "Keeps a report." [reports::the_first_report_of_an_id_stays: NothingIsKept];
             "The first of an id stays; gives whether this was it." [
                 reports::the_first_report_of_an_id_stays: LastStays, RepeatsPassForFirst];
-            "Finds a report." [reports::the_first_report_of_an_id_stays: MessagesAreLost];
+            "Finds a report." [
+                reports::the_first_report_of_an_id_stays: MessagesAreLost;
+                reports::a_text_that_is_sealed_stays_so: MessagesAreLost];
             "Lists at most `limit` reports, newest first, of those before `before` by time and id." [
                 reports::reports_are_listed_newest_first:
                     PagesAreLarger, OldestComeFirst, PagesGoByTimeAlone];

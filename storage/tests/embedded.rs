@@ -22,6 +22,7 @@ use barterline_storage::embedded::reports::EmbeddedReports;
 use barterline_storage::embedded::sessions::EmbeddedSessions;
 use barterline_storage::embedded::user_state::EmbeddedUserStates;
 use barterline_storage::listings::Listings as _;
+use barterline_storage::record::sealing::Sealing;
 use barterline_storage::sessions::Sessions as _;
 use barterline_storage::stores::AGGREGATES;
 use tempfile::TempDir;
@@ -65,7 +66,8 @@ laws! {
         blocks_are_listed_in_pages;
     reports, EmbeddedReports:
         the_first_report_of_an_id_stays,
-        reports_are_listed_newest_first;
+        reports_are_listed_newest_first,
+        a_text_that_is_sealed_stays_so;
     user_state, EmbeddedUserStates:
         choices_are_kept_by_person,
         choices_made_at_once_are_all_kept;
@@ -167,18 +169,21 @@ fn every_aggregate_is_at_home_everywhere() {
 #[tokio::test]
 async fn a_store_from_which_a_file_is_missing_is_refused() {
     let dir = TempDir::new().expect("a directory");
-    drop(barterline_storage::embedded::open(dir.path(), 1 << 20).expect("a store"));
+    drop(
+        barterline_storage::embedded::open(dir.path(), 1 << 20, Sealing::default())
+            .expect("a store"),
+    );
     for file in ["credentials.redb", "main.redb"] {
         let aside = dir.path().join("aside");
         fs::rename(dir.path().join(file), &aside).expect("a rename");
-        let refused = barterline_storage::embedded::open(dir.path(), 1 << 20);
+        let refused = barterline_storage::embedded::open(dir.path(), 1 << 20, Sealing::default());
         let error = refused.err().expect("a refusal").to_string();
         assert!(error.contains(file) && error.contains("missing"), "{error}");
         fs::rename(&aside, dir.path().join(file)).expect("a rename");
     }
     // This one is made anew from the log.
     fs::remove_file(dir.path().join("messages/index.redb")).expect("a removal");
-    barterline_storage::embedded::open(dir.path(), 1 << 20).expect("a store");
+    barterline_storage::embedded::open(dir.path(), 1 << 20, Sealing::default()).expect("a store");
 }
 
 #[test]

@@ -18,12 +18,18 @@ use barterline_storage::conformance::{inbox as inbox_laws, samples};
 use barterline_storage::embedded::log::{FIRST_EPOCH, Log, Opened, Options};
 use barterline_storage::error::StoreError;
 use barterline_storage::inbox::Inbox;
+use barterline_storage::record::sealing::Sealing;
 use tempfile::TempDir;
 
 const SEGMENT_BYTES: u64 = 1 << 20;
 
 fn open_dir(dir: &Path) -> Result<Opened, StoreError> {
-    Log::open(&Options { dir: dir.to_owned(), segment_bytes: SEGMENT_BYTES, epoch: FIRST_EPOCH })
+    open_sealing(dir, Sealing::default())
+}
+
+fn open_sealing(dir: &Path, sealing: Sealing) -> Result<Opened, StoreError> {
+    let (dir, segment_bytes, epoch) = (dir.to_owned(), SEGMENT_BYTES, FIRST_EPOCH);
+    Log::open(&Options { dir, segment_bytes, epoch, sealing })
 }
 
 fn open(dir: &Path) -> (Subject, Log) {
@@ -71,6 +77,56 @@ laws! {
         what_changed_is_told,
         marks_are_shown_as_far_as_they_may,
         personal_changes_are_kept_and_nobody_elses;
+}
+
+/// The same laws on a log whose words are sealed.
+mod sealed {
+    use super::*;
+
+    fn open(dir: &Path) -> (Subject, Log) {
+        let Opened { log, outcomes } = open_sealing(dir, samples::sealing(true)).expect("a log");
+        (Subject::new(Arc::new(log.clone()), outcomes), log)
+    }
+
+    laws! {
+        chat_log:
+            g3_events_are_read_as_they_were_appended,
+            g3_a_stale_head_conflicts,
+            g3_pipelined_appends_keep_their_order,
+            ranges_are_exclusive_and_ascend,
+            a_message_is_read_as_it_became;
+        inbox:
+            rows_are_listed_newest_first_over_pages,
+            what_changed_is_told;
+    }
+
+    #[tokio::test]
+    async fn sealed_words_open_by_their_keys_alone_whatever_becomes_of_the_rest() {
+        let dir = TempDir::new().expect("a directory");
+        let chat = {
+            let (mut subject, log) = open(dir.path());
+            let chat = subject.chat(1).await;
+            laws::amend(&mut subject, &chat).await;
+            laws::is_amended(&log, &chat).await;
+            chat
+        };
+        let bytes = fs::read(segment(dir.path())).expect("a segment");
+        for words in ["first", "second", "edited", "unseen", "answer"] {
+            let stands = bytes.windows(words.len()).any(|part| part == words.as_bytes());
+            assert!(!stands, "{words}");
+        }
+        // What is not new opens on, where nothing is sealed any more.
+        for seals in [true, false] {
+            let Opened { log, outcomes: _outcomes } =
+                open_sealing(dir.path(), samples::sealing(seals)).expect("a log");
+            laws::is_amended(&log, &chat).await;
+        }
+        let Opened { log, outcomes: _outcomes } = open_dir(dir.path()).expect("a log");
+        let head = log.head(chat.id).await.expect("a read").expect("the chat").head;
+        assert_eq!(head, Seq(18), "all but the words is there");
+        let refused = log.read(chat.id, Range::After(Seq::ZERO), 1).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
+    }
 }
 
 #[tokio::test]

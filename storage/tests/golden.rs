@@ -34,10 +34,12 @@ use barterline_storage::record::chat_log::{
     put_mark, put_personal, read_record,
 };
 use barterline_storage::record::chat_rows::{chat_bytes, event_bytes, read_chat, read_event};
+use barterline_storage::record::event_kind::seal_kind;
 use barterline_storage::record::index::{
     IndexedChat, Side, Tail, indexed_chat_bytes, read_indexed_chat,
 };
 use barterline_storage::record::rows::Row;
+use barterline_storage::record::sealing::Sealing;
 use barterline_storage::sessions::Session;
 use barterline_storage::user_state::UserState;
 use uuid::Uuid;
@@ -53,11 +55,16 @@ struct Sample {
 }
 
 fn record(record: Record) -> Sample {
+    record_kept(record, Sealing::default())
+}
+
+fn record_kept(record: Record, sealing: Sealing) -> Sample {
     let mut bytes = Vec::new();
     match &record {
         Record::Chat(chat) => put_chat(&mut bytes, chat),
         Record::Event { chat, event, back, salt } => {
-            put_event(&mut bytes, *chat, event, *back, *salt);
+            let sealed = seal_kind(event, sealing.in_chat(*chat));
+            put_event(&mut bytes, (*chat, event), (*back, *salt), sealed.as_deref());
         }
         Record::Mark(mark) => put_mark(&mut bytes, mark),
         Record::Personal(change) => put_personal(&mut bytes, change),
@@ -65,17 +72,22 @@ fn record(record: Record) -> Sample {
     }
     Sample {
         bytes,
-        means_the_same: Box::new(move |bytes| read_record(bytes) == Ok(record.clone())),
+        means_the_same: Box::new(move |bytes| read_record(bytes, &sealing) == Ok(record.clone())),
     }
 }
 
 fn frame(frame: Frame) -> Sample {
     let mut bytes = Vec::new();
-    put_frame(&mut bytes, &frame);
+    let kept = Sealing::default();
+    let kept = kept.in_chat(ChatId::from_bytes([0; 16]));
+    put_frame(&mut bytes, &frame, kept);
     let same = move |bytes: &[u8]| {
         let (header, body) = bytes.split_first_chunk().expect("a header");
         let (len, crc) = read_header(*header).expect("a header");
-        len == body.len() && read_frame(body, crc).as_ref() == Ok(&frame)
+        len == body.len()
+            && read_frame(body, crc, Sealing::default().in_chat(ChatId::from_bytes([0; 16])))
+                .as_ref()
+                == Ok(&frame)
     };
     Sample { bytes, means_the_same: Box::new(same) }
 }
@@ -182,22 +194,27 @@ fn samples() -> BTreeMap<&'static str, Sample> {
     };
     let words = |text: &str| Body::parse(text.to_owned()).expect("a body");
     let said = |content| EventKind::Message(Message { content, reply: Some(Seq(7)) });
-    let kind = |kind: EventKind| {
+    let open = Sealing::default;
+    let sealing = samples::sealing;
+    let kept = |kind: EventKind, sealing| {
         let event = Event { digest: kind.digest(), kind, withheld: true, ..event.clone() };
-        record(Record::Event { chat: chat.id, event, back, salt: 9 })
+        record_kept(Record::Event { chat: chat.id, event, back, salt: 9 }, sealing)
     };
-    let emptied = |kind: EventKind| {
-        let event = Event { digest: kind.digest(), kind, withheld: true, ..event.clone() };
-        let Sample { mut bytes, .. } =
-            record(Record::Event { chat: chat.id, event: event.clone(), back, salt: 9 });
+    let kind = |kind: EventKind| kept(kind, Sealing::default());
+    let sealed = |kind: EventKind| kept(kind, sealing(true));
+    let emptied = |kind: EventKind, sealing| {
+        let event =
+            Event { digest: kind.digest(), kind: kind.clone(), withheld: true, ..event.clone() };
+        let Sample { mut bytes, .. } = kept(kind, sealing);
         assert_eq!(erase_record(&mut bytes), Ok(true));
         let mut left = event;
         left.empty();
         let means_the_same: Judge = Box::new(
-            move |bytes| matches!(read_record(bytes), Ok(Record::Event { event, .. }) if event == left),
+            move |bytes| matches!(read_record(bytes, &Sealing::default()), Ok(Record::Event { event, .. }) if event == left),
         );
         Sample { bytes, means_the_same }
     };
+    let edit = EventKind::Edit { target: Seq(9), body: Some(words("new")) };
     let extension = Content::Extension {
         name: ExtensionName::parse("x-poll").expect("a name"),
         fallback: words("A poll"),
@@ -225,16 +242,21 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         IndexedChat { tail, seller: side, ..IndexedChat::new(Arc::new(chat.clone()), 77) };
     let mut samples = BTreeMap::from([
         ("log_event_reply_withheld", kind(said(Content::Text(words("yes"))))),
-        ("log_event_text_erased", emptied(said(Content::Text(words("yes"))))),
-        ("log_event_media_erased", emptied(said(media.clone()))),
-        ("log_event_extension_erased", emptied(said(extension.clone()))),
-        ("log_event_edit_erased", {
-            emptied(EventKind::Edit { target: Seq(9), body: Some(words("new")) })
-        }),
+        ("log_event_text_erased", emptied(said(Content::Text(words("yes"))), open())),
+        ("log_event_media_erased", emptied(said(media.clone()), open())),
+        ("log_event_extension_erased", emptied(said(extension.clone()), open())),
+        ("log_event_edit_erased", emptied(edit.clone(), open())),
+        ("log_event_extension_sealed_erased", emptied(said(extension.clone()), sealing(true))),
+        ("log_event_edit_sealed_erased", emptied(edit.clone(), sealing(true))),
+        ("log_event_text_sealed", sealed(said(Content::Text(words("yes"))))),
+        ("log_event_media_sealed", sealed(said(media.clone()))),
+        ("log_event_extension_sealed", sealed(said(extension.clone()))),
+        ("log_event_edit_sealed", sealed(edit.clone())),
+        ("log_event_note_sealed", sealed(EventKind::Note(words("The listing was sold.")))),
         ("log_event_media", kind(said(media))),
         ("log_event_extension", kind(said(extension))),
         ("log_event_gone", kind(said(Content::Gone("x-poll".to_owned())))),
-        ("log_event_edit", kind(EventKind::Edit { target: Seq(9), body: Some(words("new")) })),
+        ("log_event_edit", kind(edit)),
         ("log_event_edit_gone", kind(EventKind::Edit { target: Seq(9), body: None })),
         ("log_event_delete", kind(EventKind::Delete { target: Seq(9) })),
         ("log_event_reaction", {
@@ -260,6 +282,11 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         ("account_v1_suspended", row(suspended)),
         ("account_v1_erased", row(erased)),
         ("report_v1", row(reports::report(1))),
+        ("report_v1_sealed", {
+            let mut report = reports::report(1);
+            report.seal(&sealing(true));
+            row(report)
+        }),
         ("user_state_v1", row(state)),
         ("credential_v1", row(credential)),
         ("code_v1", row(code)),
@@ -304,11 +331,12 @@ fn mark(chat: ChatId, device: DeviceId) -> Mark {
 
 /// Cells of the cluster's tables.
 fn cells(chat: &Chat, event: &Event) -> [(&'static str, Sample); 2] {
-    let withheld = Event { withheld: true, ..event.clone() };
+    let (withheld, id) = (Event { withheld: true, ..event.clone() }, chat.id);
     let event = Sample {
-        bytes: event_bytes(&withheld),
+        bytes: event_bytes(&withheld, Sealing::default().in_chat(chat.id)),
         means_the_same: Box::new(move |bytes| {
-            read_event(withheld.seq, bytes).as_ref() == Ok(&withheld)
+            read_event(withheld.seq, bytes, Sealing::default().in_chat(id)).as_ref()
+                == Ok(&withheld)
         }),
     };
     let chat = chat.clone();

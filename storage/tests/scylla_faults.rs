@@ -17,6 +17,7 @@ use barterline_storage::conformance::chat_log::Subject;
 use barterline_storage::conformance::samples;
 use barterline_storage::credentials::{Credential, Credentials as _, EmailKey, KeptEmail};
 use barterline_storage::gate::Gate;
+use barterline_storage::record::sealing::Sealing;
 use barterline_storage::scylla::chats::{self, Opened, ScyllaChats};
 use barterline_storage::scylla::credentials::ScyllaCredentials;
 use barterline_storage::scylla::metrics::Metrics;
@@ -79,6 +80,7 @@ async fn three_nodes() -> Database {
         tls: None,
         metrics: Metrics::default(),
         gate: Gate::default(),
+        sealing: Sealing::default(),
     };
     let begun = Instant::now();
     let database = loop {

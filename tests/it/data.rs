@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::support::socket::fresh_id;
 use crate::support::world::{barterline, run, serve};
-use crate::support::{Call, Person, World};
+use crate::support::{Call, Person, World, embedded_only};
 
 fn words(text: &str) -> Value {
     json!({ "kind": "text", "text": text })
@@ -51,6 +51,49 @@ fn refused((code, out, said): (i32, String, String)) -> String {
     assert_eq!((code, out.as_str()), (1, ""), "{said}");
     assert_eq!(said.trim_end().lines().count(), 1, "{said}");
     said
+}
+
+/// Else its words would be there, and nobody could read them.
+#[tokio::test]
+async fn sealed_messages_are_imported_where_their_keys_are_and_nowhere_else() {
+    embedded_only!("the keys of a cluster are everybody's");
+    let dir = TempDir::new().expect("a directory");
+    let path = |name: &str| dir.path().join(name);
+    let world = World::with_settings(&[("BARTERLINE_KEYS__SEAL_MESSAGES", "true")]);
+    let (ana, _, chat) = world.chat().await;
+    world.send(&ana, chat, &fresh_id().to_string(), &words("said under the seal")).expect(201);
+    let archive = path("archive").display().to_string();
+    done(beside(&world.data(), &["data", "export", &archive]));
+    done(on_a_laptop(&path("nowhere"), &["data", "verify", &archive]));
+    let is_refused = |to: &Path, archive: &str, why: &str| {
+        let said = refused(on_a_laptop(to, &["data", "import", archive]));
+        assert!(said.contains(why), "{said}");
+    };
+    let keys = |of: &Path, to: &Path| {
+        fs::create_dir_all(to.join("keys")).expect("a directory");
+        let file = "keys/data-keys.json";
+        fs::copy(of.join(file), to.join(file)).expect("a copy");
+    };
+    let home = TempDir::new().expect("a directory");
+    let to = home.path().join("data");
+    fs::create_dir(&to).expect("a directory");
+    is_refused(&to, &archive, "sealed by a key that is not in data-keys.json");
+    keys(&World::new().data(), &to);
+    is_refused(&to, &archive, "sealed by a key that is not in data-keys.json");
+    keys(&world.data(), &to);
+    done(on_a_laptop(&to, &["data", "import", &archive]));
+    let there = World::on_a_laptop(home);
+    let bob = there.log_in_with(&world.email("bob"), "correct horse");
+    assert_eq!(events(&there, &bob, chat)["events"][0]["text"], "said under the seal");
+
+    // Nor are others, whose addresses are kept by other keys.
+    let plain = World::new();
+    plain.person("ana");
+    let archive = path("plain").display().to_string();
+    done(beside(&plain.data(), &["data", "export", &archive]));
+    let to = path("kept by others");
+    keys(&world.data(), &to);
+    is_refused(&to, &archive, "by other keys");
 }
 
 #[tokio::test]

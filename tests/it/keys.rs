@@ -94,6 +94,43 @@ async fn what_was_taken_back_is_not_in_the_files() {
     world.send(&ana, chat, &again, &words("said otherwise")).problem(409, "id.conflict");
 }
 
+#[tokio::test]
+async fn words_of_messages_are_sealed_where_the_operator_says_so() {
+    embedded_only!("reads the files of the store");
+    const SEALS: (&str, &str) = ("BARTERLINE_KEYS__SEAL_MESSAGES", "true");
+    let world = World::with_settings(&[SEALS]);
+    let (ana, bob, chat) = world.chat().await;
+    let key = || fresh_id().to_string();
+    let words = |text: &str| json!({ "kind": "text", "text": text });
+    world.send(&ana, chat, &key(), &words("said under the seal")).expect(201);
+    let edit = json!({ "kind": "edit", "target": 1, "text": "said otherwise under it" });
+    world.send(&ana, chat, &key(), &edit).expect(201);
+    let said = |world: &World| {
+        let call = Call::new("GET", &format!("/v1/chats/{chat}/events")).token(&bob.token);
+        world.call(call).expect(200).json()["events"][0]["text"].clone()
+    };
+    let report = Call::new("POST", &format!("/v1/chats/{chat}/reports")).token(&bob.token);
+    let report = report.header("idempotency-key", &key()).json(&json!({ "reason": "abuse" }));
+    let report = world.call(report).expect(201).json()["id"].clone();
+    let reported = |world: &World| {
+        let path = format!("/reports/{}", report.as_str().expect("an id"));
+        world.staff("GET", &path).expect(200).json()["messages"][0]["text"].clone()
+    };
+    let mut world = world.restart_with(&[SEALS]);
+    assert_eq!(said(&world), "said otherwise under it");
+    assert_eq!(reported(&world), "said under the seal", "and what it was before its edit");
+    assert!(world.stop().success());
+    assert!(!has(&world.data(), b"under"));
+    // What was sealed opens on, and what is new stands as it is.
+    let world = world.start_again();
+    assert_eq!(said(&world), "said otherwise under it");
+    assert_eq!(reported(&world), "said under the seal");
+    world.send(&ana, chat, &key(), &words("said in the open")).expect(201);
+    let mut world = world;
+    assert!(world.stop().success());
+    assert!(has(&world.data(), b"said in the open") && !has(&world.data(), b"under"));
+}
+
 /// With others nobody would be found, and everybody could register again.
 #[test]
 fn a_store_is_opened_with_its_own_keys_alone() {

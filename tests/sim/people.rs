@@ -84,7 +84,7 @@ pub fn accounts(clock: Arc<dyn Clock>) -> Accounts {
         sessions: Arc::new(Town),
         api_keys: Arc::new(Town),
         tokens: tokens(),
-        data_keys: DataKeys::generate(&SystemIds),
+        data_keys: Arc::new(DataKeys::generate(&SystemIds)),
         site: String::new(),
         lifetimes: Lifetimes { idle: TOKEN_LIFETIME, whole: TOKEN_LIFETIME, code_steps: 1 },
         clock: Arc::clone(&clock),

@@ -6,7 +6,7 @@ pub mod read;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Seq};
 use barterline_domain::ids::{ChatId, ReportId, UserId};
-use barterline_storage::reports::Report as Stored;
+use barterline_storage::reports::{Report as Stored, ReportedText};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -81,7 +81,11 @@ impl From<Stored> for Report {
             at: message.at,
             author: message.author,
             kind: message.kind,
-            text: message.text,
+            // A report that is shown was opened.
+            text: message.text.and_then(|text| match text {
+                ReportedText::Open(text) => Some(text),
+                ReportedText::Sealed(_) => None,
+            }),
         });
         Self { summary, messages: messages.collect() }
     }

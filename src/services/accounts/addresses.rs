@@ -9,7 +9,7 @@ use barterline_storage::credentials::{Credential, EmailKey, KeptEmail};
 use barterline_storage::error::StoreError;
 
 use super::Accounts;
-use crate::auth::data_keys::Place;
+use crate::auth::data_keys::{DataKeys, Place};
 use crate::limits::LogInName;
 
 /// In digests and sealed values.
@@ -35,6 +35,12 @@ pub enum AddressKeysError {
     /// The store said no.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Whether these keys are those of the store of which a credential is, if it is the one that says so.
+pub fn is_kept_by(keys: &DataKeys, credential: &Credential) -> Option<bool> {
+    let is_witness = credential.user == WITNESS;
+    is_witness.then(|| credential.email.key == EmailKey(keys.digest(FIELD, WITNESSED)))
 }
 
 impl Accounts {

@@ -57,7 +57,7 @@ use crate::limits::{Exceeded, Limits, LogInName};
 pub use crate::mail::Language;
 use crate::services::audit::{Action, AuditLog, Note};
 use crate::telemetry::addresses::Addresses;
-pub use addresses::AddressKeysError;
+pub use addresses::{AddressKeysError, is_kept_by};
 pub use api_keys::{KeyError, NewKey, ShownKey, end_of};
 pub use appointment::{Appointed, Appointment};
 pub use email::EmailError;
@@ -92,7 +92,7 @@ struct Inner {
     api_keys: Arc<dyn ApiKeys>,
     tokens: Tokens,
     sealing: Sealing,
-    data_keys: DataKeys,
+    data_keys: Arc<DataKeys>,
     site: String,
     lifetimes: Lifetimes,
     clock: Arc<dyn Clock>,
@@ -243,7 +243,7 @@ pub struct Parts {
     /// Access tokens.
     pub tokens: Tokens,
     /// What secrets are sealed with before they are stored.
-    pub data_keys: DataKeys,
+    pub data_keys: Arc<DataKeys>,
     /// What programs that make codes call this place.
     pub site: String,
     /// How long log-ins last.

@@ -29,8 +29,7 @@ impl Accounts {
                 return Ok(Resealed::AsTheyWere);
             };
             let mut anew = stands.clone();
-            // The witness has no address.
-            if !stands.email.sealed.is_empty() && !keys.is_newest(&stands.email.sealed) {
+            if !keys.is_newest(&stands.email.sealed) {
                 let Ok(email) = self.email_of(user, &stands.email) else {
                     return Ok(Resealed::Unopened);
                 };

@@ -92,7 +92,7 @@ fn parts(
         api_keys: Arc::new(EmbeddedApiKeys(engine.clone())),
         tokens: tokens.clone(),
         // All processes of a world have the same.
-        data_keys: DataKeys::generate(&Same),
+        data_keys: Arc::new(DataKeys::generate(&Same)),
         site: String::new(),
         lifetimes: LIFETIMES,
         clock: Arc::clone(clock) as Arc<dyn Clock>,

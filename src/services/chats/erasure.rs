@@ -140,6 +140,7 @@ mod tests {
     use barterline_storage::accounts::Account;
     use barterline_storage::embedded;
     use barterline_storage::error::StoreError;
+    use barterline_storage::record::sealing::Sealing;
     use tempfile::TempDir;
 
     use super::*;
@@ -185,7 +186,7 @@ mod tests {
     }
 
     fn chats(dir: &TempDir) -> Chats {
-        let opened = embedded::open(dir.path(), 1 << 20).expect("a store");
+        let opened = embedded::open(dir.path(), 1 << 20, Sealing::default()).expect("a store");
         let (stores, clock) = (opened.stores, Arc::new(SystemClock));
         let log = Arc::clone(&stores.chat_log);
         let hub = Hub::new(log, Arc::clone(&clock) as _, 0, HubMetrics::default());

@@ -13,18 +13,20 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use barterline_domain::clock::Timestamp;
+use barterline_domain::ids::ChatId;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::Kind;
 use super::error::BulkError;
+use super::{Item, Kind};
 use crate::record::archive::{
     Begin, End, FRAME_HEADER_BYTES, Frame, put_frame, read_frame, read_header,
 };
+use crate::record::sealing::{NO_KEY, Sealing, Unread};
 
 /// The layout written now, and the only one that is read.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 const MANIFEST: &str = "archive.json";
 const BUFFER_BYTES: usize = 256 << 10;
 
@@ -76,10 +78,12 @@ pub struct Part {
 }
 
 /// An archive on disk.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Archive {
     dir: PathBuf,
     manifest: Manifest,
+    /// How its events are read and written.
+    sealing: Sealing,
 }
 
 impl Archive {
@@ -114,7 +118,8 @@ impl Archive {
             let what = "not empty, and no archive: name another directory";
             return Err(BulkError::archive(dir, what));
         }
-        let archive = Self { dir: dir.to_owned(), manifest: wanted };
+        let (dir, sealing) = (dir.to_owned(), Sealing::without_words());
+        let archive = Self { dir, manifest: wanted, sealing };
         archive.write_manifest()?;
         Ok(archive)
     }
@@ -141,7 +146,7 @@ impl Archive {
             let what = format!("its format is {}; this program knows {FORMAT}", manifest.format);
             return Err(BulkError::archive(&path, what));
         }
-        Ok(Self { dir: dir.to_owned(), manifest })
+        Ok(Self { dir: dir.to_owned(), manifest, sealing: Sealing::without_words() })
     }
 
     /// A manifest of nothing so far.
@@ -210,10 +215,26 @@ impl Archive {
         let unfinished = path.with_extension("unfinished");
         let file = create(&unfinished).map_err(BulkError::file(&unfinished))?;
         let file = BufWriter::with_capacity(BUFFER_BYTES, file);
-        let mut writer =
-            PartWriter { path, unfinished, file, bytes: 0, items: 0, events: 0, frame: Vec::new() };
+        let mut writer = PartWriter {
+            path,
+            unfinished,
+            file,
+            bytes: 0,
+            items: 0,
+            events: 0,
+            frame: Vec::new(),
+            sealing: self.sealing.clone(),
+            chat: NO_CHAT,
+        };
         writer.put(&Frame::Begin(Begin { archive: self.manifest.archive, number }))?;
         Ok(writer)
+    }
+
+    /// The same, whose events are sealed as those of a store. Else they are read without words where they
+    /// are sealed.
+    #[must_use]
+    pub fn sealed_as(self, sealing: Sealing) -> Self {
+        Self { sealing, ..self }
     }
 
     /// Notes that everything is there, once all of it was read back.
@@ -312,18 +333,24 @@ pub struct PartWriter {
     items: u64,
     events: u64,
     frame: Vec<u8>,
+    sealing: Sealing,
+    /// Whose events follow.
+    chat: ChatId,
 }
 
 impl PartWriter {
     /// Adds a frame.
     pub fn put(&mut self, frame: &Frame) -> Result<(), BulkError> {
         match frame {
-            Frame::Item(..) => self.items += 1,
+            Frame::Item(_, item) => {
+                self.items += 1;
+                self.chat = chat_of(item).unwrap_or(self.chat);
+            }
             Frame::Event(_) => self.events += 1,
             Frame::Begin(_) | Frame::Gone(_) | Frame::End(_) => {}
         }
         self.frame.clear();
-        put_frame(&mut self.frame, frame);
+        put_frame(&mut self.frame, frame, self.sealing.in_chat(self.chat));
         self.bytes += self.frame.len() as u64;
         self.file.write_all(&self.frame).map_err(BulkError::file(&self.unfinished))
     }
@@ -345,6 +372,14 @@ impl PartWriter {
     }
 }
 
+/// Of the events in front of the first chat: there are none.
+const NO_CHAT: ChatId = ChatId::from_bytes([0; 16]);
+
+/// Whose events follow an item.
+fn chat_of(item: &Item) -> Option<ChatId> {
+    if let Item::Chat(item) = item { Some(item.chat.id) } else { None }
+}
+
 /// Reads a part.
 struct PartReader {
     path: PathBuf,
@@ -353,6 +388,9 @@ struct PartReader {
     end: Option<End>,
     items: u64,
     events: u64,
+    sealing: Sealing,
+    /// Whose events follow.
+    chat: ChatId,
 }
 
 impl PartReader {
@@ -360,7 +398,9 @@ impl PartReader {
         let path = archive.part(kind, number);
         let file = File::open(&path).map_err(BulkError::file(&path))?;
         let file = BufReader::with_capacity(BUFFER_BYTES, file);
-        let mut reader = Self { path, file, offset: 0, end: None, items: 0, events: 0 };
+        let sealing = archive.sealing.clone();
+        let (offset, items, events, chat) = (0, 0, 0, NO_CHAT);
+        let mut reader = Self { path, file, offset, end: None, items, events, sealing, chat };
         let begin = Begin { archive: archive.manifest.archive, number };
         match reader.frame()? {
             Frame::Begin(found) if found == begin => Ok(reader),
@@ -381,7 +421,14 @@ impl PartReader {
         let (len, crc) = read_header(header).map_err(|_| self.damaged())?;
         let mut body = vec![0; len];
         self.read(&mut body)?;
-        let frame = read_frame(&body, crc).map_err(|_| self.damaged())?;
+        let frame = read_frame(&body, crc, self.sealing.in_chat(self.chat));
+        let frame = frame.map_err(|unread| match unread {
+            Unread::Malformed => self.damaged(),
+            Unread::Sealed => BulkError::archive(&self.path, format!("open words: {NO_KEY}")),
+        })?;
+        if let Frame::Item(_, item) = &frame {
+            self.chat = chat_of(item).unwrap_or(self.chat);
+        }
         self.offset += (FRAME_HEADER_BYTES + len) as u64;
         Ok(frame)
     }

@@ -50,7 +50,7 @@ pub async fn export(source: &dyn Source, order: Export<'_>) -> Result<Manifest, 
     }
     let held = source.held();
     let wanted = Archive::manifest_of(source.backend(), source.epoch(), now, base.as_ref(), held);
-    let mut archive = Archive::begin(dir, wanted)?;
+    let mut archive = Archive::begin(dir, wanted)?.sealed_as(source.sealing());
     if archive.manifest().complete {
         let what = "it has a whole archive already: name another directory";
         return Err(BulkError::archive(dir, what));

@@ -48,6 +48,7 @@ pub async fn import(
     archive: &Archive,
     progress: Progress<'_>,
 ) -> Result<(), BulkError> {
+    let archive = &archive.clone().sealed_as(target.source().sealing());
     for kind in Kind::ALL {
         match kind {
             Kind::Chats => put_chats(&target, archive, progress).await?,

@@ -32,6 +32,7 @@ use crate::credentials::Credential;
 use crate::error::StoreError;
 use crate::identities::IdentityRing;
 use crate::record::index::Side;
+use crate::record::sealing::Sealing;
 use crate::reports::Report;
 use crate::sessions::Session;
 use crate::user_state::UserState;
@@ -283,6 +284,9 @@ pub trait Source: Send + Sync {
 
     /// The store's epoch.
     fn epoch(&self) -> u32;
+
+    /// How the words of events are kept there, and so in archives.
+    fn sealing(&self) -> Sealing;
 
     /// Some items of a kind behind a place, [`PAGE_ITEMS`] as a rule, each as it is now. What was there
     /// before the first page was asked for, and is still there, is in one of the pages.

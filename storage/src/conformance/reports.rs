@@ -4,7 +4,9 @@ use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Seq};
 use barterline_domain::ids::{ChatId, ReportId, UserId};
 
-use crate::reports::{Report, ReportedMessage, Reports};
+use super::samples;
+use crate::record::sealing::Sealing;
+use crate::reports::{Report, ReportedMessage, ReportedText, Reports};
 
 /// A report; the same `n` gives the same, a higher one is newer.
 pub fn report(n: u8) -> Report {
@@ -13,7 +15,7 @@ pub fn report(n: u8) -> Report {
         at: Timestamp::from_millis(5),
         author: Author::Seller,
         kind: "text".to_owned(),
-        text: Some("rude".to_owned()),
+        text: Some(ReportedText::Open("rude".to_owned())),
     };
     let shown = ReportedMessage { kind: "media".to_owned(), text: None, ..said.clone() };
     Report {
@@ -54,4 +56,17 @@ pub async fn reports_are_listed_newest_first(store: &dyn Reports) {
         assert!(listed.len() <= 5, "{listed:?}");
     }
     assert_eq!(listed, [5, 4, 3, 2, 1].map(report));
+}
+
+/// A text that is sealed is kept as that.
+pub async fn a_text_that_is_sealed_stays_so(store: &dyn Reports) {
+    let (sealing, mut kept) = (samples::sealing(true), report(1));
+    kept.seal(&sealing);
+    assert_ne!(kept, report(1));
+    assert!(store.insert(kept.clone()).await.expect("an insert"));
+    let mut found = store.find(kept.id).await.expect("a read").expect("a report");
+    assert_eq!(found, kept);
+    assert!(found.open(&Sealing::default()).is_err(), "there are no keys");
+    found.open(&sealing).expect("its own keys");
+    assert_eq!(found, report(1));
 }

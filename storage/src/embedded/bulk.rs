@@ -28,6 +28,7 @@ use crate::bulk::standing::{Import, Standing};
 use crate::bulk::{ChatItem, Gone, Item, Kind, PAGE_EVENTS, Page, Place, Source, Target};
 use crate::chat_log::ChatLog as _;
 use crate::error::StoreError;
+use crate::record::sealing::Sealing;
 
 /// Says which import a store is of, until a server opens it.
 const IMPORT: &str = "import.json";
@@ -44,6 +45,10 @@ pub struct EmbeddedSource {
 impl Source for EmbeddedSource {
     fn backend(&self) -> &'static str {
         "embedded"
+    }
+
+    fn sealing(&self) -> Sealing {
+        self.log.sealing().clone()
     }
 
     fn epoch(&self) -> u32 {
@@ -110,9 +115,9 @@ impl Source for EmbeddedSource {
 impl EmbeddedSource {
     /// Opens the store of a directory to read it, and leaves it as it stands: what was imported can
     /// still be added to. Needs a tokio runtime around it.
-    pub fn of(dir: &Path, segment_bytes: u64) -> Result<Self, StoreError> {
+    pub fn of(dir: &Path, segment_bytes: u64, sealing: Sealing) -> Result<Self, StoreError> {
         standing(dir)?.readable()?;
-        Ok(super::open_files(dir, segment_bytes, FIRST_EPOCH)?.0)
+        Ok(super::open_files(dir, (segment_bytes, FIRST_EPOCH), sealing)?.0)
     }
 }
 
@@ -189,10 +194,15 @@ const RESTATED_AT_ONCE: usize = 1_024;
 impl EmbeddedTarget {
     /// Opens the store of a directory to fill it, if nobody has served it. Needs a tokio runtime
     /// around it.
-    pub fn open(dir: &Path, segment_bytes: u64, wanted: Import) -> Result<Self, BulkError> {
+    pub fn open(
+        dir: &Path,
+        segment_bytes: u64,
+        sealing: Sealing,
+        wanted: Import,
+    ) -> Result<Self, BulkError> {
         let import = wanted.admitted(standing(dir)?)?;
         note(dir, &Import { complete: false, ..import })?;
-        let (source, outcomes) = super::open_files(dir, segment_bytes, import.epoch)?;
+        let (source, outcomes) = super::open_files(dir, (segment_bytes, import.epoch), sealing)?;
         let appends = Appends::of(source.log.clone(), outcomes);
         Ok(Self { source, dir: dir.to_owned(), import, appends, order: Mutex::default() })
     }

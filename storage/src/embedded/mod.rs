@@ -30,15 +30,16 @@ use self::bulk::EmbeddedSource;
 use crate::chat_log::Outcomes;
 use crate::error::StoreError;
 use crate::health::Health;
+use crate::record::sealing::Sealing;
 use crate::stores::{Opened, Stores};
 
 const CREDENTIALS: &str = "credentials.redb";
 const MAIN: &str = "main.redb";
 
 /// Opens or creates the stores of a data directory, to serve them. Needs a tokio runtime around it.
-pub fn open(dir: &Path, segment_bytes: u64) -> Result<Opened, StoreError> {
+pub fn open(dir: &Path, segment_bytes: u64, sealing: Sealing) -> Result<Opened, StoreError> {
     bulk::standing(dir)?.whole()?;
-    let (source, outcomes) = open_files(dir, segment_bytes, log::FIRST_EPOCH)?;
+    let (source, outcomes) = open_files(dir, (segment_bytes, log::FIRST_EPOCH), sealing)?;
     bulk::begin_to_serve(dir)?;
     let EmbeddedSource { credentials, main, log } = source.clone();
     let health = health(log.clone(), credentials.clone(), main.clone());
@@ -75,8 +76,8 @@ fn files(dir: &Path) -> [PathBuf; 4] {
 /// Opens or creates the files of a store; one that is made gets this epoch.
 fn open_files(
     dir: &Path,
-    segment_bytes: u64,
-    epoch: u32,
+    (segment_bytes, epoch): (u64, u32),
+    sealing: Sealing,
 ) -> Result<(EmbeddedSource, Outcomes), StoreError> {
     let marker = marker(dir);
     if marker.exists() {
@@ -90,7 +91,7 @@ fn open_files(
     }
     let credentials = engine::Engine::open(&dir.join(CREDENTIALS))?;
     let main = engine::Engine::open(&dir.join(MAIN))?;
-    let options = log::Options { dir: dir.join("messages"), segment_bytes, epoch };
+    let options = log::Options { dir: dir.join("messages"), segment_bytes, epoch, sealing };
     let log::Opened { log, outcomes } = log::Log::open(&options)?;
     std::fs::write(&marker, "every file of this store was made\n").map_err(|error| {
         StoreError::unavailable("open the store", format!("{}: {error}", marker.display()))

@@ -13,6 +13,7 @@ use super::chat_log::{get_chat_fields, put_chat_fields};
 use super::chat_rows::{event_bytes, read_event};
 use super::index::{get_side, put_side};
 use super::rows::Row;
+use super::sealing::{InChat, Unread};
 use crate::bulk::{ChatItem, Gone, Item, Place};
 
 /// Length and checksum in front of each frame.
@@ -76,11 +77,11 @@ pub enum Frame {
     End(End),
 }
 
-/// Appends a frame to `out`.
-pub fn put_frame(out: &mut Vec<u8>, frame: &Frame) {
+/// Appends a frame to `out`. Events are of this chat.
+pub fn put_frame(out: &mut Vec<u8>, frame: &Frame, kept: InChat<'_>) {
     let start = out.len();
     out.put_u64(0);
-    put_fields(out, frame);
+    put_fields(out, frame, kept);
     let body = start + FRAME_HEADER_BYTES;
     let len = (out.len() - body) as u32;
     let crc = crc32c::crc32c(&out[body..]);
@@ -88,7 +89,7 @@ pub fn put_frame(out: &mut Vec<u8>, frame: &Frame) {
     out[start + 4..body].copy_from_slice(&crc.to_le_bytes());
 }
 
-fn put_fields(out: &mut Vec<u8>, frame: &Frame) {
+fn put_fields(out: &mut Vec<u8>, frame: &Frame, kept: InChat<'_>) {
     match frame {
         Frame::Begin(begin) => {
             out.put_u8(BEGIN);
@@ -104,7 +105,7 @@ fn put_fields(out: &mut Vec<u8>, frame: &Frame) {
         Frame::Event(event) => {
             out.put_u8(EVENT);
             out.put_u64(event.seq.0);
-            out.extend(event_bytes(event));
+            out.extend(event_bytes(event, kept));
         }
         Frame::Gone(Gone::Block(blocker, blocked)) => {
             out.put_u8(UNBLOCK);
@@ -187,22 +188,22 @@ pub fn read_header(bytes: [u8; FRAME_HEADER_BYTES]) -> Result<(usize, u32), Malf
     if (1..=FRAME_BYTES_MAX).contains(&len) { Ok((len, crc)) } else { Err(Malformed) }
 }
 
-/// Reads the body of a frame.
-pub fn read_frame(body: &[u8], crc: u32) -> Result<Frame, Malformed> {
+/// Reads the body of a frame. An event is of this chat.
+pub fn read_frame(body: &[u8], crc: u32, kept: InChat<'_>) -> Result<Frame, Unread> {
     if crc32c::crc32c(body) != crc {
-        return Err(Malformed);
+        return Err(Unread::Malformed);
     }
     let mut get = Get(body);
     let frame = match get.u8()? {
         BEGIN => {
             if get.id()? != *MAGIC {
-                return Err(Malformed);
+                return Err(Unread::Malformed);
             }
             Frame::Begin(Begin { archive: Uuid::from_bytes(get.id()?), number: get.u32()? })
         }
         EVENT => {
             let seq = get.seq()?;
-            Frame::Event(read_event(seq, take_rest(&mut get))?)
+            Frame::Event(read_event(seq, take_rest(&mut get), kept)?)
         }
         UNBLOCK => {
             let (blocker, blocked) = (get.id()?, get.id()?);
@@ -217,7 +218,7 @@ pub fn read_frame(body: &[u8], crc: u32) -> Result<Frame, Malformed> {
             let next = match has_next {
                 0 if place.0.is_empty() => None,
                 1 => Some(place),
-                _ => return Err(Malformed),
+                _ => return Err(Unread::Malformed),
             };
             Frame::End(End { items, events, total, next })
         }

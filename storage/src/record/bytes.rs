@@ -19,6 +19,8 @@ pub trait Put {
     fn put_id(&mut self, value: &[u8; 16]);
     /// Appends a text of at most 4 GiB.
     fn put_text(&mut self, value: &str);
+    /// Appends so many bytes.
+    fn put_bytes(&mut self, value: &[u8]);
 }
 
 impl Put for Vec<u8> {
@@ -39,8 +41,12 @@ impl Put for Vec<u8> {
     }
 
     fn put_text(&mut self, value: &str) {
+        self.put_bytes(value.as_bytes());
+    }
+
+    fn put_bytes(&mut self, value: &[u8]) {
         self.put_u32(value.len() as u32);
-        self.extend_from_slice(value.as_bytes());
+        self.extend_from_slice(value);
     }
 }
 
@@ -87,10 +93,15 @@ impl<'a> Get<'a> {
 
     /// Takes a text.
     pub fn text(&mut self) -> Result<&'a str, Malformed> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| Malformed)
+    }
+
+    /// Takes what [`Put::put_bytes`] appended.
+    pub fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
         let len = self.u32()? as usize;
         let (taken, rest) = self.0.split_at_checked(len).ok_or(Malformed)?;
         self.0 = rest;
-        std::str::from_utf8(taken).map_err(|_| Malformed)
+        Ok(taken)
     }
 
     /// Takes the end.

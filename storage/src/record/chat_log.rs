@@ -14,8 +14,9 @@ use barterline_domain::money::{Currency, Money};
 use barterline_domain::personal::PersonalChange;
 
 use super::bytes::{Get, Malformed, Put};
-use super::event_kind::{erase_kind, get_kind, put_kind};
+use super::event_kind::{Header, erase_kind, open_digest, put_kind, read_kind};
 use super::index::{Side, get_side, put_side};
+use super::sealing::{Sealing, Unread};
 
 /// Length and checksum in front of each record.
 pub const RECORD_HEADER_BYTES: usize = 8;
@@ -129,22 +130,27 @@ fn put_record(out: &mut Vec<u8>, kind: u8, fields: impl FnOnce(&mut Vec<u8>)) {
     out[start + 4..body].copy_from_slice(&crc.to_le_bytes());
 }
 
-/// Appends an event record.
-pub fn put_event(out: &mut Vec<u8>, chat: ChatId, event: &Event, back: Back, salt: u32) {
+/// Appends an event record; `sealed` is what [`seal_kind`](super::event_kind::seal_kind) made of it.
+pub fn put_event(
+    out: &mut Vec<u8>,
+    (chat, event): (ChatId, &Event),
+    (back, salt): (Back, u32),
+    sealed: Option<&[u8]>,
+) {
     put_record(out, KIND_EVENT, |out| {
         out.put_id(chat.as_bytes());
         out.put_u64(event.seq.0);
         out.put_u64(event.at.as_millis());
         out.put_u8(author_code(event.author));
         out.put_id(event.id.as_bytes());
-        out.put_id(&event.digest.0);
+        out.put_id(&open_digest(event, sealed).0);
         out.put_u64(event.after.buyer_messages);
         out.put_u64(event.after.seller_messages);
         out.put_u64(back.previous);
         out.put_u64(back.near);
         out.put_u64(back.far);
         out.put_u32(salt);
-        put_kind(out, &event.kind, event.withheld);
+        put_kind(out, event, sealed);
     });
 }
 
@@ -156,7 +162,9 @@ pub fn put_event(out: &mut Vec<u8>, chat: ChatId, event: &Event, back: Back, sal
 /// polynomial, whatever stands before and behind. Four bytes that are free make it one, and those of the
 /// salt are: as it was random, neither they nor the checksum tell of the words, but only how long they were.
 pub fn erase_record(record: &mut [u8]) -> Result<bool, Malformed> {
-    let Record::Event { .. } = read_record(record)? else { return Err(Malformed) };
+    let Ok(Record::Event { .. }) = read_record(record, &Sealing::without_words()) else {
+        return Err(Malformed);
+    };
     let crc = crc32c::crc32c(&record[RECORD_HEADER_BYTES..]);
     if !erase_kind(record.get_mut(KIND_OFFSET..).ok_or(Malformed)?)? {
         return Ok(false);
@@ -271,18 +279,18 @@ pub fn record_len(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Reads the record that fills `bytes`.
-pub fn read_record(bytes: &[u8]) -> Result<Record, Malformed> {
+pub fn read_record(bytes: &[u8], sealing: &Sealing) -> Result<Record, Unread> {
     let mut header = Get(bytes);
     let len = header.u32()? as usize;
     let crc = header.u32()?;
     let body = header.0;
     if body.len() != len || crc32c::crc32c(body) != crc {
-        return Err(Malformed);
+        return Err(Unread::Malformed);
     }
     let mut get = Get(body);
     let record = match get.u8()? {
         KIND_CHAT => Record::Chat(get_chat_fields(&mut get)?),
-        KIND_EVENT => get_event(&mut get)?,
+        KIND_EVENT => get_event(&mut get, sealing)?,
         KIND_MARK => Record::Mark(Mark {
             chat: ChatId::from_bytes(get.id()?),
             role: role(get.u8()?)?,
@@ -294,7 +302,7 @@ pub fn read_record(bytes: &[u8]) -> Result<Record, Malformed> {
                 1 => Visibility::Both,
                 2 => Visibility::Delivered,
                 3 => Visibility::Nothing,
-                _ => return Err(Malformed),
+                _ => return Err(Unread::Malformed),
             },
         }),
         KIND_PERSONAL => Record::Personal(get_personal(&mut get)?),
@@ -303,13 +311,13 @@ pub fn read_record(bytes: &[u8]) -> Result<Record, Malformed> {
             role: role(get.u8()?)?,
             side: get_side(&mut get)?,
         }),
-        _ => return Err(Malformed),
+        _ => return Err(Unread::Malformed),
     };
     get.end()?;
     Ok(record)
 }
 
-fn get_event(get: &mut Get<'_>) -> Result<Record, Malformed> {
+fn get_event(get: &mut Get<'_>, sealing: &Sealing) -> Result<Record, Unread> {
     let chat = ChatId::from_bytes(get.id()?);
     let seq = get.seq()?;
     let at = get.timestamp()?;
@@ -319,9 +327,7 @@ fn get_event(get: &mut Get<'_>) -> Result<Record, Malformed> {
     let after = SmallState { buyer_messages: get.u64()?, seller_messages: get.u64()? };
     let back = Back { previous: get.u64()?, near: get.u64()?, far: get.u64()? };
     let salt = get.u32()?;
-    let (kind, withheld, is_erased) = get_kind(get)?;
-    let digest = if is_erased { RequestDigest::FORGOTTEN } else { digest };
-    let event = Event { seq, at, author, id, digest, kind, after, withheld, amended: None };
+    let event = read_kind(get, Header { chat, seq, at, author, id, digest, after }, sealing)?;
     Ok(Record::Event { chat, event, back, salt })
 }
 
@@ -413,7 +419,7 @@ mod tests {
                 let (chat, event) = (CHAT, event(kind));
                 let back = Back { previous: 77, ..Back::default() };
                 let mut record = Vec::new();
-                put_event(&mut record, chat, &event, back, 0x1234_5678);
+                put_event(&mut record, (chat, &event), (back, 0x1234_5678), None);
                 let before = record.clone();
                 assert_eq!(erase_record(&mut record), Ok(true));
                 assert_eq!(record.len(), before.len());
@@ -423,7 +429,9 @@ mod tests {
                 assert_eq!(crc32c::crc32c(&within(&record)), crc32c::crc32c(&within(&before)));
                 let mut event = event.clone();
                 event.empty();
-                let Ok(Record::Event { event: left, .. }) = read_record(&record) else {
+                let Ok(Record::Event { event: left, .. }) =
+                    read_record(&record, &Sealing::default())
+                else {
                     panic!("no event")
                 };
                 assert_eq!(left, event);
@@ -432,7 +440,7 @@ mod tests {
         }
         let mut note = Vec::new();
         let body = Body::parse("sold".to_owned()).expect("words");
-        put_event(&mut note, CHAT, &event(EventKind::Note(body)), Back::default(), 0);
+        put_event(&mut note, (CHAT, &event(EventKind::Note(body))), Default::default(), None);
         assert_eq!(erase_record(&mut note), Ok(false), "it stays");
     }
 }

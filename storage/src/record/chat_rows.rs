@@ -7,38 +7,44 @@ use barterline_domain::message::RequestDigest;
 
 use super::bytes::{Get, Malformed, Put};
 use super::chat_log::{author, author_code, get_chat_fields, put_chat_fields};
-use super::event_kind::{get_kind, put_kind};
+use super::event_kind::{Header, is_erased, open_digest, put_kind, read_kind, seal_kind};
+use super::sealing::{InChat, Unread};
 
 const VERSION: u8 = 1;
 
 /// The value of an event. Its number is a column of its own.
-pub fn event_bytes(event: &Event) -> Vec<u8> {
+pub fn event_bytes(event: &Event, kept: InChat<'_>) -> Vec<u8> {
+    let sealed = seal_kind(event, kept);
     let mut out = vec![VERSION];
     out.put_u64(event.at.as_millis());
     out.put_u8(author_code(event.author));
     out.put_id(event.id.as_bytes());
-    out.put_id(&event.digest.0);
+    out.put_id(&open_digest(event, sealed.as_deref()).0);
     out.put_u64(event.after.buyer_messages);
     out.put_u64(event.after.seller_messages);
-    put_kind(&mut out, &event.kind, event.withheld);
+    put_kind(&mut out, event, sealed.as_deref());
     out
 }
 
 /// Reads the value of event `seq`.
-pub fn read_event(seq: Seq, bytes: &[u8]) -> Result<Event, Malformed> {
+pub fn read_event(seq: Seq, bytes: &[u8], kept: InChat<'_>) -> Result<Event, Unread> {
     let mut get = Get(bytes);
     if get.u8()? != VERSION {
-        return Err(Malformed);
+        return Err(Unread::Malformed);
     }
     let at = get.timestamp()?;
     let author = author(get.u8()?)?;
     let id = ClientId::from_bytes(get.id()?);
     let digest = RequestDigest(get.id()?);
     let after = SmallState { buyer_messages: get.u64()?, seller_messages: get.u64()? };
-    // Overwritten in place is what has a place.
-    let (kind, withheld, false) = get_kind(&mut get)? else { return Err(Malformed) };
+    // Here an event without its words is written anew, as one that has none.
+    if is_erased(get.0) {
+        return Err(Unread::Malformed);
+    }
+    let header = Header { chat: kept.chat, seq, at, author, id, digest, after };
+    let event = read_kind(&mut get, header, kept.sealing)?;
     get.end()?;
-    Ok(Event { seq, at, author, id, digest, kind, after, withheld, amended: None })
+    Ok(event)
 }
 
 /// The value of a chat.

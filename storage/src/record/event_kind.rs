@@ -1,11 +1,15 @@
 //! What an event says, as it stands in its record: a code, then the fields of that code.
 
-use barterline_domain::ids::MediaId;
+use barterline_domain::clock::Timestamp;
+use barterline_domain::event::{Author, Event, Seq, SmallState};
+use barterline_domain::ids::{ChatId, ClientId, MediaId};
 use barterline_domain::message::{
-    Body, Content, EventKind, ExtensionData, ExtensionName, Message, Reaction,
+    Body, Content, EventKind, ExtensionData, ExtensionName, Message, Reaction, RequestDigest,
 };
 
 use super::bytes::{Get, Malformed, Put};
+use super::chat_log::author_code;
+use super::sealing::{InChat, Sealing, Unread};
 
 const TEXT: u8 = 1;
 const MEDIA: u8 = 2;
@@ -16,15 +20,77 @@ const DELETE: u8 = 17;
 const REACTION: u8 = 18;
 const NOTE: u8 = 19;
 const EDIT_GONE: u8 = 20;
-/// [`TEXT`], [`MEDIA`], [`EXTENSION`] and [`EDIT`] whose words were overwritten: the same fields, of which
-/// only names and targets still mean something.
-const ERASED: [(u8, u8); 4] = [(TEXT, 5), (MEDIA, 6), (EXTENSION, 7), (EDIT, 21)];
+/// The words were overwritten: of the same fields only names and targets still mean something.
+const ERASED: u8 = 0x08;
+/// The words are sealed: in the place of the texts stands what these, and the digest of the request, were
+/// sealed into. The digest's own field is empty: few words could be told by it.
+const SEALED: u8 = 0x20;
 /// A message that answers another: that one's number follows.
 const REPLY: u8 = 0x40;
 const WITHHELD: u8 = 0x80;
+const REPLY_GONE: u8 = GONE | REPLY;
+const FLAGS: u8 = ERASED | SEALED | REPLY | WITHHELD;
+
+/// What an event says, with its words sealed, as [`put_kind`] is to append it; `None`: they stand in the open,
+/// or there are none.
+pub fn seal_kind(event: &Event, kept: InChat<'_>) -> Option<Vec<u8>> {
+    if !kept.sealing.seals() {
+        return None;
+    }
+    let mut words = Vec::new();
+    put_words(&mut words, &event.kind);
+    if words.is_empty() {
+        return None;
+    }
+    words.put_id(&event.digest.0);
+    let mut out = Vec::with_capacity(words.len() + 128);
+    put_wordless(&mut out, event);
+    out[0] |= SEALED;
+    let Event { seq, at, author, id, after, .. } = event;
+    let sealed =
+        kept.sealing.seal(&about(kept.chat, (*seq, *at), (*author, *id), *after, &out), &words)?;
+    out.put_bytes(&sealed);
+    Some(out)
+}
+
+/// To what words are bound: everything else that stands of their event.
+fn about(
+    chat: ChatId,
+    (seq, at): (Seq, Timestamp),
+    (author, id): (Author, ClientId),
+    after: SmallState,
+    wordless: &[u8],
+) -> Vec<u8> {
+    let mut about = Vec::with_capacity(96 + wordless.len());
+    about.put_id(chat.as_bytes());
+    about.put_u64(seq.0);
+    about.put_u64(at.as_millis());
+    about.put_u8(author_code(author));
+    about.put_id(id.as_bytes());
+    about.put_u64(after.buyer_messages);
+    about.put_u64(after.seller_messages);
+    about.extend_from_slice(wordless);
+    about
+}
+
+/// The digest of an event's request, as far as it stands in the open.
+pub fn open_digest(event: &Event, sealed: Option<&[u8]>) -> RequestDigest {
+    if sealed.is_some() { RequestDigest::FORGOTTEN } else { event.digest }
+}
 
 /// Appends what an event says, and whether it is withheld.
-pub fn put_kind(out: &mut Vec<u8>, kind: &EventKind, withheld: bool) {
+pub fn put_kind(out: &mut Vec<u8>, event: &Event, sealed: Option<&[u8]>) {
+    match sealed {
+        Some(sealed) => out.extend_from_slice(sealed),
+        None => {
+            put_wordless(out, event);
+            put_words(out, &event.kind);
+        }
+    }
+}
+
+/// Appends what an event says, but for words.
+fn put_wordless(out: &mut Vec<u8>, Event { kind, withheld, .. }: &Event) {
     let code = match kind {
         EventKind::Message(Message { content, reply }) => {
             let code = match content {
@@ -41,7 +107,8 @@ pub fn put_kind(out: &mut Vec<u8>, kind: &EventKind, withheld: bool) {
         EventKind::Reaction { .. } => REACTION,
         EventKind::Note(_) => NOTE,
     };
-    out.put_u8(if withheld { code | WITHHELD } else { code });
+    let code = if *withheld { code | WITHHELD } else { code };
+    out.put_u8(code);
     if let Some(target) = kind.target() {
         out.put_u64(target.0);
     }
@@ -51,134 +118,219 @@ pub fn put_kind(out: &mut Vec<u8>, kind: &EventKind, withheld: bool) {
                 out.put_u64(reply.0);
             }
             match content {
-                Content::Text(body) => out.put_text(body.as_str()),
-                Content::Media { media, caption } => {
-                    out.put_id(media.as_bytes());
-                    out.put_text(caption.as_ref().map_or("", Body::as_str));
-                }
-                Content::Extension { name, fallback, data } => {
-                    out.put_text(name.as_str());
-                    out.put_text(fallback.as_str());
-                    out.put_text(data.as_ref().map_or("", ExtensionData::as_str));
-                }
+                Content::Text(_) => {}
+                Content::Media { media, .. } => out.put_id(media.as_bytes()),
+                Content::Extension { name, .. } => out.put_text(name.as_str()),
                 Content::Gone(name) => out.put_text(name),
             }
         }
-        EventKind::Edit { body: Some(body), .. } | EventKind::Note(body) => {
-            out.put_text(body.as_str());
-        }
-        EventKind::Edit { body: None, .. } | EventKind::Delete { .. } => {}
         EventKind::Reaction { reaction, .. } => {
             out.put_text(reaction.as_ref().map_or("", Reaction::as_str));
         }
+        EventKind::Edit { .. } | EventKind::Delete { .. } | EventKind::Note(_) => {}
+    }
+}
+
+/// Appends the texts in which somebody says something, as they stand where they are not sealed.
+fn put_words(out: &mut Vec<u8>, kind: &EventKind) {
+    match kind {
+        EventKind::Message(Message { content, .. }) => match content {
+            Content::Text(body) => out.put_text(body.as_str()),
+            Content::Media { caption, .. } => {
+                out.put_text(caption.as_ref().map_or("", Body::as_str));
+            }
+            Content::Extension { fallback, data, .. } => {
+                out.put_text(fallback.as_str());
+                out.put_text(data.as_ref().map_or("", ExtensionData::as_str));
+            }
+            Content::Gone(_) => {}
+        },
+        EventKind::Edit { body: Some(body), .. } | EventKind::Note(body) => {
+            out.put_text(body.as_str());
+        }
+        EventKind::Edit { body: None, .. }
+        | EventKind::Delete { .. }
+        | EventKind::Reaction { .. } => {}
     }
 }
 
 /// Overwrites the words in what [`put_kind`] appended; nothing moves. `false`: there are none.
 pub fn erase_kind(kind: &mut [u8]) -> Result<bool, Malformed> {
-    let (code, fields) = kind.split_first_mut().ok_or(Malformed)?;
-    let flags = *code & (WITHHELD | REPLY);
-    let said = ERASED.iter().find(|(said, _)| *said == *code & !flags);
-    let Some((said, erased)) = said else { return Ok(false) };
-    let mut at = 0;
-    if flags & REPLY != 0 {
-        fields.get_mut(..8).ok_or(Malformed)?.fill(0);
-        at = 8;
+    let mut get = Get(kind);
+    let code = get.u8()?;
+    let Some(said) = Wordless::get(&mut get, code)? else { return Ok(false) };
+    if code & ERASED != 0 || matches!(said, Wordless::Note) {
+        return Ok(false);
     }
-    let mut texts = 1;
-    match *said {
-        MEDIA => {
-            fields.get_mut(at..at + 16).ok_or(Malformed)?.fill(0);
-            at += 16;
-        }
-        EXTENSION => {
-            at += 4 + Get(fields.get(at..).ok_or(Malformed)?).text()?.len();
-            texts = 2;
-        }
-        EDIT => at += 8,
-        _ => {}
+    let words = kind.len() - get.0.len();
+    let mut texts = Vec::new();
+    for _ in 0..said.texts(code) {
+        let start = kind.len() - get.0.len() + size_of::<u32>();
+        texts.push(start..start + get.bytes()?.len());
     }
-    for _ in 0..texts {
-        let len = Get(fields.get(at..).ok_or(Malformed)?).text()?.len();
-        fields[at + 4..at + 4 + len].fill(0);
-        at += 4 + len;
+    for text in texts {
+        kind[text].fill(0);
     }
-    *code = erased | flags;
+    if code & REPLY != 0 {
+        kind[1..1 + size_of::<u64>()].fill(0);
+    }
+    if let Wordless::Media { .. } = said {
+        kind[words - size_of::<MediaId>()..words].fill(0);
+    }
+    kind[0] |= ERASED;
     Ok(true)
 }
 
-/// Takes what [`put_kind`] appended, and perhaps [`erase_kind`] overwrote: then `true` comes last.
-pub fn get_kind(get: &mut Get<'_>) -> Result<(EventKind, bool, bool), Malformed> {
-    let code = get.u8()?;
-    let withheld = code & WITHHELD != 0;
-    let code = code & !WITHHELD;
-    if let Some((said, _)) = ERASED.iter().find(|(_, erased)| *erased == code & !REPLY) {
-        return get_erased(get, *said, code & REPLY != 0).map(|kind| (kind, withheld, true));
-    }
-    let kind = match code & !REPLY {
-        TEXT | MEDIA | EXTENSION | GONE => {
-            let reply = if code & REPLY == 0 { None } else { Some(get.seq()?) };
-            let content = match code & !REPLY {
-                TEXT => Content::Text(get_body(get)?),
-                MEDIA => Content::Media {
-                    media: MediaId::from_bytes(get.id()?),
-                    caption: get_words(get)?,
-                },
-                EXTENSION => Content::Extension {
-                    name: ExtensionName::parse(get.text()?).map_err(|_| Malformed)?,
-                    fallback: get_body(get)?,
-                    data: match get.text()? {
-                        "" => None,
-                        data => Some(ExtensionData::parse(data.to_owned()).map_err(|_| Malformed)?),
-                    },
-                },
-                _ => Content::Gone(get.text()?.to_owned()),
-            };
-            EventKind::Message(Message { content, reply })
-        }
-        _ => match code {
-            EDIT => EventKind::Edit { target: get.seq()?, body: Some(get_body(get)?) },
-            EDIT_GONE => EventKind::Edit { target: get.seq()?, body: None },
-            DELETE => EventKind::Delete { target: get.seq()? },
-            REACTION => EventKind::Reaction {
-                target: get.seq()?,
-                reaction: match get.text()? {
-                    "" => None,
-                    text => Some(Reaction::parse(text).map_err(|_| Malformed)?),
-                },
-            },
-            NOTE => EventKind::Note(get_body(get)?),
-            _ => return Err(Malformed),
-        },
-    };
-    Ok((kind, withheld, false))
+/// What stands in front of what an event says.
+pub struct Header {
+    /// Its chat.
+    pub chat: ChatId,
+    /// Its place.
+    pub seq: Seq,
+    /// When it was taken.
+    pub at: Timestamp,
+    /// Who made it.
+    pub author: Author,
+    /// The author's name for it.
+    pub id: ClientId,
+    /// Of the request; if the words are sealed, it is with them.
+    pub digest: RequestDigest,
+    /// The chat's state after it.
+    pub after: SmallState,
 }
 
-fn get_erased(get: &mut Get<'_>, said: u8, is_reply: bool) -> Result<EventKind, Malformed> {
-    if said == EDIT {
-        let target = get.seq()?;
-        get.text()?;
-        return Ok(EventKind::Edit { target, body: None });
-    }
-    if is_reply {
-        get.seq()?;
-    }
-    let name = match said {
-        TEXT => "text",
-        MEDIA => {
-            get.id()?;
-            "media"
-        }
-        _ => {
-            let name = get.text()?;
-            ExtensionName::parse(name).map_err(|_| Malformed)?;
-            get.text()?;
-            name
+/// Takes what [`put_kind`] appended, and perhaps [`erase_kind`] overwrote.
+pub fn read_kind(get: &mut Get<'_>, header: Header, sealing: &Sealing) -> Result<Event, Unread> {
+    let Header { chat, seq, at, author, id, digest, after } = header;
+    let start = get.0;
+    let code = get.u8()?;
+    let (kind, digest) = match Wordless::get(get, code)? {
+        None => (get_without_words(get, code)?, digest),
+        Some(said) => {
+            let (wordless, all) = (&start[..start.len() - get.0.len()], get.0);
+            for _ in 0..said.texts(code) {
+                get.bytes()?;
+            }
+            let texts = &all[..all.len() - get.0.len()];
+            match code & (ERASED | SEALED) {
+                0 => (said.with(texts)?, digest),
+                SEALED => {
+                    let about = about(chat, (seq, at), (author, id), after, wordless);
+                    match sealing.open(&about, Get(texts).bytes()?) {
+                        Ok(opened) => {
+                            let (words, digest) = opened.split_last_chunk().ok_or(Malformed)?;
+                            (said.with(words)?, RequestDigest(*digest))
+                        }
+                        Err(_) if sealing.leaves_out() => {
+                            (said.emptied()?, RequestDigest::FORGOTTEN)
+                        }
+                        Err(unread) => return Err(unread),
+                    }
+                }
+                _ => (said.emptied()?, RequestDigest::FORGOTTEN),
+            }
         }
     };
-    get.text()?;
-    let content = Content::Gone(name.to_owned());
-    Ok(EventKind::Message(Message { content, reply: None }))
+    let withheld = code & WITHHELD != 0;
+    Ok(Event { seq, at, author, id, digest, kind, after, withheld, amended: None })
+}
+
+/// Whether these words were overwritten.
+pub fn is_erased(kind: &[u8]) -> bool {
+    kind.first().is_some_and(|code| code & ERASED != 0)
+}
+
+fn get_without_words(get: &mut Get<'_>, code: u8) -> Result<EventKind, Malformed> {
+    let kind = match code & !WITHHELD {
+        GONE => message(Content::Gone(get.text()?.to_owned()), None),
+        REPLY_GONE => {
+            let reply = Some(get.seq()?);
+            message(Content::Gone(get.text()?.to_owned()), reply)
+        }
+        EDIT_GONE => EventKind::Edit { target: get.seq()?, body: None },
+        DELETE => EventKind::Delete { target: get.seq()? },
+        REACTION => EventKind::Reaction {
+            target: get.seq()?,
+            reaction: match get.text()? {
+                "" => None,
+                text => Some(Reaction::parse(text).map_err(|_| Malformed)?),
+            },
+        },
+        _ => return Err(Malformed),
+    };
+    Ok(kind)
+}
+
+/// What is said in words, but for these.
+enum Wordless {
+    Text { reply: Option<Seq> },
+    Media { reply: Option<Seq>, media: MediaId },
+    Extension { reply: Option<Seq>, name: ExtensionName },
+    Edit { target: Seq },
+    Note,
+}
+
+impl Wordless {
+    /// Takes what stands in front of the words; `None`, and nothing is taken: it has none.
+    fn get(get: &mut Get<'_>, code: u8) -> Result<Option<Self>, Malformed> {
+        let reply = |get: &mut Get<'_>| (code & REPLY != 0).then(|| get.seq()).transpose();
+        let said = match code & !FLAGS {
+            TEXT => Self::Text { reply: reply(get)? },
+            MEDIA => Self::Media { reply: reply(get)?, media: MediaId::from_bytes(get.id()?) },
+            EXTENSION => {
+                let reply = reply(get)?;
+                let name = ExtensionName::parse(get.text()?).map_err(|_| Malformed)?;
+                Self::Extension { reply, name }
+            }
+            EDIT if code & REPLY == 0 => Self::Edit { target: get.seq()? },
+            NOTE if code & REPLY == 0 => Self::Note,
+            _ => return Ok(None),
+        };
+        Ok(Some(said))
+    }
+
+    /// In how many texts they stand.
+    fn texts(&self, code: u8) -> usize {
+        if matches!(self, Self::Extension { .. }) && code & SEALED == 0 { 2 } else { 1 }
+    }
+
+    fn with(self, words: &[u8]) -> Result<EventKind, Malformed> {
+        let mut words = Get(words);
+        let kind = match self {
+            Self::Text { reply } => message(Content::Text(get_body(&mut words)?), reply),
+            Self::Media { reply, media } => {
+                let caption = get_words(&mut words)?;
+                message(Content::Media { media, caption }, reply)
+            }
+            Self::Extension { reply, name } => {
+                let fallback = get_body(&mut words)?;
+                let data = match words.text()? {
+                    "" => None,
+                    data => Some(ExtensionData::parse(data.to_owned()).map_err(|_| Malformed)?),
+                };
+                message(Content::Extension { name, fallback, data }, reply)
+            }
+            Self::Edit { target } => EventKind::Edit { target, body: Some(get_body(&mut words)?) },
+            Self::Note => EventKind::Note(get_body(&mut words)?),
+        };
+        words.end()?;
+        Ok(kind)
+    }
+
+    fn emptied(self) -> Result<EventKind, Malformed> {
+        let gone = |name: &str| message(Content::Gone(name.to_owned()), None);
+        Ok(match self {
+            Self::Text { .. } => gone("text"),
+            Self::Media { .. } => gone("media"),
+            Self::Extension { name, .. } => gone(name.as_str()),
+            Self::Edit { target } => EventKind::Edit { target, body: None },
+            Self::Note => EventKind::Note(Body::parse("…".to_owned()).map_err(|_| Malformed)?),
+        })
+    }
+}
+
+fn message(content: Content, reply: Option<Seq>) -> EventKind {
+    EventKind::Message(Message { content, reply })
 }
 
 fn get_body(get: &mut Get<'_>) -> Result<Body, Malformed> {

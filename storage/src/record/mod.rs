@@ -8,3 +8,4 @@ pub mod chat_rows;
 pub mod event_kind;
 pub mod index;
 pub mod rows;
+pub mod sealing;

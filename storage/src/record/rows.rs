@@ -1,6 +1,7 @@
 //! Rows of the database: a version byte, then the fields as a `MessagePack` array.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use barterline_domain::account::{
     AccountRole, ApiKeyName, Bio, ClientName, DisplayName, Locale, Scope, SessionName,
@@ -10,8 +11,8 @@ use barterline_domain::event::{Author, Seq};
 use barterline_domain::ids::{ApiKeyId, ChatId, ListingId, MediaId, ReportId, SessionId, UserId};
 use barterline_domain::listing::{Listing, ListingStatus, ListingText};
 use barterline_domain::money::Money;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::bytes::Malformed;
 use crate::accounts::Account;
@@ -20,7 +21,7 @@ use crate::audit::{Actor, AuditEntry, AuditRecord};
 use crate::codes::{Code, CodeHash, CodePurpose};
 use crate::credentials::{Credential, KeptEmail, SecondFactor};
 use crate::identities::{Identity, IdentityRing};
-use crate::reports::{Report, ReportedMessage};
+use crate::reports::{Report, ReportedMessage, ReportedText};
 use crate::sessions::{RefreshHash, Session};
 use crate::user_state::UserState;
 
@@ -409,12 +410,53 @@ struct ReportV1 {
 }
 
 #[derive(Serialize, Deserialize)]
-struct ReportedMessageV1(Seq, Timestamp, Author, String, Option<String>);
+struct ReportedMessageV1(Seq, Timestamp, Author, String, Option<ReportedTextV1>);
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum ReportedTextV1 {
+    // First: a text may be taken for bytes by nobody, and bytes for a text.
+    Sealed(Bytes),
+    Open(String),
+}
+
+/// Bytes in a row, not a list of numbers, which would be half as long again.
+struct Bytes(Vec<u8>);
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Taken;
+
+        impl Visitor<'_> for Taken {
+            type Value = Bytes;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Bytes, E> {
+                Ok(Bytes(bytes.to_vec()))
+            }
+        }
+
+        deserializer.deserialize_bytes(Taken)
+    }
+}
 
 impl Row for Report {
     fn to_bytes(&self) -> Vec<u8> {
         let messages = self.messages.iter().cloned().map(|message| {
             let ReportedMessage { seq, at, author, kind, text } = message;
+            let text = text.map(|text| match text {
+                ReportedText::Open(text) => ReportedTextV1::Open(text),
+                ReportedText::Sealed(text) => ReportedTextV1::Sealed(Bytes(text)),
+            });
             ReportedMessageV1(seq, at, author, kind, text)
         });
         put(&ReportV1 {
@@ -432,6 +474,10 @@ impl Row for Report {
         let row: ReportV1 = get(bytes)?;
         let messages = row.messages.into_iter().map(|message| {
             let ReportedMessageV1(seq, at, author, kind, text) = message;
+            let text = text.map(|text| match text {
+                ReportedTextV1::Open(text) => ReportedText::Open(text),
+                ReportedTextV1::Sealed(Bytes(text)) => ReportedText::Sealed(text),
+            });
             ReportedMessage { seq, at, author, kind, text }
         });
         Ok(Self {

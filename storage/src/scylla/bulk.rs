@@ -46,6 +46,7 @@ use crate::bulk::{
 use crate::credentials::Credentials as _;
 use crate::error::StoreError;
 use crate::listings::Listings as _;
+use crate::record::sealing::Sealing;
 use crate::reports::Reports as _;
 use crate::sessions::Sessions as _;
 use crate::stores::Stores;
@@ -241,6 +242,10 @@ impl ScyllaSource {
 impl Source for ScyllaSource {
     fn backend(&self) -> &'static str {
         "scylla"
+    }
+
+    fn sealing(&self) -> Sealing {
+        self.chats.store().sealing().clone()
     }
 
     fn epoch(&self) -> u32 {

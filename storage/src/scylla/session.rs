@@ -21,6 +21,7 @@ use super::metrics::Metrics;
 use super::retry::Bounded;
 use super::schema::Keyspaces;
 use crate::gate::Gate;
+use crate::record::sealing::Sealing;
 
 /// For an answer, all attempts together.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
@@ -67,6 +68,8 @@ pub struct Options {
     pub metrics: Metrics,
     /// Lets writes through.
     pub gate: Gate,
+    /// How the words of events are kept.
+    pub sealing: Sealing,
 }
 
 /// A role of the database with its password.
@@ -89,6 +92,7 @@ struct Inner {
     profiles: Profiles,
     metrics: Metrics,
     gate: Gate,
+    sealing: Sealing,
     stamps: MonotonicTimestampGenerator,
 }
 
@@ -136,6 +140,7 @@ impl Database {
             profiles,
             metrics: options.metrics.clone(),
             gate: options.gate.clone(),
+            sealing: options.sealing.clone(),
             stamps: MonotonicTimestampGenerator::new(),
         }));
         let datacenters = database.datacenters();
@@ -145,6 +150,11 @@ impl Database {
             return Err(ConnectError::NoSuchDatacenter { wanted, known: known.join(", ") });
         }
         Ok(database)
+    }
+
+    /// How the words of events are kept.
+    pub fn sealing(&self) -> &Sealing {
+        &self.0.sealing
     }
 
     /// The names of the keyspaces.

@@ -10,6 +10,7 @@ use barterline_storage::conformance::chat_log::Subject;
 use barterline_storage::conformance::credentials;
 use barterline_storage::embedded;
 use barterline_storage::embedded::bulk::EmbeddedTarget;
+use barterline_storage::record::sealing::Sealing;
 use barterline_storage::scylla as cluster;
 use barterline_storage::scylla::bulk::ScyllaTarget;
 use barterline_storage::scylla::databases::Databases;
@@ -56,7 +57,7 @@ fn with_subject(mut opened: Opened) -> (Opened, Subject) {
 }
 
 fn embedded_at(dir: &Path) -> (Opened, Subject) {
-    with_subject(embedded::open(dir, SEGMENT_BYTES).expect("a store"))
+    with_subject(embedded::open(dir, SEGMENT_BYTES, Sealing::default()).expect("a store"))
 }
 
 impl Store {
@@ -119,7 +120,8 @@ fn g1_everything_moves_from_a_laptop_to_the_cluster_and_back() {
         exported(&*cluster.source, &at("back"), None).await;
         let (archive, import) = import_of(&at("back"));
         std::fs::create_dir(at("another")).expect("a directory");
-        let another = EmbeddedTarget::open(&at("another"), SEGMENT_BYTES, import);
+        let another =
+            EmbeddedTarget::open(&at("another"), SEGMENT_BYTES, Sealing::default(), import);
         imported(another.expect("an empty directory"), &archive).await;
         assert_eq!(seen(&embedded_at(&at("another")).0.stores).await, now);
     });
@@ -140,7 +142,8 @@ fn g1_a_cluster_in_use_is_exported_whole() {
         std::fs::create_dir(at("laptop")).expect("a directory");
         for archive in ["full", "rest"] {
             let (archive, import) = import_of(&at(archive));
-            let laptop = EmbeddedTarget::open(&at("laptop"), SEGMENT_BYTES, import);
+            let laptop =
+                EmbeddedTarget::open(&at("laptop"), SEGMENT_BYTES, Sealing::default(), import);
             imported(laptop.expect("an empty directory"), &archive).await;
         }
         let laptop = embedded_at(&at("laptop")).0;

@@ -16,13 +16,17 @@ use barterline_domain::personal::PersonalChange;
 use barterline_storage::chat_log::{Append, AppendError, ChatLog, Range};
 use barterline_storage::conformance::chat_log::{self as laws, Subject};
 use barterline_storage::conformance::{inbox as inbox_laws, samples};
+use barterline_storage::error::StoreError;
 use barterline_storage::inbox::Inbox;
 use barterline_storage::scylla::chats::{Opened, ScyllaChats};
-use barterline_storage::scylla::session::Database;
+use barterline_storage::scylla::session::{Database, Options};
 use futures_util::{StreamExt as _, stream};
 use uuid::Uuid;
 
-use crate::{RUNTIME, Store, TURN};
+use crate::{PREFIX, RUNTIME, Store, TURN, options};
+
+/// Where what people said stands.
+const EVENTS: [(&str, &str); 2] = [("chat_log", "event"), ("chat_amendments", "event")];
 
 pub struct Wall;
 
@@ -100,6 +104,22 @@ impl Store {
         let opened = ScyllaChats::open(self.database.clone(), epoch, clock).await;
         let Opened { chats, outcomes } = opened.expect("a store");
         (Subject::new(Arc::new(chats.clone()), outcomes), chats)
+    }
+
+    /// Whether words stand in these columns of tables of chats.
+    async fn has(&self, words: &str, columns: &[(&str, &str)]) -> bool {
+        let mut found = false;
+        for (table, column) in columns {
+            let text = format!("SELECT {column} FROM {{chats}}.{table}");
+            let text = self.database.keyspaces().fill(&text);
+            let rows = self.raw.query_unpaged(text, ()).await.expect("rows");
+            let rows = rows.into_rows_result().expect("rows");
+            for row in rows.rows::<(Option<Vec<u8>>,)>().expect("blobs") {
+                let bytes = row.expect("a row").0.unwrap_or_default();
+                found |= bytes.windows(words.len()).any(|part| part == words.as_bytes());
+            }
+        }
+        found
     }
 
     async fn count(&self, text: &str, chat: &Chat) -> i64 {
@@ -359,20 +379,6 @@ fn words_that_were_taken_back_leave_the_tables() {
         let chat = one.chat(1).await;
         laws::amend(&mut one, &chat).await;
         let before = chats.read(chat.id, Range::After(Seq::ZERO), 100).await.expect("a read");
-        let has = async |words: &str| {
-            let mut found = false;
-            for table in ["chat_log", "chat_amendments"] {
-                let text = format!("SELECT event FROM {{chats}}.{table}");
-                let text = store.database.keyspaces().fill(&text);
-                let rows = store.raw.query_unpaged(text, ()).await.expect("rows");
-                let rows = rows.into_rows_result().expect("rows");
-                for row in rows.rows::<(Option<Vec<u8>>,)>().expect("blobs") {
-                    let bytes = row.expect("a row").0.unwrap_or_default();
-                    found |= bytes.windows(words.len()).any(|part| part == words.as_bytes());
-                }
-            }
-            found
-        };
         for _ in 0..2 {
             chats.make_up(Duration::ZERO).await.expect("a look");
             for (words, stay) in [
@@ -382,12 +388,39 @@ fn words_that_were_taken_back_leave_the_tables() {
                 ("first, edited", true),
                 ("second, unseen", true),
             ] {
-                assert_eq!(has(words).await, stay, "{words}");
+                assert_eq!(store.has(words, &EVENTS).await, stay, "{words}");
             }
             laws::is_amended(&chats, &chat).await;
             let after = chats.read(chat.id, Range::After(Seq::ZERO), 100).await.expect("a read");
             assert_eq!(after, before);
         }
+    });
+}
+
+#[test]
+fn sealed_words_stand_in_no_table_and_open_by_their_keys_alone() {
+    on_a_cluster(async |store, mut open, plain| {
+        let options = Options { sealing: samples::sealing(true), ..options(PREFIX) };
+        let database = Database::connect(&options).await.expect("a database");
+        let opened = ScyllaChats::open(database, 1, Arc::new(Wall)).await.expect("a store");
+        let (chats, outcomes) = (opened.chats, opened.outcomes);
+        let mut subject = Subject::new(Arc::new(chats.clone()), outcomes);
+        let chat = subject.chat(1).await;
+        laws::amend(&mut subject, &chat).await;
+        // Once as it was said, and once when what was taken back is overwritten.
+        for _ in 0..2 {
+            for words in ["first", "second", "edited", "unseen", "answer", "too late"] {
+                let stands = store.has(words, &[EVENTS[0], EVENTS[1], ("inbox", "last")]).await;
+                assert!(!stands, "{words}");
+            }
+            laws::is_amended(&chats, &chat).await;
+            chats.make_up(Duration::ZERO).await.expect("a look");
+        }
+        let refused = plain.read(chat.id, Range::After(Seq::ZERO), 100).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
+        let other = open.chat(2).await;
+        laws::amend(&mut open, &other).await;
+        laws::is_amended(&chats, &other).await;
     });
 }
 

@@ -26,6 +26,7 @@ use barterline_storage::credentials::Credentials as _;
 use barterline_storage::gate::Gate;
 use barterline_storage::listings::Listings as _;
 use barterline_storage::record::rows::Row as _;
+use barterline_storage::record::sealing::Sealing;
 use barterline_storage::reports::Reports as _;
 use barterline_storage::scylla::accounts::ScyllaAccounts;
 use barterline_storage::scylla::api_keys::ScyllaApiKeys;
@@ -90,6 +91,7 @@ fn options(prefix: &str) -> Options {
         keyspace_prefix: prefix.to_owned(),
         metrics: Metrics::default(),
         gate: Gate::default(),
+        sealing: Sealing::default(),
     }
 }
 
@@ -243,7 +245,8 @@ laws! {
     reports, ScyllaReports,
         ["{operations}.reports", "{operations}.reports_by_day", "{operations}.report_days"] =>
         the_first_report_of_an_id_stays,
-        reports_are_listed_newest_first;
+        reports_are_listed_newest_first,
+        a_text_that_is_sealed_stays_so;
     user_state, ScyllaUserStates, ["{users}.user_states"] =>
         choices_are_kept_by_person,
         choices_made_at_once_are_all_kept;

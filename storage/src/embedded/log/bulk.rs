@@ -20,6 +20,7 @@ use crate::error::StoreError;
 use crate::gate::READ_ONLY;
 use crate::record::chat_log::{ImportedSide, put_imported_side};
 use crate::record::index::{IndexedChat, Side};
+use crate::record::sealing::Sealing;
 
 const OPERATION: &str = "import";
 
@@ -51,6 +52,11 @@ impl Log {
     fn peek(&self, chat: ChatId) -> Result<Option<IndexedChat>, StoreError> {
         let row = self.shared.state.lock().chats.get(&chat).map(|entry| entry.row.clone());
         row.map_or_else(|| self.shared.index.chat(chat), |row| Ok(Some(row)))
+    }
+
+    /// How the words of events are kept.
+    pub(crate) fn sealing(&self) -> &Sealing {
+        &self.shared.sealing
     }
 
     /// Events as they were appended, but for words that were taken back.

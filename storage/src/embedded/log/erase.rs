@@ -16,6 +16,7 @@ use super::index::{Erasure, Index};
 use super::state::Shared;
 use crate::error::StoreError;
 use crate::record::chat_log::{RECORD_HEADER_BYTES, erase_record, read_record};
+use crate::record::sealing::Sealing;
 
 const OPERATION: &str = "overwrite what was taken back";
 /// Messages that are looked at in one step.
@@ -137,7 +138,7 @@ fn pending(disk: &dyn Disk, index: &Index, segment_bytes: u64) -> Result<Vec<Wri
             let n = file.read_at(&mut stands, offset).map_err(failed)?;
             // Length and checksum are the same all along, or it is another log.
             let is_of_it = stands[..n].starts_with(&record[..RECORD_HEADER_BYTES]);
-            if !is_of_it || read_record(record).is_err() {
+            if !is_of_it || read_record(record, &Sealing::without_words()).is_err() {
                 let place = format!("{}, offset {offset}", disk.place(start));
                 return Err(StoreError::corrupt(OPERATION, place));
             }

@@ -15,6 +15,7 @@ use crate::embedded::chat_log::{blocking, lost};
 use crate::error::StoreError;
 use crate::inbox::{InboxPage, InboxRow, Position, Unread};
 use crate::record::chat_log::{Change, Mark, put_chat, put_mark, put_personal};
+use crate::record::event_kind::seal_kind;
 use crate::record::index::{IndexedChat, Tail};
 
 impl Log {
@@ -43,6 +44,9 @@ impl Log {
 
     pub(crate) fn take_append(&self, append: Append) {
         let shared = &self.shared;
+        // Before the lock: it takes microseconds.
+        let kept = shared.sealing.in_chat(append.chat.id);
+        let sealed: Vec<_> = append.events.iter().map(|event| seal_kind(event, kept)).collect();
         let mut state = shared.state.lock();
         if !state.chats.contains_key(&append.chat.id) {
             drop(state);
@@ -50,7 +54,7 @@ impl Log {
             let _ = shared.with_chat(append.chat.id, |_, _| ());
             state = shared.state.lock();
         }
-        state.take_append(append, shared.segment_bytes);
+        state.take_append(append, &sealed, shared.segment_bytes);
         shared.ask_for_commit(&mut state);
     }
 

@@ -6,6 +6,8 @@
 //!   is a byte in the log as a whole, over all segments; it never changes.
 //! - The **index** (another file) says where each chat's log ends. It follows from the log: what it
 //!   lacks since its last checkpoint is replayed when the store is opened.
+//! - Records are never changed, but for words that were taken back: they are overwritten by a record of the
+//!   same length and checksum. Words may be sealed, each event's by itself.
 //! - Nothing is reported before the sync that covers it. After a write or sync error nothing is
 //!   appended any more; reads go on.
 

@@ -21,7 +21,9 @@ use super::disk::{Disk, SegmentFile};
 use super::index::Index;
 use super::open::{FIRST_EPOCH, Opened};
 use crate::chat_log::{Append, ChatLog, Outcomes, Range};
+use crate::conformance::samples;
 use crate::record::chat_log::erase_record;
+use crate::record::sealing::Sealing;
 
 const SEGMENT_BYTES: u64 = 1 << 20;
 
@@ -125,8 +127,12 @@ impl Disk for ForgetfulDisk {
 
 /// Opens a log on `disk` with an index that knows nothing: all there is comes from the log.
 fn open(disk: ForgetfulDisk, dir: &TempDir, name: &str) -> Opened {
+    open_kept(disk, dir, name, Sealing::default())
+}
+
+fn open_kept(disk: ForgetfulDisk, dir: &TempDir, name: &str, sealing: Sealing) -> Opened {
     let index = Index::open(&dir.path().join(name)).expect("an index");
-    Log::open_on(Box::new(disk), index, SEGMENT_BYTES, FIRST_EPOCH).expect("a log")
+    Log::open_on(Box::new(disk), index, (SEGMENT_BYTES, FIRST_EPOCH), sealing).expect("a log")
 }
 
 fn chat() -> Chat {
@@ -278,6 +284,41 @@ async fn words_that_were_taken_back_leave_the_disk_and_nothing_else_does() {
     assert!(!stands(&disk.without_power(), "first words"));
 }
 
+/// Else what is due would be given up, wherever keys are missing for a while.
+#[tokio::test]
+async fn sealed_words_are_overwritten_without_their_keys() {
+    let (dir, disk) = (TempDir::new().expect("a directory"), ForgetfulDisk::default());
+    let id = {
+        let Opened { log, mut outcomes } =
+            open_kept(disk.clone(), &dir, "sealed", samples::sealing(true));
+        let chat = log.create(chat()).await.expect("a chat");
+        let mut events: Vec<_> = (1..=150).map(event).collect();
+        events.push(of(151, EventKind::Delete { target: Seq(1) }));
+        for event in events {
+            let expected_head = Seq(event.seq.0 - 1);
+            log.append(Append { chat: Arc::clone(&chat), expected_head, events: vec![event] });
+        }
+        until_durable(&mut outcomes, 151).await;
+        assert!(!stands(&disk, "message 100"));
+        chat.id
+    };
+    let disk = disk.without_power();
+    {
+        let Opened { log, outcomes: _outcomes } = open(disk.clone(), &dir, "without keys");
+        log.shared.checkpoint().expect("a checkpoint");
+        while !log.shared.index.due(1).expect("a read").is_empty() {
+            log.shared.erase_step().expect("a step");
+        }
+    }
+    let Opened { log, outcomes: _outcomes } =
+        open_kept(disk.without_power(), &dir, "anew", samples::sealing(false));
+    let raw = log.raw_events(id, Seq::ZERO, 1_000).expect("a read");
+    let mut emptied = event(1);
+    emptied.empty();
+    assert_eq!(raw[0], emptied);
+    assert_eq!(raw[99], event(100));
+}
+
 #[tokio::test]
 async fn g1_a_record_that_is_overwritten_by_half_is_finished_when_the_log_is_opened() {
     let (dir, disk) = (TempDir::new().expect("a directory"), ForgetfulDisk::default());
@@ -304,7 +345,8 @@ async fn g1_a_record_that_is_overwritten_by_half_is_finished_when_the_log_is_ope
         left.segments.lock()[&0].write_all_at(&record[..cut], position).expect("a write");
         let index = Index::open(&dir.path().join("live")).expect("an index");
         index.keep_erasures(&[(position, record.clone())]).expect("a write");
-        let opened = Log::open_on(Box::new(left), index, SEGMENT_BYTES, FIRST_EPOCH);
+        let opened =
+            Log::open_on(Box::new(left), index, (SEGMENT_BYTES, FIRST_EPOCH), Sealing::default());
         let Opened { log, outcomes: _outcomes } = opened.expect("a log");
         let events = log.read(id, Range::After(Seq::ZERO), 100).await.expect("a read");
         assert_eq!(events, expected, "cut at {cut}");

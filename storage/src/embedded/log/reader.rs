@@ -11,6 +11,7 @@ use crate::record::chat_log::{
     Back, FAR, NEAR, RECORD_HEADER_BYTES, Record, read_record, record_len,
 };
 use crate::record::index::Tail;
+use crate::record::sealing::Sealing;
 
 /// What is read at once for one record: most fit.
 const FIRST_READ_BYTES: usize = 512;
@@ -24,12 +25,13 @@ impl Shared {
     }
 
     /// Reads the record at `position`.
-    fn record(&self, position: u64) -> Result<Record, StoreError> {
+    fn record(&self, position: u64, sealing: &Sealing) -> Result<Record, StoreError> {
         let bytes = self.record_bytes(position)?;
-        read_record(&bytes).or_else(|_| {
+        read_record(&bytes, sealing).or_else(|_| {
             // It may be overwritten this very moment.
             let _erasing = self.erasing.lock();
-            read_record(&self.record_bytes(position)?).map_err(|_| self.damaged(position))
+            read_record(&self.record_bytes(position)?, sealing)
+                .map_err(|unread| unread.or(|| self.damaged(position)))
         })
     }
 
@@ -64,7 +66,17 @@ impl Shared {
         seq: Seq,
         position: u64,
     ) -> Result<(Event, Back), StoreError> {
-        match self.record(position)? {
+        self.event_kept(chat, seq, position, &self.sealing)
+    }
+
+    fn event_kept(
+        &self,
+        chat: ChatId,
+        seq: Seq,
+        position: u64,
+        sealing: &Sealing,
+    ) -> Result<(Event, Back), StoreError> {
+        match self.record(position, sealing)? {
             Record::Event { chat: found, event, back, .. } if found == chat && event.seq == seq => {
                 Ok((event, back))
             }
@@ -91,8 +103,10 @@ impl Shared {
         } else {
             (tail.head.0, tail.position)
         };
+        // Where what stands is looked for, nothing has to be opened.
+        let sealing = Sealing::without_words();
         while at > seq.0 {
-            let (_, back) = self.event_at(chat, Seq(at), position)?;
+            let (_, back) = self.event_kept(chat, Seq(at), position, &sealing)?;
             let step = if back.far != 0 && at - FAR >= seq.0 {
                 position = back.far;
                 FAR

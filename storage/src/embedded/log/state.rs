@@ -21,6 +21,7 @@ use crate::error::StoreError;
 use crate::record::amend::Aspect;
 use crate::record::chat_log::{Change, ImportedSide, Mark};
 use crate::record::index::{Amendment, IndexedChat, Side, Tail};
+use crate::record::sealing::Sealing;
 
 /// The embedded chat store. Cheap to clone; the last handle that goes closes it.
 #[derive(Clone)]
@@ -38,6 +39,7 @@ pub(super) struct Shared {
     pub kick: Arc<Notify>,
     pub disk: Box<dyn Disk>,
     pub segment_bytes: u64,
+    pub sealing: Sealing,
     pub segments: RwLock<Vec<(u64, Arc<dyn SegmentFile>)>>,
     /// Held while a segment is made.
     pub creating: Mutex<()>,

@@ -42,8 +42,9 @@ impl State {
         self.groups.back_mut().expect("a group was just pushed if there was none")
     }
 
-    /// Appends the events of `append` to the open group, or says why not.
-    pub fn take_append(&mut self, append: Append, segment_bytes: u64) {
+    /// Appends the events of `append` to the open group, or says why not. `sealed` is what they say, where
+    /// it is sealed.
+    pub fn take_append(&mut self, append: Append, sealed: &[Option<Vec<u8>>], segment_bytes: u64) {
         let salts = self.salts.clone();
         let Append { chat, expected_head, events } = append;
         let room: usize = events.iter().map(|event| event_bytes(&event.kind)).sum();
@@ -68,14 +69,14 @@ impl State {
         let mut amends = Vec::new();
         let group = self.open_group_for(room, segment_bytes);
         let before = group.bytes.len();
-        for event in &events {
+        for (event, sealed) in events.iter().zip(sealed) {
             debug_assert_eq!(event.seq, tail.head.next());
             let position = group.start + group.bytes.len() as u64;
             if let Some((target, aspect)) = Aspect::of(event) {
                 amends.push((target, aspect, Amendment { seq: event.seq, position }));
             }
             let salt = salts.hash_one((chat.id, position)) as u32;
-            put_event(&mut group.bytes, chat.id, event, tail.back(), salt);
+            put_event(&mut group.bytes, (chat.id, event), (tail.back(), salt), sealed.as_deref());
             tail = tail.after(event.seq, event.after, position);
             end = group.start + group.bytes.len() as u64;
         }

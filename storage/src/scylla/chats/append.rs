@@ -167,7 +167,7 @@ impl Store {
         }
         for event in events {
             let seq = CqlValue::BigInt(column(event.seq));
-            let bytes = CqlValue::Blob(event_bytes(event));
+            let bytes = CqlValue::Blob(event_bytes(event, self.database.sealing().in_chat(chat)));
             batch.add(&self.log.insert, vec![id.clone(), bucket.clone(), seq, bytes]);
         }
         match batch.run("append").await {

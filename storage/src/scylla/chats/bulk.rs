@@ -216,7 +216,7 @@ impl Store {
                     id.clone(),
                     CqlValue::BigInt(bucket_of(event.seq)),
                     CqlValue::BigInt(column(event.seq)),
-                    CqlValue::Blob(event_bytes(event)),
+                    CqlValue::Blob(event_bytes(event, self.database.sealing().in_chat(chat.id))),
                     CqlValue::BigInt(puts.stamp),
                 ];
                 writes.add(&puts.event, values);
@@ -270,7 +270,7 @@ impl Store {
         let number = |seq: Seq| CqlValue::BigInt(column(seq));
         self.open_cells(chat, &mut add);
         if let Some(last) = last {
-            self.head_cells(last, &mut add);
+            self.head_cells(chat.id, last, &mut add);
         }
         let changed = CqlValue::BigInt(own.changed.cast_signed());
         add(&self.inbox.changed, vec![changed.clone(), changed]);

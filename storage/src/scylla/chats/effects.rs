@@ -69,7 +69,15 @@ impl Store {
             let seq = column(event.seq);
             let key =
                 (chat.to_column(), bucket_of(target), column(target), aspect.code().cast_signed());
-            let values = (seq, seq, event_bytes(event), key.0, key.1, key.2, key.3);
+            let values = (
+                seq,
+                seq,
+                event_bytes(event, self.database.sealing().in_chat(chat)),
+                key.0,
+                key.1,
+                key.2,
+                key.3,
+            );
             self.log.amend.run("amend a message", values).await?;
         }
         Ok(())
@@ -161,7 +169,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut writes = WriteBatch::new(&self.database);
         let key = [CqlValue::Uuid(user.to_column()), CqlValue::Uuid(chat.to_column())];
-        self.head_cells(last, |write, values| {
+        self.head_cells(chat, last, |write, values| {
             writes.add(write, values.into_iter().chain(key.clone()).collect());
         });
         self.touch(&mut writes, user, chat);
@@ -169,11 +177,16 @@ impl Store {
     }
 
     /// What a row says of the chat's end.
-    pub(super) fn head_cells(&self, last: &Event, mut add: impl FnMut(&Write, Vec<CqlValue>)) {
+    pub(super) fn head_cells(
+        &self,
+        chat: ChatId,
+        last: &Event,
+        mut add: impl FnMut(&Write, Vec<CqlValue>),
+    ) {
         let values = vec![
             CqlValue::BigInt(self.head_stamp(last.seq)),
             CqlValue::BigInt(column(last.seq)),
-            CqlValue::Blob(event_bytes(last)),
+            CqlValue::Blob(event_bytes(last, self.database.sealing().in_chat(chat))),
             CqlValue::BigInt(last.after.buyer_messages.cast_signed()),
             CqlValue::BigInt(last.after.seller_messages.cast_signed()),
         ];

@@ -15,6 +15,7 @@ use super::{Store, bucket_of};
 use crate::chat_log::Range;
 use crate::error::StoreError;
 use crate::record::chat_rows::event_bytes;
+use crate::record::sealing::Sealing;
 use crate::scylla::columns::Id as _;
 use crate::scylla::statements::Tries;
 
@@ -23,6 +24,11 @@ const OPERATION: &str = "overwrite what was taken back";
 const PAGE: usize = 128;
 
 impl Store {
+    /// How the words of events are kept.
+    pub(in crate::scylla) fn sealing(&self) -> &Sealing {
+        self.database.sealing()
+    }
+
     /// Events above a number as they were appended, but for words that were taken back: those may not be
     /// overwritten yet.
     pub(in crate::scylla) async fn events_left(
@@ -108,7 +114,15 @@ impl Store {
                 );
                 // Behind the stamps of all edits that there are.
                 let (stamp, seq) = (column(head.next()), column(edit.seq));
-                let values = (stamp, seq, event_bytes(&edit), key.0, key.1, key.2, key.3);
+                let values = (
+                    stamp,
+                    seq,
+                    event_bytes(&edit, self.database.sealing().in_chat(chat)),
+                    key.0,
+                    key.1,
+                    key.2,
+                    key.3,
+                );
                 self.log.amend.run(OPERATION, values).await?;
             }
         }
@@ -118,7 +132,7 @@ impl Store {
     /// Puts an event without its words in the place of the event.
     async fn overwrite(&self, chat: ChatId, event: &Event) -> Result<(), StoreError> {
         let Some(emptied) = emptied(event) else { return Ok(()) };
-        let bytes = event_bytes(&emptied);
+        let bytes = event_bytes(&emptied, self.database.sealing().in_chat(chat));
         let mut tries = Tries::new(OPERATION);
         loop {
             let key = (chat.to_column(), bucket_of(event.seq), column(event.seq));

@@ -14,6 +14,7 @@ use crate::chat_log::Range;
 use crate::error::StoreError;
 use crate::record::amend::{Aspect, amend};
 use crate::record::chat_rows::{read_chat, read_event};
+use crate::record::sealing::Sealing;
 use crate::scylla::columns::Id as _;
 
 /// Messages that are looked for at a time.
@@ -50,9 +51,10 @@ impl Store {
         let Some((Some(head), Some(epoch), opened, seq, event)) = row else { return Ok(None) };
         let damaged = || damaged(operation, chat, head);
         let last = match (seq, event) {
-            (Some(seq), Some(event)) if seq == head => {
-                Some(read_event(number(seq), &event).map_err(|_| damaged())?)
-            }
+            (Some(seq), Some(event)) if seq == head => Some(
+                read_event(number(seq), &event, self.database.sealing().in_chat(chat))
+                    .map_err(|unread| unread.or(damaged))?,
+            ),
             (None, None) if head == 0 => None,
             _ => return Err(damaged()),
         };
@@ -96,8 +98,8 @@ impl Store {
         let values = (chat.to_column(), bucket_of(seq), column(seq));
         let row = self.log.event.row::<(Option<Vec<u8>>,)>(operation, values).await?;
         let Some((Some(bytes),)) = row else { return Ok(None) };
-        let event = read_event(seq, &bytes);
-        event.map(Some).map_err(|_| damaged(operation, chat, column(seq)))
+        let event = read_event(seq, &bytes, self.database.sealing().in_chat(chat));
+        event.map(Some).map_err(|unread| unread.or(|| damaged(operation, chat, column(seq))))
     }
 
     /// The chat itself; `None` if there is no such chat.
@@ -136,7 +138,7 @@ impl Store {
             let Some((last, _)) = rows.last() else { break };
             let last = number(*last);
             for row in rows {
-                events.push(decode(chat, row, after.next())?);
+                events.push(decode(chat, row, after.next(), self.database.sealing())?);
                 after = after.next();
             }
             // Only a full bucket is followed by another.
@@ -163,7 +165,7 @@ impl Store {
                 self.log.before.rows::<(i64, Option<Vec<u8>>)>("read events", values).await?;
             for row in rows {
                 let expected = events.last().map_or(row.0, |newer| column(newer.seq) - 1);
-                events.push(decode(chat, row, number(expected))?);
+                events.push(decode(chat, row, number(expected), self.database.sealing())?);
             }
             bucket -= 1;
         }
@@ -219,9 +221,11 @@ impl Store {
             let values = (chat.to_column(), bucket, column(first), column(last));
             for row in self.log.amendments.rows::<Columns>(operation, values).await? {
                 let (target, aspect, seq, event) = row;
-                let damaged = |_| damaged(operation, chat, target);
-                let aspect = Aspect::from_code(aspect.cast_unsigned()).map_err(damaged)?;
-                let event = read_event(number(seq), &event.unwrap_or_default()).map_err(damaged)?;
+                let damaged = || damaged(operation, chat, target);
+                let aspect = Aspect::from_code(aspect.cast_unsigned()).map_err(|_| damaged())?;
+                let kept = self.database.sealing().in_chat(chat);
+                let event = read_event(number(seq), &event.unwrap_or_default(), kept)
+                    .map_err(|unread| unread.or(damaged))?;
                 found.entry(number(target)).or_default().push((aspect, event));
             }
         }
@@ -258,12 +262,14 @@ fn decode(
     chat: ChatId,
     (seq, bytes): (i64, Option<Vec<u8>>),
     expected: Seq,
+    sealing: &Sealing,
 ) -> Result<Event, StoreError> {
-    let event = (number(seq) == expected).then(|| read_event(expected, &bytes.unwrap_or_default()));
-    match event {
-        Some(Ok(event)) => Ok(event),
-        Some(Err(_)) | None => Err(damaged("read events", chat, column(expected))),
+    let damaged = || damaged("read events", chat, column(expected));
+    if number(seq) != expected {
+        return Err(damaged());
     }
+    read_event(expected, &bytes.unwrap_or_default(), sealing.in_chat(chat))
+        .map_err(|unread| unread.or(damaged))
 }
 
 fn damaged(operation: &'static str, chat: ChatId, seq: i64) -> StoreError {

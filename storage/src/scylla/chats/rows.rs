@@ -19,6 +19,7 @@ use crate::error::StoreError;
 use crate::inbox::{InboxRow, MarkMoved, PersonalMoved, Unread};
 use crate::record::chat_rows::read_event;
 use crate::record::index::Side;
+use crate::record::sealing::{Sealing, Unread as CannotRead};
 use crate::scylla::columns::{Id as _, time, timestamp};
 use crate::scylla::statements::{Write, WriteBatch};
 
@@ -131,14 +132,19 @@ impl InboxColumns {
         chat_of(self.chat, self.opened.as_deref())
     }
 
-    fn last(&self) -> Option<Event> {
-        let read = |bytes: &Vec<u8>| read_event(self.head(), bytes);
-        let last = self.last.as_ref().map(read)?;
-        // One damaged event takes the preview of its chat along, not everybody's inbox.
-        last.inspect_err(
-            |_| tracing::error!(chat = %self.chat, "an inbox row's last event is damaged"),
-        )
-        .ok()
+    fn last(&self, sealing: &Sealing) -> Result<Option<Event>, StoreError> {
+        let kept = sealing.in_chat(ChatId::from_column(self.chat));
+        let read = |bytes: &Vec<u8>| read_event(self.head(), bytes, kept);
+        match self.last.as_ref().map(read).transpose() {
+            // One damaged event takes the preview of its chat along, not everybody's inbox.
+            Err(CannotRead::Malformed) => {
+                tracing::error!(chat = %self.chat, "an inbox row's last event is damaged");
+                Ok(None)
+            }
+            last => {
+                last.map_err(|unread| unread.or(|| StoreError::corrupt("read a row", self.chat)))
+            }
+        }
     }
 }
 
@@ -227,7 +233,7 @@ impl Store {
     ) -> Result<Option<InboxRow>, StoreError> {
         let Some(chat) = columns.chat()? else { return Ok(None) };
         let Some(role) = chat.participants.role_of(user) else { return Ok(None) };
-        let mut last = columns.last();
+        let mut last = columns.last(self.database.sealing())?;
         self.amend(chat.id, last.as_mut_slice()).await?;
         Ok(Some(InboxRow {
             role,
