@@ -43,7 +43,8 @@ use crate::rest::origins::Origins;
 use crate::rest::{Limits, Rest, router};
 use crate::schema;
 use crate::services::accounts::{
-    Accounts, AddressKeysError, Lifetimes, Parts, PasswordHashing, PasswordRules, is_kept_by,
+    Accounts, AddressKeysError, FactorRule, Lifetimes, Parts, PasswordHashing, PasswordRules,
+    is_kept_by,
 };
 use crate::services::audit::AuditLog;
 use crate::services::chats::media::NoMedia;
@@ -228,6 +229,7 @@ impl App {
             data_keys,
             site: settings.accounts.site.clone(),
             lifetimes: lifetimes(&settings.accounts),
+            factor_rule: factor_rule(&settings.accounts),
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
             hashing: hashing(settings),
@@ -344,6 +346,14 @@ fn lifetimes(settings: &config::Accounts) -> Lifetimes {
         idle: days(settings.session_idle_days),
         whole: days(settings.session_days),
         code_steps: u16::from(settings.code_drift),
+    }
+}
+
+fn factor_rule(settings: &config::Accounts) -> FactorRule {
+    match settings.second_factor.as_str() {
+        "staff" => FactorRule::Staff,
+        "everybody" => FactorRule::Everybody,
+        _ => FactorRule::Optional,
     }
 }
 

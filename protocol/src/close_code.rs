@@ -66,6 +66,8 @@ codes! {
     Replaced = 4302, "replaced";
     /// The API key may not read chats.
     OutOfScope = 4303, "out_of_scope";
+    /// The account has to have a second factor, and has none.
+    FactorRequired = 4304, "second_factor_required";
     /// The frame is not well-formed, or nested too deeply.
     Malformed = 4400, "malformed";
     /// The first frame was not `hello`.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::section::{Any, section};
+use super::section::{Any, Word, section};
 
 section! {
     /// Accounts.
@@ -26,6 +26,9 @@ section! {
         /// Days after which every log-in ends, however much it is used: whoever has a stolen token that works
         /// unseen has it no longer than that.
         session_days: u64 = 365, 1..=3_650;
+        /// Who does nothing before they turned a second factor on: nobody has to, staff (whoever has another role
+        /// than `user`), or everybody who has a password. Who has none signs in elsewhere: there it is asked for.
+        second_factor: String = "optional".to_owned(), Word(&["optional", "staff", "everybody"]);
         /// Whether a code of a second factor counts 30 seconds early and late as well, as clocks of phones differ
         /// and people type. Without it a code is good for its own 30 seconds alone.
         code_drift: bool = true, Any("true or false");

@@ -368,6 +368,10 @@ async fn auth<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>,
             slot.close(CloseCode::Suspended);
             return;
         }
+        Err(AuthError::FactorRequired) => {
+            slot.close(CloseCode::FactorRequired);
+            return;
+        }
         Err(AuthError::Store(_)) => Outgoing::Error(error(ErrorCode::Unavailable)),
     };
     slot.answer(reference, &answer);

@@ -179,6 +179,7 @@ pub fn token_close_code(error: &AuthError) -> CloseCode {
         AuthError::Token(TokenError::Invalid) => CloseCode::TokenInvalid,
         AuthError::Revoked => CloseCode::SessionRevoked,
         AuthError::Suspended => CloseCode::Suspended,
+        AuthError::FactorRequired => CloseCode::FactorRequired,
         AuthError::Store(error) => {
             tracing::warn!(%error, "cannot check a session");
             CloseCode::Overloaded

@@ -127,6 +127,8 @@ codes! {
     FactorOn = CONFLICT, "second_factor.on", "there is a second factor already";
     /// There is none.
     FactorOff = CONFLICT, "second_factor.off", "there is no second factor";
+    /// Nothing goes before it is turned on.
+    FactorRequired = FORBIDDEN, "second_factor.required", "a second factor has to be turned on first";
     /// Staff keep the caller out.
     Suspended = FORBIDDEN, "account.suspended", "the account is suspended";
     /// The present password is another.

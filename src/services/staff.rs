@@ -147,7 +147,12 @@ impl Staff {
         let roles = match self.accounts.admits(caller.bearer()).await {
             Ok(roles) => roles,
             Err(AuthError::Store(error)) => return Err(error.into()),
-            Err(AuthError::Revoked | AuthError::Suspended | AuthError::Token(_)) => {
+            Err(
+                AuthError::Revoked
+                | AuthError::Suspended
+                | AuthError::FactorRequired
+                | AuthError::Token(_),
+            ) => {
                 return Err(StaffError::Forbidden);
             }
         };

@@ -112,7 +112,9 @@ impl Kind {
         match code {
             CloseCode::TokenInvalid | CloseCode::SessionRevoked => Some(Self::Proof),
             CloseCode::TokenExpired => Some(Self::Asked),
-            CloseCode::Suspended | CloseCode::OutOfScope => Some(Self::Permission),
+            CloseCode::Suspended | CloseCode::OutOfScope | CloseCode::FactorRequired => {
+                Some(Self::Permission)
+            }
             code => Self::of_close(code),
         }
     }
@@ -138,6 +140,7 @@ impl Kind {
             | CloseCode::SessionRevoked
             | CloseCode::Suspended
             | CloseCode::Replaced
+            | CloseCode::FactorRequired
             | CloseCode::OutOfScope => None,
         }
     }

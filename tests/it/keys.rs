@@ -96,8 +96,8 @@ async fn what_was_taken_back_is_not_in_the_files() {
 
 #[tokio::test]
 async fn words_of_messages_are_sealed_where_the_operator_says_so() {
-    embedded_only!("reads the files of the store");
     const SEALS: (&str, &str) = ("BARTERLINE_KEYS__SEAL_MESSAGES", "true");
+    embedded_only!("reads the files of the store");
     let world = World::with_settings(&[SEALS]);
     let (ana, bob, chat) = world.chat().await;
     let key = || fresh_id().to_string();

@@ -11,7 +11,7 @@ use barterline::auth::token::Tokens;
 use barterline::ids::{Ids, SystemIds};
 use barterline::limits::Limits;
 use barterline::services::accounts::{
-    Accounts, Lifetimes, Parts, PasswordHashing, PasswordRules, SignIns, UserDirectory,
+    Accounts, FactorRule, Lifetimes, Parts, PasswordHashing, PasswordRules, SignIns, UserDirectory,
 };
 use barterline::services::audit::AuditLog;
 use barterline::services::listings::ListingReader;
@@ -87,6 +87,7 @@ pub fn accounts(clock: Arc<dyn Clock>) -> Accounts {
         data_keys: Arc::new(DataKeys::generate(&SystemIds)),
         site: String::new(),
         lifetimes: Lifetimes { idle: TOKEN_LIFETIME, whole: TOKEN_LIFETIME, code_steps: 1 },
+        factor_rule: FactorRule::Optional,
         clock: Arc::clone(&clock),
         ids: Arc::new(Town),
         hashing: PasswordHashing::new(1, 1),

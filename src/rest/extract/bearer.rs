@@ -15,6 +15,9 @@ use crate::services::accounts::AuthError;
 /// Whoever proved who they are.
 pub struct Caller(pub Principal);
 
+/// The same, also who has to have a second factor and has none yet.
+pub struct CallerWithoutFactor(pub Principal);
+
 impl FromRequestParts<Rest> for Caller {
     type Rejection = Problem;
 
@@ -33,6 +36,18 @@ impl FromRequestParts<Rest> for Caller {
             }
         };
         Ok(Self(caller))
+    }
+}
+
+impl FromRequestParts<Rest> for CallerWithoutFactor {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &Rest) -> Result<Self, Problem> {
+        if let Some(Shown::Token(verified)) = parts.extensions.get::<Shown>() {
+            let verified = verified.clone().map_err(AuthError::Token)?;
+            return Ok(Self(rest.accounts.admit_without_factor(verified).await?));
+        }
+        Caller::from_request_parts(parts, rest).await.map(|Caller(caller)| Self(caller))
     }
 }
 

@@ -66,6 +66,7 @@ fn codes(operation: &mut Map<String, Value>) -> Vec<Code> {
         codes.push(ErrorCode::TokenInvalid.into());
         codes.push(ErrorCode::TokenExpired.into());
         codes.push(Code::Suspended);
+        codes.push(Code::FactorRequired);
     }
     if operation.contains_key("requestBody") {
         codes.extend([Code::MediaType, Code::TooLarge, Code::Timeout]);

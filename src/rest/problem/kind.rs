@@ -21,6 +21,7 @@ impl Code {
             | Self::LogInOnly
             | Self::KeyNotFound
             | Self::Suspended
+            | Self::FactorRequired
             | Self::SignInClosed
             | Self::SignInEmail
             | Self::SignInReturn

@@ -73,6 +73,7 @@ impl From<AuthError> for Problem {
                 ErrorCode::TokenInvalid.into()
             }
             AuthError::Suspended => Code::Suspended.into(),
+            AuthError::FactorRequired => Code::FactorRequired.into(),
             AuthError::Store(error) => error.into(),
         }
     }

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, StatusCode};
 
 use super::cookie::{self, SetCookie};
 use crate::rest::Rest;
-use crate::rest::extract::Caller;
+use crate::rest::extract::CallerWithoutFactor;
 use crate::rest::problem::Problem;
 use crate::services::to_the_end;
 
@@ -27,7 +27,7 @@ use crate::services::to_the_end;
 )]
 pub async fn handle(
     State(rest): State<Rest>,
-    Caller(caller): Caller,
+    CallerWithoutFactor(caller): CallerWithoutFactor,
     headers: HeaderMap,
 ) -> Result<(Option<SetCookie>, StatusCode), Problem> {
     to_the_end(async move { rest.accounts.log_out(&caller).await }).await?;

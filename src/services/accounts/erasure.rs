@@ -63,7 +63,12 @@ impl Accounts {
         match self.admits(bearer).await {
             Ok(_) => Ok(true),
             Err(AuthError::Store(error)) => Err(error),
-            Err(AuthError::Token(_) | AuthError::Revoked | AuthError::Suspended) => Ok(false),
+            Err(
+                AuthError::Token(_)
+                | AuthError::Revoked
+                | AuthError::Suspended
+                | AuthError::FactorRequired,
+            ) => Ok(false),
         }
     }
 

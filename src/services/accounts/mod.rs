@@ -68,7 +68,7 @@ pub use passwords::{NewPassword, PasswordError};
 pub use profile::{LogInMeans, ProfileError, UserDirectory};
 pub use registration::{ConfirmError, Confirmation, RegisterError, Registered, Registration};
 pub use reseal::Resealed;
-pub use second_factor::{FactorCodeError, FactorError, FactorStanding, NewFactor};
+pub use second_factor::{FactorCodeError, FactorError, FactorRule, FactorStanding, NewFactor};
 pub use sessions::{Lifetimes, SessionError};
 use shared::Shared;
 pub use sign_in::{
@@ -95,6 +95,7 @@ struct Inner {
     data_keys: Arc<DataKeys>,
     site: String,
     lifetimes: Lifetimes,
+    factor_rule: FactorRule,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     hashing: PasswordHashing,
@@ -221,6 +222,9 @@ pub enum AuthError {
     /// Staff keep them out.
     #[error("the account is suspended")]
     Suspended,
+    /// They have to have a second factor, and have none.
+    #[error("a second factor has to be turned on first")]
+    FactorRequired,
     /// The store could not be asked.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -248,6 +252,8 @@ pub struct Parts {
     pub site: String,
     /// How long log-ins last.
     pub lifetimes: Lifetimes,
+    /// Who has to have a second factor.
+    pub factor_rule: FactorRule,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// New ids, and the secrets of refresh tokens.
@@ -274,7 +280,7 @@ impl Accounts {
     /// The rules over these parts.
     pub fn new(parts: Parts) -> Self {
         let Parts { credentials, codes, accounts, sessions, api_keys, tokens, .. } = parts;
-        let Parts { data_keys, site, lifetimes, addresses, cluster, .. } = parts;
+        let Parts { data_keys, site, lifetimes, factor_rule, addresses, cluster, .. } = parts;
         let Parts { identities, sign_ins, .. } = parts;
         let Parts { clock, ids, hashing, password_rules, limits, audit, mailing, .. } = parts;
         let sealing = tokens.sealing();
@@ -291,6 +297,7 @@ impl Accounts {
             data_keys,
             site,
             lifetimes,
+            factor_rule,
             clock,
             ids,
             hashing,
@@ -469,12 +476,19 @@ impl Accounts {
     /// them out. For one request: where servers share what they read, an end that could not be told may be
     /// half a minute old.
     pub async fn admit(&self, principal: Principal) -> Result<Principal, AuthError> {
+        let principal = self.admit_without_factor(principal).await?;
+        self.has_required_factor(principal.user, &principal.roles).await?;
+        Ok(principal)
+    }
+
+    /// The same, also of who has no second factor and has to: to turn it on, and to log out.
+    pub async fn admit_without_factor(&self, principal: Principal) -> Result<Principal, AuthError> {
         if let Some(roles) = self.kept(principal.bearer()).await {
             return Ok(Principal { roles, ..principal });
         }
         let read_at = self.0.clock.now();
         // Costs less than verifying did (measured: 40 µs a look-up after 100 µs, ci profile).
-        let roles = self.admits(principal.bearer()).await?;
+        let roles = self.goes_on(principal.bearer()).await?;
         self.keep(principal.bearer(), &roles, read_at).await;
         Ok(Principal { roles, ..principal })
     }
@@ -483,12 +497,22 @@ impl Accounts {
     pub async fn admit_key(&self, key: ShownKey) -> Result<Principal, AuthError> {
         let principal = self.authenticate_key(key).await?;
         let roles = self.admits_account(principal.user).await?;
+        self.has_required_factor(principal.user, &roles).await?;
         Ok(Principal { roles, ..principal })
     }
 
     /// Whether somebody may go on by their proof, and with which roles: those of a token may have been
     /// taken since.
     pub async fn admits(&self, bearer: Bearer) -> Result<Vec<AccountRole>, AuthError> {
+        let roles = self.goes_on(bearer).await?;
+        if bearer.proof != Proof::Server {
+            self.has_required_factor(bearer.user, &roles).await?;
+        }
+        Ok(roles)
+    }
+
+    /// The same, whether or not they have to have a second factor.
+    async fn goes_on(&self, bearer: Bearer) -> Result<Vec<AccountRole>, AuthError> {
         match bearer.proof {
             Proof::Session(session) => {
                 let session = self.0.sessions.find(session).await?;

@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use barterline_domain::account::Password;
+use barterline_domain::account::{AccountRole, Password};
 use barterline_domain::bearer::Unpermitted;
 use barterline_domain::ids::UserId;
 use barterline_storage::audit::Actor;
@@ -15,7 +15,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 use totp_rs::{Builder, Totp};
 
-use super::{Accounts, Language, PasswordError, Shown};
+use super::{Accounts, AuthError, Language, PasswordError, Shown};
 use crate::auth::data_keys::{Place, Unopened};
 use crate::auth::principal::Principal;
 use crate::limits::{Exceeded, LogInName};
@@ -29,6 +29,27 @@ const RECOVERY_CODES: usize = 10;
 const RECOVERY_BYTES: usize = 15;
 /// Changes by others that the use of a code outlives.
 const REPLACEMENTS_MAX: usize = 4;
+
+/// Who has to have a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FactorRule {
+    /// Nobody.
+    Optional,
+    /// Whoever has another role than that of everybody.
+    Staff,
+    /// All people.
+    Everybody,
+}
+
+impl FactorRule {
+    fn is_about(self, roles: &[AccountRole]) -> bool {
+        match self {
+            Self::Optional => false,
+            Self::Staff => roles.iter().any(|role| *role != AccountRole::User),
+            Self::Everybody => true,
+        }
+    }
+}
 
 /// What a program that makes codes is given.
 pub struct NewFactor {
@@ -206,6 +227,23 @@ impl Accounts {
         self.put(&credential, renewed).await?;
         self.write_to(caller.user, credential.email, language, Letter::RecoveryCodes).await;
         Ok(codes)
+    }
+
+    /// Fails for whoever has to have a second factor, and has none. Who has no password is not asked for
+    /// one here, but where they sign in.
+    pub(super) async fn has_required_factor(
+        &self,
+        user: UserId,
+        roles: &[AccountRole],
+    ) -> Result<(), AuthError> {
+        if !self.0.factor_rule.is_about(roles) {
+            return Ok(());
+        }
+        let credential = self.0.credentials.find_by_user(user).await?;
+        let lacks = |credential: &Credential| {
+            credential.password_hash.is_some() && confirmed(credential).is_none()
+        };
+        if credential.as_ref().is_some_and(lacks) { Err(AuthError::FactorRequired) } else { Ok(()) }
     }
 
     /// Whether somebody's log-ins take a code.

@@ -95,6 +95,7 @@ fn parts(
         data_keys: Arc::new(DataKeys::generate(&Same)),
         site: String::new(),
         lifetimes: LIFETIMES,
+        factor_rule: FactorRule::Optional,
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         ids: Arc::new(SystemIds),
         hashing: PasswordHashing::new(2, 8),

@@ -80,12 +80,11 @@ pub fn open_digest(event: &Event, sealed: Option<&[u8]>) -> RequestDigest {
 
 /// Appends what an event says, and whether it is withheld.
 pub fn put_kind(out: &mut Vec<u8>, event: &Event, sealed: Option<&[u8]>) {
-    match sealed {
-        Some(sealed) => out.extend_from_slice(sealed),
-        None => {
-            put_wordless(out, event);
-            put_words(out, &event.kind);
-        }
+    if let Some(sealed) = sealed {
+        out.extend_from_slice(sealed);
+    } else {
+        put_wordless(out, event);
+        put_words(out, &event.kind);
     }
 }
 
@@ -172,7 +171,7 @@ pub fn erase_kind(kind: &mut [u8]) -> Result<bool, Malformed> {
         kind[text].fill(0);
     }
     if code & REPLY != 0 {
-        kind[1..1 + size_of::<u64>()].fill(0);
+        kind[1..=size_of::<u64>()].fill(0);
     }
     if let Wordless::Media { .. } = said {
         kind[words - size_of::<MediaId>()..words].fill(0);
@@ -182,6 +181,7 @@ pub fn erase_kind(kind: &mut [u8]) -> Result<bool, Malformed> {
 }
 
 /// What stands in front of what an event says.
+#[derive(Clone, Copy)]
 pub struct Header {
     /// Its chat.
     pub chat: ChatId,

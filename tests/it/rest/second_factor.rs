@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use barterline::clock::SystemClock;
 use barterline_domain::clock::Clock as _;
+use barterline_protocol::close_code::CloseCode;
+use barterline_protocol::request::Auth;
+use barterline_protocol::{Encoding, Request};
 use data_encoding::BASE32_NOPAD;
 use serde_json::{Value, json};
 use totp_rs::{Builder, Totp};
 
+use crate::support::socket::hello;
 use crate::support::world::{barterline, run};
 use crate::support::{Answer, Call, Person, World};
 
@@ -236,4 +240,58 @@ fn a_second_factor_outlives_a_restart() {
     let mode =
         std::os::unix::fs::PermissionsExt::mode(&keys.metadata().expect("a file").permissions());
     assert_eq!(mode & 0o777, 0o600);
+}
+
+const REQUIRED: &str = "BARTERLINE_ACCOUNTS__SECOND_FACTOR";
+
+#[tokio::test]
+async fn where_everybody_has_to_have_one_nothing_goes_before_it_is_on() {
+    let world = World::with_setting(REQUIRED, "everybody");
+    let ana = world.person("ana");
+    let ask = |method: &str, path: &str| world.call(Call::new(method, path).token(&ana.token));
+    let key = json!({ "password": "correct horse", "name": "robot", "scopes": ["chats:read"] });
+    for (method, path) in [
+        ("GET", "/v1/sessions"),
+        ("GET", "/v1/accounts/me"),
+        ("GET", "/v1/chats"),
+        ("GET", "/v1/sync"),
+    ] {
+        ask(method, path).problem(403, "second_factor.required");
+    }
+    let make_key = || world.call(Call::new("POST", "/v1/api-keys").token(&ana.token).json(&key));
+    make_key().problem(403, "second_factor.required");
+    let mut early = world.dial(Encoding::Json).await;
+    early.ask(Request::Hello(hello(&ana.token))).await;
+    early.is_closed(CloseCode::FactorRequired).await;
+    // They may go, and come back.
+    ask("DELETE", "/v1/sessions/current").expect(204);
+    let ana = world.log_in("ana");
+    assert_eq!(standing(&world, &ana), json!({ "on": false, "recovery_codes": 0 }));
+    let (_, paper) = turned_on(&world, &ana);
+    let ask = |method: &str, path: &str| world.call(Call::new(method, path).token(&ana.token));
+    ask("GET", "/v1/sessions").expect(200);
+    let mut phone = world.device(&ana, Encoding::Json).await;
+    // Whoever turns it off is where they were.
+    let off = json!({ "password": "correct horse", "code": paper[0] });
+    post(&world, &ana, "/end", &off).expect(204);
+    ask("GET", "/v1/sessions").problem(403, "second_factor.required");
+    phone.ask(Request::Auth(Auth { token: ana.token.clone() })).await;
+    phone.is_closed(CloseCode::FactorRequired).await;
+}
+
+#[test]
+fn staff_do_nothing_without_one_where_they_have_to_have_it() {
+    let world = World::with_setting(REQUIRED, "staff");
+    let (ana, bob) = (world.person("ana"), world.person("bob"));
+    let ask = |who: &Person, path: &str| world.call(Call::new("GET", path).token(&who.token));
+    ask(&ana, "/v1/sessions").expect(200);
+    let mut appoint = barterline();
+    appoint.args(["admin", "roles", &ana.id, "user", "moderator", "--data"]).arg(world.data());
+    assert_eq!(run(appoint).0, 0);
+    for path in ["/v1/reports", "/v1/sessions"] {
+        ask(&ana, path).problem(403, "second_factor.required");
+    }
+    turned_on(&world, &ana);
+    ask(&ana, "/v1/reports").expect(200);
+    ask(&bob, "/v1/sessions").expect(200);
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::rest::Rest;
-use crate::rest::extract::{Body, Caller, From};
+use crate::rest::extract::{Body, CallerWithoutFactor, From};
 use crate::rest::layers::Uncompressed;
 use crate::rest::problem::Problem;
 
@@ -48,7 +48,7 @@ pub struct Begun {
 )]
 pub async fn handle(
     State(rest): State<Rest>,
-    Caller(caller): Caller,
+    CallerWithoutFactor(caller): CallerWithoutFactor,
     From(from): From,
     Body(request): Body<Request>,
 ) -> Result<(StatusCode, Extension<Uncompressed>, Json<Begun>), Problem> {

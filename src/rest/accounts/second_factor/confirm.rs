@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::RecoveryCodes;
 use crate::rest::Rest;
-use crate::rest::extract::{Body, Caller, From, Speaks};
+use crate::rest::extract::{Body, CallerWithoutFactor, From, Speaks};
 use crate::rest::problem::Problem;
 use crate::services::to_the_end;
 
@@ -36,7 +36,7 @@ pub struct Request {
 )]
 pub async fn handle(
     State(rest): State<Rest>,
-    Caller(caller): Caller,
+    CallerWithoutFactor(caller): CallerWithoutFactor,
     From(from): From,
     Speaks(language): Speaks,
     Body(Request { code }): Body<Request>,

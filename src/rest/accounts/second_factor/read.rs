@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::rest::Rest;
-use crate::rest::extract::Caller;
+use crate::rest::extract::CallerWithoutFactor;
 use crate::rest::problem::Problem;
 
 /// The answer.
@@ -33,7 +33,7 @@ pub struct Standing {
 )]
 pub async fn handle(
     State(rest): State<Rest>,
-    Caller(caller): Caller,
+    CallerWithoutFactor(caller): CallerWithoutFactor,
 ) -> Result<Json<Standing>, Problem> {
     let standing = rest.accounts.second_factor(&caller).await?;
     Ok(Json(Standing { on: standing.on, recovery_codes: standing.recovery_codes }))
