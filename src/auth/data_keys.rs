@@ -4,8 +4,6 @@
 //! A sealed value is bound to its place: it opens nowhere else, so that nobody who can write to the
 //! store puts one person's in the place of another's.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use super::keyring::{
-    KeyringError, Rotated, is_sample, prepare, read_or_create, rotate, write_private,
+    KeyringError, Rotated, is_sample, prepare, read_or_create, read_private, rotate, write_private,
 };
 use crate::ids::Ids;
 
@@ -107,13 +105,7 @@ impl DataKeys {
 
     /// Reads the keys, if there are any, and leaves them as they are: a server may have them.
     pub fn find(path: &Path, masters: Masters) -> Result<Option<Self>, KeyringError> {
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(source) => {
-                return Err(KeyringError::Io { path: path.display().to_string(), source });
-            }
-        };
+        let Some(text) = read_private(path)? else { return Ok(None) };
         Self::parse(path, masters, &text).map(|(keys, _)| Some(keys))
     }
 

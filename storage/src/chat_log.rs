@@ -34,7 +34,7 @@ pub const APPEND_BYTES_MAX: usize = 256 * 1024;
 
 /// What an event takes of [`APPEND_BYTES_MAX`]: its texts, and room for everything else.
 pub fn event_bytes(kind: &EventKind) -> usize {
-    // 163 in the log, and 69 more where they are sealed.
+    // 147 in the log at most, and 69 more where they are sealed.
     256 + kind.text_bytes()
 }
 

@@ -46,7 +46,9 @@ impl Log {
         let shared = &self.shared;
         // Before the lock: it takes microseconds.
         let kept = shared.sealing.in_chat(append.chat.id);
-        let sealed: Vec<_> = append.events.iter().map(|event| seal_kind(event, kept)).collect();
+        let seals = shared.sealing.seals();
+        let sealed = append.events.iter().filter(|_| seals).map(|event| seal_kind(event, kept));
+        let sealed: Vec<_> = sealed.collect();
         let mut state = shared.state.lock();
         if !state.chats.contains_key(&append.chat.id) {
             drop(state);

@@ -43,7 +43,7 @@ impl State {
     }
 
     /// Appends the events of `append` to the open group, or says why not. `sealed` is what they say, where
-    /// it is sealed.
+    /// it is sealed; nothing where nothing is.
     pub fn take_append(&mut self, append: Append, sealed: &[Option<Vec<u8>>], segment_bytes: u64) {
         let salts = self.salts.clone();
         let Append { chat, expected_head, events } = append;
@@ -69,14 +69,15 @@ impl State {
         let mut amends = Vec::new();
         let group = self.open_group_for(room, segment_bytes);
         let before = group.bytes.len();
-        for (event, sealed) in events.iter().zip(sealed) {
+        for (index, event) in events.iter().enumerate() {
             debug_assert_eq!(event.seq, tail.head.next());
             let position = group.start + group.bytes.len() as u64;
             if let Some((target, aspect)) = Aspect::of(event) {
                 amends.push((target, aspect, Amendment { seq: event.seq, position }));
             }
+            let sealed = sealed.get(index).and_then(Option::as_deref);
             let salt = salts.hash_one((chat.id, position)) as u32;
-            put_event(&mut group.bytes, (chat.id, event), (tail.back(), salt), sealed.as_deref());
+            put_event(&mut group.bytes, (chat.id, event), (tail.back(), salt), sealed);
             tail = tail.after(event.seq, event.after, position);
             end = group.start + group.bytes.len() as u64;
         }
