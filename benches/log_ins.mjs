@@ -5,10 +5,12 @@
 //
 // Environment: BIN, where the binaries are (default: target/release).
 //
+// This program steps back behind the harness, which measures on the same core (`chrt`, of util-linux).
+//
 // What is too much has to be refused at once (429 or 503 with Retry-After), some have to come through, and
 // the talk must hardly notice.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
@@ -22,6 +24,7 @@ const SECONDS = 20;
 const LOG_INS_PER_SECOND = 200;
 const MESSAGES_PER_SECOND = 1_000;
 const ACCOUNTS = 50;
+execFileSync("chrt", ["-a", "-i", "-p", "0", String(process.pid)]);
 const agent = new Agent({ keepAlive: true, maxSockets: 512 });
 
 /** Sends a body; gives the status, the wait it was told, and the milliseconds it took. */
@@ -62,7 +65,7 @@ async function talk(beside) {
   const data = mkdtempSync(join(tmpdir(), "barterline-"));
   const serve = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data", data];
   const args = ["-c", "0", join(bin, "barterline"), ...serve, "--load-test"];
-  const server = spawn("taskset", args, { stdio: ["ignore", "pipe", "ignore"] });
+  const server = spawn("chrt", ["-o", "0", "taskset", ...args], { stdio: ["ignore", "pipe", "ignore"] });
   try {
     const [line] = await once(createInterface({ input: server.stdout }), "line");
     const { listening, admin } = JSON.parse(line);
@@ -71,8 +74,8 @@ async function talk(beside) {
       if (status !== 201) throw new Error(`an account: ${status}`);
     }
     const report = join(data, "report.json");
-    const harness = spawn("taskset", [
-      ..."-c 1".split(" "),
+    const harness = spawn("chrt", [
+      ..."-o 0 taskset -c 1".split(" "),
       join(bin, "barterline-loadtest"),
       ...`run --rooms 250 --rate ${MESSAGES_PER_SECOND} --duration ${SECONDS}s`.split(" "),
       ...["--target", `ws://${listening}`, "--admin", `http://${admin}`, "--json", report],

@@ -3,6 +3,7 @@
 mod post;
 mod sign_in;
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,6 +72,9 @@ pub enum BuildError {
     /// The signing keys cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyringError),
+    /// No threads to hash passwords on.
+    #[error("no threads to hash passwords on: {0}")]
+    Hashing(io::Error),
     /// The list of passwords that leaked cannot be used.
     #[error("`accounts.breached_passwords`: {0}")]
     Breached(#[from] ListError),
@@ -232,7 +236,7 @@ impl App {
             factor_rule: factor_rule(&settings.accounts),
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
-            hashing: hashing(settings),
+            hashing: hashing(settings)?,
             password_rules: password_rules(&settings.accounts)?,
             limits: Arc::clone(&limits),
             audit: audit.clone(),
@@ -335,9 +339,9 @@ pub fn document() -> Document {
     router::document(gateway::accept::routes().into_openapi())
 }
 
-fn hashing(settings: &Settings) -> PasswordHashing {
+fn hashing(settings: &Settings) -> Result<PasswordHashing, BuildError> {
     let config::Accounts { hashes_at_once, hashes_waiting, .. } = settings.accounts;
-    PasswordHashing::new(hashes_at_once, hashes_waiting)
+    PasswordHashing::new(hashes_at_once, hashes_waiting).map_err(BuildError::Hashing)
 }
 
 fn lifetimes(settings: &config::Accounts) -> Lifetimes {

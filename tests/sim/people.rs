@@ -90,7 +90,7 @@ pub fn accounts(clock: Arc<dyn Clock>) -> Accounts {
         factor_rule: FactorRule::Optional,
         clock: Arc::clone(&clock),
         ids: Arc::new(Town),
-        hashing: PasswordHashing::new(1, 1),
+        hashing: PasswordHashing::new(1, 1).expect("threads"),
         password_rules: PasswordRules::default(),
         limits: Arc::new(Limits::none()),
         audit: AuditLog::new(Arc::new(Town), clock),

@@ -1,16 +1,24 @@
 //! Hashing passwords: dear on purpose, so off the async threads and bounded.
 
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
 use std::time::Duration;
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, PasswordHash};
 use barterline_domain::account::Password;
+use parking_lot::Mutex;
+#[cfg(target_os = "linux")]
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+    set_thread_priority_and_policy,
+};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
-/// How far hashing steps back where there are fewer cores than work: to a tenth of what others get.
-const BEHIND_OTHERS: i32 = 10;
 /// Longest wait for a turn.
 const TURN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Hash of no password, for addresses that nobody has.
@@ -30,15 +38,27 @@ pub struct PasswordHashing {
     running: Arc<Semaphore>,
     /// Hashes under way or waiting: beyond, the answer is "busy" at once.
     admitted: Arc<Semaphore>,
+    /// To the threads that hash: as many as may be under way.
+    jobs: Sender<Job>,
 }
 
+type Job = Box<dyn FnOnce() + Send>;
+
 impl PasswordHashing {
-    /// At most `running` at once and `waiting` more in line.
-    pub fn new(running: usize, waiting: usize) -> Self {
-        Self {
+    /// At most `running` at once, each on a thread that is there as long as this or a clone of it, and `waiting`
+    /// more in line.
+    pub fn new(running: usize, waiting: usize) -> io::Result<Self> {
+        let (jobs, queue) = mpsc::channel();
+        let queue = Arc::new(Mutex::new(queue));
+        for _ in 0..running {
+            let queue = Arc::clone(&queue);
+            thread::Builder::new().name("hashing".to_owned()).spawn(move || serve(&queue))?;
+        }
+        Ok(Self {
             running: Arc::new(Semaphore::new(running)),
             admitted: Arc::new(Semaphore::new(running + waiting)),
-        }
+            jobs,
+        })
     }
 
     /// Hashes a password with a fresh salt, in PHC string format.
@@ -83,28 +103,43 @@ impl PasswordHashing {
         let turn = timeout(TURN_TIMEOUT, Arc::clone(&self.running).acquire_owned()).await;
         let turn = turn.map_err(|_| HashingBusy)?.map_err(|_| HashingBusy)?;
         let (done, result) = oneshot::channel();
-        // A thread of its own, as it takes a thousand times what that costs, and steps back behind those
-        // that carry messages: priority goes by thread, and is not given back.
-        let thread = std::thread::Builder::new().name("hashing".to_owned());
-        let started = thread.spawn(move || {
-            step_back();
-            let result = work();
-            drop((turn, admitted));
-            let _ = done.send(result);
-        });
-        if let Err(error) = started {
-            tracing::error!(%error, "no thread to hash a password on");
-            return Err(HashingBusy);
-        }
-        result.await.map_err(|_| HashingBusy)
+        let job = move || {
+            // The places are given back by who asked: this thread may wait long for others in the middle of that.
+            let _ = done.send((work(), turn, admitted));
+        };
+        self.jobs.send(Box::new(job)).map_err(|_| HashingBusy)?;
+        let (result, ..) = result.await.map_err(|_| HashingBusy)?;
+        Ok(result)
     }
 }
 
-/// Has this thread wait for others. Elsewhere than on Linux it would be the whole process.
+/// Does what comes, until nobody is left who could ask.
+fn serve(queue: &Mutex<Receiver<Job>>) {
+    step_back();
+    loop {
+        let job = queue.lock().recv();
+        let Ok(job) = job else { return };
+        if panic::catch_unwind(AssertUnwindSafe(job)).is_err() {
+            tracing::error!("a password could not be hashed");
+        }
+    }
+}
+
+/// Has this thread give way at once to whoever wants its core. A niceness would not do: who is nice still ends the
+/// slice that it has begun, of milliseconds. So would a thread that steps back in the middle of its first slice,
+/// which is why these are there before there is work. Where messages take every core for long, log-ins wait.
 fn step_back() {
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(BEHIND_OTHERS) {
-        tracing::debug!(%error, "a password is hashed at full priority");
+    {
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        let thread = thread_priority::thread_native_id();
+        let set = set_thread_priority_and_policy(thread, ThreadPriority::Min, idle);
+        if let Err(error) = set {
+            tracing::debug!(
+                ?error,
+                "passwords are hashed at a higher priority than they should be"
+            );
+        }
     }
 }
 
@@ -118,7 +153,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_password_matches_its_hash() {
-        let hashing = PasswordHashing::new(1, 4);
+        let hashing = PasswordHashing::new(1, 4).expect("threads");
         let hash = hashing.hash(password("correct horse")).await.expect("a turn");
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         let verify = async |text: &str, hash: Option<String>| {
@@ -137,9 +172,20 @@ mod tests {
         assert_eq!(costs(NOBODY), costs(&hash));
     }
 
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn hashing_gives_way_and_goes_on_when_one_hash_fails() {
+        let hashing = PasswordHashing::new(1, 4).expect("threads");
+        let failed = hashing.run(|| panic!("on purpose")).await;
+        assert_eq!(failed, Err::<(), _>(HashingBusy));
+        let policy = hashing.run(thread_priority::thread_schedule_policy).await.expect("a turn");
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        assert_eq!(policy.expect("a policy"), idle);
+    }
+
     #[tokio::test]
     async fn too_many_at_once_are_refused_at_once() {
-        let hashing = PasswordHashing::new(1, 0);
+        let hashing = PasswordHashing::new(1, 0).expect("threads");
         let busy = Arc::clone(&hashing.admitted).try_acquire_owned().expect("free");
         assert_eq!(hashing.hash(password("correct horse")).await, Err(HashingBusy));
         drop(busy);
