@@ -16,7 +16,7 @@ use barterline_storage::user_state::UserChange;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::accounts::{Accounts, Language, PasswordError, Shown};
+use super::accounts::{Accounts, Language, SessionError, Shown};
 use super::chats::{Chats, SendError};
 use super::listings::{ListingError, Listings};
 use super::people::{People, PeopleError};
@@ -67,7 +67,7 @@ struct Work {
 pub enum ErasureError {
     /// The caller did not prove who they are. Nothing changed.
     #[error(transparent)]
-    Password(#[from] PasswordError),
+    Proof(#[from] SessionError),
     /// Another call works on it, or too many others are worked on.
     #[error("an account is being erased; ask again when that call has ended")]
     Busy,
@@ -111,11 +111,11 @@ impl Erasure {
     pub async fn erase(
         &self,
         caller: &Principal,
-        shown: Shown,
+        shown: Option<Shown>,
         from: IpAddr,
         language: Language,
     ) -> Result<bool, ErasureError> {
-        let (user, session) = (caller.user, caller.session().map_err(PasswordError::from)?);
+        let (user, session) = (caller.user, caller.session().map_err(SessionError::from)?);
         let work = self.begin(user).ok_or(ErasureError::Busy)?;
         if !work.is_proven_by(session) {
             self.accounts.begin_erasure(caller, shown, from, language).await?;

@@ -1,5 +1,7 @@
 //! Log-ins: each with one family of refresh tokens, of which one is good.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use barterline_domain::account::{ClientName, SessionName};
 use barterline_domain::clock::Timestamp;
@@ -12,6 +14,9 @@ pub type RefreshHash = [u8; 32];
 
 /// Used hashes of a session that are known; with a refresh every quarter of an hour, of two hours.
 pub const USED_HASHES_MAX: usize = 8;
+/// For how long a rotation may be repeated: whoever did not get its answer tries again, over a network that
+/// comes and goes.
+pub const REPEATED_FOR: Duration = Duration::from_secs(30);
 /// Most sessions that [`Sessions::list`] gives.
 pub const SESSIONS_SHOWN_MAX: usize = 256;
 
@@ -64,6 +69,12 @@ impl Session {
             let rotated = Self { refresh_hash, used_hashes, used_at, expires_at, ..self };
             return Rotation::Rotated(rotated);
         }
+        let is_last = self.used_hashes.first() == Some(&old) && self.refresh_hash == new;
+        // Clocks of servers differ, and one that was set back is no reason to repeat for ever.
+        let age = now.since(self.used_at).max(self.used_at.since(now));
+        if is_last && age < REPEATED_FOR {
+            return Rotation::Repeated(self);
+        }
         if self.used_hashes.contains(&old) {
             return Rotation::Reused(Self { revoked: true, ..self });
         }
@@ -76,6 +87,8 @@ impl Session {
 pub enum Rotation {
     /// The new hash is in place.
     Rotated(Session),
+    /// The same again within [`REPEATED_FOR`], as its answer was lost; nothing changed.
+    Repeated(Session),
     /// The hash given was good before: somebody uses an old token. The session is revoked now.
     Reused(Session),
     /// The hash given is none that is known of this session; nothing changed.

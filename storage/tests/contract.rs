@@ -438,6 +438,9 @@ fn contract() -> Vec<Clause> {
         }
         sessions Rotation {
             "The new hash is in place." [sessions::the_good_hash_rotates: OldSessionIsGiven];
+            "The same again within [`REPEATED_FOR`], as its answer was lost; nothing changed." [
+                sessions::a_rotation_whose_answer_was_lost_is_repeated:
+                    RepeatsAreReuse, RepeatsGoOn];
             "The hash given was good before: somebody uses an old token." [
                 sessions::a_used_hash_revokes_the_session: ReusePassesForGone;
                 sessions::the_last_used_hashes_are_known: UsedHashesAreForgotten];

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::directory::{Directory, Place};
 use super::jwt::{Expected, Token};
-use super::{Issuer, OpenIdError, Person, Web, in_time};
+use super::{Issuer, OpenIdError, Person, Vouched, Web, in_time};
 
 /// What there is to know of an issuer.
 pub struct JwtIssuerSettings {
@@ -55,11 +55,7 @@ impl JwtIssuer {
 
 #[async_trait]
 impl Issuer for JwtIssuer {
-    async fn person(
-        &self,
-        token: &str,
-        now: Timestamp,
-    ) -> Result<(Person, Timestamp), OpenIdError> {
+    async fn person(&self, token: &str, now: Timestamp) -> Result<Vouched, OpenIdError> {
         in_time(async {
             let token = Token::parse(token)?;
             let known = self.directory.with_key_of(&token.header, now).await?;
@@ -69,7 +65,8 @@ impl Issuer for JwtIssuer {
             let name = claims.text(&self.name_claim).map(str::to_owned);
             // An address is nobody's business here: whoever issues tokens is in charge of the account.
             let (issuer, subject) = (issuer.clone(), claims.subject);
-            Ok((Person { issuer, subject, email: None, name }, claims.taken_until))
+            let person = Person { issuer, subject, email: None, name };
+            Ok(Vouched { person, at: claims.vouched_at, until: claims.taken_until })
         })
         .await
     }

@@ -53,6 +53,8 @@ pub(super) struct Token<'a> {
 /// What a token says, which is verified.
 pub(super) struct Claims {
     pub subject: String,
+    /// When its subject proved who they are, or when it was made.
+    pub vouched_at: Option<Timestamp>,
     /// Its end, as clocks may have it.
     pub taken_until: Timestamp,
     all: Map<String, Value>,
@@ -131,7 +133,8 @@ impl<'a> Token<'a> {
             }
         }
         let subject = subject(claims.get("sub").and_then(Value::as_str).unwrap_or_default())?;
-        Ok(Claims { subject, taken_until, all: claims })
+        let vouched_at = moment(&claims, "auth_time")?.or(moment(&claims, "iat")?);
+        Ok(Claims { subject, vouched_at, taken_until, all: claims })
     }
 }
 

@@ -89,12 +89,22 @@ pub trait Provider: Send + Sync {
     fn issuer(&self) -> &str;
 }
 
+/// What a token of an issuer says.
+#[derive(Debug)]
+pub struct Vouched {
+    /// Who somebody is.
+    pub person: Person,
+    /// When they proved it to the issuer (`auth_time`), or when the token was made (`iat`), if it says either.
+    pub at: Option<Timestamp>,
+    /// Until when the token is taken.
+    pub until: Timestamp,
+}
+
 /// Whose tokens people bring along.
 #[async_trait]
 pub trait Issuer: Send + Sync {
-    /// Whom a token names, and until when it is taken. Waits 10 s at most.
-    async fn person(&self, token: &str, now: Timestamp)
-    -> Result<(Person, Timestamp), OpenIdError>;
+    /// Whom a token names. Waits 10 s at most.
+    async fn person(&self, token: &str, now: Timestamp) -> Result<Vouched, OpenIdError>;
 
     /// Who the issuer says it is.
     fn issuer(&self) -> &str;

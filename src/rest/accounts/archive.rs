@@ -23,7 +23,7 @@ use futures_util::stream;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use super::{OwnAccount, Proof};
+use super::{FreshProof, OwnAccount};
 use crate::auth::principal::Principal;
 use crate::rest::Rest;
 use crate::rest::accounts::identities::OwnIdentity;
@@ -125,13 +125,13 @@ enum Line {
     summary = "All that is kept of the caller, a line of JSON each",
     description = "The last line has `\"line\": \"end\"` and counts those before it: without it the \
                    archive was cut off.",
-    request_body = Proof,
+    request_body = FreshProof,
     responses(
         (status = 200, description = "The lines", body = String, content_type = "application/x-ndjson"),
     ),
     extensions(("x-codes" = json!([
-        "password.wrong", "password.none", "second_factor.code_required", "second_factor.code_wrong",
-        "account.changed", "server.busy",
+        "password.required", "password.wrong", "password.none", "second_factor.code_required",
+        "second_factor.code_wrong", "account.changed", "server.busy",
     ]))),
     security(("bearer" = [])),
 )]
@@ -139,7 +139,7 @@ pub async fn handle(
     State(rest): State<Rest>,
     Caller(caller): Caller,
     From(from): From,
-    Body(proof): Body<Proof>,
+    Body(proof): Body<FreshProof>,
 ) -> Result<Response, Problem> {
     rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
     rest.accounts.begin_archive(&caller, proof.shown(), from).await?;

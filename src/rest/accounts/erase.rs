@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Proof;
+use super::FreshProof;
 use crate::rest::Rest;
 use crate::rest::extract::{Body, Caller, From, Speaks};
 use crate::rest::problem::Problem;
@@ -26,13 +26,13 @@ pub struct Erased {
     tag = "accounts",
     operation_id = "eraseAccount",
     summary = "Erase one's account, with all that was said and offered",
-    request_body = Proof,
+    request_body = FreshProof,
     responses(
         (status = 200, description = "It is erased, or a part of it", body = Erased),
     ),
     extensions(("x-codes" = json!([
-        "password.wrong", "password.none", "second_factor.code_required", "second_factor.code_wrong",
-        "account.changed", "server.busy",
+        "password.required", "password.wrong", "password.none", "second_factor.code_required",
+        "second_factor.code_wrong", "account.changed", "server.busy",
     ]))),
     security(("bearer" = [])),
 )]
@@ -41,7 +41,7 @@ pub async fn handle(
     Caller(caller): Caller,
     From(from): From,
     Speaks(language): Speaks,
-    Body(proof): Body<Proof>,
+    Body(proof): Body<FreshProof>,
 ) -> Result<Json<Erased>, Problem> {
     rest.rates.log_in_from(from, rest.clock.now()).await.map_err(Problem::limited)?;
     let shown = proof.shown();

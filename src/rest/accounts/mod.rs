@@ -47,6 +47,25 @@ impl Proof {
     }
 }
 
+/// What proves who asks: the password (and a code), or nothing, where there is none and its owner logged in
+/// within the last ten minutes.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = PasswordOrFreshLogIn)]
+pub struct FreshProof {
+    /// Not needed by who has none and logged in within the last ten minutes.
+    #[schema(format = Password, min_length = 8, max_length = 256)]
+    password: Option<String>,
+    /// Of the second factor, where there is one: six digits, or a recovery code.
+    code: Option<String>,
+}
+
+impl FreshProof {
+    /// What was shown; `None`: no password.
+    pub fn shown(self) -> Option<Shown> {
+        self.password.map(|password| shown(password, self.code))
+    }
+}
+
 /// What is asked for comes by mail, if it comes: the answer is the same.
 #[derive(Serialize, ToSchema)]
 pub struct Asked {}

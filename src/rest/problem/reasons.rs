@@ -109,6 +109,7 @@ impl From<SessionError> for Problem {
             SessionError::Unpermitted(error) => error.into(),
             SessionError::Password(error) => error.into(),
             SessionError::PasswordRequired => Code::PasswordRequired.into(),
+            SessionError::Ended => Self::new(ErrorCode::TokenInvalid, error.to_string()),
             SessionError::NotFound => Code::SessionNotFound.into(),
             SessionError::Store(error) => error.into(),
         }
@@ -153,7 +154,7 @@ impl From<ChoiceError> for Problem {
 impl From<ErasureError> for Problem {
     fn from(error: ErasureError) -> Self {
         match error {
-            ErasureError::Password(error) => error.into(),
+            ErasureError::Proof(error) => error.into(),
             ErasureError::Busy => Self::new(ErrorCode::Busy, error.to_string()),
             ErasureError::Ended => Self::new(ErrorCode::TokenInvalid, error.to_string()),
             ErasureError::Store(error)

@@ -8,7 +8,7 @@ use barterline_domain::ids::UserId;
 use barterline_storage::audit::Actor;
 use barterline_storage::error::StoreError;
 
-use super::{Accounts, AuthError, Language, PasswordError, Revoked, Shown};
+use super::{Accounts, AuthError, Language, Revoked, SessionError, Shown};
 use crate::auth::principal::Principal;
 use crate::mail::Letter;
 use crate::services::audit::{Action, Note};
@@ -18,10 +18,10 @@ impl Accounts {
     pub async fn begin_archive(
         &self,
         caller: &Principal,
-        shown: Shown,
+        shown: Option<Shown>,
         from: IpAddr,
-    ) -> Result<(), PasswordError> {
-        self.prove(caller, shown, from).await?;
+    ) -> Result<(), SessionError> {
+        self.prove_again(caller, shown, from).await?;
         self.0.audit.note(Note::new(Actor::User(caller.user), Action::AccountArchive)).await?;
         Ok(())
     }
@@ -31,14 +31,16 @@ impl Accounts {
     pub(in crate::services) async fn begin_erasure(
         &self,
         caller: &Principal,
-        shown: Shown,
+        shown: Option<Shown>,
         from: IpAddr,
         language: Language,
-    ) -> Result<(), PasswordError> {
+    ) -> Result<(), SessionError> {
         let session = caller.session()?;
-        let (credential, user) = (self.prove(caller, shown, from).await?, caller.user);
+        let (credential, user) = (self.prove_again(caller, shown, from).await?, caller.user);
         self.0.audit.note(Note::new(Actor::User(user), Action::AccountErase)).await?;
-        self.write_to(user, credential.email, language, Letter::Erasure).await;
+        if let Some(credential) = credential {
+            self.write_to(user, credential.email, language, Letter::Erasure).await;
+        }
         self.end_sessions(user, Some(session)).await?;
         Ok(self.revoke_keys(user).await?)
     }

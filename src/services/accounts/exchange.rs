@@ -11,9 +11,10 @@ use barterline_domain::clock::Timestamp;
 use barterline_storage::accounts::Account;
 use barterline_storage::identities::{Identity, IdentityKey, Linked};
 
+use super::sessions::no_longer_fresh;
 use super::sign_in::name_of;
 use super::{Accounts, Device, LogIn, NamedIssuer, SignInError};
-use crate::adapters::openid::{Person, claimed_issuer};
+use crate::adapters::openid::{Person, Vouched, claimed_issuer};
 
 /// The longest session by one token.
 const SESSION_MAX: Duration = Duration::from_hours(24);
@@ -35,9 +36,9 @@ impl Accounts {
         let mut known = self.0.sign_ins.issuers.iter();
         let named = known.find(|named| named.issuer.issuer() == claimed);
         let named = named.ok_or(SignInError::Refused)?;
-        let person = named.issuer.person(token, now).await;
-        let (person, end) =
-            person.map_err(|error| self.not_signed_in(from, &named.name, &error))?;
+        let vouched = named.issuer.person(token, now).await;
+        let Vouched { person, at, until } =
+            vouched.map_err(|error| self.not_signed_in(from, &named.name, &error))?;
         let identity = self.identity_key(&person.issuer, &person.subject);
         let account = match self.0.identities.find(identity).await? {
             Some(found) => self.entering(found.user).await?,
@@ -45,8 +46,11 @@ impl Accounts {
         };
         // The issuer may be a provider, too, whom somebody has linked to an account of theirs.
         self.show_second_factor(account.id, second_factor, from).await?;
-        let end = end.min(now.plus(SESSION_MAX));
-        let log_in = self.sign_in(&account, (identity, &named.name), device, end, from).await?;
+        let end = until.min(now.plus(SESSION_MAX));
+        // A token may be exchanged as often as somebody has it: that is no new proof.
+        let at = at.unwrap_or_else(|| no_longer_fresh(now));
+        let log_in =
+            self.sign_in(&account, (identity, &named.name), device, (at, end), from).await?;
         // One token by which the program goes on as long as the session: there is no refreshing.
         let (tokens, rest) = (&self.0.tokens, end.since(now));
         let (access_token, access_expires_at) =

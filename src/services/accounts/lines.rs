@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use barterline_domain::ids::UserId;
+use barterline_storage::sessions::Session;
 use tracing::field::display;
 
 use super::{Accounts, LogInError};
@@ -48,6 +49,13 @@ impl Accounts {
     pub(super) fn log_code_asked(&self, user: UserId, from: IpAddr) {
         let client = self.0.addresses.shown(from).map(display);
         tracing::warn!(target: TARGET, %user, client, "a code was asked for");
+    }
+
+    /// A refresh token came again at once, and was answered again: its first answer was lost, or two have it.
+    #[expect(clippy::unused_self, reason = "beside the others")]
+    pub(super) fn log_refresh_repeated(&self, session: &Session) {
+        let Session { id, user, .. } = session;
+        tracing::info!(target: TARGET, %user, session = %id, "a refresh was repeated");
     }
 
     /// Somebody who knows the password showed another code than one of the second factor.

@@ -344,7 +344,7 @@ impl Accounts {
         let account = self.entering(credential.user).await?;
         let now = self.0.clock.now();
         let end = self.0.lifetimes.end(now, now);
-        let log_in = self.begin_session(&account, device, end).await?;
+        let log_in = self.begin_session(&account, device, now, end).await?;
         // Whoever changed the password meanwhile ended the sessions that there were, and not this.
         let present = self.0.credentials.find_by_user(credential.user).await?;
         let changed = present.map(|present| present.password_changed_at);
@@ -372,10 +372,12 @@ impl Accounts {
     }
 
     /// Begins a session that lasts until `end`, if its refresh token is not used.
+    /// A session of somebody who proved who they are at `proven_at`.
     async fn begin_session(
         &self,
         account: &Account,
         device: Device,
+        proven_at: Timestamp,
         end: Timestamp,
     ) -> Result<LogIn, StoreError> {
         self.make_room(account.id).await?;
@@ -388,7 +390,7 @@ impl Accounts {
             used_hashes: Vec::new(),
             name: device.name,
             client: device.client,
-            created_at: now,
+            created_at: proven_at.min(now),
             used_at: now,
             expires_at: end,
             revoked: false,
@@ -415,7 +417,8 @@ impl Accounts {
         Ok(credential.filter(|_| matches))
     }
 
-    /// Gives a new access token and a new refresh token for the old one, which ends. A token that
+    /// Gives a new access token and a new refresh token for the old one, which ends. Until the new one is
+    /// used, and for half a minute, the old one gives the same again, as answers are lost. Later, a token that
     /// comes a second time was stolen or is in a thief's hands now: its session ends.
     pub async fn refresh(&self, refresh_token: &str) -> Result<LogIn, RefreshError> {
         let (session, old) = parse_refresh_token(refresh_token).ok_or(RefreshError::Invalid)?;
@@ -430,7 +433,8 @@ impl Accounts {
             return Err(if good { RefreshError::Suspended } else { RefreshError::Invalid });
         }
         let now = self.0.clock.now();
-        let (secret, new) = self.fresh_secret();
+        let secret = self.successor(session, &old);
+        let new = hash_of(&secret);
         let expires_at = self.0.lifetimes.end(found.created_at, now);
         if expires_at <= now {
             // From when sessions lasted longer.
@@ -439,6 +443,10 @@ impl Accounts {
         let rotation = self.0.sessions.rotate(session, hash_of(&old), new, now, expires_at).await?;
         match rotation {
             Rotation::Rotated(row) => Ok(self.log_in_of(&row, &account.roles, &secret, now)),
+            Rotation::Repeated(row) => {
+                self.log_refresh_repeated(&row);
+                Ok(self.log_in_of(&row, &account.roles, &secret, now))
+            }
             Rotation::Reused(row) => {
                 tracing::warn!(session = %row.id, "a used refresh token came again: session ended");
                 self.announce(&[Revoked::Session { user: row.user, session: row.id }]).await;
@@ -605,6 +613,12 @@ impl Accounts {
             refresh_token: URL_SAFE_NO_PAD.encode(refresh),
             refresh_expires_at: session.expires_at,
         }
+    }
+
+    /// The secret that follows another, the same at every server. Of the keys and a token that was good once
+    /// follow all later ones: who has the keys lets anybody in as it is.
+    fn successor(&self, session: SessionId, old: &[u8; 32]) -> [u8; 32] {
+        self.0.data_keys.digest("refresh token", &[session.as_bytes(), &old[..]].concat())
     }
 
     fn fresh_secret(&self) -> ([u8; 32], [u8; 32]) {

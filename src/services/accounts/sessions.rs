@@ -8,6 +8,7 @@ use barterline_domain::bearer::Unpermitted;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{SessionId, UserId};
 use barterline_storage::audit::Actor;
+use barterline_storage::credentials::Credential;
 use barterline_storage::error::StoreError;
 use barterline_storage::sessions::{SESSIONS_SHOWN_MAX, Session};
 
@@ -36,6 +37,12 @@ impl Lifetimes {
 /// How old a log-in may be to stand for a password, of whoever has none.
 const FRESH: Duration = Duration::from_mins(10);
 
+/// The latest time at which a log-in that begins now would not stand for a password.
+pub(super) fn no_longer_fresh(now: Timestamp) -> Timestamp {
+    let age = u64::try_from(FRESH.as_millis()).unwrap_or(u64::MAX);
+    Timestamp::from_millis(now.as_millis().saturating_sub(age))
+}
+
 /// Why nothing was done to a session.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
@@ -51,6 +58,9 @@ pub enum SessionError {
     /// Not one of the caller's, or over.
     #[error("no such session")]
     NotFound,
+    /// The caller's own is over.
+    #[error("the session has ended")]
+    Ended,
     /// The store said no.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -87,10 +97,14 @@ impl Accounts {
         from: IpAddr,
     ) -> Result<(), SessionError> {
         let user = self.own_session(caller, session).await?.user;
-        if caller.session()? != session {
-            self.prove_again(caller, shown, from).await?;
+        if caller.session()? == session {
+            return Ok(self.revoke_session(user, session).await?);
         }
-        Ok(self.revoke_session(user, session).await?)
+        self.prove_again(caller, shown, from).await?;
+        self.revoke_session(user, session).await?;
+        let note = Note::new(Actor::User(user), Action::SessionsEnd).about(&session);
+        self.note_ended(note, 1).await;
+        Ok(())
     }
 
     /// Ends all of the caller's log-ins, and their sockets, for who proves anew who they are; gives how many
@@ -117,23 +131,29 @@ impl Accounts {
         Ok(self.end_sessions(caller.user, Some(session)).await?)
     }
 
-    /// Whether the caller proves anew who they are: by the password (and a code), or, who has none, by a
-    /// log-in that has just begun, as others vouched for them then.
-    async fn prove_again(
+    /// The caller's credential, if they prove anew who they are: by the password (and a code), or, who has none,
+    /// by a log-in that has just begun, as others vouched for them then. Whoever always comes in elsewhere, and has
+    /// told no address, has no credential.
+    pub(super) async fn prove_again(
         &self,
         caller: &Principal,
         shown: Option<Shown>,
         from: IpAddr,
-    ) -> Result<(), SessionError> {
+    ) -> Result<Option<Credential>, SessionError> {
         if let Some(shown) = shown {
-            self.prove(caller, shown, from).await?;
-            return Ok(());
+            return Ok(Some(self.prove(caller, shown, from).await?));
         }
-        let own = self.own_session(caller, caller.session()?).await?;
+        let own = self.own_session(caller, caller.session()?).await;
+        let own = own.map_err(|error| match error {
+            // It ended meanwhile, elsewhere.
+            SessionError::NotFound => SessionError::Ended,
+            error => error,
+        })?;
         let credential = self.0.credentials.find_by_user(caller.user).await?;
-        let has_password = credential.is_some_and(|credential| credential.password_hash.is_some());
-        let is_fresh = self.0.clock.now().since(own.created_at) < FRESH;
-        if is_fresh && !has_password { Ok(()) } else { Err(SessionError::PasswordRequired) }
+        let has_password = credential.as_ref().is_some_and(|found| found.password_hash.is_some());
+        let now = self.0.clock.now();
+        let is_fresh = now.since(own.created_at).max(own.created_at.since(now)) < FRESH;
+        if is_fresh && !has_password { Ok(credential) } else { Err(SessionError::PasswordRequired) }
     }
 
     pub(super) async fn end_sessions(
@@ -143,10 +163,13 @@ impl Accounts {
     ) -> Result<usize, StoreError> {
         let ended = self.revoke_sessions(user, except).await?;
         if ended > 0 {
-            let note = Note::new(Actor::User(user), Action::SessionsEnd);
-            self.0.audit.note_done(note.with("sessions", &ended)).await;
+            self.note_ended(Note::new(Actor::User(user), Action::SessionsEnd), ended).await;
         }
         Ok(ended)
+    }
+
+    async fn note_ended(&self, note: Note, sessions: usize) {
+        self.0.audit.note_done(note.with("sessions", &sessions)).await;
     }
 
     /// Ends somebody's log-ins but this one, and their sockets; gives how many there were. To be noted by

@@ -332,7 +332,7 @@ impl Accounts {
         };
         let now = self.0.clock.now();
         let end = self.0.lifetimes.end(now, now);
-        self.sign_in(&account, (identity_key, &proven.provider), device, end, from).await
+        self.sign_in(&account, (identity_key, &proven.provider), device, (now, end), from).await
     }
 
     /// Begins a session by an identity that is somebody's.
@@ -341,10 +341,10 @@ impl Accounts {
         account: &Account,
         (identity, provider): (IdentityKey, &str),
         device: Device,
-        end: Timestamp,
+        (proven_at, end): (Timestamp, Timestamp),
         from: IpAddr,
     ) -> Result<LogIn, SignInError> {
-        let log_in = self.begin_session(account, device, end).await?;
+        let log_in = self.begin_session(account, device, proven_at, end).await?;
         // Whoever unlinked it meanwhile ended the sessions that there were, and not this.
         let found = self.0.identities.find(identity).await?;
         if found.is_none_or(|found| found.user != account.id) {

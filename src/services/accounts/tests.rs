@@ -1,11 +1,14 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use argon2::Argon2;
+use argon2::password_hash::PasswordHasher as _;
 use async_trait::async_trait;
 use barterline_domain::account::{ApiKeyName, Locale, Scope};
 use barterline_domain::clock::ManualClock;
 use barterline_storage::accounts::ProfileChange;
 use barterline_storage::codes::CodePurpose;
+use barterline_storage::credentials::Replaced;
 use barterline_storage::embedded::accounts::EmbeddedAccounts;
 use barterline_storage::embedded::api_keys::EmbeddedApiKeys;
 use barterline_storage::embedded::audit::EmbeddedAudit;
@@ -14,6 +17,7 @@ use barterline_storage::embedded::credentials::EmbeddedCredentials;
 use barterline_storage::embedded::engine::Engine;
 use barterline_storage::embedded::identities::EmbeddedIdentities;
 use barterline_storage::embedded::sessions::EmbeddedSessions;
+use barterline_storage::sessions::REPEATED_FOR;
 use data_encoding::BASE32_NOPAD;
 use tempfile::TempDir;
 use tokio::sync::broadcast::error::TryRecvError;
@@ -98,7 +102,7 @@ fn parts(
         factor_rule: FactorRule::Optional,
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         ids: Arc::new(SystemIds),
-        hashing: PasswordHashing::new(2, 8),
+        hashing: PasswordHashing::new(2, 8).expect("threads"),
         password_rules,
         limits: Arc::new(Limits::none()),
         audit: AuditLog::new(
@@ -206,6 +210,31 @@ async fn unknown_address_and_wrong_password_are_one_answer() {
 }
 
 #[tokio::test]
+async fn a_hash_of_earlier_parameters_is_made_anew_at_the_next_log_in() {
+    let world = world();
+    let ana = world.person("ana").await.user;
+    let credentials = &world.accounts.0.credentials;
+    let found = async || credentials.find_by_user(ana).await.expect("a read").expect("ana");
+    let params = argon2::Params::new(8_192, 1, 1, None).expect("parameters");
+    let earlier = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
+    let earlier = earlier.hash_password(b"correct horse").expect("a hash").to_string();
+    assert!(earlier.contains("m=8192,t=1"), "{earlier}");
+    let dated = Credential { password_hash: Some(earlier.clone()), ..found().await };
+    let replaced = credentials.replace(&found().await, dated).await.expect("a write");
+    assert_eq!(replaced, Replaced::Done);
+    world.log_in("ana", "battery staple").await.expect_err("no log-in");
+    assert_eq!(
+        found().await.password_hash.as_deref(),
+        Some(&*earlier),
+        "who knows it not renews nothing"
+    );
+    world.log_in("ana", "correct horse").await.expect("a log-in");
+    let renewed = found().await.password_hash.expect("a hash");
+    assert!(!PasswordHashing::is_dated(&renewed), "{renewed}");
+    world.log_in("ana", "correct horse").await.expect("a log-in by the new one");
+}
+
+#[tokio::test]
 async fn a_refresh_token_is_good_once_and_the_session_goes_on() {
     let world = world();
     let first = world.person("ana").await;
@@ -226,6 +255,11 @@ async fn a_used_refresh_token_ends_the_session_for_everybody() {
     let mut revocations = world.accounts.revocations();
     let next = world.accounts.refresh(&ana.refresh_token).await.expect("a refresh");
     assert!(matches!(revocations.try_recv(), Err(TryRecvError::Empty)));
+    // Its answer may have been lost.
+    let again = world.accounts.refresh(&ana.refresh_token).await.expect("the same again");
+    assert_eq!(again.refresh_token, next.refresh_token);
+    assert!(matches!(revocations.try_recv(), Err(TryRecvError::Empty)));
+    world.clock.advance(REPEATED_FOR);
     let reused = world.accounts.refresh(&ana.refresh_token).await;
     assert!(matches!(reused, Err(RefreshError::Invalid)), "{reused:?}");
     let revoked = revocations.try_recv().expect("a revocation");
@@ -448,7 +482,8 @@ async fn who_has_no_password_ends_other_log_ins_from_one_that_has_just_begun() {
     let here = Ipv4Addr::LOCALHOST.into();
     let begin = async || {
         let end = world.clock.now().plus(DAY);
-        let log_in = world.accounts.begin_session(&account, Device::default(), end).await;
+        let now = world.clock.now();
+        let log_in = world.accounts.begin_session(&account, Device::default(), now, end).await;
         let token = log_in.expect("a session").access_token;
         world.accounts.verify(&token).expect("a principal")
     };
@@ -459,7 +494,13 @@ async fn who_has_no_password_ends_other_log_ins_from_one_that_has_just_begun() {
     let other = other.session().expect("a log-in");
     let late = world.accounts.end_session(&early, other, None, here).await;
     assert!(matches!(late, Err(SessionError::PasswordRequired)), "{late:?}");
+    // Nor is the account taken along or erased by it.
+    let late = world.accounts.begin_archive(&early, None, here).await;
+    assert!(matches!(late, Err(SessionError::PasswordRequired)), "{late:?}");
+    let late = world.accounts.begin_erasure(&early, None, here, Language::English).await;
+    assert!(matches!(late, Err(SessionError::PasswordRequired)), "{late:?}");
     let fresh = begin().await;
+    world.accounts.begin_archive(&fresh, None, here).await.expect("an archive");
     world.accounts.end_session(&fresh, other, None, here).await.expect("an end");
     let ended = world.accounts.end_other_sessions(&fresh, None, here).await.expect("an end");
     assert_eq!(ended, 1);

@@ -4,7 +4,9 @@ use barterline_domain::account::{ClientName, SessionName};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{SessionId, UserId};
 
-use crate::sessions::{Rotation, SESSIONS_SHOWN_MAX, Session, Sessions, USED_HASHES_MAX};
+use crate::sessions::{
+    REPEATED_FOR, Rotation, SESSIONS_SHOWN_MAX, Session, Sessions, USED_HASHES_MAX,
+};
 
 const NOW: Timestamp = Timestamp::from_millis(5_000);
 const END: Timestamp = Timestamp::from_millis(9_000);
@@ -64,8 +66,9 @@ pub async fn the_good_hash_rotates(store: &dyn Sessions) {
 /// changes nothing.
 pub async fn a_used_hash_revokes_the_session(store: &dyn Sessions) {
     store.insert(vec![session(1), session(2)]).await.expect("an insert");
-    let rotate = |old| store.rotate(session(1).id, old, [8; 32], NOW, LATER);
-    let first = rotate([1; 32]).await.expect("an answer");
+    let rotate = |old| store.rotate(session(1).id, old, [9; 32], NOW, LATER);
+    let first = store.rotate(session(1).id, [1; 32], [8; 32], NOW, LATER).await;
+    let first = first.expect("an answer");
     assert!(matches!(first, Rotation::Rotated(_)), "{first:?}");
     let stands = find(store, 1).await;
     assert_eq!(rotate([66; 32]).await.expect("an answer"), Rotation::Wrong);
@@ -75,6 +78,39 @@ pub async fn a_used_hash_revokes_the_session(store: &dyn Sessions) {
     assert_eq!(rotate([8; 32]).await.expect("an answer"), Rotation::Gone);
     assert!(find(store, 1).await.expect("a session").revoked);
     assert_eq!(find(store, 2).await, Some(session(2)), "others go on");
+}
+
+/// The last rotation is repeated for a while, and changes nothing; it is reuse when that is over, or when the
+/// hash that it gave was used.
+pub async fn a_rotation_whose_answer_was_lost_is_repeated(store: &dyn Sessions) {
+    const END: Timestamp = Timestamp::from_millis(1_000_000);
+    store.insert(vec![session(1), session(2)]).await.expect("an insert");
+    for n in [1, 2] {
+        let rotate = |old, new, now| store.rotate(session(n).id, [old; 32], [new; 32], now, END);
+        let first = rotate(n, 7, NOW).await.expect("an answer");
+        assert!(matches!(first, Rotation::Rotated(_)), "{first:?}");
+        let stands = find(store, n).await.expect("a session");
+        let soon = Timestamp::from_millis(NOW.plus(REPEATED_FOR).as_millis() - 1);
+        let again = rotate(n, 7, soon).await.expect("an answer");
+        assert_eq!(again, Rotation::Repeated(stands.clone()));
+        assert_eq!(find(store, n).await, Some(stands));
+    }
+    store.insert(vec![session(3)]).await.expect("an insert");
+    let rotate = || store.rotate(session(3).id, [3; 32], [7; 32], NOW, END);
+    let (a, b, c) = tokio::join!(rotate(), rotate(), rotate());
+    for rotation in [a, b, c] {
+        let same = matches!(rotation, Ok(Rotation::Rotated(_) | Rotation::Repeated(_)));
+        assert!(same, "whoever asks twice at once is nobody else: {rotation:?}");
+    }
+    let late = NOW.plus(REPEATED_FOR);
+    let late = store.rotate(session(1).id, [1; 32], [7; 32], late, END).await;
+    assert!(matches!(late, Ok(Rotation::Reused(_))), "{late:?}");
+    let over = store.rotate(session(1).id, [1; 32], [7; 32], NOW, END).await;
+    assert_eq!(over.expect("an answer"), Rotation::Gone, "what is over is not repeated");
+    let used = store.rotate(session(2).id, [7; 32], [8; 32], NOW, END).await;
+    assert!(matches!(used, Ok(Rotation::Rotated(_))), "{used:?}");
+    let behind = store.rotate(session(2).id, [2; 32], [7; 32], NOW, END).await;
+    assert!(matches!(behind, Ok(Rotation::Reused(_))), "{behind:?}");
 }
 
 /// Of the hashes that were good the last few are known.

@@ -278,16 +278,22 @@ impl Sessions for ScyllaSessions {
         let operation = "rotate a session";
         let id = session.to_column();
         let mut tries = Tries::new(operation);
+        // What attempts of unknown outcome were to do.
+        let (mut rotates, mut revokes) = (false, false);
         loop {
             let found = tries.after(self.settled(operation, session)).await?;
             let Some(row) = found else { return Ok(Rotation::Gone) };
-            // Nobody else knows the new secret yet: who put it there was an attempt of this call.
-            if tries.unsettled() && !row.revoked && row.refresh_hash == new && new != old {
-                return Ok(Rotation::Rotated(row));
+            if tries.unsettled() && rotates && !row.revoked && new != old {
+                if row.refresh_hash == new {
+                    return Ok(Rotation::Rotated(row));
+                }
+                // Whoever repeated it at another server goes on already: that is no theft, and the session is
+                // as good as it was.
+                if row.used_hashes.contains(&new) {
+                    return Err(StoreError::Unknown { operation });
+                }
             }
-            // Or whoever ended the session behind an attempt of this call.
-            let ours = row.refresh_hash == new;
-            if tries.unsettled() && row.revoked && !ours && row.used_hashes.contains(&old) {
+            if tries.unsettled() && revokes && row.revoked {
                 return Ok(Rotation::Reused(row));
             }
             if !row.is_good(now) {
@@ -295,6 +301,8 @@ impl Sessions for ScyllaSessions {
             }
             let stood = row.refresh_hash;
             let rotation = row.rotated(old, new, now, expires_at);
+            rotates |= matches!(rotation, Rotation::Rotated(_));
+            revokes |= matches!(rotation, Rotation::Reused(_));
             let attempt = async {
                 match &rotation {
                     Rotation::Rotated(row) => {
@@ -305,7 +313,7 @@ impl Sessions for ScyllaSessions {
                     }
                     Rotation::Reused(_) => self.revoke.run(operation, (id, &stood[..])).await,
                     // Nothing is to be written.
-                    Rotation::Wrong | Rotation::Gone => Ok(Answer::Applied),
+                    Rotation::Repeated(_) | Rotation::Wrong | Rotation::Gone => Ok(Answer::Applied),
                 }
             };
             if tries.settle(attempt).await? {

@@ -284,6 +284,7 @@ laws! {
         sessions_are_inserted_all_or_none,
         the_good_hash_rotates,
         a_used_hash_revokes_the_session,
+        a_rotation_whose_answer_was_lost_is_repeated,
         the_last_used_hashes_are_known,
         one_of_several_at_once_rotates,
         what_is_over_does_not_rotate,

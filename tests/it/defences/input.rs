@@ -64,12 +64,30 @@ async fn what_is_code_elsewhere_is_text_here() {
         let body = json!({ "email": email, "password": password, "name": words });
         let account = world.post("/v1/accounts", &body).expect(201).json();
         assert_eq!(account["name"], words);
-        world.log_in_with(&email, &password);
+        kept_of_a_person(&world, &email, &password, words);
         // In a path and a query it leads nowhere.
         let path = words.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
         world.get(&format!("/v1/listings/{path}")).problem(400, "request.invalid");
         world.get(&format!("/v1/accounts/{}/listings?before={path}", ana.id)).expect(400);
     }
+}
+
+/// What people write of themselves, of where they are logged in and of their keys.
+fn kept_of_a_person(world: &World, email: &str, password: &str, words: &str) {
+    let log_in = json!({ "email": email, "password": password, "name": words });
+    let session = world.post("/v1/sessions", &log_in).expect(201).json();
+    let token = session["access_token"].as_str().expect("a token");
+    let call = |method: &str, path: &str, body: Option<Value>| {
+        let call = Call::new(method, path).token(token);
+        world.call(if let Some(body) = body { call.json(&body) } else { call })
+    };
+    call("PATCH", "/v1/accounts/me", Some(json!({ "bio": words }))).expect(200);
+    assert_eq!(call("GET", "/v1/accounts/me", None).expect(200).json()["bio"], words);
+    let sessions = call("GET", "/v1/sessions", None).expect(200).json();
+    assert_eq!(sessions["sessions"][0]["name"], words);
+    let key = json!({ "name": words, "scopes": ["chats:read"], "password": password });
+    call("POST", "/v1/api-keys", Some(key)).expect(201);
+    assert_eq!(call("GET", "/v1/api-keys", None).expect(200).json()["keys"][0]["name"], words);
 }
 
 #[test]

@@ -8,6 +8,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use tempfile::TempDir;
 
@@ -54,7 +56,11 @@ fn converse(stream: impl Read + Write, answer: &str, tell: &Sender<Heard>) {
         }
         let Some(line) = line(&mut stream) else { return };
         reply = match line.split([' ', ':']).next().unwrap_or_default() {
-            "EHLO" => "250 relay.example".to_owned(),
+            "EHLO" => "250-relay.example\r\n250 AUTH PLAIN".to_owned(),
+            "AUTH" => {
+                let _ = tell.send((line, None));
+                "235 welcome".to_owned()
+            }
             "RCPT" => {
                 let answer = if line.contains("full") { "451 later" } else { answer };
                 to = line;
@@ -144,6 +150,28 @@ fn mails_that_wait_hold_up_no_others() {
     let mut taken = std::iter::repeat_with(|| next(&heard)).filter(|(_, mail)| mail.is_some());
     let (to, _) = taken.next().expect("a mail");
     assert_eq!(to, format!("RCPT TO:<{}>", at(&world, "ana")));
+}
+
+#[test]
+fn a_relay_is_logged_in_to_where_the_operator_says_by_what() {
+    let dir = TempDir::new().expect("a directory");
+    let shown = Certificate::of("localhost");
+    let authorities = dir.path().join("authorities.pem");
+    fs::write(&authorities, shown.chain_pem()).expect("a file");
+    let (port, heard) = relay(&[], Some(shown.shown()));
+    let more = [
+        ("SSL_CERT_FILE", authorities.to_str().expect("UTF-8")),
+        ("BARTERLINE_MAIL__USER", "shop"),
+        ("BARTERLINE_MAIL__PASSWORD", "told to nobody"),
+    ];
+    let world = mailing_to(&port, "tls", &more);
+    world.register("ana").expect(202);
+    // RFC 4616: no name to act as, the name, the password.
+    let proof = STANDARD.encode("\0shop\0told to nobody");
+    assert_eq!(next(&heard), (format!("AUTH PLAIN {proof}"), None));
+    assert!(next(&heard).1.is_some());
+    let log = world.log();
+    assert!(!log.contains("told to nobody") && !log.contains(&proof), "{log}");
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn nobody_is_erased_by_a_key_or_a_guess() {
     erase(&world, &ana, "").problem(403, "password.wrong");
     let body = json!({});
     let call = Call::new("POST", "/v1/accounts/me/erasure").token(&ana.token).json(&body);
-    world.call(call).problem(400, "request.invalid");
+    world.call(call).problem(403, "password.required");
     let me = world.call(Call::new("GET", "/v1/accounts/me").token(&ana.token)).expect(200).json();
     assert_eq!(me["name"], "ana");
 }

@@ -190,8 +190,37 @@ fn who_is_kept_out_gets_no_session_by_any_token() {
     let session = of(&world, &issuer, "ana");
     let bearer = session["access_token"].as_str().expect("a token");
     let proof = json!({ "password": "correct horse" });
-    let call = Call::new("POST", "/v1/accounts/me/archive").token(bearer).json(&proof);
-    world.call(call).problem(403, "password.none");
+    let ask = |path: &str, body: &Value| {
+        world.call(Call::new("POST", &format!("/v1/accounts/me/{path}")).token(bearer).json(body))
+    };
+    ask("archive", &proof).problem(403, "password.none");
+    // Who has just come in takes along what is theirs, and leaves.
+    let lines = ask("archive", &json!({})).expect(200).body;
+    assert!(lines.contains(r#"{"line":"end","#), "{lines}");
+    assert_eq!(ask("erasure", &json!({})).expect(200).json(), json!({ "done": true }));
+    ask("archive", &json!({})).problem(401, "token.invalid");
+    let again = of(&world, &issuer, "ana");
+    assert_ne!(again["user"], session["user"], "they are somebody new");
+}
+
+#[test]
+fn who_proved_themselves_long_ago_takes_nothing_along_by_the_same_token_again() {
+    let (world, issuer) = shop(&[]);
+    let long_ago = json!(seconds(-700));
+    for (claim, at) in [("iat", &long_ago), ("auth_time", &long_ago), ("iat", &Value::Null)] {
+        let mut said = claims(&world, &issuer, "ana");
+        said[claim] = at.clone();
+        if said["iat"].is_null() {
+            said.as_object_mut().expect("claims").remove("iat");
+        }
+        let session = exchange(&world, &issuer.sign(&said)).expect(201).json();
+        let bearer = session["access_token"].as_str().expect("a token");
+        for path in ["archive", "erasure"] {
+            let path = format!("/v1/accounts/me/{path}");
+            let call = Call::new("POST", &path).token(bearer).json(&json!({}));
+            world.call(call).problem(403, "password.required");
+        }
+    }
 }
 
 #[test]

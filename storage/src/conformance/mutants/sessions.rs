@@ -31,6 +31,10 @@ breaches! {
     ReuseIsForgiven,
     /// An old hash passes for a session that is over.
     ReusePassesForGone,
+    /// A rotation that is repeated passes for reuse.
+    RepeatsAreReuse,
+    /// A rotation is repeated for ever.
+    RepeatsGoOn,
     /// A session that is over rotates.
     OverRotates,
     /// A revoked session rotates.
@@ -159,6 +163,16 @@ impl Sessions for Mutant {
             }
             Some(Breach::ReuseIsForgiven) if old != good && !before.revoked => {
                 Ok(Rotation::Reused(Session { revoked: true, ..before }))
+            }
+            Some(Breach::RepeatsAreReuse) => {
+                let rotation = rotate(old, now, expires_at).await?;
+                Ok(match rotation {
+                    Rotation::Repeated(row) => Rotation::Reused(Session { revoked: true, ..row }),
+                    rotation => rotation,
+                })
+            }
+            Some(Breach::RepeatsGoOn) if old != good && new == good => {
+                Ok(Rotation::Repeated(before))
             }
             Some(Breach::ReusePassesForGone) => {
                 let rotation = rotate(old, now, expires_at).await?;
