@@ -39,6 +39,7 @@ use crate::ids::{Ids, SystemIds};
 use crate::limits::{self, Rate, Rates};
 use crate::rest::accounts::archive::Archives;
 use crate::rest::layers::{Observer, Transport};
+use crate::rest::listings::catalogue::CatalogueFile;
 use crate::rest::openapi::Document;
 use crate::rest::origins::Origins;
 use crate::rest::{Limits, Rest, router};
@@ -51,7 +52,8 @@ use crate::services::audit::AuditLog;
 use crate::services::chats::media::NoMedia;
 use crate::services::chats::{self, Chats, Rules};
 use crate::services::erasure::Erasure;
-use crate::services::listings::Listings;
+use crate::services::listings::catalogue::{self, CatalogueError};
+use crate::services::listings::{self, Listings};
 use crate::services::people::People;
 use crate::services::reports::{self, Reports};
 use crate::services::staff::Staff;
@@ -87,6 +89,9 @@ pub enum BuildError {
     /// Mail cannot be sent.
     #[error("mail: {0:#}")]
     Mail(anyhow::Error),
+    /// There are no kinds of things.
+    #[error(transparent)]
+    Catalogue(CatalogueError),
     /// Nobody can sign in elsewhere.
     #[error("sign-in: {0:#}")]
     SignIn(anyhow::Error),
@@ -247,7 +252,13 @@ impl App {
         });
         accounts.witness_keys().await?;
         let users = Arc::new(accounts.clone());
-        let listings = Listings::new(stores.listings, users, Arc::clone(&clock), Arc::clone(&ids));
+        let rules = listings::Rules {
+            catalogue: catalogue::open(settings.listings.catalogue.as_deref())
+                .map_err(BuildError::Catalogue)?,
+            lifetime: settings.listings.lifetime(),
+        };
+        let listings =
+            Listings::new(stores.listings, users, Arc::clone(&clock), Arc::clone(&ids), rules);
         let (metrics, http_metrics) = (HubMetrics::default(), HttpMetrics::default());
         admin.register(|registry| {
             metrics.register(registry);
@@ -304,6 +315,7 @@ impl App {
         let erasure = Erasure::new(&accounts, &chats, &listings, &people, limits.timeout);
         let rest = Rest {
             accounts,
+            catalogue: CatalogueFile::of(listings.catalogue()),
             listings,
             chats,
             people,

@@ -25,6 +25,7 @@ use crate::ids::{Ids as _, SystemIds};
 use crate::rest::Rest;
 use crate::services::accounts::{Device, RegisterError, Registration, Shown};
 use crate::services::chats::Send;
+use crate::services::listings::Offer;
 
 /// Where the seeding takes place.
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -122,8 +123,8 @@ async fn account(rest: &Rest, secret: &[u8], email: &str, name: &str) -> anyhow:
 
 /// Finds or makes the listings; gives the first.
 async fn listings(rest: &Rest, seller: UserId) -> anyhow::Result<ListingId> {
-    let made = rest.listings.list_by_seller(seller, None, 100).await?;
-    let made = made.unwrap_or_default();
+    let made = rest.listings.list_by_seller(None, seller, None, 100).await?;
+    let made = made.map_or_else(Vec::new, |page| page.listings);
     let mut first = None;
     for (title, description, minor) in LISTINGS {
         let known = made.iter().find(|made| made.text.title() == *title);
@@ -132,7 +133,7 @@ async fn listings(rest: &Rest, seller: UserId) -> anyhow::Result<ListingId> {
         } else {
             let text = ListingText::parse(title, (*description).to_owned())?;
             let price = Money { minor: *minor, currency: Currency::parse("EUR")? };
-            rest.listings.create(Bearer::served(seller), text, price).await?.id
+            rest.listings.create(Bearer::served(seller), Offer::plain(text, price)).await?.id
         };
         first.get_or_insert(listing);
     }

@@ -8,8 +8,10 @@ pub mod ids;
 pub mod text;
 
 pub mod account;
+pub mod catalogue;
 pub mod listing;
 pub mod money;
+pub mod place;
 
 pub mod bearer;
 pub mod chat;

@@ -1,12 +1,18 @@
 //! A thing for sale, and the states it goes through.
 
-use serde::{Deserialize, Serialize};
+pub mod details;
+pub mod status;
 
+use crate::catalogue::InvalidAttributes;
 use crate::chat::ListingSnapshot;
 use crate::clock::Timestamp;
 use crate::ids::{ListingId, UserId};
 use crate::money::Money;
+use crate::place::InvalidPlace;
 use crate::text::is_seen;
+
+use details::Details;
+pub use status::{Change, EndReason, HISTORY_MAX, ListingStatus};
 
 /// Longest title, in characters.
 pub const TITLE_CHARS_MAX: usize = 120;
@@ -16,21 +22,6 @@ pub const DESCRIPTION_CHARS_MAX: usize = 10_000;
 /// Title of what was offered by an account that was erased.
 pub const ERASED_TITLE: &str = "Deleted listing";
 
-/// Where a listing stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum ListingStatus {
-    /// For sale.
-    Active,
-    /// Held for one buyer.
-    Reserved,
-    /// Gone. Final.
-    Sold,
-    /// Taken back. Final.
-    Withdrawn,
-}
-
 /// What a seller says about a listing; valid once it exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListingText {
@@ -39,7 +30,7 @@ pub struct ListingText {
 }
 
 /// Why a listing was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidListing {
     /// Empty, too long, or with characters that control text or are not seen.
     #[error(
@@ -50,6 +41,32 @@ pub enum InvalidListing {
     /// Too long.
     #[error("the description is longer than 10000 characters")]
     Description,
+    /// Another reason belongs to that status, or none.
+    #[error("{reason:?} is no reason for a listing to be {status:?}")]
+    Reason {
+        /// What was given.
+        reason: EndReason,
+        /// For which status.
+        status: ListingStatus,
+    },
+    /// Attributes of a category that is not said.
+    #[error("attributes are those of a category: say which")]
+    NoCategory,
+    /// Not what is said of things of that category.
+    #[error(transparent)]
+    Attributes(#[from] InvalidAttributes),
+    /// Nowhere.
+    #[error(transparent)]
+    Place(#[from] InvalidPlace),
+    /// Past, or later than it may be.
+    #[error("a listing ends in the future, in {days} days at most")]
+    Expiry {
+        /// How far in the future at most.
+        days: u64,
+    },
+    /// It is not for sale, so it is not for sale longer.
+    #[error("only what is for sale, or has expired, is renewed")]
+    Renewal,
     /// This step is not allowed from the present status.
     #[error("a listing that is {from:?} cannot become {to:?}")]
     Transition {
@@ -98,14 +115,6 @@ impl ListingText {
     }
 }
 
-impl ListingStatus {
-    /// Moves on to `to`. Staying is allowed; sold and withdrawn are final.
-    pub fn to(self, to: Self) -> Result<Self, InvalidListing> {
-        let allowed = self == to || matches!(self, Self::Active | Self::Reserved);
-        if allowed { Ok(to) } else { Err(InvalidListing::Transition { from: self, to }) }
-    }
-}
-
 /// A listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
@@ -117,8 +126,16 @@ pub struct Listing {
     pub text: ListingText,
     /// What it costs.
     pub price: Money,
-    /// Where it stands.
+    /// What else is said of it.
+    pub details: Details,
+    /// Where it stands, as far as its seller said: see [`Self::status_at`].
     pub status: ListingStatus,
+    /// Why it was sold or withdrawn, if anybody said.
+    pub reason: Option<EndReason>,
+    /// Until when it is for sale; `None`: for ever.
+    pub expires_at: Option<Timestamp>,
+    /// Changes of price and status since it was first for sale, the oldest first, [`HISTORY_MAX`] at most.
+    pub history: Vec<Change>,
     /// Counts the edits, from 1.
     pub version: u64,
     /// When it was made.
@@ -128,6 +145,63 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// Something that is for sale from `now`, without an end, of which nothing else is said.
+    pub fn offered(
+        id: ListingId,
+        seller: UserId,
+        text: ListingText,
+        price: Money,
+        now: Timestamp,
+    ) -> Self {
+        let status = ListingStatus::Active;
+        Self {
+            id,
+            seller,
+            text,
+            price,
+            details: Details::default(),
+            status,
+            reason: None,
+            expires_at: None,
+            history: vec![Change { version: 1, at: now, price, status }],
+            version: 1,
+            created_at: now,
+            changed_at: now,
+        }
+    }
+
+    /// Where it stands at this time: what is for sale expires, what is held for somebody does not.
+    pub fn status_at(&self, now: Timestamp) -> ListingStatus {
+        let is_over = self.expires_at.is_some_and(|end| end <= now);
+        if is_over && self.status == ListingStatus::Active {
+            return ListingStatus::Expired;
+        }
+        self.status
+    }
+
+    /// Whether anybody but its seller has ever seen it.
+    pub fn was_for_sale(&self) -> bool {
+        !self.history.is_empty()
+    }
+
+    /// The listing as it is after what stood before it was changed at `now`: the next version, with the
+    /// change in its history.
+    #[must_use]
+    pub fn after(mut self, before: &Self, now: Timestamp) -> Self {
+        self.version = before.version + 1;
+        self.changed_at = now;
+        let has_moved = self.price != before.price || self.status != before.status;
+        // What was never for sale has no history, also when it is given up.
+        let is_shown = self.status == ListingStatus::Active || before.was_for_sale();
+        if has_moved && is_shown {
+            let Self { version, price, status, .. } = self;
+            self.history.push(Change { version, at: now, price, status });
+            let beyond = self.history.len().saturating_sub(HISTORY_MAX);
+            self.history.drain(..beyond);
+        }
+        self
+    }
+
     /// The listing as somebody sees it now.
     pub fn snapshot(&self) -> ListingSnapshot {
         ListingSnapshot { title: self.text.title.clone(), price: self.price, version: self.version }
@@ -137,18 +211,6 @@ impl Listing {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sold_and_withdrawn_are_final() {
-        use ListingStatus::{Active, Reserved, Sold, Withdrawn};
-        let all = [Active, Reserved, Sold, Withdrawn];
-        for from in all {
-            for to in all {
-                let allowed = from == to || from == Active || from == Reserved;
-                assert_eq!(from.to(to).is_ok(), allowed, "{from:?} to {to:?}");
-            }
-        }
-    }
 
     #[test]
     fn titles_say_something() {

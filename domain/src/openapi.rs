@@ -7,6 +7,8 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::catalogue::attribute::AttributeKey;
+use crate::catalogue::category::CategoryId;
 use crate::clock::Timestamp;
 use crate::event::Seq;
 use crate::ids::{
@@ -48,6 +50,9 @@ schemas! {
     Timestamp: whole(), "Milliseconds since 1970, UTC.";
     Seq: whole().maximum(Some(Seq::MAX.0 as usize)),
         "An event's number in its chat: 1, 2, 3 … without a gap. 0 is the place before the first.";
+    CategoryId: text("^[a-z0-9-]{1,40}(/[a-z0-9-]{1,40}){0,3}$"),
+        "A kind of things, and where it stands among the others.";
+    AttributeKey: text("^[a-z0-9_-]{1,40}$"), "What an attribute or a choice is called.";
     Currency: text("^[A-Z]{3}$"), "A currency that people pay with, by its ISO 4217 code.";
 }
 

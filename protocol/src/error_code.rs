@@ -47,7 +47,7 @@ codes! {
     OwnListing = "chat.own_listing", GiveUp;
     /// No such listing.
     ListingNotFound = "listing.not_found", GiveUp;
-    /// The listing is sold or withdrawn: no new chats.
+    /// The listing is sold, withdrawn or expired: no new chats.
     ListingClosed = "listing.closed", GiveUp;
     /// Nothing in the text but white space.
     TextEmpty = "text.empty", GiveUp;

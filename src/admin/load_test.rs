@@ -17,6 +17,7 @@ use super::Admin;
 use crate::rest::Rest;
 use crate::rest::extract::Body;
 use crate::rest::problem::{Code, Problem};
+use crate::services::listings::Offer;
 
 /// Most accounts or rooms in one call.
 const COUNT_MAX: usize = 1_000;
@@ -135,7 +136,7 @@ async fn room(
     buyer: (UserId, String),
     seller: (UserId, String),
 ) -> Result<Room, Problem> {
-    let listing = rest.listings.create(Bearer::served(seller.0), text, price).await?;
+    let listing = rest.listings.create(Bearer::served(seller.0), Offer::plain(text, price)).await?;
     let chat = rest.chats.open(Bearer::served(buyer.0), listing.id).await?.row.chat.id;
     let account = |(user, token)| Account { user, token };
     Ok(Room { chat, listing: listing.id, buyer: account(buyer), seller: account(seller) })

@@ -16,6 +16,7 @@ mod accounts;
 mod chat;
 mod keys;
 mod limits;
+mod listings;
 mod log;
 mod mail;
 mod redis;
@@ -33,6 +34,7 @@ pub use self::accounts::Accounts;
 pub use self::chat::Chat;
 pub use self::keys::Keys;
 pub use self::limits::Limits;
+pub use self::listings::Listings;
 pub use self::log::Log;
 pub use self::mail::Mail;
 pub use self::redis::Redis;
@@ -64,6 +66,8 @@ pub struct Settings {
     pub socket: Socket,
     /// What people may do in chats.
     pub chat: Chat,
+    /// Things for sale.
+    pub listings: Listings,
     /// How much anybody may do.
     pub limits: Limits,
     /// What passwords cost, and who is asked to confirm an address.
@@ -194,6 +198,7 @@ impl Settings {
             Redis::NAME => &mut self.redis,
             Socket::NAME => &mut self.socket,
             Chat::NAME => &mut self.chat,
+            Listings::NAME => &mut self.listings,
             Limits::NAME => &mut self.limits,
             Accounts::NAME => &mut self.accounts,
             Mail::NAME => &mut self.mail,
@@ -229,6 +234,7 @@ impl Settings {
             shown_of(&self.redis),
             shown_of(&self.socket),
             shown_of(&self.chat),
+            shown_of(&self.listings),
             shown_of(&self.limits),
             shown_of(&self.accounts),
             shown_of(&self.mail),

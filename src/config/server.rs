@@ -67,8 +67,8 @@ section! {
         /// For the body of a request to come, and again for its answer, in milliseconds.
         request_timeout_ms: u64 = 30_000, 100..=600_000;
         /// Largest body of a request, in bytes. The longest listing, every character of it escaped,
-        /// takes about 120,000.
-        body_bytes_max: usize = 128 * 1024, 1_024..=16 * 1024 * 1024;
+        /// takes about 200,000.
+        body_bytes_max: usize = 256 * 1024, 1_024..=16 * 1024 * 1024;
         /// After SIGTERM, in milliseconds: readiness is false, and connections are still taken, until
         /// balancers have noticed. SIGINT, which comes from a terminal, does not wait for that.
         drain_notice_ms: u64 = 2_000, 0..=600_000;

@@ -15,7 +15,7 @@ pub mod accounts;
 mod api_keys;
 pub mod audit;
 mod chats;
-mod listings;
+pub mod listings;
 pub mod reports;
 mod sessions;
 mod sign_in;
@@ -29,6 +29,7 @@ use barterline_domain::clock::Clock;
 use tokio_util::sync::CancellationToken;
 
 use self::accounts::archive::Archives;
+use self::listings::catalogue::CatalogueFile;
 use crate::limits;
 use crate::rest::origins::Origins;
 use crate::services::accounts::Accounts;
@@ -46,6 +47,8 @@ pub struct Rest {
     pub accounts: Accounts,
     /// Things for sale.
     pub listings: Listings,
+    /// The kinds of things there are.
+    pub catalogue: CatalogueFile,
     /// Chats.
     pub chats: Chats,
     /// Choices and blocks.

@@ -186,6 +186,16 @@ codes! {
     Description = UNPROCESSABLE_ENTITY, "listing.description_too_long", "the description is too long";
     /// No amount, or no currency.
     Price = UNPROCESSABLE_ENTITY, "listing.price_invalid", "the price is none";
+    /// None of the catalogue.
+    CategoryUnknown = UNPROCESSABLE_ENTITY, "listing.category_unknown", "there is no such category";
+    /// Not what is said of things of that category.
+    Attributes = UNPROCESSABLE_ENTITY, "listing.attributes_invalid", "the attributes are not those of the category";
+    /// Nowhere.
+    PlaceInvalid = UNPROCESSABLE_ENTITY, "listing.place_invalid", "the place is none";
+    /// Past, or too late.
+    Expiry = UNPROCESSABLE_ENTITY, "listing.expiry_invalid", "the end is past, or too late";
+    /// Not for that status.
+    Reason = UNPROCESSABLE_ENTITY, "listing.reason_invalid", "the reason does not go with the status";
     /// Sold or withdrawn, for good.
     StatusFinal = CONFLICT, "listing.status_final", "the status does not lead there";
     /// Somebody else sells it.

@@ -172,7 +172,7 @@ pub fn explain(code: ErrorCode) -> &'static str {
         ErrorCode::ChatNotFound => "you have no such chat",
         ErrorCode::OwnListing => "you cannot open a chat on your own listing",
         ErrorCode::ListingNotFound => "there is no such listing",
-        ErrorCode::ListingClosed => "the listing is sold or withdrawn",
+        ErrorCode::ListingClosed => "the listing is sold, withdrawn or expired",
         ErrorCode::TextEmpty => "the text is empty",
         ErrorCode::TextTooLong => "the text is longer than 4000 characters",
         ErrorCode::TextControl => "the text holds a control character",

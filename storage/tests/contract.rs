@@ -379,7 +379,8 @@ fn contract() -> Vec<Clause> {
                     TakenIdsAreAccepted, TakenIdsAreListed];
             "Finds a listing." [
                 listings::a_listing_is_found_as_it_was_inserted: DescriptionsAreLost;
-                listings::every_field_is_kept: AmountsAreCut];
+                listings::every_field_is_kept:
+                    AmountsAreCut, DetailsAreLost, ReasonsAreLost, EndsAreLost, HistoryIsCut];
             "Replaces a listing if the stored version is `listing.version - 1`." [
                 listings::a_replacement_follows_the_stored_version: EveryVersionIsReplaced;
                 listings::one_of_several_at_once_replaces: AllAtOnceWin];

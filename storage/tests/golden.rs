@@ -13,7 +13,7 @@ use barterline_domain::chat::{Chat, Role};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Event, Seq};
 use barterline_domain::ids::{ChatId, DeviceId, MediaId, SessionId, UserId};
-use barterline_domain::listing::{Listing, ListingStatus, ListingText};
+use barterline_domain::listing::{EndReason, Listing, ListingStatus, ListingText};
 use barterline_domain::marks::{Marks, Visibility};
 use barterline_domain::message::{
     Body, Content, EventKind, ExtensionData, ExtensionName, Message, Reaction,
@@ -25,7 +25,7 @@ use barterline_storage::api_keys::KeyRing;
 use barterline_storage::audit::AuditEntry;
 use barterline_storage::bulk::{ChatItem, Gone, Item, Place};
 use barterline_storage::codes::{Code, CodePurpose};
-use barterline_storage::conformance::{api_keys, audit, identities, reports, samples};
+use barterline_storage::conformance::{api_keys, audit, identities, listings, reports, samples};
 use barterline_storage::credentials::{Credential, EmailKey, KeptEmail, SecondFactor};
 use barterline_storage::identities::IdentityRing;
 use barterline_storage::record::archive::{Begin, End, Frame, put_frame, read_frame, read_header};
@@ -144,15 +144,15 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         Change { chat: chat.id, role: Role::Buyer, change: PersonalChange::Mute(Some(at)) };
     let tail = Tail { head: Seq(64), position: 1_000, near: 1_000, far: 0, state: event.after };
     let price = Money { minor: 12_300, currency: Currency::parse("EUR").expect("a currency") };
+    let text =
+        ListingText::parse("City bike", "Good brakes.\nNew chain.".to_owned()).expect("text");
     let listing = Listing {
-        id: chat.listing,
-        seller: user,
-        text: ListingText::parse("City bike", "Good brakes.\nNew chain.".to_owned()).expect("text"),
-        price,
-        status: ListingStatus::Reserved,
+        details: listings::details(),
+        status: ListingStatus::Sold,
+        reason: Some(EndReason::Here),
+        expires_at: Some(at),
         version: 3,
-        created_at: at,
-        changed_at: at,
+        ..Listing::offered(chat.listing, user, text, price, at)
     };
     let session = Session {
         id: SessionId::from_bytes([4; 16]),

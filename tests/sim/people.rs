@@ -19,7 +19,7 @@ use barterline::telemetry::addresses::Addresses;
 use barterline_domain::account::{AccountRole, DisplayName, SessionName};
 use barterline_domain::clock::{Clock, Timestamp};
 use barterline_domain::ids::{ApiKeyId, ListingId, SessionId, UserId};
-use barterline_domain::listing::{Listing, ListingStatus, ListingText};
+use barterline_domain::listing::{Listing, ListingText};
 use barterline_domain::money::{Currency, Money};
 use barterline_storage::accounts::{Account, Accounts as AccountStore, ProfileChange};
 use barterline_storage::api_keys::{ApiKey, ApiKeys};
@@ -290,16 +290,10 @@ impl Credentials for Town {
 #[async_trait]
 impl ListingReader for Town {
     async fn find(&self, id: ListingId) -> Result<Option<Listing>, StoreError> {
-        Ok((*id.as_bytes() == [id.as_bytes()[0]; 16]).then(|| Listing {
-            id,
-            seller: user(BEN),
-            text: ListingText::parse("A bike", String::new()).expect("a text"),
-            price: Money { minor: 100, currency: Currency::parse("EUR").expect("a currency") },
-            status: ListingStatus::Active,
-            version: 1,
-            created_at: START,
-            changed_at: START,
-        }))
+        let text = ListingText::parse("A bike", String::new()).expect("a text");
+        let price = Money { minor: 100, currency: Currency::parse("EUR").expect("a currency") };
+        let is_there = *id.as_bytes() == [id.as_bytes()[0]; 16];
+        Ok(is_there.then(|| Listing::offered(id, user(BEN), text, price, START)))
     }
 }
 

@@ -30,6 +30,7 @@ use crate::rest::accounts::identities::OwnIdentity;
 use crate::rest::api_keys::OwnKey;
 use crate::rest::extract::{Body, Caller, From};
 use crate::rest::listings::ListingView;
+use crate::rest::listings::history::ChangeView;
 use crate::rest::problem::Problem;
 use crate::rest::sessions::OwnSession;
 use crate::services::accounts::LogInMeans;
@@ -99,7 +100,11 @@ enum Line {
     Block {
         user: UserId,
     },
-    Listing(ListingView),
+    Listing {
+        #[serde(flatten)]
+        listing: Box<ListingView>,
+        history: Vec<ChangeView>,
+    },
     LastSeen {
         at: Timestamp,
     },
@@ -185,7 +190,7 @@ impl Archive {
     async fn make(&mut self, rest: &Rest, caller: &Principal) -> io::Result<()> {
         self.put(Line::Archive { format: FORMAT, made_at: rest.clock.now() }).await?;
         self.put_account(rest, caller).await?;
-        self.put_listings(rest, caller.user).await?;
+        self.put_listings(rest, caller).await?;
         self.put_chats(rest, caller).await?;
         let lines = self.count;
         self.put(Line::End { lines }).await
@@ -229,16 +234,19 @@ impl Archive {
         }
     }
 
-    async fn put_listings(&mut self, rest: &Rest, seller: UserId) -> io::Result<()> {
-        let mut before = None;
+    async fn put_listings(&mut self, rest: &Rest, caller: &Principal) -> io::Result<()> {
+        let (seller, viewer) = (caller.user, Some(caller.bearer()));
+        let (mut before, now) = (None, rest.listings.now());
         loop {
-            let page = rest.listings.list_by_seller(seller, before, PAGE).await;
-            let page = page.map_err(io::Error::other)?.unwrap_or_default();
-            let Some(last) = page.last() else { return Ok(()) };
-            before = Some(last.id);
-            for listing in page {
-                self.put(Line::Listing(listing.into())).await?;
+            let page = rest.listings.list_by_seller(viewer, seller, before, PAGE).await;
+            let Some(page) = page.map_err(io::Error::other)? else { return Ok(()) };
+            for listing in page.listings {
+                let history = ChangeView::of(&listing);
+                let listing = Box::new(ListingView::at(now, listing));
+                self.put(Line::Listing { listing, history }).await?;
             }
+            let Some(next) = page.next else { return Ok(()) };
+            before = Some(next);
         }
     }
 

@@ -15,6 +15,9 @@ use crate::services::accounts::AuthError;
 /// Whoever proved who they are.
 pub struct Caller(pub Principal);
 
+/// The same, or nobody: who shows nothing. What is shown has to be good.
+pub struct MaybeCaller(pub Option<Principal>);
+
 /// The same, also who has to have a second factor and has none yet.
 pub struct CallerWithoutFactor(pub Principal);
 
@@ -36,6 +39,17 @@ impl FromRequestParts<Rest> for Caller {
             }
         };
         Ok(Self(caller))
+    }
+}
+
+impl FromRequestParts<Rest> for MaybeCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &Rest) -> Result<Self, Problem> {
+        if parts.extensions.get::<Shown>().is_none() {
+            return Ok(Self(None));
+        }
+        Caller::from_request_parts(parts, rest).await.map(|Caller(caller)| Self(Some(caller)))
     }
 }
 

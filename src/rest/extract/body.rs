@@ -83,10 +83,11 @@ fn without_values(error: &serde_json::Error) -> String {
             let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
             let shown = match text.rsplit_once(", expected ") {
                 Some((found, expected)) => {
-                    let what = ["invalid type", "invalid value", "unknown variant"]
-                        .into_iter()
-                        .find(|what| found.starts_with(what))
-                        .unwrap_or("unexpected value");
+                    let what =
+                        ["invalid type", "invalid value", "unknown variant", "unknown field"]
+                            .into_iter()
+                            .find(|what| found.starts_with(what))
+                            .unwrap_or("unexpected value");
                     format!("{what}, expected {expected}")
                 }
                 None => text.to_owned(),
@@ -130,8 +131,8 @@ mod tests {
         );
         check(
             r#"{"password": "x", "status": "hunter2"}"#,
-            "unknown variant, expected one of `active`, `reserved`, `sold`, `withdrawn` at line 1 \
-             column 37",
+            "unknown variant, expected one of `draft`, `active`, `reserved`, `sold`, `withdrawn`, \
+             `expired` at line 1 column 37",
         );
         check(
             r#"{"password": "x", "price": "hunter2, expected at line 1"}"#,

@@ -9,7 +9,7 @@ mod page;
 mod program;
 mod version;
 
-pub use bearer::{Caller, CallerWithoutFactor, bearer_token};
+pub use bearer::{Caller, CallerWithoutFactor, MaybeCaller, bearer_token};
 pub use body::Body;
 pub use from::From;
 pub use idempotency_key::{IDEMPOTENCY_KEY, IdempotencyKey};

@@ -3,14 +3,18 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use barterline_domain::clock::Timestamp;
 use barterline_domain::listing::ListingText;
+use barterline_domain::listing::details::Condition;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::said::{PlaceAsked, Values, category, once};
 use super::{ListingView, Price, tagged};
 use crate::rest::Rest;
 use crate::rest::extract::{Body, Caller};
 use crate::rest::problem::Problem;
+use crate::services::listings::{Offer, Said};
 
 /// The request.
 #[derive(Deserialize, ToSchema)]
@@ -22,6 +26,21 @@ pub struct Request {
     #[schema(max_length = 10_000)]
     description: String,
     price: Price,
+    /// One of `GET /v1/catalogue`.
+    #[schema(max_length = 163, examples("vehicles/bicycles"))]
+    category: Option<String>,
+    /// What the category's attributes are, by their keys: texts, numbers, `true` or `false`, a choice, or a
+    /// list of choices.
+    #[serde(default, deserialize_with = "once")]
+    #[schema(value_type = BTreeMap<String, serde_json::Value>)]
+    attributes: Values,
+    condition: Option<Condition>,
+    place: Option<PlaceAsked>,
+    /// Whether nobody else is to see it yet: it is put up for sale by the status `active`.
+    #[serde(default)]
+    draft: bool,
+    /// Until when it is for sale, if not as long as is usual.
+    expires_at: Option<Timestamp>,
 }
 
 /// Answers 201 with the listing.
@@ -44,6 +63,8 @@ pub struct Request {
     ),
     extensions(("x-codes" = json!([
         "listing.title_invalid", "listing.description_too_long", "listing.price_invalid",
+        "listing.category_unknown", "listing.attributes_invalid", "listing.place_invalid",
+        "listing.expiry_invalid",
     ]))),
     security(("bearer" = ["listings:write"])),
 )]
@@ -52,7 +73,18 @@ pub async fn handle(
     Caller(caller): Caller,
     Body(request): Body<Request>,
 ) -> Result<Response, Problem> {
-    let text = ListingText::choose(&request.title, request.description)?;
-    let listing = rest.listings.create(caller.bearer(), text, request.price.try_into()?).await?;
-    Ok((StatusCode::CREATED, tagged(listing)).into_response())
+    let offer = Offer {
+        text: ListingText::choose(&request.title, request.description)?,
+        price: request.price.try_into()?,
+        said: Said {
+            category: request.category.map(category).transpose()?,
+            attributes: request.attributes,
+            condition: request.condition,
+            place: request.place.map(TryInto::try_into).transpose()?,
+        },
+        is_draft: request.draft,
+        expires_at: request.expires_at,
+    };
+    let listing = rest.listings.create(caller.bearer(), offer).await?;
+    Ok((StatusCode::CREATED, tagged(listing, rest.listings.now())).into_response())
 }

@@ -2,19 +2,23 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::ListingId;
-use barterline_domain::listing::ListingStatus;
+use barterline_domain::listing::details::Condition;
+use barterline_domain::listing::{EndReason, ListingStatus};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::said::{Nullable, PlaceAsked, Values, category, even_null, once_or_absent};
 use super::{ListingView, Price, tagged};
 use crate::rest::Rest;
 use crate::rest::extract::{Body, Caller, IfMatch, Path};
 use crate::rest::problem::Problem;
 use crate::services::listings::Edit;
 
-/// The request: what is absent stays.
+/// The request: what is absent stays. A field that is misspelt must not look as if it had been changed.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = ListingEdit)]
 pub struct Request {
     #[schema(min_length = 1, max_length = 120)]
@@ -22,7 +26,27 @@ pub struct Request {
     #[schema(max_length = 10_000)]
     description: Option<String>,
     price: Option<Price>,
+    #[schema(value_type = Option<String>, max_length = 163)]
+    /// `null` takes it away, with its attributes.
+    #[serde(default, deserialize_with = "even_null")]
+    category: Nullable<String>,
+    /// All of them: what is left out goes.
+    #[schema(value_type = Option<BTreeMap<String, serde_json::Value>>)]
+    #[serde(default, deserialize_with = "once_or_absent")]
+    attributes: Option<Values>,
+    #[schema(value_type = Option<Condition>)]
+    #[serde(default, deserialize_with = "even_null")]
+    condition: Nullable<Condition>,
+    #[schema(value_type = Option<PlaceAsked>)]
+    #[serde(default, deserialize_with = "even_null")]
+    place: Nullable<PlaceAsked>,
     status: Option<ListingStatus>,
+    /// Why it is sold or withdrawn.
+    reason: Option<EndReason>,
+    /// Until when it is for sale; `null`: as long as is usual, from now.
+    #[schema(value_type = Option<Timestamp>)]
+    #[serde(default, deserialize_with = "even_null")]
+    expires_at: Nullable<Timestamp>,
 }
 
 /// Answers with the listing as it is now.
@@ -46,6 +70,8 @@ pub struct Request {
     ),
     extensions(("x-codes" = json!([
         "listing.title_invalid", "listing.description_too_long", "listing.price_invalid",
+        "listing.category_unknown", "listing.attributes_invalid", "listing.place_invalid",
+        "listing.expiry_invalid", "listing.reason_invalid",
         "listing.status_final", "listing.not_yours", "listing.not_found", "listing.version_changed",
     ]))),
     security(("bearer" = ["listings:write"])),
@@ -61,8 +87,15 @@ pub async fn handle(
         title: request.title,
         description: request.description,
         price: request.price.map(TryInto::try_into).transpose()?,
+        category: request.category.map(|it| it.map(category).transpose()).transpose()?,
+        attributes: request.attributes,
+        condition: request.condition,
+        place: request.place.map(|it| it.map(TryInto::try_into).transpose()).transpose()?,
         status: request.status,
+        reason: request.reason,
+        expires_at: request.expires_at,
         if_version,
     };
-    Ok(tagged(rest.listings.edit(caller.bearer(), listing, &edit).await?))
+    let listing = rest.listings.edit(caller.bearer(), listing, &edit).await?;
+    Ok(tagged(listing, rest.listings.now()))
 }

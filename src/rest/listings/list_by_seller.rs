@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::ListingView;
 use crate::rest::Rest;
-use crate::rest::extract::{Path, Query, limit};
+use crate::rest::extract::{MaybeCaller, Path, Query, limit};
 use crate::rest::problem::{Code, Problem};
 
 /// Which part.
@@ -37,20 +37,26 @@ pub struct Listings {
     tag = "listings",
     operation_id = "listListings",
     summary = "A seller's listings, the newest first",
+    description = "Drafts are among them for the seller alone. A part may have fewer than `limit`, as long as \
+                   there is a `next`.",
     params(("id" = UserId, Path, description = "The seller"), Page),
     responses(
         (status = 200, description = "A part of them", body = Listings),
     ),
     extensions(("x-codes" = json!(["account.not_found"]))),
+    security((), ("bearer" = ["listings:read"])),
 )]
 pub async fn handle(
     State(rest): State<Rest>,
+    MaybeCaller(caller): MaybeCaller,
     Path(seller): Path<UserId>,
     Query(page): Query<Page>,
 ) -> Result<Json<Listings>, Problem> {
     let limit = limit(page.limit)?;
-    let listings = rest.listings.list_by_seller(seller, page.before, limit).await?;
-    let listings = listings.ok_or(Code::AccountNotFound)?;
-    let next = listings.last().filter(|_| listings.len() == limit).map(|listing| listing.id);
-    Ok(Json(Listings { listings: listings.into_iter().map(Into::into).collect(), next }))
+    let viewer = caller.map(|caller| caller.bearer());
+    let page = rest.listings.list_by_seller(viewer, seller, page.before, limit).await?;
+    let page = page.ok_or(Code::AccountNotFound)?;
+    let now = rest.listings.now();
+    let listings = page.listings.into_iter().map(|listing| ListingView::at(now, listing));
+    Ok(Json(Listings { listings: listings.collect(), next: page.next }))
 }

@@ -1,20 +1,29 @@
 //! `/v1/listings`
 
+pub mod catalogue;
 pub mod create;
 pub mod edit;
+pub mod history;
 pub mod list_by_seller;
 pub mod read;
+pub mod renew;
+
+mod said;
 
 use axum::Json;
-use axum::http::header::ETAG;
+use axum::http::HeaderValue;
+use axum::http::header::{CACHE_CONTROL, ETAG};
 use axum::response::{IntoResponse, Response};
+use barterline_domain::catalogue::category::CategoryId;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{ListingId, UserId};
-use barterline_domain::listing::{Listing, ListingStatus};
+use barterline_domain::listing::details::{Condition, Details};
+use barterline_domain::listing::{EndReason, Listing, ListingStatus};
 use barterline_domain::money::{AmountTooLarge, Currency, Money};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use self::said::{PlaceView, Values};
 use crate::rest::extract::etag;
 use crate::rest::problem::{Code, Problem};
 
@@ -48,21 +57,46 @@ pub struct ListingView {
     title: String,
     description: String,
     price: Money,
+    #[schema(required, value_type = Option<CategoryId>)]
+    category: Option<CategoryId>,
+    /// What the category's attributes are, by their keys.
+    #[schema(value_type = BTreeMap<String, serde_json::Value>)]
+    attributes: Values,
+    #[schema(required)]
+    condition: Option<Condition>,
+    #[schema(required)]
+    place: Option<PlaceView>,
     status: ListingStatus,
+    /// Why it was sold or withdrawn, if that was told.
+    #[schema(required)]
+    reason: Option<EndReason>,
+    /// Until when it is for sale.
+    #[schema(required)]
+    expires_at: Option<Timestamp>,
     version: u64,
     created_at: Timestamp,
     changed_at: Timestamp,
 }
 
-impl From<Listing> for ListingView {
-    fn from(listing: Listing) -> Self {
+impl ListingView {
+    /// A listing at this time, at which it may have expired.
+    pub fn at(now: Timestamp, listing: Listing) -> Self {
+        let status = listing.status_at(now);
+        let Details { category, attributes, condition, place } = listing.details;
+        let said = attributes.into_iter().map(|(key, value)| (key.to_string(), value.into()));
         Self {
             id: listing.id,
             seller: listing.seller,
             title: listing.text.title().to_owned(),
             description: listing.text.description().to_owned(),
             price: listing.price,
-            status: listing.status,
+            category,
+            attributes: said.collect(),
+            condition,
+            place: place.map(Into::into),
+            status,
+            reason: listing.reason,
+            expires_at: listing.expires_at,
             version: listing.version,
             created_at: listing.created_at,
             changed_at: listing.changed_at,
@@ -71,6 +105,12 @@ impl From<Listing> for ListingView {
 }
 
 /// A listing with its version as entity tag.
-fn tagged(listing: Listing) -> Response {
-    ([(ETAG, etag(listing.version))], Json(ListingView::from(listing))).into_response()
+fn tagged(listing: Listing, now: Timestamp) -> Response {
+    let tag = [(ETAG, etag(listing.version))];
+    let is_private = !listing.was_for_sale();
+    let mut answer = (tag, Json(ListingView::at(now, listing))).into_response();
+    if is_private {
+        answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    answer
 }

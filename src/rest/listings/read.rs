@@ -7,7 +7,7 @@ use barterline_domain::ids::ListingId;
 
 use super::{ListingView, tagged};
 use crate::rest::Rest;
-use crate::rest::extract::{IfNoneMatch, Path, etag, is_unchanged};
+use crate::rest::extract::{IfNoneMatch, MaybeCaller, Path, etag, is_unchanged};
 use crate::rest::problem::Problem;
 
 /// Answers with the listing, or with 304 when the caller has this version.
@@ -17,6 +17,7 @@ use crate::rest::problem::Problem;
     tag = "listings",
     operation_id = "readListing",
     summary = "A listing",
+    description = "Drafts are shown to their sellers alone.",
     params(("id" = ListingId, Path, description = "The listing"), IfNoneMatch),
     responses(
         (
@@ -36,16 +37,21 @@ use crate::rest::problem::Problem;
         ),
     ),
     extensions(("x-codes" = json!(["listing.not_found"]))),
+    security((), ("bearer" = ["listings:read"])),
 )]
 pub async fn handle(
     State(rest): State<Rest>,
+    MaybeCaller(caller): MaybeCaller,
     Path(listing): Path<ListingId>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let listing = rest.listings.read(listing).await?;
-    if is_unchanged(&headers, listing.version) {
+    let viewer = caller.map(|caller| caller.bearer());
+    let listing = rest.listings.read(viewer, listing).await?;
+    let now = rest.listings.now();
+    // What expires has the version it had.
+    if listing.status_at(now) == listing.status && is_unchanged(&headers, listing.version) {
         let tag = [(header::ETAG, etag(listing.version))];
         return Ok((StatusCode::NOT_MODIFIED, tag).into_response());
     }
-    Ok(tagged(listing))
+    Ok(tagged(listing, now))
 }

@@ -10,7 +10,7 @@ use utoipa::openapi::OpenApi;
 use crate::rest::problem::{Code, Problem};
 
 /// Routes that ask the store nothing, so that nothing is wrong with it.
-const WITHOUT_STORE: [&str; 2] = ["connect", "readDocument"];
+const WITHOUT_STORE: [&str; 3] = ["connect", "readDocument", "readCatalogue"];
 /// The one whose answer may take its time: it is a socket.
 const WITHOUT_END: &str = "connect";
 
@@ -60,9 +60,12 @@ fn codes(operation: &mut Map<String, Value>) -> Vec<Code> {
     let parameters = operation.get("parameters").and_then(Value::as_array);
     let mut parameters = parameters.into_iter().flatten();
     if let Some(security) = operation.get("security") {
-        // Without scopes it is not for API keys.
-        let scopes = security[0]["bearer"].as_array().is_some_and(|scopes| !scopes.is_empty());
-        codes.push(if scopes { ErrorCode::OutOfScope.into() } else { Code::LogInOnly });
+        // Who need not show anything is refused nothing for what they show beside it.
+        if security[0].get("bearer").is_some() {
+            // Without scopes it is not for API keys.
+            let scopes = security[0]["bearer"].as_array().is_some_and(|scopes| !scopes.is_empty());
+            codes.push(if scopes { ErrorCode::OutOfScope.into() } else { Code::LogInOnly });
+        }
         codes.push(ErrorCode::TokenInvalid.into());
         codes.push(ErrorCode::TokenExpired.into());
         codes.push(Code::Suspended);

@@ -51,6 +51,11 @@ impl Code {
             | Self::Title
             | Self::Description
             | Self::Price
+            | Self::CategoryUnknown
+            | Self::Attributes
+            | Self::PlaceInvalid
+            | Self::Expiry
+            | Self::Reason
             | Self::UpgradeRequired
             | Self::SocketVersion
             | Self::Subprotocol => Some(Kind::Input),

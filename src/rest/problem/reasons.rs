@@ -2,6 +2,7 @@
 
 use barterline_domain::account::{InvalidAccount, InvalidProfile};
 use barterline_domain::bearer::Unpermitted;
+use barterline_domain::catalogue::InvalidAttributes;
 use barterline_domain::listing::InvalidListing;
 use barterline_domain::message::InvalidBody;
 use barterline_protocol::error_code::ErrorCode;
@@ -331,7 +332,12 @@ impl From<InvalidListing> for Problem {
         let code = match error {
             InvalidListing::Title => Code::Title,
             InvalidListing::Description => Code::Description,
-            InvalidListing::Transition { .. } => Code::StatusFinal,
+            InvalidListing::Attributes(InvalidAttributes::Category(_)) => Code::CategoryUnknown,
+            InvalidListing::NoCategory | InvalidListing::Attributes(_) => Code::Attributes,
+            InvalidListing::Place(_) => Code::PlaceInvalid,
+            InvalidListing::Expiry { .. } => Code::Expiry,
+            InvalidListing::Reason { .. } => Code::Reason,
+            InvalidListing::Transition { .. } | InvalidListing::Renewal => Code::StatusFinal,
         };
         Self::new(code, error.to_string())
     }

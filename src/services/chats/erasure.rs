@@ -135,7 +135,7 @@ mod tests {
     use barterline_domain::chat::Role;
     use barterline_domain::clock::{Clock as _, Timestamp};
     use barterline_domain::ids::{ChatId, ListingId};
-    use barterline_domain::listing::{Listing, ListingStatus, ListingText};
+    use barterline_domain::listing::{Listing, ListingText};
     use barterline_domain::money::{Currency, Money};
     use barterline_storage::accounts::Account;
     use barterline_storage::embedded;
@@ -163,17 +163,10 @@ mod tests {
     #[async_trait]
     impl ListingReader for Town {
         async fn find(&self, id: ListingId) -> Result<Option<Listing>, StoreError> {
-            let currency = Currency::parse("EUR").expect("a currency");
-            Ok(Some(Listing {
-                id,
-                seller: SELLER,
-                text: ListingText::parse("A bicycle", String::new()).expect("a title"),
-                price: Money { minor: 1, currency },
-                status: ListingStatus::Active,
-                version: 1,
-                created_at: Timestamp::from_millis(1),
-                changed_at: Timestamp::from_millis(1),
-            }))
+            let price = Money { minor: 1, currency: Currency::parse("EUR").expect("a currency") };
+            let text = ListingText::parse("A bicycle", String::new()).expect("a title");
+            let now = Timestamp::from_millis(1);
+            Ok(Some(Listing::offered(id, SELLER, text, price, now)))
         }
     }
 

@@ -272,9 +272,15 @@ impl Chats {
         if listing.seller == buyer {
             return Err(ChatError::OwnListing);
         }
-        match listing.status {
+        if !listing.was_for_sale() {
+            return Err(ChatError::ListingNotFound);
+        }
+        match listing.status_at(self.clock.now()) {
             ListingStatus::Active | ListingStatus::Reserved => {}
-            ListingStatus::Sold | ListingStatus::Withdrawn => return Err(ChatError::ListingClosed),
+            ListingStatus::Draft
+            | ListingStatus::Sold
+            | ListingStatus::Withdrawn
+            | ListingStatus::Expired => return Err(ChatError::ListingClosed),
         }
         self.limits.new_chat(buyer, self.clock.now()).map_err(ChatError::Limited)?;
         for user in [buyer, listing.seller] {

@@ -1,22 +1,30 @@
 //! Things for sale: create, read, edit. Resolves sellers through the accounts.
 
+pub mod catalogue;
+mod offer;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use barterline_domain::account::Scope;
 use barterline_domain::bearer::{Bearer, Unpermitted};
-use barterline_domain::clock::Clock;
+use barterline_domain::catalogue::Catalogue;
+use barterline_domain::clock::{Clock, Timestamp};
 use barterline_domain::ids::{ListingId, UserId};
-use barterline_domain::listing::{InvalidListing, Listing, ListingStatus, ListingText};
-use barterline_domain::money::Money;
+use barterline_domain::listing::details::Details;
+use barterline_domain::listing::{EndReason, InvalidListing, Listing, ListingStatus, ListingText};
 use barterline_storage::error::StoreError;
 use barterline_storage::listings::{Listings as ListingStore, Replaced};
 
+pub use self::offer::{Edit, Offer, Said};
 use super::accounts::UserDirectory;
 use crate::ids::Ids;
 
 /// Tries of an edit that names no version, against others at the same time.
 const EDIT_TRIES_MAX: usize = 5;
+/// Pages that are read for one of which each listing may be seen.
+const LOOKS_MAX: usize = 10;
 /// Listings of somebody who leaves that are in memory at a time.
 const ERASED_AT_ONCE: usize = 50;
 
@@ -27,21 +35,25 @@ pub struct Listings {
     users: Arc<dyn UserDirectory>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
+    rules: Rules,
 }
 
-/// What a seller changes; what is absent stays.
-#[derive(Debug, Clone, Default)]
-pub struct Edit {
-    /// The title.
-    pub title: Option<String>,
-    /// The description.
-    pub description: Option<String>,
-    /// The price.
-    pub price: Option<Money>,
-    /// Where it stands.
-    pub status: Option<ListingStatus>,
-    /// Only if this is the stored version.
-    pub if_version: Option<u64>,
+/// What listings are held to.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// The kinds of things there are.
+    pub catalogue: Arc<Catalogue>,
+    /// For how long something is for sale; `None`: until its seller says otherwise.
+    pub lifetime: Option<Duration>,
+}
+
+/// A part of a seller's listings.
+#[derive(Debug)]
+pub struct Page {
+    /// The newest first.
+    pub listings: Vec<Listing>,
+    /// Where the next part begins.
+    pub next: Option<ListingId>,
 }
 
 /// Why a listing was not created or changed.
@@ -91,36 +103,53 @@ impl Listings {
         users: Arc<dyn UserDirectory>,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
+        rules: Rules,
     ) -> Self {
-        Self { store, users, clock, ids }
+        Self { store, users, clock, ids, rules }
     }
 
-    /// Puts something up for sale.
-    pub async fn create(
-        &self,
-        seller: Bearer,
-        text: ListingText,
-        price: Money,
-    ) -> Result<Listing, ListingError> {
+    /// The kinds of things there are.
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.rules.catalogue
+    }
+
+    /// Puts something up for sale, or keeps a draft of it.
+    pub async fn create(&self, seller: Bearer, offer: Offer) -> Result<Listing, ListingError> {
         let seller = seller.may(Scope::WriteListings)?;
         let now = self.clock.now();
-        let listing = Listing {
-            // Ordered by time, so that a seller's newest come first.
-            id: ListingId::from_bytes(self.ids.ordered(now)),
-            seller,
-            text,
-            price,
-            status: ListingStatus::Active,
-            version: 1,
-            created_at: now,
-            changed_at: now,
+        let Offer { text, price, said, is_draft, expires_at } = offer;
+        let end = expires_at.map(|end| self.rules.end(end, now)).transpose()?;
+        let details = self.rules.details(said, is_draft)?;
+        // Ordered by time, so that a seller's newest come first.
+        let id = ListingId::from_bytes(self.ids.ordered(now));
+        let offered = Listing::offered(id, seller, text, price, now);
+        let listing = if is_draft {
+            let (status, history) = (ListingStatus::Draft, Vec::new());
+            Listing { details, expires_at: end, status, history, ..offered }
+        } else {
+            let expires_at = end.or_else(|| self.rules.end_from(now));
+            Listing { details, expires_at, ..offered }
         };
         self.store.insert(listing.clone()).await?;
         Ok(listing)
     }
 
-    /// Finds a listing.
-    pub async fn read(&self, listing: ListingId) -> Result<Listing, ListingError> {
+    /// Finds a listing, as far as `viewer` may see it.
+    pub async fn read(
+        &self,
+        viewer: Option<Bearer>,
+        listing: ListingId,
+    ) -> Result<Listing, ListingError> {
+        let found = self.stored(listing).await?;
+        if is_seen_by(&found, viewer) { Ok(found) } else { Err(ListingError::NotFound) }
+    }
+
+    /// The time, by which it follows whether a listing is over.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    async fn stored(&self, listing: ListingId) -> Result<Listing, ListingError> {
         self.store.find(listing).await?.ok_or(ListingError::NotFound)
     }
 
@@ -133,14 +162,30 @@ impl Listings {
     ) -> Result<Listing, ListingError> {
         let caller = caller.may(Scope::WriteListings)?;
         self.change(listing, |stored| {
-            if stored.seller != caller {
-                return Err(ListingError::NotYours);
-            }
+            is_own(stored, caller)?;
             let current = stored.version;
             if edit.if_version.is_some_and(|version| version != current) {
                 return Err(ListingError::VersionChanged { current });
             }
-            Ok(Self::edited(stored, edit)?)
+            Ok(self.rules.edited(stored, edit, self.clock.now())?)
+        })
+        .await
+    }
+
+    /// Lets the caller's own listing be for sale as long again as from its beginning, also when it has expired.
+    pub async fn renew(&self, caller: Bearer, listing: ListingId) -> Result<Listing, ListingError> {
+        let now = self.clock.now();
+        let edit =
+            Edit { status: Some(ListingStatus::Active), expires_at: Some(None), ..Edit::default() };
+        let caller = caller.may(Scope::WriteListings)?;
+        self.change(listing, |stored| {
+            is_own(stored, caller)?;
+            match stored.status_at(now) {
+                ListingStatus::Active | ListingStatus::Expired => {
+                    Ok(self.rules.edited(stored, &edit, now)?)
+                }
+                _ => Err(InvalidListing::Renewal.into()),
+            }
         })
         .await
     }
@@ -156,7 +201,15 @@ impl Listings {
                 self.change(listing.id, |stored| {
                     let status = stored.status.to(ListingStatus::Withdrawn);
                     let status = status.unwrap_or(stored.status);
-                    Ok(Listing { text: ListingText::erased(), status, ..stored.clone() })
+                    let erased = (status != stored.status).then_some(EndReason::Erased);
+                    Ok(Listing {
+                        text: ListingText::erased(),
+                        details: Details::default(),
+                        status,
+                        reason: stored.reason.or(erased),
+                        expires_at: None,
+                        ..stored.clone()
+                    })
                 })
                 .await?;
             }
@@ -171,15 +224,14 @@ impl Listings {
     ) -> Result<Listing, ListingError> {
         let mut current = 0;
         for _ in 0..EDIT_TRIES_MAX {
-            let stored = self.read(listing).await?;
+            let stored = self.stored(listing).await?;
             current = stored.version;
-            let mut edited = change(&stored)?;
+            let edited = change(&stored)?;
             // A repeat of an edit that took place makes no new version.
             if edited == stored {
                 return Ok(stored);
             }
-            edited.version = stored.version + 1;
-            edited.changed_at = self.clock.now();
+            let edited = edited.after(&stored, self.clock.now());
             match self.store.replace(edited.clone()).await? {
                 Replaced::Yes => return Ok(edited),
                 Replaced::Missing => return Err(ListingError::NotFound),
@@ -189,31 +241,47 @@ impl Listings {
         Err(ListingError::VersionChanged { current })
     }
 
-    /// What the edit makes of a listing, before it is counted.
-    fn edited(stored: &Listing, edit: &Edit) -> Result<Listing, InvalidListing> {
-        let title = edit.title.as_deref().unwrap_or(stored.text.title());
-        let description = edit.description.as_deref().unwrap_or(stored.text.description());
-        // A title that stands is not chosen now.
-        let parse = if edit.title.is_some() { ListingText::choose } else { ListingText::parse };
-        Ok(Listing {
-            text: parse(title, description.to_owned())?,
-            price: edit.price.unwrap_or(stored.price),
-            status: edit.status.map_or(Ok(stored.status), |to| stored.status.to(to))?,
-            ..stored.clone()
-        })
-    }
-
-    /// A seller's listings, newest first; `None` when there is no such seller.
+    /// A seller's listings as far as `viewer` may see them, newest first; `None` when there is no such seller.
+    /// Behind very many drafts there may be fewer than `limit`.
     pub async fn list_by_seller(
         &self,
+        viewer: Option<Bearer>,
         seller: UserId,
         before: Option<ListingId>,
         limit: usize,
-    ) -> Result<Option<Vec<Listing>>, StoreError> {
+    ) -> Result<Option<Page>, StoreError> {
         if self.users.find(seller).await?.is_none() {
             return Ok(None);
         }
-        self.store.list_by_seller(seller, before, limit).await.map(Some)
+        let (mut seen, mut from) = (Vec::new(), before);
+        for _ in 0..LOOKS_MAX {
+            let page = self.store.list_by_seller(seller, from, limit).await?;
+            from = page.last().filter(|_| page.len() == limit).map(|listing| listing.id);
+            seen.extend(page.into_iter().filter(|listing| is_seen_by(listing, viewer)));
+            if from.is_none() || seen.len() >= limit {
+                break;
+            }
+        }
+        if seen.len() > limit {
+            seen.truncate(limit);
+            from = seen.last().map(|listing| listing.id);
+        }
+        Ok(Some(Page { listings: seen, next: from }))
+    }
+}
+
+/// Whether somebody sees a listing: what was never for sale is for who writes it.
+fn is_seen_by(listing: &Listing, viewer: Option<Bearer>) -> bool {
+    let is_sellers = |viewer: Bearer| viewer.may(Scope::ReadListings) == Ok(listing.seller);
+    listing.was_for_sale() || viewer.is_some_and(is_sellers)
+}
+
+/// Whether somebody may change a listing. Of others' drafts nobody learns that they are there.
+fn is_own(listing: &Listing, caller: UserId) -> Result<(), ListingError> {
+    match listing.seller == caller {
+        true => Ok(()),
+        false if listing.was_for_sale() => Err(ListingError::NotYours),
+        false => Err(ListingError::NotFound),
     }
 }
 

@@ -1,8 +1,11 @@
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use barterline_domain::account::DisplayName;
+use barterline_domain::catalogue::attribute::GivenValue;
+use barterline_domain::catalogue::category::CategoryId;
 use barterline_domain::clock::{ManualClock, Timestamp};
-use barterline_domain::money::Currency;
+use barterline_domain::listing::{Change, HISTORY_MAX};
+use barterline_domain::money::{Currency, Money};
 use barterline_storage::accounts::Account;
 use barterline_storage::embedded::engine::Engine;
 use barterline_storage::embedded::listings::EmbeddedListings;
@@ -14,6 +17,15 @@ use crate::ids::SystemIds;
 const SELLER: UserId = UserId::from_bytes([1; 16]);
 const STRANGER: UserId = UserId::from_bytes([2; 16]);
 const NOBODY: UserId = UserId::from_bytes([9; 16]);
+
+const LIFETIME: Duration = Duration::from_hours(60 * 24);
+const TREE: &str = r#"{"categories": [
+    {"id": "cars", "names": {}, "attributes": [
+        {"key": "make", "names": {}, "kind": {"type": "text"}, "required": true},
+        {"key": "year", "names": {}, "kind": {"type": "number", "min": 1900, "max": 2100}}
+    ]},
+    {"id": "books", "names": {}}
+]}"#;
 
 struct World {
     listings: Listings,
@@ -82,7 +94,9 @@ fn contended(times: usize) -> World {
     let store = Arc::new(Contended { store, times: times.into() });
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000_000)));
     let now = Arc::clone(&clock) as Arc<dyn Clock>;
-    let listings = Listings::new(store, Arc::new(Directory), now, Arc::new(SystemIds));
+    let tree = serde_json::from_str(TREE).expect("a tree");
+    let rules = Rules { catalogue: Arc::new(tree), lifetime: Some(LIFETIME) };
+    let listings = Listings::new(store, Arc::new(Directory), now, Arc::new(SystemIds), rules);
     World { listings, clock, _dir: dir }
 }
 
@@ -93,7 +107,19 @@ fn price(minor: u64) -> Money {
 impl World {
     async fn listing(&self, title: &str) -> Listing {
         let text = ListingText::parse(title, "Steel".to_owned()).expect("a text");
-        self.listings.create(Bearer::served(SELLER), text, price(100)).await.expect("a listing")
+        self.offer(Offer::plain(text, price(100))).await.expect("a listing")
+    }
+
+    async fn offer(&self, offer: Offer) -> Result<Listing, ListingError> {
+        self.listings.create(Bearer::served(SELLER), offer).await
+    }
+
+    async fn read(&self, listing: &Listing) -> Listing {
+        self.listings.read(Some(Bearer::served(SELLER)), listing.id).await.expect("a read")
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     async fn edit(&self, listing: &Listing, edit: Edit) -> Result<Listing, ListingError> {
@@ -112,8 +138,8 @@ async fn a_listing_is_read_as_it_was_created() {
     assert_eq!((listing.version, listing.status), (1, ListingStatus::Active));
     assert_eq!(listing.seller, SELLER);
     assert_eq!(listing.created_at, world.clock.now());
-    assert_eq!(world.listings.read(listing.id).await.expect("a read"), listing);
-    let missing = world.listings.read(ListingId::from_bytes([7; 16])).await;
+    assert_eq!(world.listings.read(None, listing.id).await.expect("a read"), listing);
+    let missing = world.listings.read(None, ListingId::from_bytes([7; 16])).await;
     assert!(matches!(missing, Err(ListingError::NotFound)), "{missing:?}");
 }
 
@@ -132,7 +158,7 @@ async fn an_edit_changes_what_it_names_and_counts() {
     world.clock.advance(Duration::from_secs(1));
     let again = world.edit(&listing, edit).await.expect("a repeat");
     assert_eq!(again, edited, "nothing changed, so nothing counts");
-    assert_eq!(world.listings.read(listing.id).await.expect("a read"), edited);
+    assert_eq!(world.listings.read(None, listing.id).await.expect("a read"), edited);
 }
 
 #[tokio::test]
@@ -145,7 +171,7 @@ async fn only_the_seller_edits() {
     let missing =
         world.listings.edit(Bearer::served(SELLER), ListingId::from_bytes([7; 16]), &edit).await;
     assert!(matches!(missing, Err(ListingError::NotFound)), "{missing:?}");
-    assert_eq!(world.listings.read(listing.id).await.expect("a read"), listing);
+    assert_eq!(world.listings.read(None, listing.id).await.expect("a read"), listing);
 }
 
 #[tokio::test]
@@ -158,7 +184,7 @@ async fn unsound_edits_change_nothing() {
     let sold = world.edit(&listing, status(ListingStatus::Sold)).await.expect("sold");
     let back = world.edit(&listing, status(ListingStatus::Active)).await;
     assert!(matches!(back, Err(ListingError::Invalid(_))), "{back:?}");
-    assert_eq!(world.listings.read(listing.id).await.expect("a read"), sold);
+    assert_eq!(world.listings.read(None, listing.id).await.expect("a read"), sold);
 }
 
 #[tokio::test]
@@ -206,12 +232,175 @@ async fn a_sellers_listings_are_pages_of_their_own() {
     }
     created.reverse();
     let page = async |before, limit| {
-        world.listings.list_by_seller(SELLER, before, limit).await.expect("a page")
+        let page = world.listings.list_by_seller(None, SELLER, before, limit).await;
+        let page = page.expect("a page").expect("a seller");
+        (page.listings, page.next)
     };
-    assert_eq!(page(None, 10).await.as_deref(), Some(&created[..]));
-    assert_eq!(page(Some(created[0].id), 1).await.as_deref(), Some(&created[1..2]));
-    let others = world.listings.list_by_seller(STRANGER, None, 10).await.expect("a page");
-    assert_eq!(others.as_deref(), Some(&[][..]), "a seller without listings");
-    let nobody = world.listings.list_by_seller(NOBODY, None, 10).await.expect("a page");
-    assert_eq!(nobody, None);
+    assert_eq!(page(None, 10).await, (created.clone(), None));
+    let second = (created[1..2].to_vec(), Some(created[1].id));
+    assert_eq!(page(Some(created[0].id), 1).await, second);
+    let others = world.listings.list_by_seller(None, STRANGER, None, 10).await.expect("a page");
+    assert_eq!(others.map(|page| page.listings), Some(vec![]), "a seller without listings");
+    let nobody = world.listings.list_by_seller(None, NOBODY, None, 10).await.expect("a page");
+    assert!(nobody.is_none());
+}
+
+fn category(name: &str) -> Option<CategoryId> {
+    CategoryId::try_from(name.to_owned()).ok()
+}
+
+fn values(json: &str) -> BTreeMap<String, GivenValue> {
+    serde_json::from_str(json).expect("values")
+}
+
+fn car() -> Offer {
+    let text = ListingText::parse("Octavia", String::new()).expect("a text");
+    let said = Said {
+        category: category("cars"),
+        attributes: values(r#"{"make": "Skoda", "year": 2012}"#),
+        ..Said::default()
+    };
+    Offer { said, ..Offer::plain(text, price(500_000)) }
+}
+
+fn refused<T: std::fmt::Debug>(result: Result<T, ListingError>) -> InvalidListing {
+    match result {
+        Err(ListingError::Invalid(error)) => error,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_thing_is_what_its_category_says_of_it() {
+    let world = world();
+    let listing = world.offer(car()).await.expect("a listing");
+    assert_eq!(listing.details.attributes.len(), 2);
+    let missing = Said { attributes: values("{}"), ..car().said };
+    let missing = refused(world.offer(Offer { said: missing, ..car() }).await);
+    assert_eq!(missing.to_string(), "make is missing");
+    let none = Said { category: None, ..car().said };
+    let none = refused(world.offer(Offer { said: none, ..car() }).await);
+    assert_eq!(none, InvalidListing::NoCategory);
+    // What is left in another category has to go with it.
+    let move_to = |to| Edit { category: Some(to), ..Edit::default() };
+    let other = refused(world.edit(&listing, move_to(category("books"))).await);
+    assert_eq!(other.to_string(), "the category has no attribute make");
+    refused(world.edit(&listing, move_to(category("boats"))).await);
+    assert_eq!(world.read(&listing).await, listing, "nothing changed");
+    let bare = world.edit(&listing, move_to(None)).await.expect("an edit");
+    assert_eq!(bare.details, Details::default(), "what is of no kind has no attributes");
+    let both = Edit { attributes: Some(values("{}")), ..move_to(category("books")) };
+    let moved = world.edit(&listing, both).await.expect("an edit");
+    assert_eq!(moved.details.category, category("books"));
+    assert!(moved.details.attributes.is_empty());
+}
+
+#[tokio::test]
+async fn what_stands_is_not_held_against_categories_of_later() {
+    let world = world();
+    let listing = world.offer(car()).await.expect("a listing");
+    // The category was taken out of the tree.
+    let tree = r#"{"categories": [{"id": "books", "names": {}}]}"#;
+    let catalogue = Arc::new(serde_json::from_str(tree).expect("a tree"));
+    let rules = Rules { catalogue, lifetime: None };
+    let later = Listings { rules, ..world.listings.clone() };
+    let edit = Edit { price: Some(price(1)), ..Edit::default() };
+    let edited = later.edit(Bearer::served(SELLER), listing.id, &edit).await.expect("an edit");
+    assert_eq!(edited.details, listing.details);
+}
+
+#[tokio::test]
+async fn a_draft_is_its_sellers_alone_until_it_is_whole() {
+    let world = world();
+    let unfinished = Said { attributes: values("{}"), ..car().said };
+    let draft = Offer { said: unfinished, is_draft: true, ..car() };
+    let draft = world.offer(draft).await.expect("a draft");
+    assert_eq!((draft.status, draft.expires_at), (ListingStatus::Draft, None));
+    for viewer in [None, Some(Bearer::served(STRANGER))] {
+        let hidden = world.listings.read(viewer, draft.id).await;
+        assert!(matches!(hidden, Err(ListingError::NotFound)), "{hidden:?}");
+        let page = world.listings.list_by_seller(viewer, SELLER, None, 10).await;
+        assert!(page.expect("a page").expect("a seller").listings.is_empty());
+    }
+    assert_eq!(world.read(&draft).await, draft);
+    let early = refused(world.edit(&draft, status(ListingStatus::Active)).await);
+    assert_eq!(early.to_string(), "make is missing");
+    refused(world.edit(&draft, status(ListingStatus::Sold)).await);
+    world.clock.advance(Duration::from_secs(1));
+    let make = Edit { attributes: Some(values(r#"{"make": "Skoda"}"#)), ..Edit::default() };
+    let whole = world.edit(&draft, make).await.expect("an edit");
+    assert_eq!(whole.history, [], "nobody saw what it was");
+    let listing = world.edit(&draft, status(ListingStatus::Active)).await.expect("for sale");
+    assert_eq!(listing.expires_at, Some(world.now().plus(LIFETIME)));
+    assert_eq!(listing.history.len(), 1);
+    world.listings.read(None, draft.id).await.expect("for everybody");
+    refused(world.edit(&draft, status(ListingStatus::Draft)).await);
+}
+
+#[tokio::test]
+async fn what_is_not_renewed_expires() {
+    let world = world();
+    let listing = world.listing("Bicycle").await;
+    let end = world.now().plus(LIFETIME);
+    assert_eq!(listing.expires_at, Some(end));
+    world.clock.advance(LIFETIME.saturating_sub(Duration::from_millis(1)));
+    assert_eq!(listing.status_at(world.now()), ListingStatus::Active);
+    let renewed = world.listings.renew(Bearer::served(SELLER), listing.id).await.expect("renewed");
+    assert_eq!(renewed.expires_at, Some(world.now().plus(LIFETIME)));
+    world.clock.advance(LIFETIME);
+    assert_eq!(world.read(&listing).await.status_at(world.now()), ListingStatus::Expired);
+    let stranger = world.listings.renew(Bearer::served(STRANGER), listing.id).await;
+    assert!(matches!(stranger, Err(ListingError::NotYours)), "{stranger:?}");
+    // Back for sale by either way, and sold as well.
+    let back = world.edit(&listing, status(ListingStatus::Active)).await.expect("for sale");
+    assert_eq!(back.expires_at, Some(world.now().plus(LIFETIME)));
+    let held = world.edit(&listing, status(ListingStatus::Reserved)).await.expect("held");
+    world.clock.advance(LIFETIME * 2);
+    assert_eq!(held.status_at(world.now()), ListingStatus::Reserved, "held as long as it takes");
+    let free = world.edit(&listing, status(ListingStatus::Active)).await.expect("for sale");
+    assert_eq!(free.status_at(world.now()), ListingStatus::Active, "it begins anew");
+    world.edit(&listing, status(ListingStatus::Sold)).await.expect("sold");
+    refused(world.listings.renew(Bearer::served(SELLER), listing.id).await);
+}
+
+#[tokio::test]
+async fn a_seller_chooses_an_end_within_what_is_usual() {
+    let world = world();
+    let soon = world.now().plus(Duration::from_hours(1));
+    let listing = Offer { expires_at: Some(soon), ..car() };
+    let listing = world.offer(listing).await.expect("a listing");
+    assert_eq!(listing.expires_at, Some(soon));
+    let edit = |end| Edit { expires_at: Some(Some(end)), ..Edit::default() };
+    let latest = world.now().plus(LIFETIME);
+    world.edit(&listing, edit(latest)).await.expect("the latest");
+    for wrong in [world.now(), Timestamp::default(), latest.plus(Duration::from_millis(1))] {
+        let error = refused(world.edit(&listing, edit(wrong)).await);
+        assert_eq!(error.to_string(), "a listing ends in the future, in 60 days at most");
+    }
+}
+
+#[tokio::test]
+async fn reasons_go_with_what_is_over_and_changes_are_kept() {
+    let world = world();
+    let listing = world.listing("Bicycle").await;
+    let early = Edit { reason: Some(EndReason::Here), ..Edit::default() };
+    refused(world.edit(&listing, early).await);
+    let kept = Edit { reason: Some(EndReason::Kept), ..status(ListingStatus::Sold) };
+    refused(world.edit(&listing, kept).await);
+    for minor in 101..140 {
+        let edit = Edit { price: Some(price(minor)), ..Edit::default() };
+        world.edit(&listing, edit).await.expect("an edit");
+        let title = Edit { title: Some(format!("Bicycle {minor}")), ..Edit::default() };
+        world.edit(&listing, title).await.expect("an edit");
+    }
+    let sold = Edit { reason: Some(EndReason::Here), ..status(ListingStatus::Sold) };
+    let sold = world.edit(&listing, sold).await.expect("sold");
+    assert_eq!(sold.reason, Some(EndReason::Here));
+    assert_eq!(sold.history.len(), HISTORY_MAX, "titles are no changes");
+    let Change { version, price, status, .. } = sold.history[HISTORY_MAX - 1];
+    assert_eq!((version, price.minor, status), (sold.version, 139, ListingStatus::Sold));
+    assert_eq!(sold.history[0].price.minor, 139 - 30);
+    world.listings.erase_all(SELLER).await.expect("erased");
+    let erased = world.read(&listing).await;
+    assert_eq!((erased.details, erased.reason), (Details::default(), Some(EndReason::Here)));
 }

@@ -1,24 +1,46 @@
 //! Laws of [`Listings`].
 
+use barterline_domain::catalogue::attribute::{AttributeKey, AttributeValue};
+use barterline_domain::catalogue::category::CategoryId;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{ListingId, UserId};
-use barterline_domain::listing::{Listing, ListingStatus, ListingText};
+use barterline_domain::listing::details::{Condition, Details};
+use barterline_domain::listing::{
+    Change, EndReason, HISTORY_MAX, Listing, ListingStatus, ListingText,
+};
 use barterline_domain::money::{Currency, Money};
+use barterline_domain::place::{Cell, Place, PlaceName};
 
 use crate::listings::{Listings, Replaced};
 
 /// A listing of seller `seller`; ids are ordered by `n`. The same numbers give the same.
 pub fn listing(n: u8, seller: u8) -> Listing {
     let text = ListingText::parse(&format!("bicycle {n}"), "Steel, 56 cm".to_owned());
-    Listing {
-        id: ListingId::from_bytes([n; 16]),
-        seller: UserId::from_bytes([seller; 16]),
-        text: text.expect("a text"),
-        price: Money { minor: 12_300, currency: Currency::parse("EUR").expect("a currency") },
-        status: ListingStatus::Active,
-        version: 1,
-        created_at: Timestamp::from_millis(1_000),
-        changed_at: Timestamp::from_millis(2_000),
+    let (text, currency) = (text.expect("a text"), Currency::parse("EUR").expect("a currency"));
+    let (id, seller) = (ListingId::from_bytes([n; 16]), UserId::from_bytes([seller; 16]));
+    let (price, now) = (Money { minor: 12_300, currency }, Timestamp::from_millis(1_000));
+    let changed_at = Timestamp::from_millis(2_000);
+    Listing { details: details(), changed_at, ..Listing::offered(id, seller, text, price, now) }
+}
+
+/// One of each kind of attribute, a condition and a place.
+pub fn details() -> Details {
+    let key = |text: &str| AttributeKey::try_from(text.to_owned()).expect("a key");
+    let values = [
+        ("brand", AttributeValue::Text("Größe & Söhne 🚲".to_owned())),
+        ("frame", AttributeValue::Number(-565, 1)),
+        ("electric", AttributeValue::Flag(false)),
+        ("type", AttributeValue::One(key("city"))),
+        ("extras", AttributeValue::Some(vec![key("basket"), key("lock")])),
+    ];
+    Details {
+        category: CategoryId::try_from("vehicles/bicycles".to_owned()).ok(),
+        attributes: values.into_iter().map(|(name, value)| (key(name), value)).collect(),
+        condition: Some(Condition::LikeNew),
+        place: Some(Place {
+            cell: Cell::try_from("u33db".to_owned()).expect("a cell"),
+            name: PlaceName::try_from("Berlin".to_owned()).ok(),
+        }),
     }
 }
 
@@ -42,15 +64,26 @@ pub async fn a_listing_is_found_as_it_was_inserted(store: &dyn Listings) {
     assert!(page(store, 60, None, 10).await.is_empty());
 }
 
-/// Every status, the largest price and an empty description are kept.
+/// Every status and reason, the largest price, an empty description, a full history, and that nothing else
+/// is said are kept.
 pub async fn every_field_is_kept(store: &dyn Listings) {
-    use ListingStatus::{Active, Reserved, Sold, Withdrawn};
-    for (n, status) in (1..).zip([Active, Reserved, Sold, Withdrawn]) {
+    use EndReason::{Damaged, Elsewhere, Erased, Here, Kept, Mistake, Other};
+    use ListingStatus::{Active, Draft, Expired, Reserved, Sold, Withdrawn};
+    let reasons = [Here, Elsewhere, Kept, Damaged, Mistake, Other, Erased];
+    let all = [Draft, Active, Reserved, Sold, Withdrawn, Expired, Sold];
+    for (n, (status, reason)) in (1..).zip(all.into_iter().zip(reasons)) {
         let yen = Currency::parse("JPY").expect("a currency");
+        let price = Money { minor: barterline_domain::money::MINOR_MAX, currency: yen };
+        let at = Timestamp::from_millis(u64::from(n));
+        let change = |version| Change { version, at, price, status };
         let stored = Listing {
+            details: if n % 2 == 0 { Details::default() } else { details() },
             status,
+            reason: Some(reason),
+            expires_at: Some(at).filter(|_| n % 3 == 0),
+            history: (1..=HISTORY_MAX as u64).filter(|_| n % 2 == 0).map(change).collect(),
             text: ListingText::parse("Ünïcode 🚲", String::new()).expect("a text"),
-            price: Money { minor: barterline_domain::money::MINOR_MAX, currency: yen },
+            price,
             version: u64::from(n) * 1_000_000,
             ..listing(n, 50)
         };

@@ -24,7 +24,7 @@ use crate::error::StoreError;
 use crate::gate::Gate;
 
 /// The layout written now, and the only one that is read.
-pub const FORMAT_VERSION: u64 = 4;
+pub const FORMAT_VERSION: u64 = 5;
 /// Writes that wait before more are refused: a second's work at one sync for each.
 const QUEUE_MAX: usize = 4_096;
 
@@ -380,7 +380,8 @@ mod tests {
             write.commit().expect("a commit");
             drop(engine);
             let error = Engine::open(&path).err().expect("a refusal").to_string();
-            let expected = format!("x.redb: its format is {format}; this server knows only 4");
+            let expected =
+                format!("x.redb: its format is {format}; this server knows only {FORMAT_VERSION}");
             assert!(error.contains(&expected), "{error}");
             fs::remove_file(&path).expect("a file less");
         }

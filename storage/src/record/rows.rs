@@ -9,7 +9,10 @@ use barterline_domain::account::{
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Seq};
 use barterline_domain::ids::{ApiKeyId, ChatId, ListingId, MediaId, ReportId, SessionId, UserId};
-use barterline_domain::listing::{Listing, ListingStatus, ListingText};
+use barterline_domain::listing::details::Details;
+use barterline_domain::listing::{
+    Change, EndReason, HISTORY_MAX, Listing, ListingStatus, ListingText,
+};
 use barterline_domain::money::Money;
 use serde::de::{DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -352,6 +355,42 @@ struct ListingV1 {
     version: u64,
     created_at: Timestamp,
     changed_at: Timestamp,
+    more: ListingMore,
+}
+
+/// What stands in one column of a cluster's table of listings, as nobody asks for parts of it there.
+#[derive(Serialize, Deserialize)]
+pub struct ListingMore {
+    /// What else is said of it.
+    pub details: Details,
+    /// Why it is over.
+    pub reason: Option<EndReason>,
+    /// Until when it is for sale.
+    pub expires_at: Option<Timestamp>,
+    /// Its last changes.
+    pub history: Vec<Change>,
+}
+
+impl ListingMore {
+    /// That of a listing.
+    pub fn of(listing: &Listing) -> Self {
+        let Listing { details, reason, expires_at, history, .. } = listing.clone();
+        Self { details, reason, expires_at, history }
+    }
+
+    fn checked(self) -> Result<Self, Malformed> {
+        if self.history.len() > HISTORY_MAX { Err(Malformed) } else { Ok(self) }
+    }
+}
+
+impl Row for ListingMore {
+    fn to_bytes(&self) -> Vec<u8> {
+        put(self)
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
+        get::<Self>(bytes)?.checked()
+    }
 }
 
 impl Row for Listing {
@@ -366,17 +405,23 @@ impl Row for Listing {
             version: self.version,
             created_at: self.created_at,
             changed_at: self.changed_at,
+            more: ListingMore::of(self),
         })
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         let row: ListingV1 = get(bytes)?;
+        let ListingMore { details, reason, expires_at, history } = row.more.checked()?;
         Ok(Self {
             id: row.id,
             seller: row.seller,
             text: ListingText::parse(&row.title, row.description).map_err(|_| Malformed)?,
             price: row.price,
+            details,
             status: row.status,
+            reason,
+            expires_at,
+            history,
             version: row.version,
             created_at: row.created_at,
             changed_at: row.changed_at,

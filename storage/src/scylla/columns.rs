@@ -48,17 +48,20 @@ pub fn timestamp(column: CqlTimestamp) -> Option<Timestamp> {
 /// The word that stands for a status.
 pub fn status_word(status: ListingStatus) -> &'static str {
     match status {
+        ListingStatus::Draft => "draft",
         ListingStatus::Active => "active",
         ListingStatus::Reserved => "reserved",
         ListingStatus::Sold => "sold",
         ListingStatus::Withdrawn => "withdrawn",
+        ListingStatus::Expired => "expired",
     }
 }
 
 /// The status a word stands for.
 pub fn status(word: &str) -> Option<ListingStatus> {
-    use ListingStatus::{Active, Reserved, Sold, Withdrawn};
-    [Active, Reserved, Sold, Withdrawn].into_iter().find(|status| status_word(*status) == word)
+    use ListingStatus::{Active, Draft, Expired, Reserved, Sold, Withdrawn};
+    let all = [Draft, Active, Reserved, Sold, Withdrawn, Expired];
+    all.into_iter().find(|status| status_word(*status) == word)
 }
 
 #[cfg(test)]
@@ -67,7 +70,7 @@ mod tests {
 
     #[test]
     fn every_word_is_read_as_what_it_stands_for() {
-        for word in ["active", "reserved", "sold", "withdrawn"] {
+        for word in ["draft", "active", "reserved", "sold", "withdrawn", "expired"] {
             assert_eq!(status(word).map(status_word), Some(word));
         }
         assert_eq!(status("lost"), None);

@@ -14,9 +14,10 @@ use super::session::Database;
 use super::statements::{Conditional, Read, SerialRead, Tries, Write};
 use crate::error::StoreError;
 use crate::listings::{Listings, Replaced};
+use crate::record::rows::{ListingMore, Row as _};
 
-const FIND: &str = "SELECT seller, title, description, price_minor, currency, status, version, \
-                    created_at, changed_at FROM {listings}.listings WHERE id = ?";
+const FIND: &str = "SELECT seller, title, description, price_minor, currency, status, more, \
+                    version, created_at, changed_at FROM {listings}.listings WHERE id = ?";
 /// Weeks of a seller that are asked for at once: four years of one who sells every week.
 const WEEKS: i32 = 208;
 const WEEK_MS: u64 = 7 * 24 * 60 * 60 * 1000;
@@ -42,6 +43,7 @@ struct Columns {
     price_minor: i64,
     currency: String,
     status: String,
+    more: Vec<u8>,
     version: i64,
     created_at: CqlTimestamp,
     changed_at: CqlTimestamp,
@@ -54,15 +56,15 @@ impl ScyllaListings {
             insert: Conditional::prepare(
                 database,
                 "INSERT INTO {listings}.listings (id, seller, title, description, price_minor, \
-                 currency, status, version, created_at, changed_at) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS",
+                 currency, status, more, version, created_at, changed_at) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS",
             )
             .await?,
             replace: Conditional::prepare(
                 database,
                 "UPDATE {listings}.listings SET seller = ?, title = ?, description = ?, \
-                 price_minor = ?, currency = ?, status = ?, version = ?, created_at = ?, \
-                 changed_at = ? WHERE id = ? IF version = ?",
+                 price_minor = ?, currency = ?, status = ?, more = ?, version = ?, \
+                 created_at = ?, changed_at = ? WHERE id = ? IF version = ?",
             )
             .await?,
             find: Read::prepare(database, FIND).await?,
@@ -92,8 +94,8 @@ impl ScyllaListings {
             import: Write::prepare(
                 database,
                 "INSERT INTO {listings}.listings (id, seller, title, description, price_minor, \
-                 currency, status, version, created_at, changed_at) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
+                 currency, status, more, version, created_at, changed_at) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
             )
             .await?,
         })
@@ -169,6 +171,7 @@ fn cells(listing: &Listing) -> Vec<CqlValue> {
         CqlValue::BigInt(stored(listing.price.minor)),
         text(listing.price.currency.code()),
         text(status_word(listing.status)),
+        CqlValue::Blob(ListingMore::of(listing).to_bytes()),
         CqlValue::BigInt(stored(listing.version)),
         CqlValue::Timestamp(time(listing.created_at)),
         CqlValue::Timestamp(time(listing.changed_at)),
@@ -273,6 +276,8 @@ fn stored(number: u64) -> i64 {
 fn read(id: ListingId, columns: Columns) -> Result<Listing, StoreError> {
     let listing = || {
         let minor = columns.price_minor;
+        let more = ListingMore::from_bytes(&columns.more).ok()?;
+        let ListingMore { details, reason, expires_at, history } = more;
         Some(Listing {
             id,
             seller: UserId::from_column(columns.seller),
@@ -281,7 +286,11 @@ fn read(id: ListingId, columns: Columns) -> Result<Listing, StoreError> {
                 minor: minor.try_into().ok()?,
                 currency: Currency::parse(&columns.currency).ok()?,
             },
+            details,
             status: status(&columns.status)?,
+            reason,
+            expires_at,
+            history,
             version: columns.version.try_into().ok()?,
             created_at: timestamp(columns.created_at)?,
             changed_at: timestamp(columns.changed_at)?,

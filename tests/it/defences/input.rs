@@ -147,6 +147,8 @@ fn a_key_that_comes_twice_is_refused() {
             "{problem}"
         );
     }
+    let nested = r#"{"title":"a","price":{"minor":1,"currency":"EUR"},"attributes":{"a":1,"a":2}}"#;
+    post("/v1/listings", nested);
     let nested = r#"{"title":"a","price":{"minor":1,"minor":2,"currency":"EUR"}}"#;
     post("/v1/listings", nested);
     // No surrogate without its other half is text.

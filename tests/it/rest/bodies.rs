@@ -47,7 +47,7 @@ fn a_body_says_what_it_is() {
 #[test]
 fn a_body_is_bounded_declared_or_not() {
     let world = World::new();
-    let large = "x".repeat(128 * 1024 + 1);
+    let large = "x".repeat(256 * 1024 + 1);
     post(&world, "application/json", large.clone()).problem(413, "request.too_large");
     // A length that lies is refused before a byte of the body has come.
     let head = "POST /v1/sessions HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\

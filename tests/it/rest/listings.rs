@@ -1,6 +1,9 @@
 //! /v1/listings
 
+use std::fs;
+
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::support::{Answer, Call, Person, World};
 
@@ -114,4 +117,215 @@ fn a_listing_that_is_not_there_is_not_found() {
     patch(&world, &ana, nothing, &json!({ "title": "x" })).problem(404, "listing.not_found");
     world.get("/v1/listings/x").problem(400, "request.invalid");
     world.post("/v1/listings", &json!({})).problem(401, "token.invalid");
+}
+
+fn post(world: &World, person: &Person, more: &Value) -> Answer {
+    let mut body = json!({ "title": "Bike", "price": { "minor": 12_000, "currency": "EUR" } });
+    let fields = more.as_object().expect("fields").clone();
+    body.as_object_mut().expect("fields").extend(fields);
+    world.call(Call::new("POST", "/v1/listings").token(&person.token).json(&body))
+}
+
+#[test]
+fn the_catalogue_says_what_is_said_of_each_kind_of_thing() {
+    let world = World::new();
+    let answer = world.get("/v1/catalogue").expect(200);
+    let tag = answer.headers["etag"].clone();
+    let tree = answer.json();
+    let categories = tree["categories"].as_array().expect("categories");
+    let bicycles = categories.iter().find(|it| it["id"] == "vehicles/bicycles").expect("bicycles");
+    assert_eq!(bicycles["names"]["en"], "Bicycles");
+    let attributes = bicycles["attributes"].as_array().expect("attributes");
+    let kind = attributes.iter().find(|it| it["key"] == "type").expect("a type");
+    assert_eq!(kind["kind"]["of"]["city"]["en"], "City");
+    let known = Call::new("GET", "/v1/catalogue").header("if-none-match", &tag);
+    world.call(known).expect(304);
+
+    let ana = world.person("ana");
+    let said = json!({
+        "category": "vehicles/bicycles", "condition": "like_new",
+        "attributes": { "type": "city", "frame": 56.5, "wheel": 28, "brand": " Trek " },
+    });
+    let made = post(&world, &ana, &said).expect(201).json();
+    assert_eq!(made["category"], "vehicles/bicycles");
+    assert_eq!(made["condition"], "like_new");
+    let kept = json!({ "type": "city", "frame": 56.5, "wheel": 28.0, "brand": "Trek" });
+    assert_eq!(made["attributes"], kept);
+    let id = made["id"].as_str().expect("an id");
+    assert_eq!(world.get(&format!("/v1/listings/{id}")).expect(200).json(), made);
+
+    let refused = |more: Value, code: &str| post(&world, &ana, &more).problem(422, code);
+    refused(json!({ "category": "vehicles/tanks" }), "listing.category_unknown");
+    refused(json!({ "category": "Bikes!" }), "listing.category_unknown");
+    refused(json!({ "attributes": { "brand": "Trek" } }), "listing.attributes_invalid");
+    for wrong in [
+        json!({ "type": "boat" }),
+        json!({ "frame": "large" }),
+        json!({ "frame": 56.55 }),
+        json!({ "wings": 2 }),
+        json!({ "brand": "\u{202e}Trek" }),
+        json!({ "type": ["city"] }),
+    ] {
+        let more = json!({ "category": "vehicles/bicycles", "attributes": wrong });
+        refused(more, "listing.attributes_invalid");
+    }
+    let make = refused(json!({ "category": "vehicles/cars" }), "listing.attributes_invalid");
+    assert_eq!(make["detail"], "make is missing");
+    // Taken away, both together.
+    let change = |body: Value| patch(&world, &ana, id, &body);
+    change(json!({ "categroy": null })).problem(400, "request.invalid");
+    let bare = json!({ "category": null, "condition": null });
+    let bare = change(bare).expect(200).json();
+    assert_eq!((&bare["category"], &bare["condition"]), (&Value::Null, &Value::Null));
+    assert_eq!(bare["attributes"], json!({}));
+}
+
+#[test]
+fn a_place_is_as_coarse_for_everybody() {
+    let world = World::new();
+    let ana = world.person("ana");
+    let exact = json!({ "place": { "lat": 52.516_275, "lon": 13.377_704, "name": "Berlin" } });
+    let made = post(&world, &ana, &exact).expect(201).json();
+    let (cell, name) = (&made["place"]["cell"], &made["place"]["name"]);
+    assert_eq!((cell, name), (&json!("u33db"), &json!("Berlin")));
+    let shown = world.get(&format!("/v1/listings/{}", made["id"].as_str().expect("an id")));
+    let shown = shown.expect(200);
+    assert!(!shown.body.contains("52.516") && !shown.body.contains("13.3777"), "{}", shown.body);
+    let near = json!({ "place": { "cell": "u33db" } });
+    let near = post(&world, &ana, &near).expect(201).json();
+    assert_eq!(near["place"]["lat"], made["place"]["lat"], "the middle of the cell, whoever asks");
+    for place in [
+        json!({ "lat": 91, "lon": 0 }),
+        json!({ "lat": 0 }),
+        json!({ "cell": "u33da" }),
+        json!({}),
+        json!({ "lat": 1, "lon": 1, "cell": "u33db" }),
+        json!({ "cell": "u33db", "name": "" }),
+    ] {
+        post(&world, &ana, &json!({ "place": place })).problem(422, "listing.place_invalid");
+    }
+}
+
+#[test]
+fn drafts_are_for_their_seller_and_nobody_talks_about_them() {
+    let world = World::new();
+    let (ana, bob) = (world.person("ana"), world.person("bob"));
+    let draft = post(&world, &ana, &json!({ "draft": true, "category": "vehicles/cars" }));
+    let draft = draft.expect(201).json();
+    assert_eq!((&draft["status"], &draft["expires_at"]), (&json!("draft"), &Value::Null));
+    let id = draft["id"].as_str().expect("an id");
+    let path = format!("/v1/listings/{id}");
+    let see = |path: &str, token: &str| world.call(Call::new("GET", path).token(token));
+    see(&path, &ana.token).expect(200);
+    for path in [&path, &format!("{path}/history")] {
+        world.get(path).problem(404, "listing.not_found");
+        see(path, &bob.token).problem(404, "listing.not_found");
+    }
+    see(&path, "expired").problem(401, "token.invalid");
+    let list = format!("/v1/accounts/{}/listings", ana.id);
+    let shown = |answer: Answer| answer.expect(200).json()["listings"].as_array().map(Vec::len);
+    assert_eq!(shown(see(&list, &ana.token)), Some(1));
+    assert_eq!(shown(see(&list, &bob.token)), Some(0));
+    assert_eq!(shown(world.get(&list)), Some(0));
+    let open = Call::new("POST", "/v1/chats").token(&bob.token).json(&json!({ "listing": id }));
+    world.call(open).problem(404, "listing.not_found");
+    for path in [&path, &format!("{path}/renewal")] {
+        let method = if path.ends_with("renewal") { "POST" } else { "PATCH" };
+        let call = Call::new(method, path).token(&bob.token).json(&json!({ "title": "Mine" }));
+        world.call(call).problem(404, "listing.not_found");
+    }
+    let given_up = post(&world, &ana, &json!({ "draft": true })).expect(201).json();
+    let given_up = given_up["id"].as_str().expect("an id");
+    patch(&world, &ana, given_up, &json!({ "status": "withdrawn" })).expect(200);
+    world.get(&format!("/v1/listings/{given_up}")).problem(404, "listing.not_found");
+    assert_eq!(shown(world.get(&list)), Some(0));
+    let publish = json!({ "status": "active" });
+    patch(&world, &ana, id, &publish).problem(422, "listing.attributes_invalid");
+    let whole = json!({ "status": "active", "attributes": { "make": "Skoda" } });
+    let listing = patch(&world, &ana, id, &whole).expect(200).json();
+    assert!(listing["expires_at"].is_u64(), "{listing}");
+    world.get(&path).expect(200);
+}
+
+#[test]
+fn a_listing_has_an_end_a_reason_and_a_history() {
+    let world = World::new();
+    let (ana, bob) = (world.person("ana"), world.person("bob"));
+    let id = world.listing(&ana);
+    let change = |body: Value| patch(&world, &ana, &id, &body);
+    let now = change(json!({})).expect(200).json();
+    let end = now["expires_at"].as_u64().expect("an end");
+    change(json!({ "expires_at": 1 })).problem(422, "listing.expiry_invalid");
+    change(json!({ "expires_at": end + 86_400_000 })).problem(422, "listing.expiry_invalid");
+    let soon = change(json!({ "expires_at": end - 86_400_000 })).expect(200).json();
+    assert_eq!(soon["expires_at"], end - 86_400_000);
+    let renew = |person: &Person| {
+        world.call(Call::new("POST", &format!("/v1/listings/{id}/renewal")).token(&person.token))
+    };
+    renew(&bob).problem(403, "listing.not_yours");
+    assert!(renew(&ana).expect(200).json()["expires_at"].as_u64() >= Some(end));
+    change(json!({ "reason": "here" })).problem(422, "listing.reason_invalid");
+    change(json!({ "status": "expired" })).problem(409, "listing.status_final");
+    change(json!({ "price": { "minor": 9_000, "currency": "EUR" } })).expect(200);
+    let sold = change(json!({ "status": "sold", "reason": "here" })).expect(200).json();
+    assert_eq!((&sold["status"], &sold["reason"]), (&json!("sold"), &json!("here")));
+    renew(&ana).problem(409, "listing.status_final");
+    let history = world.get(&format!("/v1/listings/{id}/history")).expect(200).json();
+    let changes = history["changes"].as_array().expect("changes").iter();
+    let changes: Vec<_> = changes
+        .map(|change| (change["price"]["minor"].clone(), change["status"].clone()))
+        .collect();
+    let expected = [(12_000, "active"), (9_000, "active"), (9_000, "sold")];
+    assert_eq!(changes, expected.map(|(minor, status)| (json!(minor), json!(status))));
+}
+
+#[test]
+fn what_expires_is_for_sale_no_more() {
+    let world = World::with_setting("BARTERLINE_LIMITS__ENABLED", "false");
+    let (ana, bob) = (world.person("ana"), world.person("bob"));
+    let made = post(&world, &ana, &json!({})).expect(201).json();
+    let id = made["id"].as_str().expect("an id");
+    let path = format!("/v1/listings/{id}");
+    // The shortest that is still in the future when it arrives.
+    let ends_soon = [20, 200, 2_000, 20_000].into_iter().any(|ms| {
+        let now = patch(&world, &ana, id, &json!({ "description": ms.to_string() })).expect(200);
+        let end = now.json()["changed_at"].as_u64().expect("a time") + ms;
+        patch(&world, &ana, id, &json!({ "expires_at": end })).status == 200
+    });
+    assert!(ends_soon);
+    let version = world.get(&path).expect(200).json()["version"].clone();
+    let tag = format!("\"v{version}\"");
+    let expired = loop {
+        let answer = world.call(Call::new("GET", &path).header("if-none-match", &tag));
+        if answer.status == 200 {
+            break answer.json();
+        }
+    };
+    assert_eq!((&expired["status"], &expired["version"]), (&json!("expired"), &version));
+    let open = || {
+        let call = Call::new("POST", "/v1/chats").token(&bob.token);
+        world.call(call.json(&json!({ "listing": id })))
+    };
+    open().problem(409, "listing.closed");
+    let back = patch(&world, &ana, id, &json!({ "status": "active" })).expect(200).json();
+    assert_eq!(back["status"], "active");
+    open().expect(201);
+}
+
+#[test]
+fn an_operator_has_categories_of_their_own() {
+    let dir = TempDir::new().expect("a directory");
+    let file = dir.path().join("kinds.json");
+    let tree = json!({ "categories": [{ "id": "stamps", "names": { "en": "Stamps" }, "attributes": [
+        { "key": "perforated", "names": { "en": "Perforated" }, "kind": { "type": "flag" } },
+    ] }] });
+    fs::write(&file, tree.to_string()).expect("a file");
+    let path = file.to_str().expect("UTF-8");
+    let world = World::with_setting("BARTERLINE_LISTINGS__CATALOGUE", path);
+    let shown = world.get("/v1/catalogue").expect(200).json();
+    assert_eq!(shown["categories"].as_array().map(Vec::len), Some(1));
+    let ana = world.person("ana");
+    let stamp = json!({ "category": "stamps", "attributes": { "perforated": true } });
+    post(&world, &ana, &stamp).expect(201);
+    post(&world, &ana, &json!({ "category": "vehicles" })).problem(422, "listing.category_unknown");
 }

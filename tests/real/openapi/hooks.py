@@ -25,6 +25,7 @@ BY_OPERATION = {
     "endSession": lambda: newest["session"],
     "nameSession": lambda: KNOWN["session"],
     "editListing": lambda: KNOWN["own_listing"],
+    "renewListing": lambda: KNOWN["own_listing"],
 }
 BY_PATH = {
     "/v1/accounts/": "account",

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use barterline_domain::ids::{ListingId, UserId};
-use barterline_domain::listing::{Listing, ListingText};
+use barterline_domain::listing::details::Details;
+use barterline_domain::listing::{HISTORY_MAX, Listing, ListingText};
 
 use super::{AtOnce, breaches};
 use crate::error::StoreError;
@@ -19,6 +20,14 @@ breaches! {
     DescriptionsAreLost,
     /// Amounts end at 32 bits.
     AmountsAreCut,
+    /// What else is said of a thing is lost.
+    DetailsAreLost,
+    /// Why a listing is over is lost.
+    ReasonsAreLost,
+    /// Listings never end.
+    EndsAreLost,
+    /// The first of a full history is lost.
+    HistoryIsCut,
     /// A replacement does nothing.
     NothingIsReplaced,
     /// A replacement takes place whatever the version.
@@ -69,6 +78,12 @@ impl Mutant {
                 listing.text = ListingText::parse(&title, String::new()).expect("a text");
             }
             Some(Breach::AmountsAreCut) => listing.price.minor &= u64::from(u32::MAX),
+            Some(Breach::DetailsAreLost) => listing.details = Details::default(),
+            Some(Breach::ReasonsAreLost) => listing.reason = None,
+            Some(Breach::EndsAreLost) => listing.expires_at = None,
+            Some(Breach::HistoryIsCut) if listing.history.len() == HISTORY_MAX => {
+                listing.history.remove(0);
+            }
             _ => {}
         }
         listing
