@@ -339,11 +339,15 @@ mod tests {
     /// group.
     fn hold(engine: &Engine) -> std::sync::mpsc::Sender<()> {
         let (release, held) = std::sync::mpsc::channel();
+        let (begins, begun) = std::sync::mpsc::channel();
         let job: Job = Box::new(move |_| {
+            let _ = begins.send(());
             let _ = held.recv();
             Ran { failed: false, answer: Box::new(|_| {}) }
         });
         engine.jobs.try_send(job).map_err(|_| "full").expect("room");
+        // Until then it takes up room in the queue.
+        begun.recv().expect("the job runs");
         release
     }
 
