@@ -52,6 +52,7 @@ use crate::services::audit::AuditLog;
 use crate::services::chats::media::NoMedia;
 use crate::services::chats::{self, Chats, Rules};
 use crate::services::erasure::Erasure;
+use crate::services::favourites::Favourites;
 use crate::services::listings::catalogue::{self, CatalogueError};
 use crate::services::listings::{self, Listings};
 use crate::services::people::People;
@@ -259,6 +260,7 @@ impl App {
         };
         let listings =
             Listings::new(stores.listings, users, Arc::clone(&clock), Arc::clone(&ids), rules);
+        let favourites = Favourites::new(stores.favourites, listings.clone(), Arc::clone(&clock));
         let (metrics, http_metrics) = (HubMetrics::default(), HttpMetrics::default());
         admin.register(|registry| {
             metrics.register(registry);
@@ -312,11 +314,13 @@ impl App {
             ..observer(&settings.log, clock, ids)
         };
         let clock = Arc::clone(&observer.clock);
-        let erasure = Erasure::new(&accounts, &chats, &listings, &people, limits.timeout);
+        let erasure =
+            Erasure::new(&accounts, &chats, (&listings, &favourites), &people, limits.timeout);
         let rest = Rest {
             accounts,
             catalogue: CatalogueFile::of(listings.catalogue()),
             listings,
+            favourites,
             chats,
             people,
             archives: Archives::default(),

@@ -8,7 +8,6 @@ use crate::chat::ListingSnapshot;
 use crate::clock::Timestamp;
 use crate::ids::{ListingId, UserId};
 use crate::money::Money;
-use crate::place::InvalidPlace;
 use crate::text::is_seen;
 
 use details::Details;
@@ -55,9 +54,6 @@ pub enum InvalidListing {
     /// Not what is said of things of that category.
     #[error(transparent)]
     Attributes(#[from] InvalidAttributes),
-    /// Nowhere.
-    #[error(transparent)]
-    Place(#[from] InvalidPlace),
     /// Past, or later than it may be.
     #[error("a listing ends in the future, in {days} days at most")]
     Expiry {
@@ -190,12 +186,13 @@ impl Listing {
     pub fn after(mut self, before: &Self, now: Timestamp) -> Self {
         self.version = before.version + 1;
         self.changed_at = now;
-        let has_moved = self.price != before.price || self.status != before.status;
+        let (stood, stands) = (before.status_at(now), self.status_at(now));
+        let has_moved = self.price != before.price || stands != stood;
         // What was never for sale has no history, also when it is given up.
         let is_shown = self.status == ListingStatus::Active || before.was_for_sale();
         if has_moved && is_shown {
-            let Self { version, price, status, .. } = self;
-            self.history.push(Change { version, at: now, price, status });
+            let Self { version, price, .. } = self;
+            self.history.push(Change { version, at: now, price, status: stands });
             let beyond = self.history.len().saturating_sub(HISTORY_MAX);
             self.history.drain(..beyond);
         }

@@ -15,6 +15,7 @@ pub mod accounts;
 mod api_keys;
 pub mod audit;
 mod chats;
+mod favourites;
 pub mod listings;
 pub mod reports;
 mod sessions;
@@ -35,6 +36,7 @@ use crate::rest::origins::Origins;
 use crate::services::accounts::Accounts;
 use crate::services::chats::Chats;
 use crate::services::erasure::Erasure;
+use crate::services::favourites::Favourites;
 use crate::services::listings::Listings;
 use crate::services::people::People;
 use crate::services::reports::Reports;
@@ -49,6 +51,8 @@ pub struct Rest {
     pub listings: Listings,
     /// The kinds of things there are.
     pub catalogue: CatalogueFile,
+    /// What people like.
+    pub favourites: Favourites,
     /// Chats.
     pub chats: Chats,
     /// Choices and blocks.

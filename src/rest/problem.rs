@@ -196,6 +196,8 @@ codes! {
     Expiry = UNPROCESSABLE_ENTITY, "listing.expiry_invalid", "the end is past, or too late";
     /// Not for that status.
     Reason = UNPROCESSABLE_ENTITY, "listing.reason_invalid", "the reason does not go with the status";
+    /// As many as anybody has.
+    FavouritesFull = CONFLICT, "favourites.full", "there are as many favourites as anybody has";
     /// Sold or withdrawn, for good.
     StatusFinal = CONFLICT, "listing.status_final", "the status does not lead there";
     /// Somebody else sells it.

@@ -11,7 +11,8 @@ use super::layers::{self, Observer, Transport};
 use super::openapi::{self, Document};
 use super::problem::{Code, Problem};
 use super::{
-    Rest, accounts, api_keys, audit, chats, docs, listings, reports, sessions, sign_in, sync,
+    Rest, accounts, api_keys, audit, chats, docs, favourites, listings, reports, sessions, sign_in,
+    sync,
 };
 
 /// The table. Paths and methods stand with the handlers, beside what else is to be said of them.
@@ -61,6 +62,9 @@ fn table() -> OpenApiRouter<Rest> {
         .routes(routes!(listings::read::handle, listings::edit::handle))
         .routes(routes!(listings::history::handle))
         .routes(routes!(listings::renew::handle))
+        .routes(routes!(favourites::stats::handle))
+        .routes(routes!(favourites::list::handle))
+        .routes(routes!(favourites::set::handle, favourites::set::remove))
         .routes(routes!(chats::list::handle, chats::open::handle))
         .routes(routes!(chats::read::handle))
         .routes(routes!(chats::events::handle, chats::send::handle))

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use super::accounts::{Accounts, Language, SessionError, Shown};
 use super::chats::{Chats, SendError};
+use super::favourites::Favourites;
 use super::listings::{ListingError, Listings};
 use super::people::{People, PeopleError};
 use crate::auth::principal::Principal;
@@ -42,6 +43,7 @@ pub struct Erasure {
     accounts: Accounts,
     chats: Chats,
     listings: Listings,
+    favourites: Favourites,
     people: People,
     /// How long a request may take that was let in before the log-in ended.
     request_time: Duration,
@@ -93,7 +95,7 @@ impl Erasure {
     pub fn new(
         accounts: &Accounts,
         chats: &Chats,
-        listings: &Listings,
+        (listings, favourites): (&Listings, &Favourites),
         people: &People,
         request_time: Duration,
     ) -> Self {
@@ -101,6 +103,7 @@ impl Erasure {
             accounts: accounts.clone(),
             chats: chats.clone(),
             listings: listings.clone(),
+            favourites: favourites.clone(),
             people: people.clone(),
             request_time,
             leaving: Arc::default(),
@@ -155,6 +158,7 @@ impl Erasure {
     async fn take_what_came(&self, user: UserId) -> Result<(), ErasureError> {
         // However much it is: nobody can ask again.
         while !self.chats.take_back_all(user, Instant::now() + TIME).await? {}
+        self.favourites.erase_all(user).await?;
         Ok(self.listings.erase_all(user).await?)
     }
 

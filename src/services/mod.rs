@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod audit;
 pub mod chats;
 pub mod erasure;
+pub mod favourites;
 pub mod listings;
 pub mod people;
 pub mod reports;

@@ -37,6 +37,8 @@ pub struct Session {
     pub client: Option<ClientName>,
     /// When it began.
     pub created_at: Timestamp,
+    /// When its owner proved who they are: then, or before, to others who vouched for it.
+    pub proven_at: Timestamp,
     /// When its refresh token was last used, or it began.
     pub used_at: Timestamp,
     /// When its refresh token ends.

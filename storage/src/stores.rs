@@ -12,6 +12,7 @@ use crate::bulk::Source;
 use crate::chat_log::{ChatLog, Outcomes};
 use crate::codes::Codes;
 use crate::credentials::Credentials;
+use crate::favourites::Favourites;
 use crate::health::Health;
 use crate::identities::Identities;
 use crate::inbox::Inbox;
@@ -39,6 +40,8 @@ pub struct Stores {
     pub sessions: Arc<dyn Sessions>,
     /// Things for sale.
     pub listings: Arc<dyn Listings>,
+    /// What people like.
+    pub favourites: Arc<dyn Favourites>,
     /// Who does not want to hear of whom.
     pub blocks: Arc<dyn Blocks>,
     /// For services/safety alone.
@@ -77,6 +80,7 @@ pub const AGGREGATES: &[&str] = &[
     "chat_log",
     "codes",
     "credentials",
+    "favourites",
     "identities",
     "inbox",
     "listings",

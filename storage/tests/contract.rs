@@ -10,8 +10,8 @@ use std::thread;
 use barterline_storage::conformance::chat_log::Subject;
 use barterline_storage::conformance::mutants::{self, Breaches};
 use barterline_storage::conformance::{
-    accounts, api_keys, audit, blocks, chat_log, codes, credentials, identities, inbox, listings,
-    reports, sessions, user_state,
+    accounts, api_keys, audit, blocks, chat_log, codes, credentials, favourites, identities, inbox,
+    listings, reports, sessions, user_state,
 };
 use barterline_storage::embedded;
 use barterline_storage::record::sealing::Sealing;
@@ -295,6 +295,22 @@ fn contract() -> Vec<Clause> {
             "The new address is another's; nothing changed." [
                 credentials::an_address_is_left_for_another: TakenPassesForChanged];
         }
+        favourites Favourites {
+            "Adds a listing to what somebody likes." [
+                favourites::a_favourite_stays_until_it_is_removed: NothingIsAdded];
+            "One that is there stays as it is." [
+                favourites::a_favourite_stays_until_it_is_removed: TimesAreRenewed];
+            "Gives whether that changed anything." [
+                favourites::a_favourite_stays_until_it_is_removed: EveryChangeCounts];
+            "Takes a listing from what somebody likes; gives whether it was there." [
+                favourites::a_favourite_stays_until_it_is_removed: FavouritesStay];
+            "Finds one." [
+                favourites::a_favourite_stays_until_it_is_removed: EverybodyLikes];
+            "Lists all that somebody likes, the last first; of one time by id." [
+                favourites::favourites_are_listed_the_last_first: FirstComeFirst, OthersAreListed];
+            "Counts who likes a listing, up to [`COUNTED_MAX`]." [
+                favourites::who_likes_a_listing_is_counted: RemovedAreCounted, CountsGoOn];
+        }
         identities Identities {
             "Inserts an identity that nobody has, if its person has fewer than [`IDENTITIES_MAX`]." [
                 identities::an_identity_is_found_as_it_was_linked: NothingIsInserted;
@@ -558,6 +574,7 @@ fn every_breach_has_its_place_in_the_table() {
         unused::<mutants::chat_log::Breach>("chat_log", &table),
         unused::<mutants::codes::Breach>("codes", &table),
         unused::<mutants::credentials::Breach>("credentials", &table),
+        unused::<mutants::favourites::Breach>("favourites", &table),
         unused::<mutants::identities::Breach>("identities", &table),
         unused::<mutants::inbox::Breach>("inbox", &table),
         unused::<mutants::listings::Breach>("listings", &table),

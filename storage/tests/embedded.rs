@@ -5,8 +5,8 @@ use std::path::Path;
 
 use barterline_storage::accounts::Accounts as _;
 use barterline_storage::conformance::{
-    accounts, api_keys, audit, blocks, codes, credentials, identities, listings, reports, sessions,
-    user_state,
+    accounts, api_keys, audit, blocks, codes, credentials, favourites, identities, listings,
+    reports, sessions, user_state,
 };
 use barterline_storage::credentials::Credentials as _;
 use barterline_storage::embedded::accounts::EmbeddedAccounts;
@@ -16,6 +16,7 @@ use barterline_storage::embedded::blocks::EmbeddedBlocks;
 use barterline_storage::embedded::codes::EmbeddedCodes;
 use barterline_storage::embedded::credentials::EmbeddedCredentials;
 use barterline_storage::embedded::engine::Engine;
+use barterline_storage::embedded::favourites::EmbeddedFavourites;
 use barterline_storage::embedded::identities::EmbeddedIdentities;
 use barterline_storage::embedded::listings::EmbeddedListings;
 use barterline_storage::embedded::reports::EmbeddedReports;
@@ -64,6 +65,10 @@ laws! {
     blocks, EmbeddedBlocks:
         a_block_holds_in_one_direction,
         blocks_are_listed_in_pages;
+    favourites, EmbeddedFavourites:
+        a_favourite_stays_until_it_is_removed,
+        favourites_are_listed_the_last_first,
+        who_likes_a_listing_is_counted;
     reports, EmbeddedReports:
         the_first_report_of_an_id_stays,
         reports_are_listed_newest_first,

@@ -25,7 +25,9 @@ use barterline_storage::api_keys::KeyRing;
 use barterline_storage::audit::AuditEntry;
 use barterline_storage::bulk::{ChatItem, Gone, Item, Place};
 use barterline_storage::codes::{Code, CodePurpose};
-use barterline_storage::conformance::{api_keys, audit, identities, listings, reports, samples};
+use barterline_storage::conformance::{
+    api_keys, audit, favourites, identities, listings, reports, samples,
+};
 use barterline_storage::credentials::{Credential, EmailKey, KeptEmail, SecondFactor};
 use barterline_storage::identities::IdentityRing;
 use barterline_storage::record::archive::{Begin, End, Frame, put_frame, read_frame, read_header};
@@ -107,12 +109,15 @@ fn frames(
         seller: side.clone(),
     };
     let (one, other) = (UserId::from_bytes([1; 16]), UserId::from_bytes([2; 16]));
+    let liked = favourites::favourite(7, 1_764_000_000_000);
     let end = End { items: 1, events: 2, total: 3, next: Some(place.clone()) };
     let begin = Begin { archive: Uuid::from_bytes([8; 16]), number: 1 };
     let mut frames = BTreeMap::from([
         ("archive_begin", frame(Frame::Begin(begin))),
         ("archive_chat", frame(Frame::Item(place.clone(), Item::Chat(Box::new(item))))),
         ("archive_event", frame(Frame::Event(event.clone()))),
+        ("archive_favourite", frame(Frame::Item(place.clone(), Item::Favourite(one, liked)))),
+        ("archive_favourite_gone", frame(Frame::Gone(Gone::Favourite(one, liked.listing)))),
         ("archive_block", frame(Frame::Item(place.clone(), Item::Block(one, other)))),
         ("archive_unblock", frame(Frame::Gone(Gone::Block(one, other)))),
         ("archive_credential_gone", frame(Frame::Gone(Gone::Credential(one)))),
@@ -162,6 +167,7 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         name: SessionName::parse("phone").ok(),
         client: None,
         created_at: at,
+        proven_at: at,
         used_at: at,
         expires_at: at,
         revoked: true,

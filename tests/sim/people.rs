@@ -189,6 +189,7 @@ impl Sessions for Town {
             name: None,
             client: None,
             created_at: START,
+            proven_at: START,
             used_at: START,
             expires_at: START.plus(TOKEN_LIFETIME),
             revoked: false,

@@ -107,7 +107,7 @@ pub enum AttributeValue {
     /// One of several.
     One(AttributeKey),
     /// Some of several, ascending, none twice.
-    Some(Vec<AttributeKey>),
+    Many(Vec<AttributeKey>),
 }
 
 /// Why somebody cannot say this.
@@ -235,7 +235,7 @@ fn choices(
     let sound = (1..=CHOSEN_MAX).contains(&keys.len())
         && keys.iter().all(|key| of.contains_key(key))
         && keys.windows(2).all(|pair| pair[0] != pair[1]);
-    if sound { Ok(AttributeValue::Some(keys)) } else { Err(InvalidValue::Choice) }
+    if sound { Ok(AttributeValue::Many(keys)) } else { Err(InvalidValue::Choice) }
 }
 
 impl From<AttributeValue> for GivenValue {
@@ -250,7 +250,7 @@ impl From<AttributeValue> for GivenValue {
             }
             AttributeValue::Flag(flag) => Self::Flag(flag),
             AttributeValue::One(key) => Self::Text(key.0),
-            AttributeValue::Some(keys) => Self::Many(keys.into_iter().map(|key| key.0).collect()),
+            AttributeValue::Many(keys) => Self::Many(keys.into_iter().map(|key| key.0).collect()),
         }
     }
 }
@@ -322,7 +322,7 @@ mod tests {
         let many = |of: &[&str]| GivenValue::Many(of.iter().map(|it| (*it).to_owned()).collect());
         assert_eq!(one.value(text("red")), Ok(AttributeValue::One(key("red"))));
         assert!(one.value(many(&["red"])).is_err());
-        let both = AttributeValue::Some(vec![key("blue"), key("red")]);
+        let both = AttributeValue::Many(vec![key("blue"), key("red")]);
         assert_eq!(some.value(many(&["red", "blue"])), Ok(both));
         for wrong in [many(&[]), many(&["red", "red"]), many(&["green"]), text("red")] {
             assert!(some.value(wrong.clone()).is_err(), "{wrong:?}");

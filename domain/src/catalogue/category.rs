@@ -73,12 +73,6 @@ impl CategoryId {
         let ends = self.0.match_indices('/').map(|(at, _)| at).chain([self.0.len()]);
         ends.map(|end| Self(self.0[..end].to_owned())).collect()
     }
-
-    /// Whether it is the other, or below it.
-    pub fn is_within(&self, other: &Self) -> bool {
-        let rest = self.0.strip_prefix(&other.0);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    }
 }
 
 #[cfg(test)]
@@ -98,7 +92,5 @@ mod tests {
         assert_eq!(bicycles.above(), Some(id("vehicles")));
         assert_eq!(id("vehicles").above(), None);
         assert_eq!(bicycles.line(), [id("vehicles"), id("vehicles/bicycles")]);
-        assert!(bicycles.is_within(&id("vehicles")) && bicycles.is_within(&bicycles));
-        assert!(!id("vehicles-old/bicycles").is_within(&id("vehicles")));
     }
 }

@@ -160,11 +160,6 @@ impl Catalogue {
         Ok(())
     }
 
-    /// A category.
-    pub fn get(&self, id: &CategoryId) -> Option<&Category> {
-        self.0.get(id)
-    }
-
     /// All of them, each behind the one above it.
     pub fn iter(&self) -> impl Iterator<Item = (&CategoryId, &Category)> {
         self.0.iter()

@@ -10,12 +10,13 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::Seq;
-use barterline_domain::ids::{ChatId, UserId};
+use barterline_domain::ids::{ChatId, ListingId, UserId};
 use barterline_protocol::error_code::ErrorCode;
 use barterline_protocol::limits::{PAGE_EVENTS_MAX, ROWS_MAX};
 use barterline_protocol::push::{Event, Row, Settings};
 use barterline_storage::chat_log::Range;
 use barterline_storage::error::StoreError;
+use barterline_storage::favourites::Favourite;
 use barterline_storage::inbox::InboxRow;
 use bytes::Bytes;
 use dashmap::DashSet;
@@ -105,6 +106,10 @@ enum Line {
         listing: Box<ListingView>,
         history: Vec<ChangeView>,
     },
+    Favourite {
+        listing: ListingId,
+        since: Timestamp,
+    },
     LastSeen {
         at: Timestamp,
     },
@@ -191,6 +196,10 @@ impl Archive {
         self.put(Line::Archive { format: FORMAT, made_at: rest.clock.now() }).await?;
         self.put_account(rest, caller).await?;
         self.put_listings(rest, caller).await?;
+        for liked in rest.favourites.all(caller.user).await.map_err(io::Error::other)? {
+            let Favourite { listing, since } = liked;
+            self.put(Line::Favourite { listing, since }).await?;
+        }
         self.put_chats(rest, caller).await?;
         let lines = self.count;
         self.put(Line::End { lines }).await

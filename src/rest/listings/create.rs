@@ -9,15 +9,16 @@ use barterline_domain::listing::details::Condition;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::said::{PlaceAsked, Values, category, once};
+use super::said::{PlaceAsked, Values, category, given, once};
 use super::{ListingView, Price, tagged};
 use crate::rest::Rest;
 use crate::rest::extract::{Body, Caller};
 use crate::rest::problem::Problem;
 use crate::services::listings::{Offer, Said};
 
-/// The request.
+/// The request. A draft that is misspelt must not be for sale.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = NewListing)]
 pub struct Request {
     #[schema(min_length = 1, max_length = 120, examples("City bike"))]
@@ -78,7 +79,7 @@ pub async fn handle(
         price: request.price.try_into()?,
         said: Said {
             category: request.category.map(category).transpose()?,
-            attributes: request.attributes,
+            attributes: given(request.attributes)?,
             condition: request.condition,
             place: request.place.map(TryInto::try_into).transpose()?,
         },

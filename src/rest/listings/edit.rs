@@ -9,7 +9,7 @@ use barterline_domain::listing::{EndReason, ListingStatus};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::said::{Nullable, PlaceAsked, Values, category, even_null, once_or_absent};
+use super::said::{Nullable, PlaceAsked, Values, category, even_null, given, once_or_absent};
 use super::{ListingView, Price, tagged};
 use crate::rest::Rest;
 use crate::rest::extract::{Body, Caller, IfMatch, Path};
@@ -26,12 +26,12 @@ pub struct Request {
     #[schema(max_length = 10_000)]
     description: Option<String>,
     price: Option<Price>,
-    #[schema(value_type = Option<String>, max_length = 163)]
     /// `null` takes it away, with its attributes.
+    #[schema(value_type = Option<String>, max_length = 163)]
     #[serde(default, deserialize_with = "even_null")]
     category: Nullable<String>,
     /// All of them: what is left out goes.
-    #[schema(value_type = Option<BTreeMap<String, serde_json::Value>>)]
+    #[schema(value_type = Option<BTreeMap<String, serde_json::Value>>, nullable = false)]
     #[serde(default, deserialize_with = "once_or_absent")]
     attributes: Option<Values>,
     #[schema(value_type = Option<Condition>)]
@@ -88,7 +88,7 @@ pub async fn handle(
         description: request.description,
         price: request.price.map(TryInto::try_into).transpose()?,
         category: request.category.map(|it| it.map(category).transpose()).transpose()?,
-        attributes: request.attributes,
+        attributes: request.attributes.map(given).transpose()?,
         condition: request.condition,
         place: request.place.map(|it| it.map(TryInto::try_into).transpose()).transpose()?,
         status: request.status,

@@ -10,10 +10,13 @@ pub mod renew;
 
 mod said;
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, ETAG};
 use axum::response::{IntoResponse, Response};
+use barterline_domain::catalogue::attribute::GivenValue;
 use barterline_domain::catalogue::category::CategoryId;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{ListingId, UserId};
@@ -23,7 +26,7 @@ use barterline_domain::money::{AmountTooLarge, Currency, Money};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use self::said::{PlaceView, Values};
+use self::said::PlaceView;
 use crate::rest::extract::etag;
 use crate::rest::problem::{Code, Problem};
 
@@ -61,7 +64,7 @@ pub struct ListingView {
     category: Option<CategoryId>,
     /// What the category's attributes are, by their keys.
     #[schema(value_type = BTreeMap<String, serde_json::Value>)]
-    attributes: Values,
+    attributes: BTreeMap<String, GivenValue>,
     #[schema(required)]
     condition: Option<Condition>,
     #[schema(required)]

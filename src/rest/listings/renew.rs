@@ -1,4 +1,4 @@
-//! `POST /v1/listings/{id}/renewal`: for sale as long again.
+//! `POST /v1/listings/{id}/renewal`: for sale longer.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -15,7 +15,7 @@ use crate::rest::problem::Problem;
     path = "/v1/listings/{id}/renewal",
     tag = "listings",
     operation_id = "renewListing",
-    summary = "Let a listing of the caller's be for sale as long again as at first, also when it has expired",
+    summary = "Let a listing of the caller's be for sale for as long as is usual, from now, also when it has expired",
     params(("id" = ListingId, Path, description = "The listing")),
     responses(
         (

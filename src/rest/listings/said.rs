@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Formatter};
 
-use barterline_domain::catalogue::attribute::GivenValue;
+use barterline_domain::catalogue::attribute::{AttributeKey, GivenValue};
 use barterline_domain::catalogue::category::CategoryId;
 use barterline_domain::place::{Cell, Place, PlaceName, Point};
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::rest::problem::{Code, Problem};
@@ -15,8 +16,8 @@ use crate::rest::problem::{Code, Problem};
 /// A field that may be left out, `null`, or given.
 pub type Nullable<T> = Option<Option<T>>;
 
-/// What is said of things of a kind, by attribute.
-pub type Values = BTreeMap<String, GivenValue>;
+/// What is said of things of a kind, by attribute, in any JSON.
+pub type Values = BTreeMap<String, Value>;
 
 /// A field that is there, be it `null`.
 pub fn even_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
@@ -53,6 +54,20 @@ pub fn once<'de, D: Deserializer<'de>>(from: D) -> Result<Values, D::Error> {
 /// The same, of what may be left out.
 pub fn once_or_absent<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Values>, D::Error> {
     once(from).map(Some)
+}
+
+/// The same as far as attributes can be that.
+pub fn given(values: Values) -> Result<BTreeMap<String, GivenValue>, Problem> {
+    let given = |(key, value): (String, Value)| {
+        if let Ok(value) = serde_json::from_value(value) {
+            return Ok((key, value));
+        }
+        let refuse = |what: String| Problem::new(Code::Attributes, what);
+        let key = AttributeKey::try_from(key).map_err(|error| refuse(error.to_string()))?;
+        let kinds = "a text, a number, true, false, or a list of texts";
+        Err(refuse(format!("{key}: not {kinds}")))
+    };
+    values.into_iter().map(given).collect()
 }
 
 /// Where a thing is: `lat` and `lon`, of which only the cell is kept, or the `cell` itself.

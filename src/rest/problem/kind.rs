@@ -77,6 +77,7 @@ impl Code {
             | Self::IdentityTaken
             | Self::MailOff
             | Self::AccountChanged
+            | Self::FavouritesFull
             | Self::StatusFinal
             | Self::VersionChanged
             | Self::ReportNotFound

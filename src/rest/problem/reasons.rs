@@ -18,6 +18,7 @@ use crate::services::accounts::{
 use crate::services::audit::VerifyError;
 use crate::services::chats::{ChatError, SendError, SyncError};
 use crate::services::erasure::ErasureError;
+use crate::services::favourites::FavouriteError;
 use crate::services::listings::ListingError;
 use crate::services::people::PeopleError;
 use crate::services::reports::{MESSAGES_MAX, ReportError};
@@ -334,7 +335,6 @@ impl From<InvalidListing> for Problem {
             InvalidListing::Description => Code::Description,
             InvalidListing::Attributes(InvalidAttributes::Category(_)) => Code::CategoryUnknown,
             InvalidListing::NoCategory | InvalidListing::Attributes(_) => Code::Attributes,
-            InvalidListing::Place(_) => Code::PlaceInvalid,
             InvalidListing::Expiry { .. } => Code::Expiry,
             InvalidListing::Reason { .. } => Code::Reason,
             InvalidListing::Transition { .. } | InvalidListing::Renewal => Code::StatusFinal,
@@ -354,6 +354,17 @@ impl From<ListingError> for Problem {
                 Self { version: Some(current), ..Self::from(Code::VersionChanged) }
             }
             ListingError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<FavouriteError> for Problem {
+    fn from(error: FavouriteError) -> Self {
+        match error {
+            FavouriteError::Unpermitted(error) => error.into(),
+            FavouriteError::Listing(error) => error.into(),
+            FavouriteError::Full => Self::new(Code::FavouritesFull, error.to_string()),
+            FavouriteError::Store(error) => error.into(),
         }
     }
 }

@@ -31,6 +31,7 @@ impl Accounts {
                 name: None,
                 client: None,
                 created_at: now,
+                proven_at: now,
                 used_at: now,
                 expires_at: now.plus(LOAD_TEST_LIFETIME),
                 revoked: false,

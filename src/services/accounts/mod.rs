@@ -371,8 +371,8 @@ impl Accounts {
         Ok(account)
     }
 
-    /// Begins a session that lasts until `end`, if its refresh token is not used.
-    /// A session of somebody who proved who they are at `proven_at`.
+    /// Begins a session that lasts until `end`, if its refresh token is not used, of somebody who proved who they
+    /// are at `proven_at`.
     async fn begin_session(
         &self,
         account: &Account,
@@ -390,7 +390,8 @@ impl Accounts {
             used_hashes: Vec::new(),
             name: device.name,
             client: device.client,
-            created_at: proven_at.min(now),
+            created_at: now,
+            proven_at: proven_at.min(now),
             used_at: now,
             expires_at: end,
             revoked: false,
@@ -616,7 +617,7 @@ impl Accounts {
     }
 
     /// The secret that follows another, the same at every server. Of the keys and a token that was good once
-    /// follow all later ones: who has the keys lets anybody in as it is.
+    /// follow all later ones (docs/decisions/0019).
     fn successor(&self, session: SessionId, old: &[u8; 32]) -> [u8; 32] {
         self.0.data_keys.digest("refresh token", &[session.as_bytes(), &old[..]].concat())
     }

@@ -19,6 +19,9 @@ use thread_priority::{
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
+/// How nice hashing is where it may not be idle.
+#[cfg(target_os = "linux")]
+const BEHIND_OTHERS: i32 = 10;
 /// Longest wait for a turn.
 const TURN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Hash of no password, for addresses that nobody has.
@@ -126,8 +129,8 @@ fn serve(queue: &Mutex<Receiver<Job>>) {
 }
 
 /// Has this thread give way at once to whoever wants its core. A niceness would not do: who is nice still ends the
-/// slice that it has begun, of milliseconds. So would a thread that steps back in the middle of its first slice,
-/// which is why these are there before there is work. Where messages take every core for long, log-ins wait.
+/// slice that it has begun, of milliseconds. Nor does a thread give way that steps back in the middle of its first
+/// slice, which is why these are there before there is work. Where messages take every core for long, log-ins wait.
 fn step_back() {
     #[cfg(target_os = "linux")]
     {
@@ -135,10 +138,11 @@ fn step_back() {
         let thread = thread_priority::thread_native_id();
         let set = set_thread_priority_and_policy(thread, ThreadPriority::Min, idle);
         if let Err(error) = set {
-            tracing::debug!(
+            tracing::warn!(
                 ?error,
-                "passwords are hashed at a higher priority than they should be"
+                "passwords are hashed at the priority of messages, or nearly so"
             );
+            let _ = rustix::process::nice(BEHIND_OTHERS);
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::ids::Ids;
 /// Tries of an edit that names no version, against others at the same time.
 const EDIT_TRIES_MAX: usize = 5;
 /// Pages that are read for one of which each listing may be seen.
-const LOOKS_MAX: usize = 10;
+const LOOKS_MAX: usize = 3;
 /// Listings of somebody who leaves that are in memory at a time.
 const ERASED_AT_ONCE: usize = 50;
 
@@ -172,7 +172,7 @@ impl Listings {
         .await
     }
 
-    /// Lets the caller's own listing be for sale as long again as from its beginning, also when it has expired.
+    /// Lets the caller's own listing be for sale from now for as long as is usual, also when it has expired.
     pub async fn renew(&self, caller: Bearer, listing: ListingId) -> Result<Listing, ListingError> {
         let now = self.clock.now();
         let edit =
@@ -262,12 +262,23 @@ impl Listings {
                 break;
             }
         }
-        if seen.len() > limit {
+        // Behind what is shown, and not behind a draft in between, of which nobody else learns.
+        let next = if seen.len() >= limit {
+            let is_more = from.is_some() || seen.len() > limit;
             seen.truncate(limit);
-            from = seen.last().map(|listing| listing.id);
-        }
-        Ok(Some(Page { listings: seen, next: from }))
+            seen.last().filter(|_| is_more).map(|listing| listing.id)
+        } else {
+            from.map(before_its_time)
+        };
+        Ok(Some(Page { listings: seen, next }))
     }
+}
+
+/// A place in the order of listings just before the time of this one, which tells nothing else of it.
+fn before_its_time(listing: ListingId) -> ListingId {
+    let mut bytes = [0; 16];
+    bytes[..6].copy_from_slice(&listing.as_bytes()[..6]);
+    ListingId::from_bytes(bytes)
 }
 
 /// Whether somebody sees a listing: what was never for sale is for who writes it.

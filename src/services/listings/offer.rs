@@ -16,7 +16,7 @@ use super::Rules;
 
 const DAY: Duration = Duration::from_hours(24);
 /// Latest end of a listing where nothing ends by itself.
-const YEAR: Duration = Duration::from_hours(366 * 24);
+const END_MAX: Duration = Duration::from_hours(366 * 24);
 
 /// A thing that is offered.
 #[derive(Debug, Clone)]
@@ -87,8 +87,10 @@ impl Edit {
         stored: &Listing,
         now: Timestamp,
     ) -> Result<(ListingStatus, Option<EndReason>), InvalidListing> {
-        let to = |to| stored.status_at(now).to(to);
-        let status = self.status.map_or(Ok(stored.status), to)?;
+        let stands = stored.status_at(now);
+        // Whoever sends back what they were told changes nothing.
+        let to = self.status.filter(|to| *to != stands || *to == ListingStatus::Active);
+        let status = to.map_or(Ok(stored.status), |to| stands.to(to))?;
         if let Some(reason) = self.reason.filter(|reason| !reason.fits(status)) {
             return Err(InvalidListing::Reason { reason, status });
         }
@@ -113,12 +115,17 @@ impl Rules {
             && (stored.status == ListingStatus::Draft
                 || stored.expires_at.is_some_and(|end| end <= now));
         let expires_at = match edit.expires_at {
+            Some(_) if status.is_final() => return Err(InvalidListing::Renewal),
             Some(Some(end)) => Some(self.end(end, now)?),
             Some(None) if status == ListingStatus::Draft => None,
             Some(None) => self.end_from(now),
-            None if begins_anew => {
-                stored.expires_at.filter(|end| *end > now).or_else(|| self.end_from(now))
-            }
+            None if begins_anew && stored.status == ListingStatus::Draft => match stored.expires_at
+            {
+                // Chosen when it was a draft, and past by now.
+                Some(end) => Some(self.end(end, now)?),
+                None => self.end_from(now),
+            },
+            None if begins_anew => self.end_from(now),
             None => stored.expires_at,
         };
         Ok(Listing {
@@ -178,7 +185,7 @@ impl Rules {
 
     /// An end that a seller chose.
     pub(super) fn end(&self, end: Timestamp, now: Timestamp) -> Result<Timestamp, InvalidListing> {
-        let most = self.lifetime.unwrap_or(YEAR);
+        let most = self.lifetime.unwrap_or(END_MAX);
         let days = most.as_secs() / DAY.as_secs();
         let sound = end > now && end <= now.plus(most);
         if sound { Ok(end) } else { Err(InvalidListing::Expiry { days }) }

@@ -338,6 +338,35 @@ async fn a_draft_is_its_sellers_alone_until_it_is_whole() {
 }
 
 #[tokio::test]
+async fn drafts_between_pages_are_told_of_to_nobody() {
+    let world = world();
+    let mut shown = Vec::new();
+    for n in 0..12 {
+        world.clock.advance(Duration::from_millis(1));
+        let listing = world.offer(Offer { is_draft: n % 3 != 0, ..car() }).await;
+        let listing = listing.expect("a listing");
+        if n % 3 == 0 {
+            shown.insert(0, listing.id);
+        }
+    }
+    for limit in 1..=5 {
+        let (mut seen, mut before, mut pages) = (Vec::new(), None, 0);
+        loop {
+            let page = world.listings.list_by_seller(None, SELLER, before, limit).await;
+            let page = page.expect("a page").expect("a seller");
+            assert!(page.listings.len() <= limit);
+            seen.extend(page.listings.iter().map(|listing| listing.id));
+            before = page.next;
+            pages += 1;
+            let Some(next) = before else { break };
+            let is_shown = shown.contains(&next) || next.as_bytes()[6..] == [0; 10];
+            assert!(is_shown && pages < 20, "{next}");
+        }
+        assert_eq!(seen, shown, "{limit} at a time");
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_renewed_expires() {
     let world = world();
     let listing = world.listing("Bicycle").await;
@@ -352,7 +381,11 @@ async fn what_is_not_renewed_expires() {
     let stranger = world.listings.renew(Bearer::served(STRANGER), listing.id).await;
     assert!(matches!(stranger, Err(ListingError::NotYours)), "{stranger:?}");
     // Back for sale by either way, and sold as well.
+    // Whoever sends back what they were told, changes nothing.
+    let same = world.edit(&listing, status(ListingStatus::Expired)).await.expect("the same");
+    assert_eq!(same, renewed);
     let back = world.edit(&listing, status(ListingStatus::Active)).await.expect("for sale");
+    assert_eq!(back.history.len(), 2, "it is for sale again");
     assert_eq!(back.expires_at, Some(world.now().plus(LIFETIME)));
     let held = world.edit(&listing, status(ListingStatus::Reserved)).await.expect("held");
     world.clock.advance(LIFETIME * 2);
@@ -360,6 +393,8 @@ async fn what_is_not_renewed_expires() {
     let free = world.edit(&listing, status(ListingStatus::Active)).await.expect("for sale");
     assert_eq!(free.status_at(world.now()), ListingStatus::Active, "it begins anew");
     world.edit(&listing, status(ListingStatus::Sold)).await.expect("sold");
+    let end = Edit { expires_at: Some(None), ..Edit::default() };
+    assert_eq!(refused(world.edit(&listing, end).await), InvalidListing::Renewal);
     refused(world.listings.renew(Bearer::served(SELLER), listing.id).await);
 }
 
@@ -400,7 +435,14 @@ async fn reasons_go_with_what_is_over_and_changes_are_kept() {
     let Change { version, price, status, .. } = sold.history[HISTORY_MAX - 1];
     assert_eq!((version, price.minor, status), (sold.version, 139, ListingStatus::Sold));
     assert_eq!(sold.history[0].price.minor, 139 - 30);
+    let other = world.listing("Boat").await;
+    let draft = world.offer(Offer { is_draft: true, ..car() }).await.expect("a draft");
     world.listings.erase_all(SELLER).await.expect("erased");
+    let withdrawn = world.read(&other).await;
+    let why = (withdrawn.status, withdrawn.reason, withdrawn.expires_at);
+    assert_eq!(why, (ListingStatus::Withdrawn, Some(EndReason::Erased), None));
+    let draft = world.listings.read(None, draft.id).await;
+    assert!(matches!(draft, Err(ListingError::NotFound)), "{draft:?}");
     let erased = world.read(&listing).await;
     assert_eq!((erased.details, erased.reason), (Details::default(), Some(EndReason::Here)));
 }

@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use barterline_domain::chat::Chat;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Event, Seq};
-use barterline_domain::ids::{ChatId, UserId};
+use barterline_domain::ids::{ChatId, ListingId, UserId};
 use barterline_domain::listing::Listing;
 use uuid::Uuid;
 
@@ -30,6 +30,7 @@ use crate::api_keys::KeyRing;
 use crate::audit::AuditEntry;
 use crate::credentials::Credential;
 use crate::error::StoreError;
+use crate::favourites::Favourite;
 use crate::identities::IdentityRing;
 use crate::record::index::Side;
 use crate::record::sealing::Sealing;
@@ -47,6 +48,8 @@ pub enum Kind {
     Reports,
     /// Chats with their events, marks and settings.
     Chats,
+    /// What people like.
+    Favourites,
     /// Things for sale.
     Listings,
     /// Blocks.
@@ -67,10 +70,11 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order of an export.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Audit,
         Self::Reports,
         Self::Chats,
+        Self::Favourites,
         Self::Listings,
         Self::Blocks,
         Self::UserStates,
@@ -87,6 +91,7 @@ impl Kind {
             Self::Chats => "chats",
             Self::Reports => "reports",
             Self::Audit => "audit",
+            Self::Favourites => "favourites",
             Self::Listings => "listings",
             Self::Blocks => "blocks",
             Self::UserStates => "user_states",
@@ -100,7 +105,7 @@ impl Kind {
 
     /// Whether archives of earlier versions have none of it.
     pub(super) const fn is_later(self) -> bool {
-        matches!(self, Self::Identities)
+        matches!(self, Self::Identities | Self::Favourites)
     }
 
     /// The kind that keeps an aggregate ([`crate::stores::AGGREGATES`]); `None` for one that no
@@ -158,6 +163,8 @@ pub enum Item {
     Report(Box<Report>),
     /// A thing for sale.
     Listing(Box<Listing>),
+    /// What somebody likes.
+    Favourite(UserId, Favourite),
     /// Who blocks whom.
     Block(UserId, UserId),
     /// Somebody's choices.
@@ -182,6 +189,7 @@ impl Item {
             Self::Report(_) => Kind::Reports,
             Self::AuditEntry(_) => Kind::Audit,
             Self::Listing(_) => Kind::Listings,
+            Self::Favourite(..) => Kind::Favourites,
             Self::Block(..) => Kind::Blocks,
             Self::UserState(..) => Kind::UserStates,
             Self::Session(_) => Kind::Sessions,
@@ -199,6 +207,7 @@ impl Item {
             Self::AuditEntry(entry) => format!("entry {} of the audit", entry.number),
             Self::Report(report) => format!("report {}", report.id),
             Self::Listing(listing) => format!("listing {}", listing.id),
+            Self::Favourite(user, it) => favourite_name(*user, it.listing),
             Self::Block(blocker, blocked) => format!("block of {blocked} by {blocker}"),
             Self::UserState(user, _) => format!("choices of {user}"),
             Self::Session(session) => format!("session {}", session.id),
@@ -218,6 +227,8 @@ pub const LEFT_BEHIND: &[&str] = &["codes"];
 pub enum Gone {
     /// Who blocked whom.
     Block(UserId, UserId),
+    /// What somebody liked.
+    Favourite(UserId, ListingId),
     /// Whose secret.
     Credential(UserId),
 }
@@ -227,6 +238,7 @@ impl Gone {
     pub fn of(item: &Item) -> Option<Self> {
         match item {
             Item::Block(blocker, blocked) => Some(Self::Block(*blocker, *blocked)),
+            Item::Favourite(user, it) => Some(Self::Favourite(*user, it.listing)),
             Item::Credential(credential) => Some(Self::Credential(credential.user)),
             Item::Chat(_)
             | Item::AuditEntry(_)
@@ -244,9 +256,14 @@ impl Gone {
     pub fn name(&self) -> String {
         match self {
             Self::Block(blocker, blocked) => Item::Block(*blocker, *blocked).name(),
+            Self::Favourite(user, listing) => favourite_name(*user, *listing),
             Self::Credential(user) => format!("credential of {user}"),
         }
     }
+}
+
+fn favourite_name(user: UserId, listing: ListingId) -> String {
+    format!("listing {listing}, which {user} likes")
 }
 
 /// Where an item stands in its store's own order: places of one store compare as bytes.

@@ -16,7 +16,8 @@ use barterline_domain::personal::PersonalChange;
 
 use super::chat_log::{self, Subject};
 use super::{
-    accounts, api_keys, audit, credentials, identities, listings, reports, samples, sessions,
+    accounts, api_keys, audit, credentials, favourites, identities, listings, reports, samples,
+    sessions,
 };
 use crate::accounts::ProfileChange;
 use crate::bulk::archive::{Archive, Manifest};
@@ -58,6 +59,10 @@ pub async fn fill(stores: &Stores, subject: &mut Subject) {
         stores.user_states.change(user(n), changes).await.expect("choices");
     }
     stores.sessions.revoke(sessions::session(3).id).await.expect("a revocation");
+    for (who, n, since) in [(1, 1, 5), (1, 2, 6), (2, 1, 7)] {
+        let added = stores.favourites.add(user(who), favourites::favourite(n, since)).await;
+        assert!(added.expect("a favourite"));
+    }
     for (blocker, blocked, on) in [(1, 2, true), (1, 3, true), (2, 1, true), (2, 1, false)] {
         stores.blocks.set(user(blocker), user(blocked), on).await.expect("a block");
     }
@@ -128,6 +133,10 @@ pub async fn go_on(stores: &Stores, subject: &mut Subject) {
     let mut listing = listings::listing(2, 50);
     (listing.version, listing.status) = (2, ListingStatus::Sold);
     stores.listings.replace(listing).await.expect("an edit");
+    let listing = favourites::favourite(1, 0).listing;
+    assert!(stores.favourites.remove(user(1), listing).await.expect("a favourite less"));
+    let again = stores.favourites.add(user(3), favourites::favourite(2, 8)).await;
+    assert!(again.expect("a favourite"));
     stores.blocks.set(user(1), user(3), false).await.expect("a block less");
     stores.blocks.set(user(4), user(3), true).await.expect("a block");
     let seen = UserChange::Seen(Timestamp::from_millis(99));
@@ -164,9 +173,13 @@ pub async fn seen(stores: &Stores) -> String {
         let account = stores.accounts.find(who).await.expect("a read");
         let state = stores.user_states.find(who).await.expect("a read");
         let blocks = stores.blocks.list(who, None, 10).await.expect("a page");
+        let favourites = stores.favourites.list(who).await.expect("a list");
         let selling = stores.listings.list_by_seller(who, None, 10).await.expect("a page");
         let unread = stores.inbox.unread(who).await.expect("a count");
-        let _ = writeln!(all, "{who}: {account:?} {state:?} {blocks:?} {selling:?} {unread:?}");
+        let _ = writeln!(
+            all,
+            "{who}: {account:?} {state:?} {blocks:?} {favourites:?} {selling:?} {unread:?}"
+        );
         let page = stores.inbox.list(who, None, 100).await.expect("a page");
         for mut row in page.rows {
             row.changed = 0;

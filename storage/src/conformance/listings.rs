@@ -31,7 +31,7 @@ pub fn details() -> Details {
         ("frame", AttributeValue::Number(-565, 1)),
         ("electric", AttributeValue::Flag(false)),
         ("type", AttributeValue::One(key("city"))),
-        ("extras", AttributeValue::Some(vec![key("basket"), key("lock")])),
+        ("extras", AttributeValue::Many(vec![key("basket"), key("lock")])),
     ];
     Details {
         category: CategoryId::try_from("vehicles/bicycles".to_owned()).ok(),

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod blocks;
 pub mod codes;
 pub mod credentials;
+pub mod favourites;
 pub mod identities;
 pub mod listings;
 pub mod reports;

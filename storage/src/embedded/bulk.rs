@@ -19,8 +19,8 @@ use super::engine::Engine;
 use super::log::bulk::Appends;
 use super::log::{FIRST_EPOCH, Log};
 use super::{
-    accounts, api_keys, audit, blocks, credentials, files, identities, listings, reports, sessions,
-    user_state,
+    accounts, api_keys, audit, blocks, credentials, favourites, files, identities, listings,
+    reports, sessions, user_state,
 };
 use crate::blocks::Blocks as _;
 use crate::bulk::error::BulkError;
@@ -28,6 +28,7 @@ use crate::bulk::standing::{Import, Standing};
 use crate::bulk::{ChatItem, Gone, Item, Kind, PAGE_EVENTS, Page, Place, Source, Target};
 use crate::chat_log::ChatLog as _;
 use crate::error::StoreError;
+use crate::favourites::Favourites as _;
 use crate::record::sealing::Sealing;
 
 /// Says which import a store is of, until a server opens it.
@@ -64,6 +65,7 @@ impl Source for EmbeddedSource {
                 Kind::Chats => source.log.page(after),
                 Kind::Reports => reports::page(main, after),
                 Kind::Listings => listings::page(main, after),
+                Kind::Favourites => favourites::page(main, after),
                 Kind::Blocks => blocks::page(main, after),
                 Kind::UserStates => user_state::page(main, after),
                 Kind::Audit => audit::page(main, after),
@@ -220,6 +222,11 @@ impl Target for EmbeddedTarget {
             Item::Chat(item) => log.item(item.chat.id),
             Item::Report(report) => main.read(|read| reports::item(read, report.id)),
             Item::Listing(listing) => main.read(|read| listings::item(read, listing.id)),
+            Item::Favourite(user, it) => {
+                let favourites = favourites::EmbeddedFavourites(main.clone());
+                let found = favourites.find(*user, it.listing).await?;
+                Ok(found.map(|found| Item::Favourite(*user, found)))
+            }
             Item::Block(blocker, blocked) => {
                 let blocks = blocks::EmbeddedBlocks(main.clone());
                 Ok(blocks.contains(*blocker, *blocked).await?.then(|| like.clone()))
@@ -241,6 +248,7 @@ impl Target for EmbeddedTarget {
                 Kind::Audit
                 | Kind::Reports
                 | Kind::Chats
+                | Kind::Favourites
                 | Kind::Listings
                 | Kind::Blocks
                 | Kind::UserStates
@@ -257,6 +265,9 @@ impl Target for EmbeddedTarget {
                     Item::Chat(_) => Ok(()),
                     Item::Report(report) => reports::put_report(write, report),
                     Item::Listing(listing) => listings::put_listing(write, listing),
+                    Item::Favourite(user, it) => {
+                        favourites::put_favourite(write, *user, *it).map(|_| ())
+                    }
                     Item::Block(blocker, blocked) => {
                         blocks::put_block(write, *blocker, *blocked, true).map(|_| ())
                     }
@@ -281,6 +292,10 @@ impl Target for EmbeddedTarget {
                 let blocks = blocks::EmbeddedBlocks(main.clone());
                 blocks.set(blocker, blocked, false).await.map(|_| ())
             }
+            Gone::Favourite(user, listing) => {
+                let favourites = favourites::EmbeddedFavourites(main.clone());
+                favourites.remove(user, listing).await.map(|_| ())
+            }
             Gone::Credential(user) => {
                 let remove = move |write: &redb::WriteTransaction| {
                     credentials::remove_credential(write, user).map(|_| ())
@@ -295,6 +310,10 @@ impl Target for EmbeddedTarget {
         match gone {
             Gone::Block(blocker, blocked) => {
                 blocks::EmbeddedBlocks(main.clone()).contains(blocker, blocked).await
+            }
+            Gone::Favourite(user, listing) => {
+                let favourites = favourites::EmbeddedFavourites(main.clone());
+                Ok(favourites.find(user, listing).await?.is_some())
             }
             Gone::Credential(user) => {
                 Ok(credentials.read(|read| credentials::item(read, user))?.is_some())

@@ -16,6 +16,7 @@ pub mod blocks;
 pub mod codes;
 pub mod credentials;
 pub mod engine;
+pub mod favourites;
 pub mod identities;
 pub mod listings;
 pub mod reports;
@@ -51,6 +52,7 @@ pub fn open(dir: &Path, segment_bytes: u64, sealing: Sealing) -> Result<Opened, 
         audit: Arc::new(audit::EmbeddedAudit(main.clone())),
         api_keys: Arc::new(api_keys::EmbeddedApiKeys(main.clone())),
         sessions: Arc::new(sessions::EmbeddedSessions(main.clone())),
+        favourites: Arc::new(favourites::EmbeddedFavourites(main.clone())),
         blocks: Arc::new(blocks::EmbeddedBlocks(main.clone())),
         reports: Arc::new(reports::EmbeddedReports(main.clone())),
         user_states: Arc::new(user_state::EmbeddedUserStates(main.clone())),

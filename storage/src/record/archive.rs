@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 
+use barterline_domain::clock::Timestamp;
 use barterline_domain::event::Event;
-use barterline_domain::ids::UserId;
+use barterline_domain::ids::{ListingId, UserId};
 use uuid::Uuid;
 
 use super::bytes::{Get, Malformed, Put};
@@ -15,6 +16,7 @@ use super::index::{get_side, put_side};
 use super::rows::Row;
 use super::sealing::{InChat, Unread};
 use crate::bulk::{ChatItem, Gone, Item, Place};
+use crate::favourites::Favourite;
 
 /// Length and checksum in front of each frame.
 pub const FRAME_HEADER_BYTES: usize = 8;
@@ -38,6 +40,8 @@ const CREDENTIAL_GONE: u8 = 11;
 const API_KEYS: u8 = 12;
 const AUDIT_ENTRY: u8 = 13;
 const IDENTITIES: u8 = 14;
+const FAVOURITE: u8 = 15;
+const FAVOURITE_GONE: u8 = 16;
 const END: u8 = 255;
 
 /// What begins a part.
@@ -112,6 +116,11 @@ fn put_fields(out: &mut Vec<u8>, frame: &Frame, kept: InChat<'_>) {
             out.put_id(blocker.as_bytes());
             out.put_id(blocked.as_bytes());
         }
+        Frame::Gone(Gone::Favourite(user, listing)) => {
+            out.put_u8(FAVOURITE_GONE);
+            out.put_id(user.as_bytes());
+            out.put_id(listing.as_bytes());
+        }
         Frame::Gone(Gone::Credential(user)) => {
             out.put_u8(CREDENTIAL_GONE);
             out.put_id(user.as_bytes());
@@ -133,6 +142,7 @@ const fn code(item: &Item) -> u8 {
         Item::Report(_) => REPORT,
         Item::AuditEntry(_) => AUDIT_ENTRY,
         Item::Listing(_) => LISTING,
+        Item::Favourite(..) => FAVOURITE,
         Item::Block(..) => BLOCK,
         Item::UserState(..) => USER_STATE,
         Item::Session(_) => SESSION,
@@ -159,6 +169,11 @@ fn put_item(out: &mut Vec<u8>, item: &Item) {
         Item::Report(row) => out.extend(row.to_bytes()),
         Item::AuditEntry(row) => out.extend(row.to_bytes()),
         Item::Listing(row) => out.extend(row.to_bytes()),
+        Item::Favourite(user, it) => {
+            out.put_id(user.as_bytes());
+            out.put_id(it.listing.as_bytes());
+            out.put_u64(it.since.as_millis());
+        }
         Item::Block(blocker, blocked) => {
             out.put_id(blocker.as_bytes());
             out.put_id(blocked.as_bytes());
@@ -210,6 +225,11 @@ pub fn read_frame(body: &[u8], crc: u32, kept: InChat<'_>) -> Result<Frame, Unre
             let (blocker, blocked) = (UserId::from_bytes(blocker), UserId::from_bytes(blocked));
             Frame::Gone(Gone::Block(blocker, blocked))
         }
+        FAVOURITE_GONE => {
+            let (user, listing) = (get.id()?, get.id()?);
+            let listing = ListingId::from_bytes(listing);
+            Frame::Gone(Gone::Favourite(UserId::from_bytes(user), listing))
+        }
         CREDENTIAL_GONE => Frame::Gone(Gone::Credential(UserId::from_bytes(get.id()?))),
         END => {
             let (items, events, total) = (get.u64()?, get.u64()?, get.u64()?);
@@ -252,6 +272,12 @@ fn get_item(code: u8, get: &mut Get<'_>) -> Result<Item, Malformed> {
         })),
         REPORT => Item::Report(Box::new(Row::from_bytes(take_rest(get))?)),
         LISTING => Item::Listing(Box::new(Row::from_bytes(take_rest(get))?)),
+        FAVOURITE => {
+            let user = UserId::from_bytes(get.id()?);
+            let listing = ListingId::from_bytes(get.id()?);
+            let since = Timestamp::from_millis(get.u64()?);
+            Item::Favourite(user, Favourite { listing, since })
+        }
         BLOCK => {
             let (blocker, blocked) = (get.id()?, get.id()?);
             Item::Block(UserId::from_bytes(blocker), UserId::from_bytes(blocked))

@@ -28,6 +28,7 @@ use super::chats::{self, ScyllaChats};
 use super::columns::Id as _;
 use super::credentials::ScyllaCredentials;
 use super::databases::Databases;
+use super::favourites::ScyllaFavourites;
 use super::identities::ScyllaIdentities;
 use super::listings::ScyllaListings;
 use super::reports::ScyllaReports;
@@ -45,6 +46,7 @@ use crate::bulk::{
 };
 use crate::credentials::Credentials as _;
 use crate::error::StoreError;
+use crate::favourites::Favourites as _;
 use crate::listings::Listings as _;
 use crate::record::sealing::Sealing;
 use crate::reports::Reports as _;
@@ -77,6 +79,7 @@ struct Walks {
     api_keys: Read,
     identities: Read,
     credentials: Read,
+    favourites: Read,
     blockers: Read,
     user_states: Read,
     listings: Read,
@@ -98,6 +101,7 @@ impl Walks {
             api_keys: walk(Area::Users, "{users}.api_keys", "user_id").await?,
             identities: walk(Area::Credentials, "{credentials}.identities", "user_id").await?,
             credentials: walk(Area::Credentials, "{credentials}.secrets", "user_id").await?,
+            favourites: walk(Area::Listings, "{listings}.favourites", "user_id").await?,
             blockers: walk(Area::Users, "{users}.blocks", "blocker").await?,
             user_states: walk(Area::Users, "{users}.user_states", "user_id").await?,
             listings: walk(Area::Listings, "{listings}.listings", "id").await?,
@@ -220,6 +224,17 @@ impl ScyllaSource {
         self.found(statement, after, find).await
     }
 
+    async fn favourites_of(&self, token: i64, id: Uuid) -> Result<Vec<(Place, Item)>, StoreError> {
+        let user = UserId::from_column(id);
+        let all = self.stores.favourites.list(user).await?.into_iter().map(|favourite| {
+            let key = [&id.as_bytes()[..], favourite.listing.as_bytes()].concat();
+            (place(token, &key), Item::Favourite(user, favourite))
+        });
+        let mut all: Vec<_> = all.collect();
+        all.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(all)
+    }
+
     async fn blocks_of(&self, token: i64, blocker: Uuid) -> Result<Vec<(Place, Item)>, StoreError> {
         let user = UserId::from_column(blocker);
         let (mut all, mut after) = (Vec::new(), None);
@@ -291,6 +306,10 @@ impl Source for ScyllaSource {
                     Ok(found.map(|listing| Item::Listing(Box::new(listing))))
                 };
                 self.by_id(&walks.listings, after, find).await
+            }
+            Kind::Favourites => {
+                let find = |(token, user): (i64, Uuid)| self.favourites_of(token, user);
+                self.found(&walks.favourites, after, find).await
             }
             Kind::Blocks => {
                 let find = |(token, blocker): (i64, Uuid)| self.blocks_of(token, blocker);
@@ -370,6 +389,7 @@ pub struct ScyllaTarget {
     accounts: ScyllaAccounts,
     sessions: ScyllaSessions,
     credentials: ScyllaCredentials,
+    favourites: ScyllaFavourites,
     blocks: ScyllaBlocks,
     user_states: ScyllaUserStates,
     listings: ScyllaListings,
@@ -401,6 +421,7 @@ impl ScyllaTarget {
             accounts: ScyllaAccounts::open(of(Area::Users)).await?,
             sessions: ScyllaSessions::open(of(Area::Users)).await?,
             credentials: ScyllaCredentials::open(of(Area::Credentials)).await?,
+            favourites: ScyllaFavourites::open(of(Area::Listings)).await?,
             blocks: ScyllaBlocks::open(of(Area::Users)).await?,
             user_states: ScyllaUserStates::open(of(Area::Users)).await?,
             listings: ScyllaListings::open(of(Area::Listings)).await?,
@@ -415,6 +436,7 @@ impl ScyllaTarget {
             Item::Chat(item) => self.settle(*item).await,
             Item::Report(report) => self.reports.import(&report, stamp).await,
             Item::Listing(listing) => self.listings.import(&listing, stamp).await,
+            Item::Favourite(user, it) => self.favourites.import(user, it, stamp).await,
             Item::Block(blocker, blocked) => {
                 self.blocks.import((blocker, blocked), true, stamp).await
             }
@@ -447,6 +469,10 @@ impl Target for ScyllaTarget {
             Item::Listing(listing) => {
                 let found = self.listings.find(listing.id).await?;
                 found.map(|listing| Item::Listing(Box::new(listing)))
+            }
+            Item::Favourite(user, it) => {
+                let found = self.favourites.find(*user, it.listing).await?;
+                found.map(|found| Item::Favourite(*user, found))
             }
             Item::Block(blocker, blocked) => {
                 self.blocks.contains(*blocker, *blocked).await?.then(|| like.clone())
@@ -489,6 +515,9 @@ impl Target for ScyllaTarget {
             Gone::Block(blocker, blocked) => {
                 self.blocks.import((blocker, blocked), false, stamp).await
             }
+            Gone::Favourite(user, listing) => {
+                self.favourites.import_removal(user, listing, stamp).await
+            }
             Gone::Credential(user) => self.credentials.import_removal(user, stamp).await,
         }
     }
@@ -496,6 +525,9 @@ impl Target for ScyllaTarget {
     async fn has(&self, gone: Gone) -> Result<bool, StoreError> {
         match gone {
             Gone::Block(blocker, blocked) => self.blocks.contains(blocker, blocked).await,
+            Gone::Favourite(user, listing) => {
+                Ok(self.favourites.find(user, listing).await?.is_some())
+            }
             Gone::Credential(user) => Ok(self.credentials.find_by_user(user).await?.is_some()),
         }
     }

@@ -40,6 +40,7 @@ pub mod audit;
 pub mod blocks;
 pub mod codes;
 pub mod credentials;
+pub mod favourites;
 pub mod identities;
 pub mod listings;
 pub mod reports;
@@ -91,6 +92,7 @@ async fn open_with_epoch(
         api_keys: Arc::new(api_keys::ScyllaApiKeys::open(users).await?),
         sessions: Arc::new(sessions::ScyllaSessions::open(users).await?),
         listings: Arc::new(listings::ScyllaListings::open(of(Area::Listings)).await?),
+        favourites: Arc::new(favourites::ScyllaFavourites::open(of(Area::Listings)).await?),
         blocks: Arc::new(blocks::ScyllaBlocks::open(users).await?),
         reports: Arc::new(reports::ScyllaReports::open(of(Area::Operations)).await?),
         user_states: Arc::new(user_state::ScyllaUserStates::open(users).await?),

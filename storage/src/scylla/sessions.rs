@@ -16,7 +16,7 @@ use crate::error::StoreError;
 use crate::record::rows::Row;
 use crate::sessions::{RefreshHash, Rotation, SESSIONS_SHOWN_MAX, Session, Sessions};
 
-const FIND: &str = "SELECT user_id, refresh_hash, used_hashes, name, client, created_at, used_at, \
+const FIND: &str = "SELECT user_id, refresh_hash, used_hashes, name, client, created_at, proven_at, used_at, \
                     expires_at, revoked, insertion FROM {users}.sessions WHERE id = ?";
 /// Rows of the index that are read at a time.
 const PAGE: usize = SESSIONS_SHOWN_MAX;
@@ -33,6 +33,7 @@ type Columns = (
     Vec<Vec<u8>>,
     String,
     Option<String>,
+    CqlTimestamp,
     CqlTimestamp,
     CqlTimestamp,
     CqlTimestamp,
@@ -62,8 +63,8 @@ impl ScyllaSessions {
         Ok(Self {
             insert: conditional(
                 "INSERT INTO {users}.sessions (id, user_id, refresh_hash, used_hashes, name, \
-                 client, created_at, used_at, expires_at, revoked, insertion) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS",
+                 client, created_at, proven_at, used_at, expires_at, revoked, insertion) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS",
             )
             .await?,
             take_back: conditional("DELETE FROM {users}.sessions WHERE id = ? IF insertion = ?")
@@ -100,8 +101,8 @@ impl ScyllaSessions {
             import: Write::prepare(
                 database,
                 "INSERT INTO {users}.sessions (id, user_id, refresh_hash, used_hashes, name, \
-                 client, created_at, used_at, expires_at, revoked) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
+                 client, created_at, proven_at, used_at, expires_at, revoked) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
             )
             .await?,
         })
@@ -119,6 +120,7 @@ impl ScyllaSessions {
             name_column(session.name.as_ref()),
             MaybeUnset::from_option(session.client.as_ref().map(ClientName::as_str)),
             time(session.created_at),
+            time(session.proven_at),
             time(session.used_at),
             time(session.expires_at),
             session.revoked,
@@ -196,7 +198,7 @@ impl ScyllaSessions {
     ) -> Result<Option<Session>, StoreError> {
         let Some(columns) = columns else { return Ok(None) };
         let place = || format!("table sessions, key {id}");
-        let named = (columns.9, columns);
+        let named = (columns.10, columns);
         self.insertions.present(operation, named, |columns| read(id, columns), place).await
     }
 
@@ -232,6 +234,7 @@ impl Insert<Session> for ScyllaSessions {
                 name_column(session.name.as_ref()),
                 MaybeUnset::from_option(session.client.as_ref().map(ClientName::as_str)),
                 time(session.created_at),
+                time(session.proven_at),
                 time(session.used_at),
                 time(session.expires_at),
                 session.revoked,
@@ -242,7 +245,7 @@ impl Insert<Session> for ScyllaSessions {
             }
             let settled = tries.after(self.settled.row::<Columns>(operation, (id,))).await?;
             if let Some(columns) = settled {
-                let ours = may_be_ours(&tries, columns.9, insertion);
+                let ours = may_be_ours(&tries, columns.10, insertion);
                 return Ok(ours && read(session.id, columns).as_ref() == Some(session));
             }
         }
@@ -413,6 +416,7 @@ fn read(id: SessionId, columns: Columns) -> Option<Session> {
         name,
         client,
         created_at,
+        proven_at,
         used_at,
         expires_at,
         revoked,
@@ -427,6 +431,7 @@ fn read(id: SessionId, columns: Columns) -> Option<Session> {
         name: if name.is_empty() { None } else { Some(SessionName::parse(&name).ok()?) },
         client: client.map(|client| ClientName::parse(&client)).transpose().ok()?,
         created_at: timestamp(created_at)?,
+        proven_at: timestamp(proven_at)?,
         used_at: timestamp(used_at)?,
         expires_at: timestamp(expires_at)?,
         revoked,

@@ -37,6 +37,8 @@ const TABLES: &[&str] = &[
     "{listings}.listings",
     "{listings}.listings_by_seller",
     "{listings}.seller_weeks",
+    "{listings}.favourites",
+    "{listings}.favourites_by_listing",
     "{operations}.audit",
     "{operations}.reports",
     "{operations}.reports_by_day",

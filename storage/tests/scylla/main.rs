@@ -19,8 +19,8 @@ use barterline_storage::accounts::Accounts as _;
 use barterline_storage::audit::{Audit as _, verify};
 use barterline_storage::blocks::Blocks as _;
 use barterline_storage::conformance::{
-    accounts, api_keys, audit, blocks, codes, credentials, identities, listings, reports, sessions,
-    user_state,
+    accounts, api_keys, audit, blocks, codes, credentials, favourites, identities, listings,
+    reports, sessions, user_state,
 };
 use barterline_storage::credentials::Credentials as _;
 use barterline_storage::gate::Gate;
@@ -36,6 +36,7 @@ use barterline_storage::scylla::clocks;
 use barterline_storage::scylla::codes::ScyllaCodes;
 use barterline_storage::scylla::credentials::ScyllaCredentials;
 use barterline_storage::scylla::error::ConnectError;
+use barterline_storage::scylla::favourites::ScyllaFavourites;
 use barterline_storage::scylla::identities::ScyllaIdentities;
 use barterline_storage::scylla::listings::ScyllaListings;
 use barterline_storage::scylla::metrics::Metrics;
@@ -242,6 +243,11 @@ laws! {
     blocks, ScyllaBlocks, ["{users}.blocks"] =>
         a_block_holds_in_one_direction,
         blocks_are_listed_in_pages;
+    favourites, ScyllaFavourites,
+        ["{listings}.favourites", "{listings}.favourites_by_listing"] =>
+        a_favourite_stays_until_it_is_removed,
+        favourites_are_listed_the_last_first,
+        who_likes_a_listing_is_counted;
     reports, ScyllaReports,
         ["{operations}.reports", "{operations}.reports_by_day", "{operations}.report_days"] =>
         the_first_report_of_an_id_stays,

@@ -66,9 +66,7 @@ fn whom_an_issuer_names_has_an_account_and_a_session_as_long_as_the_token() {
     assert_eq!((&again["user"], issuer.asked("/keys")), (&first["user"], 1));
     assert!((end(&again) - seconds(86_400)).abs() < 30, "{again}");
     let sessions = get(&world, &again, "/v1/sessions");
-    let mut own = sessions["sessions"].as_array().expect("sessions").iter();
-    let latest = own.find(|session| session["current"] == true).expect("this one");
-    let latest = latest["expires_at"].as_i64().expect("a time") / 1_000;
+    let latest = sessions["sessions"][0]["expires_at"].as_i64().expect("a time") / 1_000;
     assert!((latest - seconds(86_400)).abs() < 30, "{sessions}");
     assert_ne!(of(&world, &issuer, "bob")["user"], first["user"]);
 }
@@ -212,6 +210,10 @@ fn who_proved_themselves_long_ago_takes_nothing_along_by_the_same_token_again() 
     for (claim, at) in [("iat", &long_ago), ("auth_time", &long_ago), ("iat", &Value::Null)] {
         let mut said = claims(&world, &issuer, "ana");
         said[claim] = at.clone();
+        if claim == "iat" {
+            // Nor by what is no time.
+            said["auth_time"] = json!("yesterday");
+        }
         if said["iat"].is_null() {
             said.as_object_mut().expect("claims").remove("iat");
         }

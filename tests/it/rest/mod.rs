@@ -8,6 +8,7 @@ mod chats;
 mod cookies;
 pub mod erasure;
 mod exchange;
+mod favourites;
 mod listings;
 mod openapi;
 mod reports;

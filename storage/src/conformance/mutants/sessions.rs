@@ -129,8 +129,8 @@ impl Sessions for Mutant {
         let found = self.sound.find(session).await?;
         Ok(found.map(|found| match self.breach {
             Some(Breach::TimesAreSwapped) => {
-                let (created_at, expires_at) = (found.expires_at, found.created_at);
-                Session { created_at, expires_at, ..found }
+                let (proven_at, created_at) = (found.created_at, found.proven_at);
+                Session { created_at, proven_at, ..found }
             }
             _ if self.let_in.lock().contains(&session) => Session { revoked: false, ..found },
             _ => found,
