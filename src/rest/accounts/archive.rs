@@ -20,7 +20,7 @@ use barterline_storage::favourites::Favourite;
 use barterline_storage::inbox::InboxRow;
 use bytes::Bytes;
 use dashmap::DashSet;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -170,6 +170,8 @@ pub async fn handle(
         drop(making);
     });
     let lines = stream::unfold(taken, async |mut taken| Some((taken.recv().await?, taken)));
+    // Whoever compresses asks once more behind the end.
+    let lines = lines.fuse();
     let headers = [
         (CONTENT_TYPE, "application/x-ndjson"),
         (CONTENT_DISPOSITION, "attachment; filename=\"account.jsonl\""),

@@ -57,6 +57,21 @@ async fn g6_an_archive_has_all_that_is_ones_own_and_nothing_else() {
 }
 
 #[test]
+fn an_archive_comes_to_its_end_compressed_as_well() {
+    let world = World::new();
+    let ana = world.person("ana");
+    for encoding in ["gzip", "br", "identity"] {
+        let call = Call::new("POST", "/v1/accounts/me/archive").token(&ana.token);
+        let call = call.header("accept-encoding", encoding);
+        let answer = world.call(call.json(&json!({ "password": "correct horse" }))).expect(200);
+        let told = answer.headers.get("content-encoding").map_or("identity", String::as_str);
+        assert_eq!(told, encoding);
+        // The last chunk, without which it was cut off (RFC 9112, section 7.1).
+        assert!(answer.body.ends_with("\r\n0\r\n\r\n"), "{encoding}: {}", answer.body);
+    }
+}
+
+#[test]
 fn an_archive_is_made_for_who_logged_in() {
     let world = World::new();
     let ana = world.person("ana");
