@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::is_seen;
+use crate::text::{is_seen, seen_line};
 
 /// Longest address that mail can carry (RFC 5321, section 4.5.3.1.3, less the brackets).
 pub const EMAIL_BYTES_MAX: usize = 254;
@@ -234,12 +234,7 @@ impl Locale {
 
 /// A name that somebody tells things apart by, trimmed.
 fn label(text: &str) -> Result<String, InvalidProfile> {
-    let text = text.trim();
-    let sound = !text.is_empty()
-        && text.chars().count() <= LABEL_CHARS_MAX
-        && !text.chars().any(char::is_control)
-        && is_seen(text);
-    if sound { Ok(text.to_owned()) } else { Err(InvalidProfile::Label) }
+    seen_line(text, LABEL_CHARS_MAX).map(str::to_owned).ok_or(InvalidProfile::Label)
 }
 
 impl SessionName {

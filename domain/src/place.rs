@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::is_seen;
+use crate::text::seen_line;
 
 /// Characters of a cell.
 const CHARS: usize = 5;
@@ -117,11 +117,8 @@ impl TryFrom<String> for PlaceName {
     type Error = InvalidPlace;
 
     fn try_from(text: String) -> Result<Self, InvalidPlace> {
-        let name = text.trim();
-        let sound = (1..=NAME_CHARS_MAX).contains(&name.chars().count())
-            && !name.chars().any(char::is_control)
-            && is_seen(name);
-        if sound { Ok(Self(name.to_owned())) } else { Err(InvalidPlace::Name) }
+        let name = seen_line(&text, NAME_CHARS_MAX).ok_or(InvalidPlace::Name)?;
+        Ok(Self(name.to_owned()))
     }
 }
 

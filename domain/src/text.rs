@@ -17,6 +17,13 @@ pub fn is_seen(text: &str) -> bool {
     true
 }
 
+/// A line of 1 to `chars_max` characters, trimmed, in which everything is seen; `None`: it is none.
+pub fn seen_line(text: &str, chars_max: usize) -> Option<&str> {
+    let text = text.trim();
+    let fits = (1..=chars_max).contains(&text.chars().count());
+    (fits && !text.chars().any(char::is_control) && is_seen(text)).then_some(text)
+}
+
 /// Zero-width non-joiner and joiner.
 fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}')

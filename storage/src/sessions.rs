@@ -72,9 +72,7 @@ impl Session {
             return Rotation::Rotated(rotated);
         }
         let is_last = self.used_hashes.first() == Some(&old) && self.refresh_hash == new;
-        // Clocks of servers differ, and one that was set back is no reason to repeat for ever.
-        let age = now.since(self.used_at).max(self.used_at.since(now));
-        if is_last && age < REPEATED_FOR {
+        if is_last && now.apart(self.used_at) < REPEATED_FOR {
             return Rotation::Repeated(self);
         }
         if self.used_hashes.contains(&old) {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::is_seen;
+use crate::text::seen_line;
 
 /// Longest text, in characters.
 pub const TEXT_CHARS_MAX: usize = 200;
@@ -187,15 +187,8 @@ impl AttributeKind {
             (Self::Flag {}, GivenValue::Flag(flag)) => Ok(AttributeValue::Flag(flag)),
             (Self::Flag {}, _) => Err(InvalidValue::Kind("true or false")),
             (Self::Text {}, GivenValue::Text(text)) => {
-                let text = text.trim();
-                let sound = (1..=TEXT_CHARS_MAX).contains(&text.chars().count())
-                    && !text.chars().any(char::is_control)
-                    && is_seen(text);
-                if sound {
-                    Ok(AttributeValue::Text(text.to_owned()))
-                } else {
-                    Err(InvalidValue::Text)
-                }
+                let text = seen_line(&text, TEXT_CHARS_MAX).ok_or(InvalidValue::Text)?;
+                Ok(AttributeValue::Text(text.to_owned()))
             }
             (Self::Text {}, _) => Err(InvalidValue::Kind("a text")),
             (Self::Number { decimals, min, max, .. }, given) => {

@@ -160,11 +160,6 @@ impl Catalogue {
         Ok(())
     }
 
-    /// All of them, each behind the one above it.
-    pub fn iter(&self) -> impl Iterator<Item = (&CategoryId, &Category)> {
-        self.0.iter()
-    }
-
     /// The attributes of a category: those of the topmost first, its own last.
     pub fn attributes(&self, id: &CategoryId) -> impl Iterator<Item = &Attribute> {
         let line = id.line().into_iter().filter_map(|id| self.0.get(&id));

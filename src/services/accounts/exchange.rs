@@ -8,7 +8,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use barterline_domain::clock::Timestamp;
+use barterline_domain::ids::UserId;
 use barterline_storage::accounts::Account;
+use barterline_storage::error::StoreError;
 use barterline_storage::identities::{Identity, IdentityKey, Linked};
 
 use super::sessions::no_longer_fresh;
@@ -16,6 +18,8 @@ use super::sign_in::name_of;
 use super::{Accounts, Device, LogIn, NamedIssuer, SignInError};
 use crate::adapters::openid::{Person, Vouched, claimed_issuer};
 
+/// How often the account that another request makes is looked for: 1.3 to 2.5 s in all.
+const TRIES: u32 = 6;
 /// The longest session by one token.
 const SESSION_MAX: Duration = Duration::from_hours(24);
 
@@ -58,6 +62,26 @@ impl Accounts {
         Ok(LogIn { access_token, access_expires_at, ..log_in })
     }
 
+    /// What another request has made of an identity, or is about to: on a cluster it is claimed a moment
+    /// before it is anybody's.
+    pub(super) async fn linked_by_another(
+        &self,
+        key: IdentityKey,
+        ours: UserId,
+    ) -> Result<Option<Identity>, StoreError> {
+        // Random, as the end of an id is.
+        let jitter = u64::from(ours.as_bytes()[15]);
+        for attempt in 0..TRIES {
+            let found = self.0.identities.find(key).await?;
+            if found.is_some() {
+                return Ok(found);
+            }
+            let base = 20 << attempt;
+            tokio::time::sleep(Duration::from_millis(base + jitter * base / 256)).await;
+        }
+        self.0.identities.find(key).await
+    }
+
     /// Makes the account of somebody whom an issuer names for the first time. It has neither address nor
     /// password: nobody enters it but by the issuer's word.
     async fn bring_along(
@@ -83,7 +107,7 @@ impl Accounts {
             // Two at once are one: what the other made is the account, and this one nobody's.
             Linked::Taken | Linked::TooMany => {
                 self.forget_account(account.id).await?;
-                let found = self.0.identities.find(key).await?;
+                let found = self.linked_by_another(key, account.id).await?;
                 Ok(self.entering(found.ok_or(SignInError::Changed)?.user).await?)
             }
         }

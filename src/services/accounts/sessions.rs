@@ -152,7 +152,7 @@ impl Accounts {
         let credential = self.0.credentials.find_by_user(caller.user).await?;
         let has_password = credential.as_ref().is_some_and(|found| found.password_hash.is_some());
         let now = self.0.clock.now();
-        let is_fresh = now.since(own.proven_at).max(own.proven_at.since(now)) < FRESH;
+        let is_fresh = now.apart(own.proven_at) < FRESH;
         if is_fresh && !has_password { Ok(credential) } else { Err(SessionError::PasswordRequired) }
     }
 

@@ -160,9 +160,7 @@ impl Listings {
         listing: ListingId,
         edit: &Edit,
     ) -> Result<Listing, ListingError> {
-        let caller = caller.may(Scope::WriteListings)?;
-        self.change(listing, |stored| {
-            is_own(stored, caller)?;
+        self.change_own(caller, listing, |stored| {
             let current = stored.version;
             if edit.if_version.is_some_and(|version| version != current) {
                 return Err(ListingError::VersionChanged { current });
@@ -177,15 +175,26 @@ impl Listings {
         let now = self.clock.now();
         let edit =
             Edit { status: Some(ListingStatus::Active), expires_at: Some(None), ..Edit::default() };
+        self.change_own(caller, listing, |stored| match stored.status_at(now) {
+            ListingStatus::Active | ListingStatus::Expired => {
+                Ok(self.rules.edited(stored, &edit, now)?)
+            }
+            _ => Err(InvalidListing::Renewal.into()),
+        })
+        .await
+    }
+
+    /// The same as `change`, of the caller's own listing.
+    async fn change_own(
+        &self,
+        caller: Bearer,
+        listing: ListingId,
+        change: impl Fn(&Listing) -> Result<Listing, ListingError>,
+    ) -> Result<Listing, ListingError> {
         let caller = caller.may(Scope::WriteListings)?;
         self.change(listing, |stored| {
             is_own(stored, caller)?;
-            match stored.status_at(now) {
-                ListingStatus::Active | ListingStatus::Expired => {
-                    Ok(self.rules.edited(stored, &edit, now)?)
-                }
-                _ => Err(InvalidListing::Renewal.into()),
-            }
+            change(stored)
         })
         .await
     }
