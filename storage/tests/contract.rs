@@ -404,6 +404,17 @@ fn contract() -> Vec<Clause> {
              those below `before`." [
                 listings::a_sellers_listings_come_newest_first:
                     PagesAreLarger, OldestComeFirst, PagesOverlap, OthersAreListed];
+            "Where the feed of changes stands now: every later change is behind it." [
+                listings::changes_are_told_behind_a_place: FeedsAreAhead];
+            "Reads which listings were inserted and replaced behind a place of the feed, at most \
+             `limit` at once; whoever goes on from page to page is told of each, maybe more than \
+             once." [
+                listings::changes_are_told_behind_a_place: ReplacedAreUntold;
+                listings::a_long_feed_comes_in_pages:
+                    LastOfAPageIsUntold, FeedPagesAreLarger, FeedsEndEarly];
+            "`None`: the feed does not reach back to that place, so all listings are to be read \
+             instead." [
+                listings::a_place_that_no_feed_has_is_none: EveryPlaceIsKnown];
         }
         listings Replaced {
             "In place." [

@@ -103,7 +103,10 @@ laws! {
         every_field_is_kept,
         a_replacement_follows_the_stored_version,
         one_of_several_at_once_replaces,
-        a_sellers_listings_come_newest_first;
+        a_sellers_listings_come_newest_first,
+        changes_are_told_behind_a_place,
+        a_long_feed_comes_in_pages,
+        a_place_that_no_feed_has_is_none;
     sessions, EmbeddedSessions:
         sessions_are_inserted_all_or_none,
         the_good_hash_rotates,

@@ -1,5 +1,7 @@
 //! Laws of [`Listings`].
 
+use std::collections::BTreeSet;
+
 use barterline_domain::catalogue::attribute::{AttributeKey, AttributeValue};
 use barterline_domain::catalogue::category::CategoryId;
 use barterline_domain::clock::Timestamp;
@@ -11,7 +13,7 @@ use barterline_domain::listing::{
 use barterline_domain::money::{Currency, Money};
 use barterline_domain::place::{Cell, Place, PlaceName};
 
-use crate::listings::{Listings, Replaced};
+use crate::listings::{FeedPlace, Listings, Replaced};
 
 /// A listing of seller `seller`; ids are ordered by `n`. The same numbers give the same.
 pub fn listing(n: u8, seller: u8) -> Listing {
@@ -137,4 +139,57 @@ pub async fn a_sellers_listings_come_newest_first(store: &dyn Listings) {
     assert_eq!(numbers(Some(2), 2).await, [1, 0], "a place between two will do");
     assert_eq!(numbers(Some(0), 2).await, [0; 0]);
     assert!(page(store, 52, None, 10).await.is_empty());
+}
+
+/// Which listings changed behind a place, by number, in pages of at most `limit`; and where that ends.
+async fn told(store: &dyn Listings, after: &FeedPlace, limit: usize) -> (BTreeSet<u8>, FeedPlace) {
+    let (mut numbers, mut place) = (BTreeSet::new(), after.clone());
+    // A feed that never ends fails here.
+    for _ in 0..100 {
+        let page = store.changes(&place, limit).await.expect("a page").expect("a known place");
+        assert!(page.listings.len() <= limit, "{page:?}");
+        numbers.extend(page.listings.iter().map(|listing| listing.as_bytes()[0]));
+        place = page.next;
+        if !page.more {
+            return (numbers, place);
+        }
+    }
+    panic!("the feed does not end");
+}
+
+/// What is inserted and replaced behind a place is told behind it, to everybody who reads from there.
+pub async fn changes_are_told_behind_a_place(store: &dyn Listings) {
+    let begin = store.feed_end().await.expect("a place");
+    store.insert(listing(1, 50)).await.expect("an insert");
+    let middle = store.feed_end().await.expect("a place");
+    store.insert(listing(2, 60)).await.expect("an insert");
+    let (all, end) = told(store, &begin, 10).await;
+    assert_eq!(all, BTreeSet::from([1, 2]));
+    assert!(told(store, &middle, 10).await.0.contains(&2));
+    let next = Listing { version: 2, ..listing(1, 50) };
+    assert_eq!(store.replace(next).await.expect("an answer"), Replaced::Yes);
+    for place in [&begin, &middle, &end] {
+        assert!(told(store, place, 10).await.0.contains(&1), "{place:?}");
+    }
+    store.insert(listing(3, 50)).await.expect("an insert");
+    assert!(told(store, &end, 10).await.0.is_superset(&BTreeSet::from([1, 3])));
+}
+
+/// A long feed comes page by page, and all of it.
+pub async fn a_long_feed_comes_in_pages(store: &dyn Listings) {
+    let begin = store.feed_end().await.expect("a place");
+    for n in 1..=7 {
+        store.insert(listing(n, 50)).await.expect("an insert");
+    }
+    for limit in [1, 3, 7, 8] {
+        assert_eq!(told(store, &begin, limit).await.0, (1..=7).collect(), "{limit} at once");
+    }
+}
+
+/// A place that is none, or of a feed that went further, is not read from.
+pub async fn a_place_that_no_feed_has_is_none(store: &dyn Listings) {
+    for place in [vec![], vec![7], vec![0xff; 7]] {
+        let found = store.changes(&FeedPlace(place), 10).await.expect("an answer");
+        assert_eq!(found, None);
+    }
 }

@@ -1,21 +1,26 @@
-//! Listings by id, and by seller.
+//! Listings by id, and by seller; and in the order in which they last changed.
 
 use std::ops::Bound::{Excluded, Included};
 
 use async_trait::async_trait;
 use barterline_domain::ids::{ListingId, UserId};
 use barterline_domain::listing::Listing;
-use redb::TableDefinition;
+use redb::{ReadableTable, TableDefinition};
 
 use super::engine::{Engine, failed, table as open};
 use super::table::{self, Rows, find, find_in, put, put_new};
 use crate::bulk::{Item, Page, Place};
 use crate::error::StoreError;
-use crate::listings::{Listings, Replaced};
+use crate::listings::{Changes, FeedPlace, Listings, Replaced};
 
 const LISTINGS: Rows = TableDefinition::new("listings");
 const BY_SELLER: TableDefinition<'static, &[u8; 32], ()> =
     TableDefinition::new("listings_by_seller");
+
+/// The feed: by a number that grows, which listing changed. Each is in it once, where it last did.
+const CHANGES: TableDefinition<'static, u64, &[u8; 16]> = TableDefinition::new("listing_changes");
+/// Where in the feed a listing is.
+const CHANGED: TableDefinition<'static, &[u8; 16], u64> = TableDefinition::new("listings_changed");
 
 /// Listings by id, and by seller.
 pub struct EmbeddedListings(pub Engine);
@@ -35,7 +40,8 @@ impl Listings for EmbeddedListings {
             if let Err(taken) = put_new(write, LISTINGS, std::iter::once(row))? {
                 return Ok(Err(taken));
             }
-            note_seller(write, &listing).map(Ok)
+            note_seller(write, &listing)?;
+            note_change(write, listing.id).map(Ok)
         };
         self.0.write(insert).await?
     }
@@ -52,7 +58,10 @@ impl Listings for EmbeddedListings {
                 Some(stored) if stored.version + 1 != listing.version => {
                     Ok(Replaced::VersionChanged)
                 }
-                Some(_) => put(write, LISTINGS, key, &listing).map(|()| Replaced::Yes),
+                Some(_) => {
+                    put(write, LISTINGS, key, &listing)?;
+                    note_change(write, listing.id).map(|()| Replaced::Yes)
+                }
             }
         };
         self.0.write(replace).await
@@ -81,6 +90,65 @@ impl Listings for EmbeddedListings {
             Ok(listings)
         })
     }
+
+    async fn feed_end(&self) -> Result<FeedPlace, StoreError> {
+        self.0.read(|read| {
+            let Some(feed) = open(read, CHANGES)? else { return Ok(place(0)) };
+            Ok(place(newest(&feed)?))
+        })
+    }
+
+    async fn changes(
+        &self,
+        after: &FeedPlace,
+        limit: usize,
+    ) -> Result<Option<Changes>, StoreError> {
+        let Ok(after) = after.0.as_slice().try_into().map(u64::from_be_bytes) else {
+            return Ok(None);
+        };
+        self.0.read(|read| {
+            let Some(feed) = open(read, CHANGES)? else {
+                let nothing = Changes { listings: Vec::new(), next: place(0), more: false };
+                return Ok(Some(nothing).filter(|_| after == 0));
+            };
+            let newest = newest(&feed)?;
+            // It is of a store that went further than this one.
+            if after > newest {
+                return Ok(None);
+            }
+            let mut changes = Changes { listings: Vec::new(), next: place(after), more: false };
+            for row in feed.range((Excluded(after), Included(newest))).map_err(failed)?.take(limit)
+            {
+                let (number, listing) = row.map_err(failed)?;
+                changes.listings.push(ListingId::from_bytes(*listing.value()));
+                changes.next = place(number.value());
+            }
+            changes.more = changes.next != place(newest);
+            Ok(Some(changes))
+        })
+    }
+}
+
+fn place(number: u64) -> FeedPlace {
+    FeedPlace(number.to_be_bytes().to_vec())
+}
+
+/// The number of the last change; 0: there is none.
+fn newest(feed: &impl ReadableTable<u64, &'static [u8; 16]>) -> Result<u64, StoreError> {
+    Ok(feed.last().map_err(failed)?.map_or(0, |(number, _)| number.value()))
+}
+
+/// Notes that a listing changed: it leaves its place in the feed for the end.
+fn note_change(write: &redb::WriteTransaction, listing: ListingId) -> Result<(), StoreError> {
+    let mut feed = write.open_table(CHANGES).map_err(failed)?;
+    let mut changed = write.open_table(CHANGED).map_err(failed)?;
+    let number = newest(&feed)? + 1;
+    let before = changed.insert(listing.as_bytes(), number).map_err(failed)?;
+    if let Some(before) = before.map(|before| before.value()) {
+        feed.remove(before).map_err(failed)?;
+    }
+    feed.insert(number, listing.as_bytes()).map_err(failed)?;
+    Ok(())
 }
 
 /// Notes whose a listing is.
@@ -110,5 +178,6 @@ pub(super) fn put_listing(
     listing: &Listing,
 ) -> Result<(), StoreError> {
     put(write, LISTINGS, listing.id.as_bytes(), listing)?;
-    note_seller(write, listing)
+    note_seller(write, listing)?;
+    note_change(write, listing.id)
 }

@@ -411,7 +411,8 @@ impl ScyllaTarget {
         let import = wanted.admitted(chats::bulk::Note::standing(before.as_deref())?)?;
         let noted = standing.replace(before, &Import { complete: false, ..import }).await?;
         // The hub's end is not listened to: nothing here is told to anybody.
-        let opened = Box::pin(super::open_with_epoch(databases, import.epoch, clock)).await?;
+        let opened = super::open_with_epoch(databases, import.epoch, Arc::clone(&clock));
+        let opened = Box::pin(opened).await?;
         Ok(Self {
             source: opened.1,
             import,
@@ -424,7 +425,7 @@ impl ScyllaTarget {
             favourites: ScyllaFavourites::open(of(Area::Listings)).await?,
             blocks: ScyllaBlocks::open(of(Area::Users)).await?,
             user_states: ScyllaUserStates::open(of(Area::Users)).await?,
-            listings: ScyllaListings::open(of(Area::Listings)).await?,
+            listings: ScyllaListings::open(of(Area::Listings), clock).await?,
             reports: ScyllaReports::open(of(Area::Operations)).await?,
             takes_back: Mutex::default(),
         })

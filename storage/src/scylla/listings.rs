@@ -1,6 +1,9 @@
 //! Listings by id, and by seller.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use barterline_domain::clock::Clock;
 use barterline_domain::ids::{ListingId, UserId};
 use barterline_domain::listing::{Listing, ListingText};
 use barterline_domain::money::{Currency, Money};
@@ -10,10 +13,11 @@ use scylla::value::{CqlTimestamp, CqlValue};
 use uuid::Uuid;
 
 use super::columns::{ABOVE_EVERY_ID, Id as _, status, status_word, time, timestamp};
+use super::listing_feed::Feed;
 use super::session::Database;
 use super::statements::{Conditional, Read, SerialRead, Tries, Write};
 use crate::error::StoreError;
-use crate::listings::{Listings, Replaced};
+use crate::listings::{Changes, FeedPlace, Listings, Replaced};
 use crate::record::rows::{ListingMore, Row as _};
 
 const FIND: &str = "SELECT seller, title, description, price_minor, currency, status, more, \
@@ -33,6 +37,7 @@ pub struct ScyllaListings {
     weeks: Read,
     in_week: Read,
     import: Write,
+    feed: Feed,
 }
 
 #[derive(DeserializeRow)]
@@ -51,7 +56,7 @@ struct Columns {
 
 impl ScyllaListings {
     /// Prepares the statements.
-    pub async fn open(database: &Database) -> Result<Self, StoreError> {
+    pub async fn open(database: &Database, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         Ok(Self {
             insert: Conditional::prepare(
                 database,
@@ -98,6 +103,7 @@ impl ScyllaListings {
                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
             )
             .await?,
+            feed: Feed::open(database, clock).await?,
         })
     }
 
@@ -188,7 +194,7 @@ fn cells_with_id(listing: &Listing) -> Vec<CqlValue> {
 impl Listings for ScyllaListings {
     async fn insert(&self, listing: Listing) -> Result<(), StoreError> {
         let operation = "insert a listing";
-        self.note(operation, &listing).await?;
+        try_join(self.note(operation, &listing), self.feed.note(operation, listing.id)).await?;
         let id = listing.id.to_column();
         let mut tries = Tries::new(operation);
         loop {
@@ -211,6 +217,7 @@ impl Listings for ScyllaListings {
 
     async fn replace(&self, listing: Listing) -> Result<Replaced, StoreError> {
         let operation = "replace a listing";
+        self.feed.note(operation, listing.id).await?;
         let id = listing.id.to_column();
         let mut tries = Tries::new(operation);
         loop {
@@ -257,6 +264,18 @@ impl Listings for ScyllaListings {
                 _ => return Ok(listings),
             }
         }
+    }
+
+    async fn feed_end(&self) -> Result<FeedPlace, StoreError> {
+        Ok(self.feed.end())
+    }
+
+    async fn changes(
+        &self,
+        after: &FeedPlace,
+        limit: usize,
+    ) -> Result<Option<Changes>, StoreError> {
+        self.feed.changes(after, limit).await
     }
 }
 

@@ -42,6 +42,7 @@ pub mod codes;
 pub mod credentials;
 pub mod favourites;
 pub mod identities;
+mod listing_feed;
 pub mod listings;
 pub mod reports;
 pub mod sessions;
@@ -81,8 +82,9 @@ async fn open_with_epoch(
     let of = |area| databases.of(area);
     let (users, of_chats) = (of(Area::Users), of(Area::Chats));
     let chats::Opened { chats, outcomes } =
-        chats::ScyllaChats::open(of_chats.clone(), epoch, clock).await?;
+        chats::ScyllaChats::open(of_chats.clone(), epoch, Arc::clone(&clock)).await?;
     let secrets = Arc::new(credentials::ScyllaCredentials::open(of(Area::Credentials)).await?);
+    let listings = listings::ScyllaListings::open(of(Area::Listings), clock).await?;
     let stores = Stores {
         credentials: secrets.clone(),
         codes: Arc::new(codes::ScyllaCodes::open(of(Area::Credentials)).await?),
@@ -91,7 +93,7 @@ async fn open_with_epoch(
         audit: Arc::new(audit::ScyllaAudit::open(of(Area::Operations)).await?),
         api_keys: Arc::new(api_keys::ScyllaApiKeys::open(users).await?),
         sessions: Arc::new(sessions::ScyllaSessions::open(users).await?),
-        listings: Arc::new(listings::ScyllaListings::open(of(Area::Listings)).await?),
+        listings: Arc::new(listings),
         favourites: Arc::new(favourites::ScyllaFavourites::open(of(Area::Listings)).await?),
         blocks: Arc::new(blocks::ScyllaBlocks::open(users).await?),
         reports: Arc::new(reports::ScyllaReports::open(of(Area::Operations)).await?),

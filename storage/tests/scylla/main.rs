@@ -10,7 +10,7 @@ mod bulk;
 mod chats;
 mod roles;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use barterline_domain::clock::Timestamp;
@@ -55,7 +55,7 @@ use scylla::client::session_builder::SessionBuilder;
 use tokio::runtime::Runtime;
 use tokio::sync::{Mutex, OnceCell};
 
-use crate::chats::Skewed;
+use crate::chats::{Skewed, Wall};
 
 /// Connections live on the runtime that made them, so all tests share it.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
@@ -144,14 +144,14 @@ impl Store {
 }
 
 macro_rules! laws {
-    ($($module:ident, $store:ident, $tables:expr => $($law:ident),+;)+) => {$($(
+    ($($module:ident, $store:ident$(($with:expr))?, $tables:expr => $($law:ident),+;)+) => {$($(
         #[test]
         fn $law() {
             RUNTIME.block_on(async {
                 let _turn = TURN.lock().await;
                 let store = Store::shared().await;
                 store.empty(&$tables).await;
-                let opened = $store::open(&store.database).await.expect("a store");
+                let opened = $store::open(&store.database$(, $with)?).await.expect("a store");
                 $module::$law(&opened).await;
             });
         }
@@ -278,13 +278,21 @@ laws! {
         all_identities_of_a_person_are_removed,
         one_of_several_at_once_links,
         identities_linked_at_once_are_all_kept;
-    listings, ScyllaListings,
-        ["{listings}.listings", "{listings}.listings_by_seller", "{listings}.seller_weeks"] =>
+    listings, ScyllaListings(Arc::new(Wall)),
+        [
+            "{listings}.listings",
+            "{listings}.listings_by_seller",
+            "{listings}.seller_weeks",
+            "{listings}.listing_changes",
+        ] =>
         a_listing_is_found_as_it_was_inserted,
         every_field_is_kept,
         a_replacement_follows_the_stored_version,
         one_of_several_at_once_replaces,
-        a_sellers_listings_come_newest_first;
+        a_sellers_listings_come_newest_first,
+        changes_are_told_behind_a_place,
+        a_long_feed_comes_in_pages,
+        a_place_that_no_feed_has_is_none;
     sessions, ScyllaSessions,
         ["{users}.sessions", "{users}.sessions_by_user", "{users}.insertions"] =>
         sessions_are_inserted_all_or_none,
@@ -481,7 +489,8 @@ fn an_index_without_its_row_means_nothing() {
         "{operations}.reports_by_day",
     ];
     with_empty(&TABLES, async |store| {
-        let listings = ScyllaListings::open(&store.database).await.expect("a store");
+        let listings =
+            ScyllaListings::open(&store.database, Arc::new(Wall)).await.expect("a store");
         let all: Vec<_> = (1..9).map(|n| listings::listing(n, 50)).collect();
         for listing in &all {
             listings.insert(listing.clone()).await.expect("an insert");

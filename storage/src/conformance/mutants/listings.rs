@@ -1,6 +1,7 @@
 //! Listings that are not kept as they should be.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use barterline_domain::ids::{ListingId, UserId};
@@ -9,7 +10,7 @@ use barterline_domain::listing::{HISTORY_MAX, Listing, ListingText};
 
 use super::{AtOnce, breaches};
 use crate::error::StoreError;
-use crate::listings::{Listings, Replaced};
+use crate::listings::{Changes, FeedPlace, Listings, Replaced};
 
 breaches! {
     /// An insert with a taken id passes for done.
@@ -44,6 +45,18 @@ breaches! {
     PagesOverlap,
     /// Those of the next seller are listed too.
     OthersAreListed,
+    /// A feed stands one change further than it does.
+    FeedsAreAhead,
+    /// What is replaced is in no feed.
+    ReplacedAreUntold,
+    /// A page of the feed loses its last.
+    LastOfAPageIsUntold,
+    /// A page of the feed has one more than it may.
+    FeedPagesAreLarger,
+    /// There is no more behind a page of the feed.
+    FeedsEndEarly,
+    /// A place that no feed has is read from.
+    EveryPlaceIsKnown,
 }
 
 /// Listings over sound ones.
@@ -52,12 +65,14 @@ pub struct Mutant {
     breach: Option<Breach>,
     /// Who comes at once.
     at_once: AtOnce,
+    /// Whether the feed stands where its end was asked for, and there is a change that nobody is told of.
+    is_ahead: AtomicBool,
 }
 
 impl Mutant {
     /// These with this breach, or sound as they are.
     pub fn over(sound: Arc<dyn Listings>, breach: Option<Breach>) -> Self {
-        Self { sound, breach, at_once: AtOnce::default() }
+        Self { sound, breach, at_once: AtOnce::default(), is_ahead: AtomicBool::default() }
     }
 }
 
@@ -149,5 +164,47 @@ impl Listings for Mutant {
             _ => {}
         }
         Ok(page)
+    }
+
+    async fn feed_end(&self) -> Result<FeedPlace, StoreError> {
+        if self.breach == Some(Breach::FeedsAreAhead) {
+            self.is_ahead.store(true, Ordering::Relaxed);
+        }
+        self.sound.feed_end().await
+    }
+
+    async fn changes(
+        &self,
+        after: &FeedPlace,
+        limit: usize,
+    ) -> Result<Option<Changes>, StoreError> {
+        let wanted = match self.breach {
+            Some(Breach::FeedPagesAreLarger) => limit + 1,
+            _ => limit,
+        };
+        let Some(mut changes) = self.sound.changes(after, wanted).await? else {
+            let sound = self.sound.feed_end().await?;
+            let known = Changes { listings: Vec::new(), next: sound, more: false };
+            return Ok((self.breach == Some(Breach::EveryPlaceIsKnown)).then_some(known));
+        };
+        match self.breach {
+            Some(Breach::LastOfAPageIsUntold) if changes.more => {
+                changes.listings.pop();
+            }
+            Some(Breach::FeedsEndEarly) => changes.more = false,
+            Some(Breach::ReplacedAreUntold) => {
+                let mut kept = Vec::new();
+                for listing in changes.listings {
+                    let found = self.sound.find(listing).await?;
+                    kept.extend(found.filter(|found| found.version == 1).map(|found| found.id));
+                }
+                changes.listings = kept;
+            }
+            Some(Breach::FeedsAreAhead) if self.is_ahead.swap(false, Ordering::Relaxed) => {
+                changes.listings.drain(..changes.listings.len().min(1));
+            }
+            _ => {}
+        }
+        Ok(Some(changes))
     }
 }
