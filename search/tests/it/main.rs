@@ -1,0 +1,10 @@
+//! The engine through its door.
+
+mod durability;
+mod facets;
+mod filters;
+mod paging;
+mod rebuild;
+mod suggestions;
+mod text;
+mod world;
