@@ -49,7 +49,8 @@ pub trait SearchEngine: Send + Sync {
     async fn search(&self, query: Query) -> Result<Page, SearchError>;
 
     /// What somebody may be about to type, the most frequent first: phrases from the titles of what is
-    /// for sale at `now`, at most `limit` and [`SUGGESTIONS_MAX`].
+    /// for sale at `now`, at most `limit` and [`SUGGESTIONS_MAX`]. Of what was typed the first 200
+    /// characters count.
     async fn suggest(
         &self,
         typed: &str,

@@ -14,7 +14,7 @@ use barterline_domain::money::Currency;
 use crate::cursor::{Cursor, Digest};
 use crate::near::Near;
 
-/// Longest text, in characters.
+/// Longest text, and longest value of an attribute, in characters.
 pub const TEXT_CHARS_MAX: usize = 200;
 /// Most words of a text.
 pub const WORDS_MAX: usize = 16;
@@ -136,8 +136,10 @@ pub enum QueryError {
     /// Too many.
     #[error("at most 16 facets are counted")]
     Facets,
-    /// Too many attributes, or too many values of one.
-    #[error("at most 32 attributes are asked for, each with 1 to 50 values")]
+    /// Too many attributes, too many values of one, or too long ones.
+    #[error(
+        "at most 32 attributes are asked for, each with 1 to 50 values of 200 characters at most"
+    )]
     Attributes,
     /// Its least is above its greatest, or is no number.
     #[error("the least of a range is a number, and not above its greatest")]
@@ -253,14 +255,17 @@ impl Filter {
 impl AttributeFilter {
     fn check(&self) -> Result<(), QueryError> {
         match self {
-            Self::AnyOf(values) if !(1..=ANY_OF_MAX).contains(&values.len()) => {
-                Err(QueryError::Attributes)
+            Self::AnyOf(values) => {
+                let is_long = |value: &String| value.chars().count() > TEXT_CHARS_MAX;
+                let is_sound =
+                    (1..=ANY_OF_MAX).contains(&values.len()) && !values.iter().any(is_long);
+                if is_sound { Ok(()) } else { Err(QueryError::Attributes) }
             }
             Self::Range { min, max } => {
                 let (min, max) = (min.unwrap_or(f64::NEG_INFINITY), max.unwrap_or(f64::INFINITY));
                 if min <= max { Ok(()) } else { Err(QueryError::Range) }
             }
-            Self::AnyOf(_) | Self::Flag(_) => Ok(()),
+            Self::Flag(_) => Ok(()),
         }
     }
 

@@ -53,6 +53,7 @@ fn number(id: ListingId) -> u64 {
     u128::from_be_bytes(*id.as_bytes()) as u64
 }
 
+#[expect(clippy::cast_precision_loss, reason = "small counts")]
 #[tokio::test]
 async fn the_first_ten_hits_are_what_was_meant() {
     let dir = tempfile::tempdir().expect("a directory");

@@ -85,13 +85,12 @@ impl Home {
                 (None, Found::Damaged)
             }
         };
-        let open = match kept {
-            Some(kept) => kept,
-            None => {
-                let fresh = self.create(fields)?;
-                self.set_current(&fresh)?;
-                fresh
-            }
+        let open = if let Some(kept) = kept {
+            kept
+        } else {
+            let fresh = self.create(fields)?;
+            self.set_current(&fresh)?;
+            fresh
         };
         self.remove_others(open.number);
         Ok((open, found))
@@ -101,17 +100,17 @@ impl Home {
         let current = match fs::read(self.dir.join(CURRENT)) {
             Ok(current) => current,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Unusable::damaged(None, error)),
+            Err(error) => return Err(Unusable::damaged(None, &error)),
         };
         let current: Current =
-            serde_json::from_slice(&current).map_err(|error| Unusable::damaged(None, error))?;
+            serde_json::from_slice(&current).map_err(|error| Unusable::damaged(None, &error))?;
         let Current { format, languages, generation } = current;
         if format != FORMAT || !fields.languages.iter().map(|it| it.code()).eq(&languages) {
             return Err(Unusable::Outdated);
         }
         // A reader of bytes that are anything may well panic.
         let read = catch_unwind(AssertUnwindSafe(|| self.read_index(generation, fields)));
-        let damaged = |why: &dyn ToString| Unusable::damaged(Some(generation), why.to_string());
+        let damaged = |why: &dyn ToString| Unusable::damaged(Some(generation), why);
         match read {
             Ok(Ok(read)) => Ok(Some(read)),
             Ok(Err(error)) => Err(damaged(&error)),
@@ -214,7 +213,7 @@ enum Unusable {
 }
 
 impl Unusable {
-    fn damaged(number: Option<u64>, why: impl ToString) -> Self {
+    fn damaged(number: Option<u64>, why: &dyn ToString) -> Self {
         Self::Damaged { number, why: why.to_string() }
     }
 }

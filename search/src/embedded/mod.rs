@@ -26,7 +26,7 @@ use tokio::sync::{Mutex, Semaphore};
 use crate::engine::{Change, Position, Rebuild, SUGGESTIONS_MAX, SearchEngine, Stats};
 use crate::error::SearchError;
 use crate::page::Page;
-use crate::query::Query;
+use crate::query::{Query, TEXT_CHARS_MAX};
 
 use deadline::{Deadline, Stopped};
 use generation::Home;
@@ -196,7 +196,8 @@ impl SearchEngine for EmbeddedEngine {
         limit: usize,
         now: Timestamp,
     ) -> Result<Vec<String>, SearchError> {
-        let (typed, limit) = (typed.to_owned(), limit.min(SUGGESTIONS_MAX));
+        let typed: String = typed.chars().take(TEXT_CHARS_MAX).collect();
+        let limit = limit.min(SUGGESTIONS_MAX);
         let run = move |shared: &Shared, searcher: &Searcher, deadline: &Deadline| {
             suggest::suggest(searcher, &shared.fields, &typed, limit, now, deadline)
         };

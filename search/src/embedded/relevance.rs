@@ -5,6 +5,8 @@
 //! [`Statistics`] alone, and is summed in integers: the same on every page and every server. The kinds
 //! of matches lie in bands, so that no frequency lifts a typing error above the word itself.
 
+#![expect(clippy::cast_precision_loss, reason = "a score is no finer than 24 bits")]
+
 use std::collections::HashMap;
 
 use tantivy::postings::{Postings, TermInfo};
@@ -78,9 +80,18 @@ struct Wanted {
     exact: String,
     /// By language.
     stems: Vec<String>,
+    /// Together with the word before and behind it: `dish washer` is a `dishwasher`.
+    joined: Vec<Joined>,
     is_prefix: bool,
     /// How many typing errors are forgiven.
     typos: u8,
+}
+
+/// Two words as one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Joined {
+    exact: String,
+    is_prefix: bool,
 }
 
 /// The words of a query as they are looked up, [`TERMS_MAX`] at most.
@@ -100,20 +111,24 @@ pub struct Matches(Vec<Vec<Variant>>);
 
 impl Lookup {
     /// Splits words.
-    pub fn new(words: &Words, fields: &Fields) -> Self {
-        let split = |mut analyzer: TextAnalyzer| terms(&mut analyzer, words.as_str());
-        let exact = split(Splitter::Query.exact());
+    pub fn new(text: &Words, fields: &Fields) -> Self {
+        let split = |mut analyzer: TextAnalyzer| terms(&mut analyzer, text.as_str());
+        let words = split(Splitter::Query.exact());
         let stems: Vec<_> =
             fields.languages.iter().map(|it| split(Splitter::Query.stems(*it))).collect();
-        let last = exact.len().saturating_sub(1);
+        let last = words.len().saturating_sub(1);
         let mut all: Vec<Wanted> = Vec::new();
-        for (at, exact) in exact.into_iter().enumerate() {
+        for (at, exact) in words.iter().cloned().enumerate() {
             let stems = stems.iter().filter_map(|stems| stems.get(at).cloned()).collect();
             let letters = exact.chars().count();
             let is_prefix = at == last && letters >= PREFIX_LETTERS;
+            let joined = joined(&words, at);
             match all.iter_mut().find(|known| known.exact == exact) {
-                Some(known) => known.is_prefix |= is_prefix,
-                None => all.push(Wanted { typos: typos(&exact), exact, stems, is_prefix }),
+                Some(known) => {
+                    known.is_prefix |= is_prefix;
+                    known.joined.extend(joined);
+                }
+                None => all.push(Wanted { typos: typos(&exact), exact, stems, joined, is_prefix }),
             }
         }
         all.truncate(TERMS_MAX);
@@ -141,6 +156,18 @@ impl Lookup {
         };
         searcher.segment_readers().iter().map(of).collect()
     }
+}
+
+/// A word together with its neighbours. Numbers are not written together.
+fn joined(words: &[String], at: usize) -> Vec<Joined> {
+    let is_word = |word: &String| word.chars().all(char::is_alphabetic);
+    let pair = |first: usize| {
+        let [one, other] = words.get(first..first + 2)? else { return None };
+        let is_prefix = first + 2 == words.len();
+        (is_word(one) && is_word(other))
+            .then(|| Joined { exact: format!("{one}{other}"), is_prefix })
+    };
+    at.checked_sub(1).into_iter().chain([at]).filter_map(pair).collect()
 }
 
 /// A number with another digit is another number; a short word with another letter another word.
@@ -184,9 +211,16 @@ impl Wanted {
         if let Some(info) = dictionary.get(&self.exact)? {
             add(Kind::Exact, &info);
         }
-        if self.is_prefix {
-            let mut longer =
-                dictionary.range().gt(&self.exact).lt(beyond(&self.exact)).into_stream()?;
+        for joined in &self.joined {
+            if let Some(info) = dictionary.get(&joined.exact)? {
+                add(Kind::Stem, &info);
+            }
+        }
+        let joined = self.joined.iter().filter(|joined| joined.is_prefix);
+        let beginnings = joined.map(|joined| &joined.exact);
+        for beginning in beginnings.chain(self.is_prefix.then_some(&self.exact)) {
+            let range = dictionary.range().gt(beginning).lt(beyond(beginning));
+            let mut longer = range.into_stream()?;
             while longer.advance() {
                 add(Kind::Prefix, longer.value());
             }
@@ -260,7 +294,7 @@ pub struct Scores {
     words: Vec<u8>,
     /// Words that are there without a typing error.
     sharp: Vec<u8>,
-    scores: Vec<u32>,
+    sums: Vec<u32>,
     found: Vec<DocId>,
 }
 
@@ -283,7 +317,7 @@ impl Scores {
         let mut scores = Self {
             words: vec![0; len],
             sharp: vec![0; len],
-            scores: vec![0; len],
+            sums: vec![0; len],
             found: Vec::new(),
         };
         let mut best = Best { kinds: vec![None; len], group: vec![0; len], all: vec![0; len] };
@@ -302,7 +336,7 @@ impl Scores {
         let Some(kind) = best.kinds[at].take() else { return };
         let floor = steps(idf * kind.floor());
         let score = std::mem::take(&mut best.all[at]).saturating_add(floor);
-        self.scores[at] = self.scores[at].saturating_add(score);
+        self.sums[at] = self.sums[at].saturating_add(score);
         if self.words[at] == 0 {
             self.found.push(doc);
         }
@@ -324,7 +358,7 @@ impl Scores {
     /// then the better match.
     pub fn key(&self, doc: DocId, lookup: &Lookup) -> u64 {
         let tier = if self.has_all(doc, lookup) { 1 + self.sharp[doc as usize] } else { 0 };
-        u64::from(tier) << 32 | u64::from(self.scores[doc as usize])
+        u64::from(tier) << 32 | u64::from(self.sums[doc as usize])
     }
 }
 
@@ -339,7 +373,7 @@ impl Best {
         deadline: &Deadline,
     ) -> Result<Vec<DocId>, Stopped> {
         let mut found = Vec::new();
-        for group in 0..GROUPS {
+        for (group, boost) in BOOSTS.into_iter().enumerate() {
             let mut in_group = Vec::new();
             let average = statistics.lengths[group] as f32 / 1_000.0;
             for variant in variants.iter().filter(|variant| variant.group == group) {
@@ -348,7 +382,7 @@ impl Best {
                 let lengths = segment.get_fieldnorms_reader(variant.field)?;
                 let mut postings = index
                     .read_postings_from_terminfo(&variant.info, IndexRecordOption::WithFreqs)?;
-                let worth = idf * BOOSTS[group] * variant.kind.scale();
+                let worth = idf * boost * variant.kind.scale();
                 while postings.doc() != TERMINATED {
                     let at = postings.doc() as usize;
                     let length = lengths.fieldnorm(postings.doc()) as f32 / average;
@@ -380,6 +414,7 @@ fn idf(frequency: u32, documents: u32) -> f32 {
 }
 
 /// A score in whole steps.
+#[expect(clippy::cast_sign_loss, reason = "no score is below 0")]
 fn steps(score: f32) -> u32 {
     (score * STEPS) as u32
 }

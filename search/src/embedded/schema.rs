@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use barterline_domain::catalogue::attribute::{AttributeKey, AttributeValue};
+use barterline_domain::catalogue::category::CategoryId;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{ListingId, UserId};
 use barterline_domain::listing::details::Condition;
@@ -162,7 +163,7 @@ impl Fields {
             document.add_f64(self.lat, point.lat);
             document.add_f64(self.lon, point.lon);
         }
-        for category in listing.details.category.iter().flat_map(|category| category.line()) {
+        for category in listing.details.category.iter().flat_map(CategoryId::line) {
             document.add_text(self.category, category.as_str());
         }
         self.add_attributes(listing, &mut document);

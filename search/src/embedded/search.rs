@@ -135,11 +135,15 @@ impl Plan {
             match sieve.verdict(doc) {
                 Verdict::Found => {
                     total += 1;
-                    counters.iter_mut().for_each(|counter| counter.count(doc));
+                    for counter in &mut counters {
+                        counter.count(doc);
+                    }
                     keys.offer(doc, top);
                 }
                 Verdict::CountedFor(facets) => {
-                    facets.iter().for_each(|facet| counters[*facet].count(doc));
+                    for facet in facets {
+                        counters[*facet].count(doc);
+                    }
                 }
                 Verdict::Out => {}
             }
@@ -223,6 +227,7 @@ impl<'a> Keys<'a> {
 }
 
 /// Half around the earth is 2 · 10^10 of them.
+#[expect(clippy::cast_sign_loss, reason = "no distance is below 0")]
 fn millimetres(km: f64) -> u64 {
     (km * 1e6) as u64
 }

@@ -8,8 +8,6 @@ use barterline_domain::clock::Timestamp;
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocSet, Searcher, TERMINATED, Term};
 
-use crate::query::TEXT_CHARS_MAX;
-
 use super::deadline::{Deadline, Stopped};
 use super::filter::Statuses;
 use super::relevance::beyond;
@@ -46,8 +44,7 @@ pub fn suggest(
     now: Timestamp,
     deadline: &Deadline,
 ) -> Result<Vec<String>, Stopped> {
-    let typed: String = typed.chars().take(TEXT_CHARS_MAX).collect();
-    let words: Vec<_> = words(&typed).collect();
+    let words: Vec<_> = words(typed).collect();
     let is_next_word = typed.ends_with(char::is_whitespace);
     for length in (1..=words.len().min(PHRASE_WORDS_MAX)).rev() {
         let (before, last) = words.split_at(words.len() - length);
@@ -67,7 +64,7 @@ pub fn suggest(
     Ok(Vec::new())
 }
 
-/// Phrases that begin so and go on, the most frequent first.
+/// Phrases that begin so and go on, the most frequent first, of those the shortest.
 fn completions(
     searcher: &Searcher,
     fields: &Fields,
@@ -100,7 +97,7 @@ fn completions(
         }
     }
     let mut found: Vec<_> = found.into_values().filter_map(most_written).collect();
-    found.sort_by_key(|(_, count)| Reverse(*count));
+    found.sort_by_key(|(phrase, count)| (Reverse(*count), phrase.len()));
     found.truncate(limit);
     Ok(found.into_iter().map(|(phrase, _)| phrase).collect())
 }

@@ -48,6 +48,16 @@ async fn the_last_of_several_changes_counts_and_they_may_come_twice() {
 }
 
 #[tokio::test]
+async fn a_position_may_come_without_changes() {
+    let mut world = World::new();
+    world.apply(Vec::new()).await.expect("applied");
+    let position = world.engine.position();
+    assert!(position.is_some());
+    let (world, found) = world.reopen();
+    assert_eq!((found, world.engine.position()), (Found::Kept, position));
+}
+
+#[tokio::test]
 async fn one_process_at_a_time() {
     let world = World::new();
     let second = open_in(world.dir(), &["en", "de"]).err().expect("a refusal");
@@ -58,13 +68,8 @@ async fn one_process_at_a_time() {
 #[tokio::test]
 async fn an_index_of_other_languages_is_made_anew() {
     let world = World::with([Thing::new(1, "lamp")]).await;
-    let dir = world.dir();
-    let (world, _) = world.reopen();
-    drop(world.engine.clone());
-    let World { engine, .. } = &world;
-    assert_eq!(engine.stats().documents, 1);
     let kept = tempfile::tempdir().expect("a directory");
-    copy(&dir, kept.path());
+    copy(&world.dir(), kept.path());
     let (engine, found) = open_in(kept.path().into(), &["en", "fr"]).expect("an engine");
     assert_eq!(found, Found::Outdated);
     assert_eq!((engine.position(), engine.stats().documents), (None, 0));

@@ -5,7 +5,7 @@ use barterline_domain::listing::details::Condition;
 use barterline_domain::money::Currency;
 use barterline_domain::place::Point;
 use barterline_search::near::Near;
-use barterline_search::{AttributeFilter, Filter, PriceRange, Query, QueryError, Sort};
+use barterline_search::{AttributeFilter, Facet, Filter, PriceRange, Query, QueryError, Sort};
 use barterline_search::{SearchEngine as _, SearchError};
 
 use crate::world::{NOW, Thing, World, category, eur, everything, filtered, key, user, words};
@@ -161,11 +161,38 @@ async fn near_is_near_across_the_date_line_and_the_pole() {
         || pair[1].distance_km.is_none()));
 }
 
+/// Also when segments whose columns are empty were merged.
+#[tokio::test]
+async fn of_what_nothing_is_said_nothing_is_asked_in_vain() {
+    let mut world = World::new();
+    for number in 1..=20 {
+        world.put([Thing::new(number, "bare")]).await;
+        let range = AttributeFilter::Range { min: None, max: Some(1.0) };
+        let attributes = [(key("size"), range)].into();
+        let point = Point::new(0.0, 0.0).expect("a point");
+        for filter in [
+            Filter { category: Some(category("home")), ..Filter::default() },
+            Filter { attributes, ..Filter::default() },
+            Filter { near: Some(Near { point, km: Some(1.0) }), ..Filter::default() },
+            Filter { conditions: vec![Condition::New], ..Filter::default() },
+        ] {
+            let facets = vec![Facet::Category, Facet::Condition, Facet::Attribute(key("size"))];
+            let page = world.page(Query { facets, ..filtered(filter) }).await;
+            assert_eq!(page.total, 0);
+            assert!(page.facets.iter().all(|facet| facet.values.is_empty()));
+        }
+        let anywhere = Filter { near: Some(Near { point, km: None }), ..Filter::default() };
+        let nearest = Query { sort: Sort::Distance, ..filtered(anywhere) };
+        assert_eq!(world.page(nearest).await.total, number);
+    }
+}
+
 #[tokio::test]
 async fn a_query_without_sense_is_refused() {
     let world = World::new();
     let nan = AttributeFilter::Range { min: Some(f64::NAN), max: None };
     let none = AttributeFilter::AnyOf(Vec::new());
+    let long = AttributeFilter::AnyOf(vec!["x".repeat(201)]);
     for (query, expected) in [
         (Query { sort: Sort::Relevance, ..everything() }, QueryError::NoText),
         (Query { sort: Sort::PriceUp, ..everything() }, QueryError::NoCurrency),
@@ -175,6 +202,8 @@ async fn a_query_without_sense_is_refused() {
         (filtered(price(Some(2), Some(1))), QueryError::Range),
         (filtered(attribute("a", nan)), QueryError::Range),
         (filtered(attribute("a", none)), QueryError::Attributes),
+        (filtered(attribute("a", long)), QueryError::Attributes),
+        (Query { facets: vec![Facet::Status; 17], ..everything() }, QueryError::Facets),
         (filtered(near(0.0, 0.0, Some(f64::NAN))), QueryError::Distance),
         (filtered(near(0.0, 0.0, Some(0.0))), QueryError::Distance),
     ] {

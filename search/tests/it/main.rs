@@ -3,6 +3,7 @@
 mod durability;
 mod facets;
 mod filters;
+mod limits;
 mod paging;
 mod rebuild;
 mod suggestions;
