@@ -84,7 +84,7 @@ fn thing(number: u64, text: &str) -> Thing {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     /// Pages that are taken while others are added, removed and merged show everything that stays as it
     /// is once, in the order that it had.
@@ -93,7 +93,7 @@ proptest! {
         steady in prop::collection::vec(text(), 5..30),
         meanwhile in prop::collection::vec(prop::collection::vec(meanwhile(), 1..4), 10),
         query in query(),
-        limit in 1..6_usize,
+        limit in 2..7_usize,
     ) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build();
         let outcome: Result<(), TestCaseError> = runtime.expect("a runtime").block_on(async {

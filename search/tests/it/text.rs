@@ -133,7 +133,7 @@ async fn no_character_has_a_meaning() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn any_text_is_taken(title in "\\PC{1,40}", text in any::<String>(), typed in "\\PC{1,200}") {
