@@ -1,6 +1,7 @@
 //! The composition root: the only file that names concrete backends.
 
 mod post;
+mod search;
 mod sign_in;
 
 use std::io;
@@ -57,6 +58,7 @@ use crate::services::listings::catalogue::{self, CatalogueError};
 use crate::services::listings::{self, Listings};
 use crate::services::people::People;
 use crate::services::reports::{self, Reports};
+use crate::services::search::follower::Follower;
 use crate::services::staff::Staff;
 use crate::telemetry::addresses::Addresses;
 use crate::telemetry::metrics::{HttpMetrics, HubMetrics, RedisMetrics, RefusalMetrics};
@@ -93,6 +95,9 @@ pub enum BuildError {
     /// There are no kinds of things.
     #[error(transparent)]
     Catalogue(CatalogueError),
+    /// Nothing can be found.
+    #[error("search: {0:#}")]
+    Search(anyhow::Error),
     /// Nobody can sign in elsewhere.
     #[error("sign-in: {0:#}")]
     SignIn(anyhow::Error),
@@ -196,6 +201,8 @@ pub struct App {
     pub outcomes: Outcomes,
     /// What is mailed, if anything is.
     pub post: Option<Post>,
+    /// What keeps the search index up to date, if there is one.
+    pub follower: Option<Follower>,
     /// What is shared with other servers beside the store.
     pub cluster: Option<Cluster>,
 }
@@ -258,6 +265,19 @@ impl App {
                 .map_err(BuildError::Catalogue)?,
             lifetime: settings.listings.lifetime(),
         };
+        let search = search::open(
+            settings,
+            data,
+            admin,
+            search::Parts {
+                store: Arc::clone(&stores.listings),
+                source: Arc::clone(&store.source),
+                catalogue: Arc::clone(&rules.catalogue),
+                clock: Arc::clone(&clock),
+                ids: Arc::clone(&ids),
+            },
+        );
+        let (search, follower) = search.await.map_err(BuildError::Search)?.unzip();
         let listings =
             Listings::new(stores.listings, users, Arc::clone(&clock), Arc::clone(&ids), rules);
         let favourites = Favourites::new(stores.favourites, listings.clone(), Arc::clone(&clock));
@@ -320,6 +340,7 @@ impl App {
             accounts,
             catalogue: CatalogueFile::of(listings.catalogue()),
             listings,
+            search,
             favourites,
             chats,
             people,
@@ -345,6 +366,7 @@ impl App {
             hub,
             outcomes: store.outcomes,
             post,
+            follower,
             cluster,
         })
     }

@@ -22,6 +22,7 @@ use crate::data;
 use crate::keys;
 use crate::lifecycle::{self, Mode};
 use crate::schema;
+use crate::search;
 use crate::telemetry;
 
 /// The command or a setting is wrong.
@@ -61,6 +62,9 @@ enum Command {
     /// Change what signs tokens and seals values: servers use it from their next start on.
     #[command(subcommand)]
     Keys(Keys),
+    /// Look after the search index of a running server.
+    #[command(subcommand)]
+    Search(Search),
     /// Have a running server take no writes, so that it can be moved, or take them again.
     ReadOnly(ReadOnly),
     /// Print the effective settings as TOML, without secrets.
@@ -243,6 +247,15 @@ enum Data {
 }
 
 #[derive(Debug, Subcommand)]
+enum Search {
+    /// How the index of a running server is.
+    Status(Flags),
+    /// Have a running server make its index anew from the store, while the one that there is goes on. Waits
+    /// until it is done.
+    Rebuild(Flags),
+}
+
+#[derive(Debug, Subcommand)]
 enum Keys {
     /// Put new keys behind the others, which no server uses yet: copy the files to all servers of a
     /// cluster and start these anew, one after the other, before you rotate.
@@ -326,6 +339,8 @@ pub fn run() -> ExitCode {
         }
         Command::Data(Data::Import { flags, dir }) => move_data(flags, data::Task::Import { dir }),
         Command::Data(Data::Verify { flags, dir }) => move_data(flags, data::Task::Verify { dir }),
+        Command::Search(Search::Status(flags)) => ask(flags, "GET", "/search"),
+        Command::Search(Search::Rebuild(flags)) => with_settings(flags, search::rebuild),
         Command::Keys(Keys::Prepare(flags)) => change_keys(flags, keys::Task::Prepare),
         Command::Keys(Keys::Rotate(flags)) => change_keys(flags, keys::Task::Rotate),
         Command::Keys(Keys::Reseal(flags)) => {

@@ -11,6 +11,7 @@ pub mod keys;
 pub mod lifecycle;
 pub mod listener;
 pub mod schema;
+pub mod search;
 
 pub mod admin;
 pub mod gateway;

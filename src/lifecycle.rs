@@ -89,7 +89,7 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
         tasks.clone(),
     )
     .await?;
-    let App { public: routes, gateway, rest, hub, outcomes, post, cluster } = app;
+    let App { public: routes, gateway, rest, hub, outcomes, post, follower, cluster } = app;
     let mut delivery = tokio::spawn(hub.run_delivery(outcomes));
     tasks.spawn(gateway.clone().run_heartbeat());
     tasks.spawn(gateway.clone().run_revocations());
@@ -98,6 +98,7 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     let cluster = cluster.map(|cluster| tokio::spawn(cluster.run(answered.clone())));
     tokio::spawn(rest.accounts.clone().hear_others(stop.clone()));
     let post = post.map(|post| tokio::spawn(post.run(rest.accounts.clone(), stop.clone())));
+    let follower = follower.map(|follower| tokio::spawn(follower.run(stop.clone())));
     if mode.demo {
         demo::seed(&rest, &settings.storage.data).await.context("cannot seed the demo")?;
     }
@@ -153,6 +154,9 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     // What was answered may still be to be mailed. Ends by itself within seconds.
     if let Some(post) = post {
         let _ = post.await;
+    }
+    if let Some(follower) = follower {
+        let _ = follower.await;
     }
     answered.cancel();
     if let Some(cluster) = cluster {

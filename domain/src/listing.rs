@@ -100,6 +100,11 @@ impl ListingText {
         Self { title: ERASED_TITLE.to_owned(), description: String::new() }
     }
 
+    /// Whether this stands in the place of the texts of somebody who is gone.
+    pub fn is_erased(&self) -> bool {
+        self.title == ERASED_TITLE && self.description.is_empty()
+    }
+
     /// The title.
     pub fn title(&self) -> &str {
         &self.title

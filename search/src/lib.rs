@@ -21,19 +21,15 @@
 //! | `embedded/text` `schema` | how a listing becomes words and columns |
 //! | `embedded/relevance` `filter` `facets` `search` `suggest` | how a query is answered |
 
+pub mod cursor;
+pub mod embedded;
 pub mod engine;
 pub mod error;
-
+pub mod near;
+pub mod page;
 pub mod query;
 
-pub mod near;
-
-pub mod page;
-
-pub mod cursor;
-
-pub mod embedded;
-
+pub use embedded::{Language, UnknownLanguage};
 pub use engine::{Change, Position, Rebuild, SearchEngine, Stats};
 pub use error::SearchError;
 pub use query::{AttributeFilter, Facet, Filter, PriceRange, Query, QueryError, Sort, Words};

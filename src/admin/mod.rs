@@ -13,6 +13,7 @@ mod keys;
 pub mod load_test;
 mod metrics;
 mod reports;
+pub mod search;
 mod second_factor;
 mod status;
 mod suspension;
@@ -36,6 +37,7 @@ use self::data::Keeper;
 pub use self::token::Token;
 use crate::rest::Limits;
 use crate::rest::problem::{Code, Problem};
+use crate::services::search::follower::Orders;
 use crate::services::staff::Staff;
 use crate::telemetry::process::Process;
 
@@ -53,6 +55,8 @@ struct Inner {
     staff: OnceLock<Staff>,
     /// The same, for moving it.
     keeper: OnceLock<Keeper>,
+    /// Where another search index is asked for, if there is one.
+    search: OnceLock<Orders>,
     load_test: OnceLock<Router>,
 }
 
@@ -81,6 +85,7 @@ impl Admin {
             store: OnceLock::new(),
             staff: OnceLock::new(),
             keeper: OnceLock::new(),
+            search: OnceLock::new(),
             load_test: OnceLock::new(),
         }))
     }
@@ -113,6 +118,15 @@ impl Admin {
 
     fn keeper(&self) -> Result<&Keeper, Problem> {
         self.0.keeper.get().ok_or_else(|| ErrorCode::Unavailable.into())
+    }
+
+    /// Looks after the search index from here on.
+    pub fn search(&self, orders: Orders) {
+        let _ = self.0.search.set(orders);
+    }
+
+    fn search_orders(&self) -> Result<&Orders, Problem> {
+        self.0.search.get().ok_or_else(|| Code::SearchOff.into())
     }
 
     /// Offers the routes for load tests from here on.
@@ -151,6 +165,8 @@ impl Admin {
             .route("/password-codes", post(accounts::password_code))
             .route("/audit", get(audit::list))
             .route("/audit/verification", get(audit::verify))
+            .route("/search", get(search::state))
+            .route("/search/rebuild", post(search::rebuild))
             .route("/reports", get(reports::list))
             .route("/reports/{id}", get(reports::read))
             .route("/accounts/{id}/second-factor", delete(second_factor::end))

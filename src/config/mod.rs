@@ -20,6 +20,7 @@ mod listings;
 mod log;
 mod mail;
 mod redis;
+mod search;
 mod sign_in;
 mod socket;
 
@@ -40,6 +41,7 @@ pub use self::mail::Mail;
 pub use self::redis::Redis;
 pub use self::scylla::Scylla;
 pub use self::scylla_roles::{Role, ScyllaRoles};
+pub use self::search::Search;
 use self::section::{Entry, Refusal, Section};
 pub use self::server::Server;
 pub use self::sign_in::{Issuer, Provider, SignIn};
@@ -68,6 +70,8 @@ pub struct Settings {
     pub chat: Chat,
     /// Things for sale.
     pub listings: Listings,
+    /// What is found.
+    pub search: Search,
     /// How much anybody may do.
     pub limits: Limits,
     /// What passwords cost, and who is asked to confirm an address.
@@ -199,6 +203,7 @@ impl Settings {
             Socket::NAME => &mut self.socket,
             Chat::NAME => &mut self.chat,
             Listings::NAME => &mut self.listings,
+            Search::NAME => &mut self.search,
             Limits::NAME => &mut self.limits,
             Accounts::NAME => &mut self.accounts,
             Mail::NAME => &mut self.mail,
@@ -235,6 +240,7 @@ impl Settings {
             shown_of(&self.socket),
             shown_of(&self.chat),
             shown_of(&self.listings),
+            shown_of(&self.search),
             shown_of(&self.limits),
             shown_of(&self.accounts),
             shown_of(&self.mail),

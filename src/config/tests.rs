@@ -45,7 +45,7 @@ fn every_mistake_is_named_at_once() {
         [
             "FILE: `log.level` cannot be \"a=b=c\"; allowed: error, warn, info, debug, trace, or directives such as info,barterline::gateway=debug",
             "FILE: `server.header_timeout_ms` cannot be 1; allowed: 100 to 600000",
-            "FILE: there is no section `sever`; there are server, storage, scylla, scylla_roles, keys, redis, socket, chat, listings, limits, accounts, mail, sign_in, providers.NAME, issuers.NAME, log",
+            "FILE: there is no section `sever`; there are server, storage, scylla, scylla_roles, keys, redis, socket, chat, listings, search, limits, accounts, mail, sign_in, providers.NAME, issuers.NAME, log",
             "FILE: there is no setting `server.listne`",
             "there is no setting for the variable BARTERLINE_NONSENSE; they read \
              BARTERLINE_SECTION__KEY",

@@ -40,6 +40,7 @@ use crate::services::favourites::Favourites;
 use crate::services::listings::Listings;
 use crate::services::people::People;
 use crate::services::reports::Reports;
+use crate::services::search::Search;
 use crate::services::staff::Staff;
 
 /// What handlers call.
@@ -49,6 +50,8 @@ pub struct Rest {
     pub accounts: Accounts,
     /// Things for sale.
     pub listings: Listings,
+    /// What is found; `None`: this server does not search.
+    pub search: Option<Search>,
     /// The kinds of things there are.
     pub catalogue: CatalogueFile,
     /// What people like.

@@ -198,6 +198,10 @@ codes! {
     Reason = UNPROCESSABLE_ENTITY, "listing.reason_invalid", "the reason does not go with the status";
     /// As many as anybody has.
     FavouritesFull = CONFLICT, "favourites.full", "there are as many favourites as anybody has";
+    /// What is looked for makes no sense.
+    SearchInvalid = UNPROCESSABLE_ENTITY, "search.invalid", "the search makes no sense";
+    /// Nothing is found here.
+    SearchOff = NOT_IMPLEMENTED, "search.off", "this server does not search";
     /// Sold or withdrawn, for good.
     StatusFinal = CONFLICT, "listing.status_final", "the status does not lead there";
     /// Somebody else sells it.

@@ -8,6 +8,7 @@ pub mod favourites;
 pub mod listings;
 pub mod people;
 pub mod reports;
+pub mod search;
 pub mod staff;
 
 /// Carries on to the end what must not stop half-way, also when whoever asked for it goes away.

@@ -64,6 +64,34 @@ impl MailMetrics {
     }
 }
 
+/// What can be found.
+#[derive(Debug, Clone, Default)]
+pub struct SearchMetrics {
+    /// Listings in the index.
+    pub documents: Gauge,
+    /// Its bytes on disk.
+    pub bytes: Gauge,
+    /// When it last had all that there was, in seconds since 1970.
+    pub current: Gauge,
+    /// How often it was made anew.
+    pub rebuilt: Counter,
+    /// Steps that failed, and were tried again.
+    pub failed: Counter,
+}
+
+impl SearchMetrics {
+    /// Adds them to a registry.
+    pub fn register(&self, registry: &mut Registry) {
+        let search = registry.sub_registry_with_prefix("search");
+        search.register("documents", "Listings in the index", self.documents.clone());
+        search.register("bytes", "Bytes of the index on disk", self.bytes.clone());
+        let what = "When the index last had all listings, in seconds since 1970";
+        search.register("current_timestamp_seconds", what, self.current.clone());
+        search.register("rebuilt", "Times the index was made anew", self.rebuilt.clone());
+        search.register("failed", "Steps of the index that failed", self.failed.clone());
+    }
+}
+
 /// What is shared with other servers over Redis.
 #[derive(Clone, Default)]
 pub struct RedisMetrics {

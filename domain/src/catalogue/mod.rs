@@ -160,6 +160,11 @@ impl Catalogue {
         Ok(())
     }
 
+    /// Whether there is such a category.
+    pub fn has(&self, id: &CategoryId) -> bool {
+        self.0.contains_key(id)
+    }
+
     /// The attributes of a category: those of the topmost first, its own last.
     pub fn attributes(&self, id: &CategoryId) -> impl Iterator<Item = &Attribute> {
         let line = id.line().into_iter().filter_map(|id| self.0.get(&id));
@@ -173,7 +178,7 @@ impl Catalogue {
         mut given: BTreeMap<String, GivenValue>,
         is_draft: bool,
     ) -> Result<Attributes, InvalidAttributes> {
-        if !self.0.contains_key(id) {
+        if !self.has(id) {
             return Err(InvalidAttributes::Category(id.to_string()));
         }
         let mut attributes = Attributes::new();

@@ -7,6 +7,8 @@ pub mod history;
 pub mod list_by_seller;
 pub mod read;
 pub mod renew;
+pub mod search;
+pub mod suggest;
 
 mod said;
 

@@ -55,6 +55,7 @@ impl Code {
             | Self::Attributes
             | Self::PlaceInvalid
             | Self::Expiry
+            | Self::SearchInvalid
             | Self::Reason
             | Self::UpgradeRequired
             | Self::SocketVersion
@@ -78,6 +79,7 @@ impl Code {
             | Self::MailOff
             | Self::AccountChanged
             | Self::FavouritesFull
+            | Self::SearchOff
             | Self::StatusFinal
             | Self::VersionChanged
             | Self::ReportNotFound

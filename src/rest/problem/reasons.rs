@@ -22,6 +22,7 @@ use crate::services::favourites::FavouriteError;
 use crate::services::listings::ListingError;
 use crate::services::people::PeopleError;
 use crate::services::reports::{MESSAGES_MAX, ReportError};
+use crate::services::search::SearchError;
 use crate::services::staff::StaffError;
 
 impl From<StoreError> for Problem {
@@ -354,6 +355,29 @@ impl From<ListingError> for Problem {
                 Self { version: Some(current), ..Self::from(Code::VersionChanged) }
             }
             ListingError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SearchError> for Problem {
+    fn from(error: SearchError) -> Self {
+        let text = error.to_string();
+        match error {
+            SearchError::Attributes(InvalidAttributes::Category(_)) => {
+                Self::new(Code::CategoryUnknown, text)
+            }
+            SearchError::Attributes(_) | SearchError::NoCategory | SearchError::Wanted { .. } => {
+                Self::new(Code::Attributes, text)
+            }
+            SearchError::Query(_) | SearchError::Drafts => Self::new(Code::SearchInvalid, text),
+            SearchError::Off => Code::SearchOff.into(),
+            SearchError::Busy(_) => Self::new(ErrorCode::Busy, text),
+            SearchError::NoIndex => Self::new(ErrorCode::Unavailable, text),
+            // What the disk says is the operator's business.
+            SearchError::Engine(_) => {
+                Self { cause: Some(text.into()), ..Self::from(ErrorCode::Unavailable) }
+            }
+            SearchError::Store(error) => error.into(),
         }
     }
 }

@@ -9,6 +9,7 @@ use barterline_domain::money::{Currency, Money};
 use barterline_storage::accounts::Account;
 use barterline_storage::embedded::engine::Engine;
 use barterline_storage::embedded::listings::EmbeddedListings;
+use barterline_storage::listings::{Changes, FeedPlace};
 use tempfile::TempDir;
 
 use super::*;
@@ -80,6 +81,18 @@ impl ListingStore for Contended {
         limit: usize,
     ) -> Result<Vec<Listing>, StoreError> {
         self.store.list_by_seller(seller, before, limit).await
+    }
+
+    async fn feed_end(&self) -> Result<FeedPlace, StoreError> {
+        self.store.feed_end().await
+    }
+
+    async fn changes(
+        &self,
+        after: &FeedPlace,
+        limit: usize,
+    ) -> Result<Option<Changes>, StoreError> {
+        self.store.changes(after, limit).await
     }
 }
 

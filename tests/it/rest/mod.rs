@@ -12,6 +12,7 @@ mod favourites;
 mod listings;
 mod openapi;
 mod reports;
+mod search;
 pub mod second_factor;
 mod sessions;
 mod sign_in;

@@ -258,8 +258,13 @@ impl World {
     }
 
     /// Starts another server where this one has ended.
-    pub fn start_again(mut self) -> Self {
-        self.succeed(&[])
+    pub fn start_again(self) -> Self {
+        self.start_again_with(&[])
+    }
+
+    /// The same, with settings.
+    pub fn start_again_with(mut self, variables: &[(&str, &str)]) -> Self {
+        self.succeed(variables)
     }
 
     fn succeed(&mut self, variables: &[(&str, &str)]) -> Self {

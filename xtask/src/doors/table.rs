@@ -25,6 +25,7 @@ pub const PARTS: &[Part] = &[
             "keys",
             "lifecycle",
             "schema",
+            "search",
             "telemetry",
         ],
     },
@@ -37,6 +38,8 @@ pub const PARTS: &[Part] = &[
     // The tables of the cluster, made by hand before a server starts. What it shows the database is
     // read as what the listener shows.
     Part { name: "schema", may_use: &["config", "listener"] },
+    // The search index of a running server, asked for by hand.
+    Part { name: "search", may_use: &["admin", "config"] },
     // The keys of a data directory, changed by hand before a server starts.
     Part { name: "keys", may_use: &["auth", "config"] },
     // Whole stores, moved by hand, or by the server that has one.
@@ -119,6 +122,11 @@ pub const KEYS: &[Key] = &[
         word: "barterline_storage::scylla",
         held_by: &["app", "main.rs", "schema"],
         because: "the composition root alone names concrete backends",
+    },
+    Key {
+        word: "barterline_search::embedded",
+        held_by: &["app"],
+        because: "the composition root alone names concrete engines",
     },
     Key {
         word: "barterline_storage::stores",
@@ -224,6 +232,8 @@ pub const CRATES: &[Crate] = &[
     Crate { folder: "protocol", ours: &["barterline-domain"], never: RUNTIMES },
     Crate { folder: "storage", ours: &["barterline-domain"], never: EDGES },
     Crate { folder: "push", ours: &["barterline-domain"], never: &["axum", "redb"] },
+    // An index is derived, and knows no store.
+    Crate { folder: "search", ours: &["barterline-domain"], never: &["axum", "hyper", "redb"] },
     Crate {
         folder: "loadtest",
         ours: &["barterline-domain", "barterline-protocol"],
@@ -244,6 +254,7 @@ pub const CRATES: &[Crate] = &[
             "barterline-protocol",
             "barterline-storage",
             "barterline-push",
+            "barterline-search",
         ],
         never: &[],
     },

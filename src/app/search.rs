@@ -1,0 +1,86 @@
+//! The search index, put together by the settings.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use barterline_domain::catalogue::Catalogue;
+use barterline_domain::clock::Clock;
+use barterline_search::embedded;
+use barterline_storage::bulk::{Item, Kind, Place, Source};
+use barterline_storage::error::StoreError;
+use barterline_storage::listings::Listings as ListingStore;
+
+use crate::admin::Admin;
+use crate::config::Settings;
+use crate::data_dir::DataDir;
+use crate::ids::Ids;
+use crate::services::search::Search;
+use crate::services::search::follower::{self, AllListings, Follower, Page};
+use crate::telemetry::metrics::SearchMetrics;
+
+/// Where the index is, in the data directory.
+const DIRECTORY: &str = "search";
+
+/// What listings are found by.
+pub(super) struct Parts {
+    pub store: Arc<dyn ListingStore>,
+    pub source: Arc<dyn Source>,
+    pub catalogue: Arc<Catalogue>,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn Ids>,
+}
+
+/// A store that can be read whole, of which only listings are.
+struct Whole(Arc<dyn Source>);
+
+#[async_trait]
+impl AllListings for Whole {
+    fn epoch(&self) -> u32 {
+        self.0.epoch()
+    }
+
+    async fn page(&self, after: Option<&[u8]>) -> Result<Page, StoreError> {
+        let after = after.map(|after| Place(after.to_vec()));
+        let page = self.0.page(Kind::Listings, after.as_ref()).await?;
+        let listing = |(_, item)| match item {
+            Item::Listing(listing) => Some(*listing),
+            _ => None,
+        };
+        let listings = page.items.into_iter().filter_map(listing).collect();
+        Ok(Page { listings, next: page.next.map(|place| place.0) })
+    }
+}
+
+/// What finds, and what keeps it up to date; `None`: this server does not search.
+pub(super) async fn open(
+    settings: &Settings,
+    data: &DataDir,
+    admin: &Admin,
+    parts: Parts,
+) -> anyhow::Result<Option<(Search, Follower)>> {
+    let settings = &settings.search;
+    if !settings.enabled {
+        return Ok(None);
+    }
+    let metrics = SearchMetrics::default();
+    admin.register(|registry| metrics.register(registry));
+    let settings_of_engine = embedded::Settings {
+        writer_bytes: settings.memory_mib << 20,
+        ..embedded::Settings::new(data.path().join(DIRECTORY), settings.languages())
+    };
+    // All of it is read, to see that it is whole.
+    let opened = tokio::task::spawn_blocking(move || embedded::open(settings_of_engine)).await??;
+    let engine = Arc::new(opened.engine);
+    let Parts { store, source, catalogue, clock, ids } = parts;
+    let (follower, orders) = Follower::new(follower::Parts {
+        engine: engine.clone(),
+        listings: Arc::clone(&store),
+        all: Arc::new(Whole(source)),
+        clock: Arc::clone(&clock),
+        interval: settings.interval(),
+        ids,
+        metrics,
+    });
+    admin.search(orders);
+    Ok(Some((Search::new(engine, store, catalogue, clock), follower)))
+}
