@@ -155,6 +155,7 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     if let Some(post) = post {
         let _ = post.await;
     }
+    // It lets go of what it does.
     if let Some(follower) = follower {
         let _ = follower.await;
     }

@@ -1,7 +1,7 @@
 //! `barterline search`: the index of a running server.
 
 use std::io::Write as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
@@ -12,39 +12,37 @@ use crate::config::Settings;
 /// Between two looks at an index that is made anew.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
+/// A server that has not gone on for so long is asked no more.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// Has the server make its index anew; gives what to print. Says how far it has come on standard error.
 pub fn rebuild(settings: &Settings) -> anyhow::Result<String> {
-    let before = state(settings)?.rebuilt;
-    client::ask(&settings.storage.data, "POST", "/search/rebuild")?;
+    let answer = client::ask(&settings.storage.data, "POST", "/search/rebuild")?;
+    let order = parse(&answer)?.ordered;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut said = None;
+    let (mut said, mut moved) = (None, Instant::now());
     loop {
-        runtime.block_on(async { tokio::time::sleep(LOOK_EVERY).await });
-        let state = state(settings)?;
-        if let Some(failure) = state.failure {
+        let answer = client::ask(&settings.storage.data, "GET", "/search")?;
+        let State { documents, bytes, rebuilding, ordered, done, failure, .. } = parse(&answer)?;
+        if ordered < order {
+            bail!("the server was started anew: `barterline search status` has how it goes");
+        }
+        if done >= order {
+            return Ok(format!("{documents} listings are found, {bytes} bytes"));
+        }
+        if rebuilding != said {
+            (said, moved) = (rebuilding, Instant::now());
+            // Nobody may be there to read it.
+            let _ = writeln!(std::io::stderr(), "{} listings read", rebuilding.unwrap_or(0));
+        } else if let Some(failure) = failure {
             bail!("the server tries again by itself: {failure}");
+        } else if moved.elapsed() > PATIENCE {
+            bail!("the server has not gone on for a minute; see its log");
         }
-        match state.rebuilding {
-            Some(read) if said != Some(read) => {
-                said = Some(read);
-                // Nobody may be there to read it.
-                let _ = writeln!(std::io::stderr(), "{read} listings read");
-            }
-            Some(_) => {}
-            None if state.rebuilt > before => {
-                return Ok(format!(
-                    "{} listings are found, {} bytes",
-                    state.documents, state.bytes
-                ));
-            }
-            None => {
-                bail!("the server was started anew: `barterline search status` has how it goes")
-            }
-        }
+        runtime.block_on(async { tokio::time::sleep(LOOK_EVERY).await });
     }
 }
 
-fn state(settings: &Settings) -> anyhow::Result<State> {
-    let answer = client::ask(&settings.storage.data, "GET", "/search")?;
-    serde_json::from_str(&answer).context("the server's answer")
+fn parse(answer: &str) -> anyhow::Result<State> {
+    serde_json::from_str(answer).context("the server's answer")
 }

@@ -14,7 +14,10 @@ pub async fn state(extract::State(admin): extract::State<Admin>) -> Result<Json<
 }
 
 /// Has the index made anew, while the one that there is goes on.
-pub async fn rebuild(extract::State(admin): extract::State<Admin>) -> Result<StatusCode, Problem> {
-    admin.search_orders()?.rebuild();
-    Ok(StatusCode::ACCEPTED)
+pub async fn rebuild(
+    extract::State(admin): extract::State<Admin>,
+) -> Result<(StatusCode, Json<State>), Problem> {
+    let orders = admin.search_orders()?;
+    orders.rebuild();
+    Ok((StatusCode::ACCEPTED, Json(orders.state())))
 }

@@ -31,11 +31,14 @@ pub struct Languages;
 impl Allowed<String> for Languages {
     fn allows(&self, text: &String) -> bool {
         let all: Vec<_> = text.split_whitespace().map(Language::parse).collect();
-        all.len() <= LANGUAGES_MAX && all.iter().all(Result::is_ok)
+        let is_twice = |at: usize| all[..at].contains(&all[at]);
+        all.len() <= LANGUAGES_MAX && all.iter().all(Result::is_ok) && !(0..all.len()).any(is_twice)
     }
 
     fn describe(&self) -> String {
-        format!("up to {LANGUAGES_MAX} languages with spaces between; {UnknownLanguage}")
+        format!(
+            "up to {LANGUAGES_MAX} languages with spaces between, none twice; {UnknownLanguage}"
+        )
     }
 }
 

@@ -17,6 +17,9 @@ use super::filter::Statuses;
 use super::relevance::beyond;
 use super::schema::{CONDITIONS, STATUSES, column, said};
 
+/// Values of a facet that are counted, beside those of the catalogue: some 5 MB.
+const VALUES_MAX: usize = 10_000;
+
 /// The counts of a facet over all segments.
 pub struct Tally {
     facet: Facet,
@@ -96,6 +99,10 @@ impl Tally {
             }
             let (value, written) = name.split_once('\0').unwrap_or((name, name));
             let written = written.to_owned();
+            // What people wrote as they liked is counted as far as it goes.
+            if self.values.len() >= VALUES_MAX && !self.values.contains_key(value) {
+                continue;
+            }
             *self.values.entry(value.to_owned()).or_default().entry(written).or_default() += count;
         }
         Ok(())

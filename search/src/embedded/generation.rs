@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tantivy::directory::MmapDirectory;
+use tantivy::directory::error::OpenReadError;
 use tantivy::store::Compressor;
 use tantivy::{Index, IndexReader, IndexSettings, ReloadPolicy, TantivyError};
 
@@ -49,6 +50,7 @@ struct Current {
 pub struct Generation {
     pub number: u64,
     pub index: Index,
+    pub files: MmapDirectory,
     pub reader: IndexReader,
     pub fields: Arc<Fields>,
 }
@@ -75,6 +77,7 @@ impl Home {
         let (kept, found) = match self.read(&fields) {
             Ok(Some(kept)) => (Some(kept), Found::Kept),
             Ok(None) => (None, Found::Nothing),
+            Err(Unusable::Unread(error)) => return Err(error),
             Err(Unusable::Outdated) => {
                 tracing::warn!(dir = %self.dir.display(), "index is of another format or languages: it has to be made anew");
                 (None, Found::Outdated)
@@ -86,6 +89,11 @@ impl Home {
             }
         };
         let open = if let Some(kept) = kept {
+            // It had its time to be looked at, and has words that were taken back since.
+            let aside = self.dir.join(DAMAGED);
+            if aside.exists() {
+                remove(&aside);
+            }
             kept
         } else {
             let fresh = self.create(fields)?;
@@ -100,7 +108,7 @@ impl Home {
         let current = match fs::read(self.dir.join(CURRENT)) {
             Ok(current) => current,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Unusable::damaged(None, &error)),
+            Err(error) => return Err(Unusable::Unread(error.into())),
         };
         let current: Current =
             serde_json::from_slice(&current).map_err(|error| Unusable::damaged(None, &error))?;
@@ -113,13 +121,16 @@ impl Home {
         let damaged = |why: &dyn ToString| Unusable::damaged(Some(generation), why);
         match read {
             Ok(Ok(read)) => Ok(Some(read)),
+            // The disk may answer the next time.
+            Ok(Err(error)) if is_of_the_disk(&error) => Err(Unusable::Unread(error)),
             Ok(Err(error)) => Err(damaged(&error)),
             Err(_) => Err(damaged(&"reading it panicked")),
         }
     }
 
     fn read_index(&self, number: u64, fields: &Arc<Fields>) -> tantivy::Result<Generation> {
-        let index = Index::open(MmapDirectory::open(self.path(number))?)?;
+        let files = MmapDirectory::open(self.path(number))?;
+        let index = Index::open(files.clone())?;
         if index.schema() != fields.schema {
             return Err(TantivyError::SchemaError("the index has other fields".to_owned()));
         }
@@ -129,7 +140,7 @@ impl Home {
             let what = format!("the sum of {} is wrong", file.display());
             return Err(TantivyError::InternalError(what));
         }
-        Generation::new(number, index, Arc::clone(fields))
+        Generation::new(number, index, files, Arc::clone(fields))
     }
 
     /// Makes an empty index, which does not count yet.
@@ -138,13 +149,22 @@ impl Home {
         let number = last + 1;
         let path = self.path(number);
         fs::create_dir(&path)?;
+        let created = Self::create_in(&path, number, fields);
+        if created.is_err() {
+            self.remove(number);
+        }
+        created
+    }
+
+    fn create_in(path: &Path, number: u64, fields: Arc<Fields>) -> tantivy::Result<Generation> {
         let settings = IndexSettings {
             docstore_compression: Compressor::None,
             docstore_compress_dedicated_thread: false,
             ..IndexSettings::default()
         };
-        let index = Index::create(MmapDirectory::open(&path)?, fields.schema.clone(), settings)?;
-        Generation::new(number, index, fields)
+        let files = MmapDirectory::open(path)?;
+        let index = Index::create(files.clone(), fields.schema.clone(), settings)?;
+        Generation::new(number, index, files, fields)
     }
 
     /// Lets an index count from now on.
@@ -177,6 +197,9 @@ impl Home {
     fn set_aside(&self, number: Option<u64>) {
         let Some(number) = number else { return };
         let aside = self.dir.join(DAMAGED);
+        if !self.path(number).exists() {
+            return;
+        }
         if aside.exists() {
             remove(&aside);
         }
@@ -206,10 +229,26 @@ fn remove(path: &Path) {
     }
 }
 
+/// Whether the system refused, which says nothing of what is on the disk; that a file is missing does.
+fn is_of_the_disk(error: &TantivyError) -> bool {
+    use OpenReadError::IoError as Unread;
+    let (TantivyError::IoError(error)
+    | TantivyError::OpenReadError(Unread { io_error: error, .. })) = error
+    else {
+        return false;
+    };
+    error.raw_os_error().is_some() && error.kind() != io::ErrorKind::NotFound
+}
+
 /// Why what is on disk is not used.
 enum Unusable {
+    /// It may be sound.
+    Unread(TantivyError),
     Outdated,
-    Damaged { number: Option<u64>, why: String },
+    Damaged {
+        number: Option<u64>,
+        why: String,
+    },
 }
 
 impl Unusable {
@@ -219,10 +258,15 @@ impl Unusable {
 }
 
 impl Generation {
-    fn new(number: u64, mut index: Index, fields: Arc<Fields>) -> tantivy::Result<Self> {
+    fn new(
+        number: u64,
+        mut index: Index,
+        files: MmapDirectory,
+        fields: Arc<Fields>,
+    ) -> tantivy::Result<Self> {
         index.set_tokenizers(fields.analyzers());
         // What is visible changes when a commit says so.
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        Ok(Self { number, index, reader, fields })
+        Ok(Self { number, index, files, reader, fields })
     }
 }

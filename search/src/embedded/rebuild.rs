@@ -22,6 +22,8 @@ struct Draft {
     shared: Arc<Shared>,
     /// `None` once it counts.
     writer: Option<Writer>,
+    /// The disk may have it that this one counts: it stays, until the next start knows.
+    may_count: bool,
     _only: OwnedSemaphorePermit,
 }
 
@@ -32,7 +34,7 @@ impl EmbeddedRebuild {
         let generation =
             shared.home.create(fields).map_err(|error| Stopped::from(error).during(WHAT))?;
         let writer = Some(Writer::new(generation, shared.writer_bytes));
-        Ok(Self(Some(Draft { shared, writer, _only: only })))
+        Ok(Self(Some(Draft { shared, writer, may_count: false, _only: only })))
     }
 }
 
@@ -63,6 +65,7 @@ impl Draft {
     fn add(&mut self, changes: Vec<Change>) -> Result<(), Stopped> {
         if let Some(writer) = &mut self.writer {
             writer.add(changes)?;
+            writer.commit_if_much()?;
         }
         Ok(())
     }
@@ -70,6 +73,7 @@ impl Draft {
     fn replace(&mut self, present: &mut Writer, position: Position) -> Result<(), Stopped> {
         let Some(writer) = &mut self.writer else { return Ok(()) };
         let searcher = writer.commit(&position)?;
+        self.may_count = true;
         self.shared.home.set_current(&writer.generation)?;
         *self.shared.live.write() = Live { searcher, position: Some(position) };
         let Some(writer) = self.writer.take() else { return Ok(()) };
@@ -87,7 +91,9 @@ impl Drop for Draft {
         if let Some(writer) = self.writer.take() {
             let number = writer.generation.number;
             drop(writer);
-            self.shared.home.remove(number);
+            if !self.may_count {
+                self.shared.home.remove(number);
+            }
         }
     }
 }

@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 
 use tantivy::postings::{Postings, TermInfo};
-use tantivy::query::FuzzyTermQuery;
+use tantivy::query::{DfaWrapper, FuzzyTermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::tokenizer::TextAnalyzer;
 use tantivy::{DocId, DocSet, Searcher, SegmentReader, TERMINATED, Term};
@@ -106,6 +106,14 @@ struct Variant {
     info: TermInfo,
 }
 
+/// What finds the words that are almost one, by how many typos.
+type Almost = Vec<(Kind, DfaWrapper)>;
+
+/// Longest word in which typos are looked for.
+const TYPO_BYTES_MAX: usize = 48;
+/// Terms between two looks at the time.
+const TERMS_BETWEEN: usize = 1_024;
+
 /// The terms of a segment that match, by word.
 pub struct Matches(Vec<Vec<Variant>>);
 
@@ -147,12 +155,18 @@ impl Lookup {
         fields: &Fields,
         deadline: &Deadline,
     ) -> Result<Vec<Matches>, Stopped> {
+        // Dear to make, and the same in every segment and field.
+        let almost = |wanted: &Wanted| {
+            deadline.check()?;
+            wanted.almost(fields)
+        };
+        let almost = self.0.iter().map(almost).collect::<Result<Vec<_>, _>>()?;
         let of = |segment: &SegmentReader| {
-            let variants = |wanted: &Wanted| {
-                deadline.check()?;
-                wanted.variants(segment, fields)
+            let wanted = self.0.iter().zip(&almost);
+            let variants = |(wanted, almost): (&Wanted, &Almost)| {
+                wanted.variants(segment, fields, almost, deadline)
             };
-            self.0.iter().map(variants).collect::<Result<_, _>>().map(Matches)
+            wanted.map(variants).collect::<Result<_, _>>().map(Matches)
         };
         searcher.segment_readers().iter().map(of).collect()
     }
@@ -173,7 +187,9 @@ fn joined(words: &[String], at: usize) -> Vec<Joined> {
 /// A number with another digit is another number; a short word with another letter another word.
 fn typos(word: &str) -> u8 {
     let letters = word.chars().count();
-    if !word.chars().all(char::is_alphabetic) || letters < ONE_TYPO_LETTERS {
+    // What finds a long word of rare letters takes hundreds of megabytes.
+    let is_long = word.len() > TYPO_BYTES_MAX;
+    if is_long || !word.chars().all(char::is_alphabetic) || letters < ONE_TYPO_LETTERS {
         0
     } else if letters < TWO_TYPOS_LETTERS {
         1
@@ -183,7 +199,23 @@ fn typos(word: &str) -> u8 {
 }
 
 impl Wanted {
-    fn variants(&self, segment: &SegmentReader, fields: &Fields) -> Result<Vec<Variant>, Stopped> {
+    fn almost(&self, fields: &Fields) -> Result<Almost, Stopped> {
+        let of = |distance| {
+            let kind = if distance == 1 { Kind::OneTypo } else { Kind::TwoTypos };
+            // Which field does not matter to what finds it.
+            let term = Term::from_field_text(fields.groups[0].exact, &self.exact);
+            Ok((kind, FuzzyTermQuery::new(term, distance, true).automaton()?))
+        };
+        (1..=self.typos).map(of).collect::<Result<_, Stopped>>()
+    }
+
+    fn variants(
+        &self,
+        segment: &SegmentReader,
+        fields: &Fields,
+        almost: &Almost,
+        deadline: &Deadline,
+    ) -> Result<Vec<Variant>, Stopped> {
         let mut variants = Vec::new();
         for (group, of) in fields.groups.iter().enumerate() {
             let mut add = |field, kind, info: &TermInfo| {
@@ -194,7 +226,13 @@ impl Wanted {
                     add(*field, Kind::Stem, &info);
                 }
             }
-            self.expand(segment, of.exact, |kind, info| add(of.exact, kind, info))?;
+            let mut seen = 0_usize;
+            self.expand(segment, of.exact, almost, |kind, info| {
+                add(of.exact, kind, info);
+                seen += 1;
+                if seen.is_multiple_of(TERMS_BETWEEN) { deadline.check() } else { Ok(()) }
+            })?;
+            deadline.check()?;
         }
         Ok(variants)
     }
@@ -204,16 +242,17 @@ impl Wanted {
         &self,
         segment: &SegmentReader,
         field: Field,
-        mut add: impl FnMut(Kind, &TermInfo),
+        almost: &Almost,
+        mut add: impl FnMut(Kind, &TermInfo) -> Result<(), Stopped>,
     ) -> Result<(), Stopped> {
         let index = segment.inverted_index(field)?;
         let dictionary = index.terms();
         if let Some(info) = dictionary.get(&self.exact)? {
-            add(Kind::Exact, &info);
+            add(Kind::Exact, &info)?;
         }
         for joined in &self.joined {
             if let Some(info) = dictionary.get(&joined.exact)? {
-                add(Kind::Stem, &info);
+                add(Kind::Stem, &info)?;
             }
         }
         let joined = self.joined.iter().filter(|joined| joined.is_prefix);
@@ -222,17 +261,14 @@ impl Wanted {
             let range = dictionary.range().gt(beginning).lt(beyond(beginning));
             let mut longer = range.into_stream()?;
             while longer.advance() {
-                add(Kind::Prefix, longer.value());
+                add(Kind::Prefix, longer.value())?;
             }
         }
-        for distance in 1..=self.typos {
-            let kind = if distance == 1 { Kind::OneTypo } else { Kind::TwoTypos };
-            let term = Term::from_field_text(field, &self.exact);
-            let automaton = FuzzyTermQuery::new(term, distance, true).automaton()?;
+        for (kind, automaton) in almost {
             let mut alike = dictionary.search(automaton).into_stream()?;
             while alike.advance() {
                 if alike.key() != self.exact.as_bytes() {
-                    add(kind, alike.value());
+                    add(*kind, alike.value())?;
                 }
             }
         }
@@ -407,10 +443,14 @@ impl Best {
     }
 }
 
+/// What a word that is everywhere says.
+const IDF_MIN: f32 = 0.05;
+
 /// How much a word says: the rarer the more.
 fn idf(frequency: u32, documents: u32) -> f32 {
     let (frequency, documents) = (frequency as f32, documents as f32);
-    (1.0 + (documents - frequency + 0.5) / (frequency + 0.5)).ln()
+    // Even a word that is everywhere says something: else nothing but the id would decide.
+    (1.0 + (documents - frequency + 0.5) / (frequency + 0.5)).ln().max(IDF_MIN)
 }
 
 /// A score in whole steps.

@@ -28,6 +28,13 @@ pub fn phrases(title: &str) -> BTreeSet<String> {
     phrases.map(|phrase| format!("{}\0{phrase}", fold(&phrase))).collect()
 }
 
+/// Fewest letters that are completed.
+const LETTERS_MIN: usize = 2;
+/// Most phrases that are weighed against each other: some 10 MB.
+const PHRASES_MAX: usize = 100_000;
+/// Phrases between two looks at the time.
+const PHRASES_BETWEEN: usize = 1_024;
+
 /// Between blanks, without what is around letters.
 fn words(text: &str) -> impl Iterator<Item = String> {
     let bare =
@@ -49,6 +56,10 @@ pub fn suggest(
     for length in (1..=words.len().min(PHRASE_WORDS_MAX)).rev() {
         let (before, last) = words.split_at(words.len() - length);
         let mut prefix = fold(&last.join(" "));
+        // With one letter begins nearly everything.
+        if prefix.chars().count() < LETTERS_MIN {
+            break;
+        }
         if is_next_word {
             prefix.push(' ');
         }
@@ -78,8 +89,18 @@ fn completions(
         deadline.check()?;
         let index = segment.inverted_index(fields.phrase)?;
         let mut phrases = index.terms().range().gt(prefix).lt(beyond(prefix)).into_stream()?;
+        let mut seen = 0_usize;
         while phrases.advance() {
-            *frequencies.entry(phrases.key().to_vec()).or_default() += phrases.value().doc_freq;
+            seen += 1;
+            if seen.is_multiple_of(PHRASES_BETWEEN) {
+                deadline.check()?;
+            }
+            let often = phrases.value().doc_freq;
+            if let Some(known) = frequencies.get_mut(phrases.key()) {
+                *known += often;
+            } else if frequencies.len() < PHRASES_MAX {
+                frequencies.insert(phrases.key().to_vec(), often);
+            }
         }
     }
     let mut candidates: Vec<_> = frequencies.into_iter().collect();

@@ -85,10 +85,18 @@ impl Kind {
             '-' | '\u{2010}' | '\u{2011}' => Self::Hyphen,
             '\'' | '\u{2019}' => Self::Apostrophe,
             c if c.is_numeric() => Self::Digit,
-            c if c.is_alphabetic() => Self::Letter,
+            c if c.is_alphabetic() || is_within_words(c) => Self::Letter,
             _ => Self::Blank,
         }
     }
+}
+
+/// Marks without which words of India, Thailand, Laos, Tibet and Burma are others, and which are no letters by
+/// themselves: those that silence a vowel, and tones.
+fn is_within_words(c: char) -> bool {
+    matches!(c, '\u{900}'..='\u{963}' | '\u{966}'..='\u{dff}' | '\u{e31}' | '\u{e34}'..='\u{e3a}'
+        | '\u{e47}'..='\u{e4e}' | '\u{eb1}' | '\u{eb4}'..='\u{ecd}' | '\u{f71}'..='\u{f84}'
+        | '\u{102b}'..='\u{103e}')
 }
 
 /// Accents that stand beside their letter, vowels that are mostly left out, joiners, the shapes and

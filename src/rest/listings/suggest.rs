@@ -54,8 +54,8 @@ pub async fn handle(
     if !(1..=LIMIT_MAX).contains(&limit) {
         return Err(Problem::new(Code::SearchInvalid, "limit must be 1 to 20"));
     }
-    let text = Words::parse(&typed.text).map_err(SearchError::from)?;
+    Words::parse(&typed.text).map_err(SearchError::from)?;
     let service = rest.search.as_ref().ok_or(SearchError::Off)?;
-    let suggestions = service.suggest(text.as_str(), limit).await?;
+    let suggestions = service.suggest(&typed.text, limit).await?;
     Ok(Json(Suggestions { suggestions }))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use barterline_domain::catalogue::attribute::{AttributeKey, AttributeKind};
+use barterline_domain::catalogue::attribute::{Attribute, AttributeKey, AttributeKind};
 use barterline_domain::catalogue::category::CategoryId;
 use barterline_domain::catalogue::{Catalogue, InvalidAttributes};
 use barterline_domain::clock::Timestamp;
@@ -62,10 +62,20 @@ pub enum Wanted {
 
 /// Numbers, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "BTreeMap<String, f64>")]
 pub struct Range {
     min: Option<f64>,
     max: Option<f64>,
+}
+
+// From names alone: of an array serde would take the first for `min`.
+impl TryFrom<BTreeMap<String, f64>> for Range {
+    type Error = &'static str;
+
+    fn try_from(mut ends: BTreeMap<String, f64>) -> Result<Self, &'static str> {
+        let range = Self { min: ends.remove("min"), max: ends.remove("max") };
+        if ends.is_empty() { Ok(range) } else { Err("a range has `min` and `max`") }
+    }
 }
 
 impl Asked {
@@ -110,7 +120,9 @@ impl Asked {
 /// What is counted: categories, conditions, and the category's attributes that are for that.
 fn facets(catalogue: &Catalogue, category: Option<&CategoryId>) -> Vec<Facet> {
     let counted = category.into_iter().flat_map(|id| catalogue.attributes(id));
-    let counted = counted.filter(|attribute| attribute.facet);
+    // Of numbers nobody wants to see each.
+    let is_counted = |it: &&Attribute| it.facet && !matches!(it.kind, AttributeKind::Number { .. });
+    let counted = counted.filter(is_counted);
     let counted = counted.map(|attribute| Facet::Attribute(attribute.key.clone()));
     [Facet::Category, Facet::Condition].into_iter().chain(counted).take(FACETS_MAX).collect()
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::error::Error;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,11 +14,11 @@ use barterline_domain::listing::Listing;
 use barterline_search::{Change, Position, Rebuild, SearchEngine, SearchError};
 use barterline_storage::error::StoreError;
 use barterline_storage::listings::{FeedPlace, Listings as ListingStore};
-use futures_util::future::try_join_all;
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::is_found;
@@ -27,9 +28,13 @@ use crate::telemetry::metrics::SearchMetrics;
 /// Changes of one commit.
 const CHANGES_MAX: usize = 1_000;
 /// Listings that are read at once.
-const READS_MAX: usize = 100;
+const READS_AT_ONCE: usize = 100;
 /// The longest wait after failures, which begin at the interval and double.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// The same between tries to make the index anew, each of which may read everything.
+const REBUILD_PAUSE_MAX: Duration = Duration::from_mins(5);
+/// After so many failures an index is made anew.
+const ENGINE_FAILURES_MAX: u32 = 5;
 /// How often it is noted how far a feed was read in which nothing changed.
 const KEEP_EVERY: Duration = Duration::from_mins(1);
 /// Versions that are remembered: about a megabyte.
@@ -107,8 +112,10 @@ pub struct State {
     pub current_at: Option<Timestamp>,
     /// Listings that were read for an index that is being made anew.
     pub rebuilding: Option<u64>,
-    /// How often one was made anew since the start.
-    pub rebuilt: u64,
+    /// How often it was ordered anew since the start.
+    pub ordered: u64,
+    /// Up to which order it was made.
+    pub done: u64,
     /// Why it does not go on, if so.
     pub failure: Option<String>,
 }
@@ -116,10 +123,22 @@ pub struct State {
 /// An index that is being made anew.
 struct Rebuilding {
     index: Box<dyn Rebuild>,
-    /// Where the feed stood before the first listing was read.
-    begun_at: FeedPlace,
-    after: Option<Vec<u8>>,
+    /// Up to where the feed is applied; at first, where it stood before the first listing was read.
+    place: FeedPlace,
+    reading: Reading,
     read: u64,
+    /// The newest order when it was begun.
+    order: u64,
+}
+
+/// What is read next.
+enum Reading {
+    /// The first listings.
+    Begun,
+    /// Those behind this place.
+    Behind(Vec<u8>),
+    /// What changed meanwhile.
+    Changes,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -128,12 +147,16 @@ enum FollowError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Engine(#[from] SearchError),
+    #[error("the feed does not reach back to where the new index was begun")]
+    Lost,
+    #[error("a bug, or a damaged file: the log has a panic")]
+    Panicked,
 }
 
 impl Orders {
     /// Has the index made anew; one that is being made is given up for it.
     pub fn rebuild(&self) {
-        self.0.state.lock().rebuilding = Some(0);
+        self.0.state.lock().ordered += 1;
         self.0.asked.notify_one();
     }
 
@@ -152,7 +175,8 @@ impl Follower {
             bytes: 0,
             current_at: None,
             rebuilding: None,
-            rebuilt: 0,
+            ordered: 0,
+            done: 0,
             failure: None,
         };
         let engine = Arc::clone(&parts.engine);
@@ -174,42 +198,57 @@ impl Follower {
 
     /// Follows until `stop`.
     pub async fn run(mut self, stop: CancellationToken) {
-        let orders = self.orders.clone();
-        let mut failures = 0;
-        loop {
-            let pause = match self.step().await {
-                Ok(is_more) => {
-                    self.went_on(failures);
-                    failures = 0;
-                    if is_more { Duration::ZERO } else { self.parts.interval }
-                }
-                Err(error) => {
-                    failures += 1;
-                    self.failed(failures, &error);
-                    self.pause_after(failures)
-                }
-            };
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = orders.0.asked.notified() => {
-                    self.rebuilding = None;
-                    self.is_wanted = true;
-                }
-                () = sleep(pause) => {}
-            }
+        // What is under way in the engine goes on to its end, or was not at all.
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.work() => {}
         }
     }
 
-    /// Does the next part of the work; whether there is more to do at once.
-    async fn step(&mut self) -> Result<bool, FollowError> {
-        let is_more = self.follow().await?;
-        if self.is_wanted && self.rebuilding.is_none() {
-            self.begin().await?;
+    async fn work(&mut self) {
+        let orders = self.orders.clone();
+        let (mut follow_at, mut rebuild_at) = (Instant::now(), Instant::now());
+        let (mut failures, mut rebuild_failures) = (0, 0);
+        loop {
+            if follow_at <= Instant::now() {
+                let pause = match whole(self.follow()).await {
+                    Ok(is_more) => {
+                        self.went_on(&mut failures);
+                        if is_more { Duration::ZERO } else { self.parts.interval }
+                    }
+                    Err(error) => {
+                        self.failed(&mut failures, &error, "the search index does not follow");
+                        // An index that takes nothing any more is made anew.
+                        self.is_wanted |= failures >= ENGINE_FAILURES_MAX && error.is_of_engine();
+                        self.pause_after(failures, self.parts.interval, PAUSE_MAX)
+                    }
+                };
+                follow_at = Instant::now() + pause;
+            }
+            if self.is_wanted && rebuild_at <= Instant::now() {
+                match whole(self.rebuild()).await {
+                    Ok(true) => self.went_on(&mut rebuild_failures),
+                    Ok(false) => {}
+                    Err(error) => {
+                        let what = "the search index is not made anew";
+                        self.failed(&mut rebuild_failures, &error, what);
+                        let pause = (Duration::from_secs(1), REBUILD_PAUSE_MAX);
+                        rebuild_at =
+                            Instant::now() + self.pause_after(rebuild_failures, pause.0, pause.1);
+                    }
+                }
+            }
+            let next = if self.is_wanted { follow_at.min(rebuild_at) } else { follow_at };
+            tokio::select! {
+                () = orders.0.asked.notified() => {
+                    // What was read before the order is not what was ordered.
+                    self.rebuilding = None;
+                    self.is_wanted = true;
+                    rebuild_at = Instant::now();
+                }
+                () = sleep_until(next) => {}
+            }
         }
-        let Some(rebuilding) = self.rebuilding.take() else { return Ok(is_more) };
-        self.rebuilding = self.read_on(rebuilding).await?;
-        Ok(true)
     }
 
     /// Applies the next changes to the index that there is; whether there are more.
@@ -222,25 +261,15 @@ impl Follower {
             self.is_wanted = true;
             return Ok(false);
         };
-        let listings: BTreeSet<_> = changes.listings.iter().copied().collect();
-        let (mut fresh, mut versions) = (Vec::new(), Vec::new());
-        for part in listings.into_iter().collect::<Vec<_>>().chunks(READS_MAX) {
-            let read = part.iter().map(|listing| self.parts.listings.find(*listing));
-            for (id, listing) in part.iter().zip(try_join_all(read).await?) {
-                let version = listing.as_ref().map_or(0, |listing| listing.version);
-                // A feed may tell of a change more than once.
-                if self.applied.get(id) == Some(&version) {
-                    continue;
-                }
-                let put = listing.filter(is_found).map(|listing| Change::Put(Box::new(listing)));
-                fresh.push(put.unwrap_or(Change::Remove(*id)));
-                versions.push((*id, version));
-            }
-        }
+        let mut read = self.parts.read(&changes.listings).await?;
+        // A feed may tell of a change more than once.
+        read.retain(|(id, version, _)| self.applied.get(id) != Some(version));
         let now = self.parts.clock.now();
         let is_due = *place != changes.next && now.since(self.kept_at) >= KEEP_EVERY;
-        if !fresh.is_empty() || is_due {
+        let versions: Vec<_> = read.iter().map(|(id, version, _)| (*id, *version)).collect();
+        if !read.is_empty() || is_due {
             let position = self.parts.position(&changes.next);
+            let fresh = read.into_iter().map(|(_, _, change)| change).collect();
             self.parts.engine.apply(fresh, position).await?;
             self.kept_at = now;
             self.measure();
@@ -258,47 +287,50 @@ impl Follower {
         Ok(changes.more)
     }
 
-    /// Begins an empty index beside the one that there is.
-    async fn begin(&mut self) -> Result<(), FollowError> {
-        // Before the first listing is read.
-        let begun_at = self.parts.listings.feed_end().await?;
-        let index = self.parts.engine.rebuild().await?;
-        tracing::info!("the search index is made anew");
-        self.rebuilding = Some(Rebuilding { index, begun_at, after: None, read: 0 });
-        self.orders.0.state.lock().rebuilding = Some(0);
-        Ok(())
-    }
-
-    /// Reads the next listings into the new index; `None` when it has taken the place of the other.
-    async fn read_on(
-        &mut self,
-        mut rebuilding: Rebuilding,
-    ) -> Result<Option<Rebuilding>, FollowError> {
-        let page = self.parts.all.page(rebuilding.after.as_deref()).await?;
-        let mut changes = Vec::new();
-        for listing in page.listings {
-            rebuilding.read += 1;
-            if is_found(&listing) {
-                changes.push(Change::Put(Box::new(listing)));
+    /// Does the next part of an index that is made anew; whether it has taken the place of the other.
+    async fn rebuild(&mut self) -> Result<bool, FollowError> {
+        let mut rebuilding = match self.rebuilding.take() {
+            Some(rebuilding) => rebuilding,
+            None => self.begin().await?,
+        };
+        let is_more = match self.parts.read_on(&mut rebuilding).await {
+            Ok(is_more) => is_more,
+            Err(error) => {
+                // The store may answer the next time; after an error of its own the index is void.
+                if !error.is_of_engine() {
+                    self.rebuilding = Some(rebuilding);
+                }
+                return Err(error);
             }
-        }
-        rebuilding.index.apply(changes).await?;
+        };
         self.orders.0.state.lock().rebuilding = Some(rebuilding.read);
-        if page.next.is_some() {
-            return Ok(Some(Rebuilding { after: page.next, ..rebuilding }));
+        if is_more {
+            self.rebuilding = Some(rebuilding);
+            return Ok(false);
         }
-        let Rebuilding { index, begun_at, read, .. } = rebuilding;
-        index.finish(self.parts.position(&begun_at)).await?;
+        let Rebuilding { index, place, read, order, .. } = rebuilding;
+        index.finish(self.parts.position(&place)).await?;
         tracing::info!(listings = read, "the search index was made anew");
-        self.place = Some(begun_at);
-        self.is_wanted = false;
+        self.place = Some(place);
         self.applied.clear();
         self.parts.metrics.rebuilt.inc();
         self.measure();
         let mut state = self.orders.0.state.lock();
         state.rebuilding = None;
-        state.rebuilt += 1;
-        Ok(None)
+        state.done = order;
+        self.is_wanted = state.ordered > order;
+        Ok(true)
+    }
+
+    /// Begins an empty index beside the one that there is.
+    async fn begin(&mut self) -> Result<Rebuilding, FollowError> {
+        // Before the first listing is read.
+        let place = self.parts.listings.feed_end().await?;
+        let index = self.parts.engine.rebuild().await?;
+        tracing::info!("the search index is made anew");
+        let mut state = self.orders.0.state.lock();
+        state.rebuilding = Some(0);
+        Ok(Rebuilding { index, place, reading: Reading::Begun, read: 0, order: state.ordered })
     }
 
     fn measure(&self) {
@@ -307,34 +339,94 @@ impl Follower {
         self.parts.metrics.bytes.set(i64::try_from(stats.bytes).unwrap_or(i64::MAX));
     }
 
-    fn went_on(&self, failures: u32) {
-        if failures > 0 {
-            tracing::info!(failures, "the search index follows again");
+    fn went_on(&self, failures: &mut u32) {
+        if *failures > 0 {
+            tracing::info!(failures = *failures, "the search index goes on");
+            *failures = 0;
             self.orders.0.state.lock().failure = None;
         }
     }
 
-    fn failed(&self, failures: u32, error: &FollowError) {
+    fn failed(&self, failures: &mut u32, error: &FollowError, what: &str) {
+        *failures = failures.saturating_add(1);
         let text = chain(error);
-        if failures == 1 {
-            tracing::warn!(error = text, "the search index does not follow");
+        if *failures == 1 {
+            tracing::warn!(error = text, "{what}");
         } else {
-            tracing::debug!(error = text, failures, "the search index does not follow");
+            tracing::debug!(error = text, failures = *failures, "{what}");
         }
         self.parts.metrics.failed.inc();
         self.orders.0.state.lock().failure = Some(text);
     }
 
-    /// How long to wait after so many failures: half to one and a half times the pause, as servers
+    /// How long to wait after so many failures: half to one and a half times a pause that doubles, as servers
     /// that failed together are not to come again together.
-    fn pause_after(&self, failures: u32) -> Duration {
-        let pause = self.parts.interval.saturating_mul(1 << failures.min(10)).min(PAUSE_MAX);
+    fn pause_after(&self, failures: u32, first: Duration, longest: Duration) -> Duration {
+        let pause = first.saturating_mul(1 << failures.min(10)).min(longest);
         let part = u32::from(self.parts.ids.secret()[0]);
         pause / 2 + pause * part / 255
     }
 }
 
+impl FollowError {
+    fn is_of_engine(&self) -> bool {
+        matches!(self, Self::Engine(_) | Self::Panicked)
+    }
+}
+
+/// The same, where a panic is an error: what reads a damaged file may, and the index is to go on.
+async fn whole<T>(step: impl Future<Output = Result<T, FollowError>>) -> Result<T, FollowError> {
+    AssertUnwindSafe(step).catch_unwind().await.unwrap_or(Err(FollowError::Panicked))
+}
+
 impl Parts {
+    /// Reads the next listings into the new index: all that there are, then what changed meanwhile. Whether there
+    /// are more.
+    async fn read_on(&self, rebuilding: &mut Rebuilding) -> Result<bool, FollowError> {
+        let after = match &rebuilding.reading {
+            Reading::Begun => None,
+            Reading::Behind(place) => Some(place.as_slice()),
+            Reading::Changes => {
+                let changes = self.listings.changes(&rebuilding.place, CHANGES_MAX).await?;
+                let changes = changes.ok_or(FollowError::Lost)?;
+                let read = self.read(&changes.listings).await?;
+                let fresh = read.into_iter().map(|(_, _, change)| change).collect();
+                rebuilding.index.apply(fresh).await?;
+                rebuilding.place = changes.next;
+                return Ok(changes.more);
+            }
+        };
+        let page = self.all.page(after).await?;
+        rebuilding.read += page.listings.len() as u64;
+        let found = page.listings.into_iter().filter(is_found);
+        let changes = found.map(|listing| Change::Put(Box::new(listing))).collect();
+        rebuilding.index.apply(changes).await?;
+        rebuilding.reading = page.next.map_or(Reading::Changes, Reading::Behind);
+        Ok(true)
+    }
+
+    /// What became of listings, with their versions (0: it is not there), each once.
+    async fn read(
+        &self,
+        listings: &[ListingId],
+    ) -> Result<Vec<(ListingId, u64, Change)>, FollowError> {
+        let listings: BTreeSet<_> = listings.iter().copied().collect();
+        let read = listings.into_iter().map(|id| async move {
+            let listing = match self.listings.find(id).await {
+                // What is damaged is not found, and does not keep the others from it.
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    tracing::error!(%error, listing = %id, "a listing is damaged");
+                    None
+                }
+                found => found?,
+            };
+            let version = listing.as_ref().map_or(0, |listing| listing.version);
+            let put = listing.filter(is_found).map(|listing| Change::Put(Box::new(listing)));
+            Ok((id, version, put.unwrap_or(Change::Remove(id))))
+        });
+        stream::iter(read).buffered(READS_AT_ONCE).try_collect().await
+    }
+
     /// A place in the feed of this store, as it is since its last restore.
     fn position(&self, place: &FeedPlace) -> Position {
         Position([&self.all.epoch().to_be_bytes()[..], &place.0].concat())

@@ -6,15 +6,16 @@ pub mod follower;
 
 use std::sync::Arc;
 
+use barterline_domain::catalogue::category::CategoryId;
 use barterline_domain::catalogue::{Catalogue, InvalidAttributes};
-use barterline_domain::clock::Clock;
+use barterline_domain::clock::{Clock, Timestamp};
 use barterline_domain::listing::{Listing, ListingStatus};
 use barterline_search::cursor::Cursor;
 use barterline_search::page::Counted;
-use barterline_search::{QueryError, SearchEngine, SearchError as EngineError};
+use barterline_search::{Filter, PriceRange, QueryError, SearchEngine, SearchError as EngineError};
 use barterline_storage::error::StoreError;
 use barterline_storage::listings::Listings as ListingStore;
-use futures_util::future::try_join_all;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 pub use self::asked::{Asked, Wanted};
 
@@ -108,17 +109,24 @@ impl Search {
         let now = self.clock.now();
         let query = asked.query(&self.catalogue, now)?;
         self.ready()?;
-        let wanted = query.filter.statuses.clone();
+        let wanted = query.filter.clone();
         let page = self.engine.search(query).await?;
-        let read = page.hits.into_iter().map(|hit| async move {
-            let listing = self.store.find(hit.listing).await?;
-            Ok::<_, StoreError>(listing.map(|listing| (listing, hit.distance_km)))
+        let reads = page.hits.into_iter().map(|hit| async move {
+            match self.store.find(hit.listing).await {
+                Ok(listing) => Ok(listing.map(|listing| (listing, hit.distance_km))),
+                // One that is damaged does not hide the others.
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    tracing::error!(%error, listing = %hit.listing, "a listing is damaged");
+                    Ok(None)
+                }
+                Err(error) => Err(error),
+            }
         });
-        let read = try_join_all(read).await?.into_iter().flatten();
-        // The index is a moment behind: what has left the wanted states meanwhile is not shown.
+        let read: Vec<_> = stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await?;
+        // The index is a moment behind.
         let is_so =
-            |listing: &Listing| is_found(listing) && wanted.contains(&listing.status_at(now));
-        let listings = read.filter(|(listing, _)| is_so(listing)).collect();
+            |(listing, _): &(Listing, _)| is_found(listing) && is_wanted(listing, &wanted, now);
+        let listings = read.into_iter().flatten().filter(is_so).collect();
         Ok(Found { listings, total: page.total, facets: page.facets, next: page.next })
     }
 
@@ -137,6 +145,31 @@ impl Search {
 fn is_found(listing: &Listing) -> bool {
     listing.was_for_sale() && !listing.text.is_erased()
 }
+
+/// Whether a listing is still what somebody asked for, as far as price, kind, condition, state and seller go; the
+/// rest is left to the index.
+fn is_wanted(listing: &Listing, filter: &Filter, now: Timestamp) -> bool {
+    let Filter { category, price, conditions, statuses, seller, .. } = filter;
+    let is_in = |wanted: &CategoryId| {
+        listing.details.category.as_ref().is_some_and(|category| category.line().contains(wanted))
+    };
+    let costs = |wanted: &PriceRange| {
+        let PriceRange { currency, min, max } = *wanted;
+        let minor = listing.price.minor;
+        listing.price.currency == currency
+            && min.is_none_or(|min| min <= minor)
+            && max.is_none_or(|max| minor <= max)
+    };
+    category.as_ref().is_none_or(is_in)
+        && price.as_ref().is_none_or(costs)
+        && (conditions.is_empty()
+            || listing.details.condition.is_some_and(|it| conditions.contains(&it)))
+        && statuses.contains(&listing.status_at(now))
+        && seller.is_none_or(|seller| seller == listing.seller)
+}
+
+/// Listings of a part that are read at once.
+const READS_AT_ONCE: usize = 16;
 
 /// What is found unless somebody asks for something else.
 const FOR_SALE: [ListingStatus; 2] = [ListingStatus::Active, ListingStatus::Reserved];

@@ -8,7 +8,7 @@
 //! [`CHANGE_TIMEOUT`]: super::statements::CHANGE_TIMEOUT
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use barterline_domain::clock::{Clock, Timestamp};
 use barterline_domain::ids::ListingId;
@@ -24,7 +24,7 @@ use crate::listings::{Changes, FeedPlace};
 /// ([`super::clocks::APART_MAX`] on either side), and a change lasts seconds.
 const SETTLED: Duration = Duration::from_mins(10);
 /// What was seen so shortly ago may not be changed yet, and is looked at again.
-const UNDER_WAY: Duration = Duration::from_secs(1);
+const UNDER_WAY: Duration = Duration::from_secs(2);
 /// A place that is older is of rows that begin to end: a day less than they live.
 const KEPT: Duration = Duration::from_hours(13 * 24);
 const HOUR_MS: u64 = 60 * 60 * 1000;
@@ -128,6 +128,14 @@ impl Feed {
         written.map_err(failed)
     }
 
+    /// Notes it once more behind a change that took so long that readers may have looked too early.
+    pub async fn note_if_late(&self, operation: &'static str, listing: ListingId, begun: Instant) {
+        if begun.elapsed() * 2 >= UNDER_WAY {
+            // If it cannot be, readers look again when it has settled.
+            let _ = self.note(operation, listing).await;
+        }
+    }
+
     /// Where it stands now.
     pub fn end(&self) -> FeedPlace {
         let now = self.clock.now();
@@ -143,7 +151,9 @@ impl Feed {
     ) -> Result<Option<Changes>, StoreError> {
         let now = self.clock.now();
         let Some(mut place) = Place::from_feed(after) else { return Ok(None) };
-        if now.since(place.settled.at) > KEPT {
+        // Whoever read by a clock that was ahead may have passed what others wrote since.
+        let is_ahead = place.settled.at > now || place.seen.at > now.plus(SETTLED);
+        if is_ahead || now.since(place.settled.at) > KEPT {
             return Ok(None);
         }
         let until = Mark::behind(ago(now, SETTLED));

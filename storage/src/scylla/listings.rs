@@ -1,6 +1,7 @@
 //! Listings by id, and by seller.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use barterline_domain::clock::Clock;
@@ -194,11 +195,13 @@ fn cells_with_id(listing: &Listing) -> Vec<CqlValue> {
 impl Listings for ScyllaListings {
     async fn insert(&self, listing: Listing) -> Result<(), StoreError> {
         let operation = "insert a listing";
+        let begun = Instant::now();
         try_join(self.note(operation, &listing), self.feed.note(operation, listing.id)).await?;
         let id = listing.id.to_column();
         let mut tries = Tries::new(operation);
         loop {
             if tries.settle(self.insert.run(operation, cells_with_id(&listing))).await? {
+                self.feed.note_if_late(operation, listing.id, begun).await;
                 return Ok(());
             }
             let settled = tries.after(self.settled.row(operation, (id,))).await?;
@@ -217,6 +220,7 @@ impl Listings for ScyllaListings {
 
     async fn replace(&self, listing: Listing) -> Result<Replaced, StoreError> {
         let operation = "replace a listing";
+        let begun = Instant::now();
         self.feed.note(operation, listing.id).await?;
         let id = listing.id.to_column();
         let mut tries = Tries::new(operation);
@@ -233,6 +237,7 @@ impl Listings for ScyllaListings {
             let mut values = cells(&listing);
             values.extend([CqlValue::Uuid(id), CqlValue::BigInt(stored(before.version))]);
             if tries.settle(self.replace.run(operation, values)).await? {
+                self.feed.note_if_late(operation, listing.id, begun).await;
                 return Ok(Replaced::Yes);
             }
         }

@@ -66,7 +66,7 @@ fn an_unknown_path_and_method_are_named() {
         world.get(path).problem(404, "route.not_found");
     }
     let answer = world.call(Call::new("PUT", "/v1/listings"));
-    assert_eq!(answer.headers["allow"], "POST");
+    assert_eq!(answer.headers["allow"], "GET,HEAD,POST");
     answer.problem(405, "route.method_not_allowed");
 }
 

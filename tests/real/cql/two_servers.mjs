@@ -20,6 +20,7 @@ const all = Number(appends);
 const data = mkdtempSync(join(tmpdir(), "barterline-"));
 const servers = [];
 const redis = sharing === "redis" ? await Redis.start() : null;
+const FOUND_MS = 20_000;
 // Half a minute, and time for the look and the goodbye on a busy machine.
 const SESSION_ENDS_MS = redis ? 2_000 : 45_000;
 
@@ -65,6 +66,23 @@ async function history(server, token, chat) {
   }
 }
 
+/** Waits until each server finds a listing by what it says, in an index of its own. */
+async function found(listing, text) {
+  const deadline = performance.now() + FOUND_MS;
+  for (const server of servers) {
+    const path = `/v1/listings?text=${encodeURIComponent(text)}&sort=newest`;
+    for (;;) {
+      const response = await fetch(`http://${server.listening}${path}`);
+      const answer = await response.json();
+      if (response.ok && answer.listings.some((hit) => hit.listing.id === listing)) break;
+      // Until there is a first index.
+      assert.ok(response.ok || response.status === 503, JSON.stringify(answer));
+      assert.ok(performance.now() < deadline, `a server does not find ${text}`);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+}
+
 /** How often a server was not the first. */
 async function conflicts(server) {
   const response = await fetch(`http://${server.admin}/metrics`);
@@ -81,6 +99,7 @@ try {
   const price = { minor: 12_000, currency: "EUR" };
   const body = { title: "City bike", description: "", price };
   const listing = (await servers[0].post("/v1/listings", body, seller.token)).id;
+  await found(listing, "citi bikes");
   await buyer.connect(servers[0].listening);
   await seller.connect(servers[1].listening);
   const { chat } = (await buyer.ask("open", { listing }))[2];
@@ -132,6 +151,7 @@ try {
     `ok    ${all} appends to one chat by two processes: ${met} conflicts, ${retries} tried again, ` +
       `${rate}/s`,
   );
+  console.log("ok    what is offered at one server is found at both");
   console.log(`ok    a socket followed its session, ended at another server, in ${after.toFixed(1)} s`);
 } finally {
   await Promise.all(servers.map((server) => server.kill()));
