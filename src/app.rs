@@ -313,6 +313,7 @@ impl App {
         });
         let staff = Staff::new(accounts.clone(), reports.clone(), audit);
         admin.staff(staff.clone());
+        admin.sell(listings.clone());
         let origins = Origins::new(settings.server.origins());
         let gateway = Gateway::new(gateway::Parts {
             chats: chats.clone(),

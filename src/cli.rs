@@ -21,6 +21,7 @@ use crate::config::{Assignment, Mistakes, Server, Settings, Sources};
 use crate::data;
 use crate::keys;
 use crate::lifecycle::{self, Mode};
+use crate::listings;
 use crate::schema;
 use crate::search;
 use crate::telemetry;
@@ -62,6 +63,9 @@ enum Command {
     /// Change what signs tokens and seals values: servers use it from their next start on.
     #[command(subcommand)]
     Keys(Keys),
+    /// Put things up for sale.
+    #[command(subcommand)]
+    Listings(Listings),
     /// Look after the search index of a running server.
     #[command(subcommand)]
     Search(Search),
@@ -247,6 +251,24 @@ enum Data {
 }
 
 #[derive(Debug, Subcommand)]
+enum Listings {
+    /// Have a running server put up for sale what a file has, a body of `POST /v1/listings` in each line. Said
+    /// twice, all is there twice.
+    Import {
+        #[command(flatten)]
+        flags: Flags,
+        /// A file of lines of JSON
+        file: PathBuf,
+        /// The id of whose they are
+        #[arg(long, value_name = "ID")]
+        seller: UserId,
+        /// The first line that is read
+        #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+        from_line: usize,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum Search {
     /// How the index of a running server is.
     Status(Flags),
@@ -339,6 +361,10 @@ pub fn run() -> ExitCode {
         }
         Command::Data(Data::Import { flags, dir }) => move_data(flags, data::Task::Import { dir }),
         Command::Data(Data::Verify { flags, dir }) => move_data(flags, data::Task::Verify { dir }),
+        Command::Listings(Listings::Import { flags, file, seller, from_line }) => {
+            let seller = seller.to_string();
+            with_settings(flags, |settings| listings::import(settings, &file, &seller, from_line))
+        }
         Command::Search(Search::Status(flags)) => ask(flags, "GET", "/search"),
         Command::Search(Search::Rebuild(flags)) => with_settings(flags, search::rebuild),
         Command::Keys(Keys::Prepare(flags)) => change_keys(flags, keys::Task::Prepare),

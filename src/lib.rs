@@ -10,6 +10,7 @@ pub mod demo;
 pub mod keys;
 pub mod lifecycle;
 pub mod listener;
+pub mod listings;
 pub mod schema;
 pub mod search;
 

@@ -23,7 +23,8 @@ pub fn rebuild(settings: &Settings) -> anyhow::Result<String> {
     let (mut said, mut moved) = (None, Instant::now());
     loop {
         let answer = client::ask(&settings.storage.data, "GET", "/search")?;
-        let State { documents, bytes, rebuilding, ordered, done, failure, .. } = parse(&answer)?;
+        let State { documents, bytes, rebuilding, ordered, done, rebuild_failure, .. } =
+            parse(&answer)?;
         if ordered < order {
             bail!("the server was started anew: `barterline search status` has how it goes");
         }
@@ -34,7 +35,7 @@ pub fn rebuild(settings: &Settings) -> anyhow::Result<String> {
             (said, moved) = (rebuilding, Instant::now());
             // Nobody may be there to read it.
             let _ = writeln!(std::io::stderr(), "{} listings read", rebuilding.unwrap_or(0));
-        } else if let Some(failure) = failure {
+        } else if let Some(failure) = rebuild_failure {
             bail!("the server tries again by itself: {failure}");
         } else if moved.elapsed() > PATIENCE {
             bail!("the server has not gone on for a minute; see its log");

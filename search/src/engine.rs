@@ -75,7 +75,7 @@ pub trait Rebuild: Send {
     /// Applies changes in their order. They are durable and found once it is finished.
     async fn apply(&mut self, changes: Vec<Change>) -> Result<(), SearchError>;
 
-    /// Takes the place of the present index. From then on `position` counts: it has to lie before the
-    /// first listing was read for this index, as what was applied to the old one meanwhile is not here.
+    /// Takes the place of the present index. From then on `position` counts: all before it
+    /// has to be in this index, as what was applied to the old one meanwhile is not.
     async fn finish(self: Box<Self>, position: Position) -> Result<(), SearchError>;
 }

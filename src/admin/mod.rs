@@ -10,6 +10,7 @@ pub mod client;
 pub mod data;
 mod health;
 mod keys;
+pub mod listings;
 pub mod load_test;
 mod metrics;
 mod reports;
@@ -37,6 +38,7 @@ use self::data::Keeper;
 pub use self::token::Token;
 use crate::rest::Limits;
 use crate::rest::problem::{Code, Problem};
+use crate::services::listings::Listings;
 use crate::services::search::follower::Orders;
 use crate::services::staff::Staff;
 use crate::telemetry::process::Process;
@@ -55,13 +57,15 @@ struct Inner {
     staff: OnceLock<Staff>,
     /// The same, for moving it.
     keeper: OnceLock<Keeper>,
+    /// To put things up for sale.
+    listings: OnceLock<Listings>,
     /// Where another search index is asked for, if there is one.
     search: OnceLock<Orders>,
     load_test: OnceLock<Router>,
 }
 
 /// What a request of the operator's may take.
-const LIMITS: Limits = Limits { body_bytes_max: 64 << 10, timeout: Duration::from_secs(10) };
+const LIMITS: Limits = Limits { body_bytes_max: 2 << 20, timeout: Duration::from_secs(10) };
 
 impl FromRef<Admin> for Limits {
     fn from_ref(_: &Admin) -> Self {
@@ -85,6 +89,7 @@ impl Admin {
             store: OnceLock::new(),
             staff: OnceLock::new(),
             keeper: OnceLock::new(),
+            listings: OnceLock::new(),
             search: OnceLock::new(),
             load_test: OnceLock::new(),
         }))
@@ -118,6 +123,15 @@ impl Admin {
 
     fn keeper(&self) -> Result<&Keeper, Problem> {
         self.0.keeper.get().ok_or_else(|| ErrorCode::Unavailable.into())
+    }
+
+    /// Puts things up for sale from here on.
+    pub fn sell(&self, listings: Listings) {
+        let _ = self.0.listings.set(listings);
+    }
+
+    fn listings(&self) -> Result<&Listings, Problem> {
+        self.0.listings.get().ok_or_else(|| ErrorCode::Unavailable.into())
     }
 
     /// Looks after the search index from here on.
@@ -165,6 +179,7 @@ impl Admin {
             .route("/password-codes", post(accounts::password_code))
             .route("/audit", get(audit::list))
             .route("/audit/verification", get(audit::verify))
+            .route("/listings", post(listings::import))
             .route("/search", get(search::state))
             .route("/search/rebuild", post(search::rebuild))
             .route("/reports", get(reports::list))

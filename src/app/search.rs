@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use barterline_domain::catalogue::Catalogue;
 use barterline_domain::clock::Clock;
 use barterline_search::embedded;
-use barterline_storage::bulk::{Item, Kind, Place, Source};
+use barterline_storage::bulk::{Place, Source};
 use barterline_storage::error::StoreError;
 use barterline_storage::listings::Listings as ListingStore;
 
@@ -41,13 +41,8 @@ impl AllListings for Whole {
 
     async fn page(&self, after: Option<&[u8]>) -> Result<Page, StoreError> {
         let after = after.map(|after| Place(after.to_vec()));
-        let page = self.0.page(Kind::Listings, after.as_ref()).await?;
-        let listing = |(_, item)| match item {
-            Item::Listing(listing) => Some(*listing),
-            _ => None,
-        };
-        let listings = page.items.into_iter().filter_map(listing).collect();
-        Ok(Page { listings, next: page.next.map(|place| place.0) })
+        let (listings, next) = self.0.listings(after.as_ref()).await?;
+        Ok(Page { listings, next: next.map(|place| place.0) })
     }
 }
 

@@ -41,6 +41,8 @@ pub enum Action {
     ReadOnlyOff,
     /// What earlier keys sealed is sealed anew.
     KeysReseal,
+    /// The operator put things up for sale for somebody.
+    ListingsImport,
     /// Somebody changed their password.
     PasswordChange,
     /// Somebody set a password by a mailed code.
@@ -85,6 +87,7 @@ impl Action {
             Self::ReadOnlyOn => "read_only.on",
             Self::ReadOnlyOff => "read_only.off",
             Self::KeysReseal => "keys.reseal",
+            Self::ListingsImport => "listings.import",
             Self::PasswordChange => "password.change",
             Self::PasswordReset => "password.reset",
             Self::PasswordCode => "password.code",

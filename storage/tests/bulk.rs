@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Event, Seq};
-use barterline_domain::ids::ChatId;
+use barterline_domain::ids::{ChatId, ListingId};
 use barterline_domain::message::{Body, EventKind};
 use barterline_storage::bulk::archive::{Archive, Manifest};
 use barterline_storage::bulk::error::BulkError;
@@ -164,6 +164,13 @@ impl Source for Earlier<'_> {
 
     async fn page(&self, kind: Kind, after: Option<&Place>) -> Result<Page, StoreError> {
         self.0.page(kind, after).await
+    }
+
+    async fn listings(
+        &self,
+        after: Option<&Place>,
+    ) -> Result<(Vec<ListingId>, Option<Place>), StoreError> {
+        self.0.listings(after).await
     }
 
     async fn begin(&self) -> Result<(), StoreError> {

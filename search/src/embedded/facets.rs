@@ -12,13 +12,15 @@ use tantivy::{DocId, SegmentReader};
 use crate::page::{Counted, FACET_VALUES_MAX, FacetValue};
 use crate::query::{Facet, Filter};
 
-use super::deadline::Stopped;
+use super::deadline::{Deadline, Stopped};
 use super::filter::Statuses;
 use super::relevance::beyond;
 use super::schema::{CONDITIONS, STATUSES, column, said};
 
 /// Values of a facet that are counted, beside those of the catalogue: some 5 MB.
 const VALUES_MAX: usize = 10_000;
+/// Names between two looks at the time.
+const NAMES_BETWEEN: usize = 1_024;
 
 /// The counts of a facet over all segments.
 pub struct Tally {
@@ -89,9 +91,17 @@ impl Tally {
     }
 
     /// Takes the counts of a segment.
-    pub fn add(&mut self, counter: Counter) -> Result<(), Stopped> {
+    pub fn add(&mut self, counter: Counter, deadline: &Deadline) -> Result<(), Stopped> {
         let counts = counter.counts.into_iter().enumerate().filter(|(_, count)| *count > 0);
-        for (at, count) in counts {
+        // Of what people wrote as they liked, what is there most often.
+        let mut counts: Vec<_> = counts.collect();
+        counts.sort_unstable_by_key(|(at, count)| (std::cmp::Reverse(*count), *at));
+        counts.truncate(VALUES_MAX);
+        counts.sort_unstable();
+        for (done, (at, count)) in counts.into_iter().enumerate() {
+            if done % NAMES_BETWEEN == 0 {
+                deadline.check()?;
+            }
             let Some(name) = counter.values.name(at)? else { continue };
             let name = name.strip_prefix(&self.prefix).unwrap_or(&name);
             if self.facet == Facet::Category && name.contains('/') {
@@ -99,8 +109,7 @@ impl Tally {
             }
             let (value, written) = name.split_once('\0').unwrap_or((name, name));
             let written = written.to_owned();
-            // What people wrote as they liked is counted as far as it goes.
-            if self.values.len() >= VALUES_MAX && !self.values.contains_key(value) {
+            if self.values.len() >= 2 * VALUES_MAX && !self.values.contains_key(value) {
                 continue;
             }
             *self.values.entry(value.to_owned()).or_default().entry(written).or_default() += count;

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tantivy::directory::MmapDirectory;
-use tantivy::directory::error::OpenReadError;
+use tantivy::directory::error::{LockError, OpenDirectoryError, OpenReadError};
 use tantivy::store::Compressor;
 use tantivy::{Index, IndexReader, IndexSettings, ReloadPolicy, TantivyError};
 
@@ -29,6 +29,8 @@ use super::language::Language;
 use super::schema::{FORMAT, Fields};
 
 const CURRENT: &str = "current.json";
+/// What is to take its place.
+const DRAFT: &str = "current.json.new";
 const DAMAGED: &str = "damaged";
 
 /// The directory with everything in it.
@@ -97,7 +99,8 @@ impl Home {
             kept
         } else {
             let fresh = self.create(fields)?;
-            self.set_current(&fresh)?;
+            self.draft_current(&fresh)?;
+            self.set_current()?;
             fresh
         };
         self.remove_others(open.number);
@@ -108,7 +111,15 @@ impl Home {
         let current = match fs::read(self.dir.join(CURRENT)) {
             Ok(current) => current,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Unusable::Unread(error.into())),
+            Err(error) => {
+                let error = TantivyError::from(error);
+                let is_unread = is_of_the_disk(&error);
+                return Err(if is_unread {
+                    Unusable::Unread(error)
+                } else {
+                    Unusable::damaged(None, &error)
+                });
+            }
         };
         let current: Current =
             serde_json::from_slice(&current).map_err(|error| Unusable::damaged(None, &error))?;
@@ -167,20 +178,24 @@ impl Home {
         Generation::new(number, index, files, fields)
     }
 
-    /// Lets an index count from now on.
-    pub fn set_current(&self, generation: &Generation) -> io::Result<()> {
+    /// Writes down that an index is to count.
+    pub fn draft_current(&self, generation: &Generation) -> io::Result<()> {
         let languages = generation.fields.languages.iter();
         let current = Current {
             format: FORMAT,
             languages: languages.map(ToString::to_string).collect(),
             generation: generation.number,
         };
-        let draft = self.dir.join("current.json.new");
-        let mut file = File::create(&draft)?;
+        let mut file = File::create(self.dir.join(DRAFT))?;
         file.write_all(&serde_json::to_vec(&current)?)?;
-        file.sync_all()?;
-        fs::rename(&draft, self.dir.join(CURRENT))?;
-        File::open(&self.dir)?.sync_all()
+        file.sync_all()
+    }
+
+    /// Lets the index count that was written down. After an error it may.
+    pub fn set_current(&self) -> io::Result<()> {
+        let dir = File::open(&self.dir)?;
+        fs::rename(self.dir.join(DRAFT), self.dir.join(CURRENT))?;
+        dir.sync_all()
     }
 
     /// Removes an index that does not count, or no more.
@@ -229,15 +244,17 @@ fn remove(path: &Path) {
     }
 }
 
-/// Whether the system refused, which says nothing of what is on the disk; that a file is missing does.
+/// Whether the system had no means, which says nothing of what is on the disk.
 fn is_of_the_disk(error: &TantivyError) -> bool {
-    use OpenReadError::IoError as Unread;
     let (TantivyError::IoError(error)
-    | TantivyError::OpenReadError(Unread { io_error: error, .. })) = error
+    | TantivyError::OpenReadError(OpenReadError::IoError { io_error: error, .. })
+    | TantivyError::OpenDirectoryError(OpenDirectoryError::IoError { io_error: error, .. })
+    | TantivyError::LockFailure(LockError::IoError(error), _)) = error
     else {
         return false;
     };
-    error.raw_os_error().is_some() && error.kind() != io::ErrorKind::NotFound
+    // Interrupted; no memory; no more files in the system, or in the process.
+    matches!(error.raw_os_error(), Some(4 | 12 | 23 | 24))
 }
 
 /// Why what is on disk is not used.

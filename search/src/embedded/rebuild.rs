@@ -73,8 +73,9 @@ impl Draft {
     fn replace(&mut self, present: &mut Writer, position: Position) -> Result<(), Stopped> {
         let Some(writer) = &mut self.writer else { return Ok(()) };
         let searcher = writer.commit(&position)?;
+        self.shared.home.draft_current(&writer.generation)?;
         self.may_count = true;
-        self.shared.home.set_current(&writer.generation)?;
+        self.shared.home.set_current()?;
         *self.shared.live.write() = Live { searcher, position: Some(position) };
         let Some(writer) = self.writer.take() else { return Ok(()) };
         let old = std::mem::replace(present, writer);

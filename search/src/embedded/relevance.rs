@@ -155,20 +155,17 @@ impl Lookup {
         fields: &Fields,
         deadline: &Deadline,
     ) -> Result<Vec<Matches>, Stopped> {
-        // Dear to make, and the same in every segment and field.
-        let almost = |wanted: &Wanted| {
+        let segments = searcher.segment_readers();
+        let mut matches: Vec<_> = segments.iter().map(|_| Matches(Vec::new())).collect();
+        for wanted in &self.0 {
             deadline.check()?;
-            wanted.almost(fields)
-        };
-        let almost = self.0.iter().map(almost).collect::<Result<Vec<_>, _>>()?;
-        let of = |segment: &SegmentReader| {
-            let wanted = self.0.iter().zip(&almost);
-            let variants = |(wanted, almost): (&Wanted, &Almost)| {
-                wanted.variants(segment, fields, almost, deadline)
-            };
-            wanted.map(variants).collect::<Result<_, _>>().map(Matches)
-        };
-        searcher.segment_readers().iter().map(of).collect()
+            // Dear to make, and the same in every segment and field.
+            let almost = wanted.almost(fields)?;
+            for (segment, matches) in segments.iter().zip(&mut matches) {
+                matches.0.push(wanted.variants(segment, fields, &almost, deadline)?);
+            }
+        }
+        Ok(matches)
     }
 }
 

@@ -149,7 +149,7 @@ impl Plan {
             }
         }
         for (tally, counter) in tallies.iter_mut().zip(counters) {
-            tally.add(counter)?;
+            tally.add(counter, deadline)?;
         }
         Ok(total)
     }

@@ -28,8 +28,8 @@ pub fn phrases(title: &str) -> BTreeSet<String> {
     phrases.map(|phrase| format!("{}\0{phrase}", fold(&phrase))).collect()
 }
 
-/// Fewest letters that are completed.
-const LETTERS_MIN: usize = 2;
+/// Fewest bytes that are completed: two letters, or one of those that are a word.
+const BYTES_MIN: usize = 2;
 /// Most phrases that are weighed against each other: some 10 MB.
 const PHRASES_MAX: usize = 100_000;
 /// Phrases between two looks at the time.
@@ -57,7 +57,7 @@ pub fn suggest(
         let (before, last) = words.split_at(words.len() - length);
         let mut prefix = fold(&last.join(" "));
         // With one letter begins nearly everything.
-        if prefix.chars().count() < LETTERS_MIN {
+        if prefix.len() < BYTES_MIN {
             break;
         }
         if is_next_word {

@@ -74,18 +74,25 @@ pub async fn handle(
     Caller(caller): Caller,
     Body(request): Body<Request>,
 ) -> Result<Response, Problem> {
-    let offer = Offer {
-        text: ListingText::choose(&request.title, request.description)?,
-        price: request.price.try_into()?,
-        said: Said {
-            category: request.category.map(category).transpose()?,
-            attributes: given(request.attributes)?,
-            condition: request.condition,
-            place: request.place.map(TryInto::try_into).transpose()?,
-        },
-        is_draft: request.draft,
-        expires_at: request.expires_at,
-    };
-    let listing = rest.listings.create(caller.bearer(), offer).await?;
+    let listing = rest.listings.create(caller.bearer(), request.try_into()?).await?;
     Ok((StatusCode::CREATED, tagged(listing, rest.listings.now())).into_response())
+}
+
+impl TryFrom<Request> for Offer {
+    type Error = Problem;
+
+    fn try_from(request: Request) -> Result<Self, Problem> {
+        Ok(Self {
+            text: ListingText::choose(&request.title, request.description)?,
+            price: request.price.try_into()?,
+            said: Said {
+                category: request.category.map(category).transpose()?,
+                attributes: given(request.attributes)?,
+                condition: request.condition,
+                place: request.place.map(TryInto::try_into).transpose()?,
+            },
+            is_draft: request.draft,
+            expires_at: request.expires_at,
+        })
+    }
 }

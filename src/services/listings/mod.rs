@@ -16,6 +16,7 @@ use barterline_domain::listing::details::Details;
 use barterline_domain::listing::{EndReason, InvalidListing, Listing, ListingStatus, ListingText};
 use barterline_storage::error::StoreError;
 use barterline_storage::listings::{Listings as ListingStore, Replaced};
+use futures_util::{StreamExt as _, stream};
 
 pub use self::offer::{Edit, Offer, Said};
 use super::accounts::UserDirectory;
@@ -25,6 +26,8 @@ use crate::ids::Ids;
 const EDIT_TRIES_MAX: usize = 5;
 /// Pages that are read for one of which each listing may be seen.
 const LOOKS_MAX: usize = 3;
+/// Listings that are put up for somebody at once.
+const CREATED_AT_ONCE: usize = 64;
 /// Listings of somebody who leaves that are in memory at a time.
 const ERASED_AT_ONCE: usize = 50;
 
@@ -132,6 +135,21 @@ impl Listings {
         };
         self.store.insert(listing.clone()).await?;
         Ok(listing)
+    }
+
+    /// Puts things up for sale for a seller, in their order as far as several at once have one; `None`: there is no
+    /// such seller.
+    pub async fn create_for(
+        &self,
+        seller: UserId,
+        offers: Vec<Offer>,
+    ) -> Result<Option<Vec<Result<Listing, ListingError>>>, StoreError> {
+        if self.users.find(seller).await?.is_none() {
+            return Ok(None);
+        }
+        let seller = Bearer::served(seller);
+        let made = offers.into_iter().map(|offer| self.create(seller, offer));
+        Ok(Some(stream::iter(made).buffered(CREATED_AT_ONCE).collect().await))
     }
 
     /// Finds a listing, as far as `viewer` may see it.

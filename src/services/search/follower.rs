@@ -10,7 +10,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use barterline_domain::clock::{Clock, Timestamp};
 use barterline_domain::ids::ListingId;
-use barterline_domain::listing::Listing;
 use barterline_search::{Change, Position, Rebuild, SearchEngine, SearchError};
 use barterline_storage::error::StoreError;
 use barterline_storage::listings::{FeedPlace, Listings as ListingStore};
@@ -33,8 +32,6 @@ const READS_AT_ONCE: usize = 100;
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// The same between tries to make the index anew, each of which may read everything.
 const REBUILD_PAUSE_MAX: Duration = Duration::from_mins(5);
-/// After so many failures an index is made anew.
-const ENGINE_FAILURES_MAX: u32 = 5;
 /// How often it is noted how far a feed was read in which nothing changed.
 const KEEP_EVERY: Duration = Duration::from_mins(1);
 /// Versions that are remembered: about a megabyte.
@@ -46,14 +43,14 @@ pub trait AllListings: Send + Sync {
     /// The store's epoch: restore and repair raise it.
     fn epoch(&self) -> u32;
 
-    /// The next listings behind a place, each as it is now.
+    /// The next listings behind a place. What they say is read afterwards, so that a damaged one is no obstacle.
     async fn page(&self, after: Option<&[u8]>) -> Result<Page, StoreError>;
 }
 
 /// Some listings, and behind which place there are more.
 pub struct Page {
     /// In no order that means anything.
-    pub listings: Vec<Listing>,
+    pub listings: Vec<ListingId>,
     /// `None` at the end.
     pub next: Option<Vec<u8>>,
 }
@@ -116,8 +113,10 @@ pub struct State {
     pub ordered: u64,
     /// Up to which order it was made.
     pub done: u64,
-    /// Why it does not go on, if so.
+    /// Why it does not follow what changes, if so.
     pub failure: Option<String>,
+    /// Why it was not made anew when that was last tried, if so.
+    pub rebuild_failure: Option<String>,
 }
 
 /// An index that is being made anew.
@@ -141,6 +140,12 @@ enum Reading {
     Changes,
 }
 
+/// When something is done next, and how often it failed since it last did not.
+struct Turn {
+    at: Instant,
+    failures: u32,
+}
+
 #[derive(Debug, thiserror::Error)]
 enum FollowError {
     #[error(transparent)]
@@ -156,7 +161,10 @@ enum FollowError {
 impl Orders {
     /// Has the index made anew; one that is being made is given up for it.
     pub fn rebuild(&self) {
-        self.0.state.lock().ordered += 1;
+        let mut state = self.0.state.lock();
+        state.ordered += 1;
+        (state.rebuilding, state.rebuild_failure) = (None, None);
+        drop(state);
         self.0.asked.notify_one();
     }
 
@@ -178,6 +186,7 @@ impl Follower {
             ordered: 0,
             done: 0,
             failure: None,
+            rebuild_failure: None,
         };
         let engine = Arc::clone(&parts.engine);
         let inner = Inner { engine, asked: Notify::new(), state: Mutex::new(state) };
@@ -207,44 +216,61 @@ impl Follower {
 
     async fn work(&mut self) {
         let orders = self.orders.clone();
-        let (mut follow_at, mut rebuild_at) = (Instant::now(), Instant::now());
-        let (mut failures, mut rebuild_failures) = (0, 0);
+        let (mut follow, mut rebuild) = (Turn::now(), Turn::now());
+        // Failures while listings are read for a new index.
+        let mut reading: u32 = 0;
         loop {
-            if follow_at <= Instant::now() {
-                let pause = match whole(self.follow()).await {
-                    Ok(is_more) => {
-                        self.went_on(&mut failures);
-                        if is_more { Duration::ZERO } else { self.parts.interval }
-                    }
-                    Err(error) => {
-                        self.failed(&mut failures, &error, "the search index does not follow");
-                        // An index that takes nothing any more is made anew.
-                        self.is_wanted |= failures >= ENGINE_FAILURES_MAX && error.is_of_engine();
-                        self.pause_after(failures, self.parts.interval, PAUSE_MAX)
-                    }
-                };
-                follow_at = Instant::now() + pause;
+            if follow.at <= Instant::now() {
+                let done = whole(self.follow()).await;
+                if let Some(error) = done.as_ref().err() {
+                    follow.failures = follow.failures.saturating_add(1);
+                    self.failed(follow.failures, error, "the search index does not follow");
+                } else if std::mem::take(&mut follow.failures) > 0 {
+                    tracing::info!("the search index follows again");
+                }
+                self.orders.0.state.lock().failure = done.as_ref().err().map(|error| chain(error));
+                follow.at = Instant::now()
+                    + match done {
+                        Ok(true) => Duration::ZERO,
+                        Ok(false) => self.parts.interval,
+                        Err(_) => self.pause(follow.failures, self.parts.interval, PAUSE_MAX),
+                    };
             }
-            if self.is_wanted && rebuild_at <= Instant::now() {
+            if self.is_wanted && rebuild.at <= Instant::now() {
                 match whole(self.rebuild()).await {
-                    Ok(true) => self.went_on(&mut rebuild_failures),
+                    Ok(true) => {
+                        (rebuild, reading) = (Turn::now(), 0);
+                        // Another index is followed from here on.
+                        follow.at = Instant::now();
+                        self.orders.0.state.lock().rebuild_failure = None;
+                    }
+                    Ok(false) if std::mem::take(&mut reading) > 0 => {
+                        self.orders.0.state.lock().rebuild_failure = None;
+                    }
                     Ok(false) => {}
                     Err(error) => {
-                        let what = "the search index is not made anew";
-                        self.failed(&mut rebuild_failures, &error, what);
-                        let pause = (Duration::from_secs(1), REBUILD_PAUSE_MAX);
-                        rebuild_at =
-                            Instant::now() + self.pause_after(rebuild_failures, pause.0, pause.1);
+                        // What is read so far stays, or all is to be read again.
+                        let (failures, first, longest) = match self.rebuilding {
+                            Some(_) => (&mut reading, self.parts.interval, PAUSE_MAX),
+                            None => {
+                                (&mut rebuild.failures, Duration::from_secs(1), REBUILD_PAUSE_MAX)
+                            }
+                        };
+                        *failures = failures.saturating_add(1);
+                        let failures = *failures;
+                        self.failed(failures, &error, "the search index is not made anew");
+                        self.orders.0.state.lock().rebuild_failure = Some(chain(&error));
+                        rebuild.at = Instant::now() + self.pause(failures, first, longest);
                     }
                 }
             }
-            let next = if self.is_wanted { follow_at.min(rebuild_at) } else { follow_at };
+            let next = if self.is_wanted { follow.at.min(rebuild.at) } else { follow.at };
             tokio::select! {
                 () = orders.0.asked.notified() => {
                     // What was read before the order is not what was ordered.
                     self.rebuilding = None;
                     self.is_wanted = true;
-                    rebuild_at = Instant::now();
+                    (rebuild, reading) = (Turn::now(), 0);
                 }
                 () = sleep_until(next) => {}
             }
@@ -296,9 +322,11 @@ impl Follower {
         let is_more = match self.parts.read_on(&mut rebuilding).await {
             Ok(is_more) => is_more,
             Err(error) => {
-                // The store may answer the next time; after an error of its own the index is void.
-                if !error.is_of_engine() {
+                // The store may answer the next time; else the index is void.
+                if matches!(error, FollowError::Store(_)) {
                     self.rebuilding = Some(rebuilding);
+                } else {
+                    self.orders.0.state.lock().rebuilding = None;
                 }
                 return Err(error);
             }
@@ -339,38 +367,28 @@ impl Follower {
         self.parts.metrics.bytes.set(i64::try_from(stats.bytes).unwrap_or(i64::MAX));
     }
 
-    fn went_on(&self, failures: &mut u32) {
-        if *failures > 0 {
-            tracing::info!(failures = *failures, "the search index goes on");
-            *failures = 0;
-            self.orders.0.state.lock().failure = None;
-        }
-    }
-
-    fn failed(&self, failures: &mut u32, error: &FollowError, what: &str) {
-        *failures = failures.saturating_add(1);
+    fn failed(&self, failures: u32, error: &FollowError, what: &str) {
         let text = chain(error);
-        if *failures == 1 {
+        if failures == 1 {
             tracing::warn!(error = text, "{what}");
         } else {
-            tracing::debug!(error = text, failures = *failures, "{what}");
+            tracing::debug!(error = text, failures, "{what}");
         }
         self.parts.metrics.failed.inc();
-        self.orders.0.state.lock().failure = Some(text);
     }
 
     /// How long to wait after so many failures: half to one and a half times a pause that doubles, as servers
     /// that failed together are not to come again together.
-    fn pause_after(&self, failures: u32, first: Duration, longest: Duration) -> Duration {
+    fn pause(&self, failures: u32, first: Duration, longest: Duration) -> Duration {
         let pause = first.saturating_mul(1 << failures.min(10)).min(longest);
         let part = u32::from(self.parts.ids.secret()[0]);
         pause / 2 + pause * part / 255
     }
 }
 
-impl FollowError {
-    fn is_of_engine(&self) -> bool {
-        matches!(self, Self::Engine(_) | Self::Panicked)
+impl Turn {
+    fn now() -> Self {
+        Self { at: Instant::now(), failures: 0 }
     }
 }
 
@@ -390,6 +408,7 @@ impl Parts {
                 let changes = self.listings.changes(&rebuilding.place, CHANGES_MAX).await?;
                 let changes = changes.ok_or(FollowError::Lost)?;
                 let read = self.read(&changes.listings).await?;
+                rebuilding.read += read.len() as u64;
                 let fresh = read.into_iter().map(|(_, _, change)| change).collect();
                 rebuilding.index.apply(fresh).await?;
                 rebuilding.place = changes.next;
@@ -397,10 +416,12 @@ impl Parts {
             }
         };
         let page = self.all.page(after).await?;
-        rebuilding.read += page.listings.len() as u64;
-        let found = page.listings.into_iter().filter(is_found);
-        let changes = found.map(|listing| Change::Put(Box::new(listing))).collect();
-        rebuilding.index.apply(changes).await?;
+        let read = self.read(&page.listings).await?;
+        rebuilding.read += read.len() as u64;
+        // It is empty: there is nothing to remove.
+        let put = read.into_iter().map(|(_, _, change)| change);
+        let put = put.filter(|change| matches!(change, Change::Put(_))).collect();
+        rebuilding.index.apply(put).await?;
         rebuilding.reading = page.next.map_or(Reading::Changes, Reading::Behind);
         Ok(true)
     }

@@ -309,6 +309,13 @@ pub trait Source: Send + Sync {
     /// before the first page was asked for, and is still there, is in one of the pages.
     async fn page(&self, kind: Kind, after: Option<&Place>) -> Result<Page, StoreError>;
 
+    /// The ids of some listings behind a place, [`PAGE_ITEMS`] as a rule, also of those that are damaged, and behind which
+    /// there are more.
+    async fn listings(
+        &self,
+        after: Option<&Place>,
+    ) -> Result<(Vec<ListingId>, Option<Place>), StoreError>;
+
     /// Prepares to be read from here on: what there is now is in the pages that follow.
     async fn begin(&self) -> Result<(), StoreError>;
 

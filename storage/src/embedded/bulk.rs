@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use barterline_domain::chat::{Chat, Role};
 use barterline_domain::event::{Event, Seq};
-use barterline_domain::ids::ChatId;
+use barterline_domain::ids::{ChatId, ListingId};
 use barterline_domain::personal::PersonalChange;
 use parking_lot::Mutex;
 use uuid::Uuid;
@@ -77,6 +77,14 @@ impl Source for EmbeddedSource {
             }
         })
         .await
+    }
+
+    async fn listings(
+        &self,
+        after: Option<&Place>,
+    ) -> Result<(Vec<ListingId>, Option<Place>), StoreError> {
+        let (source, after) = (self.clone(), after.cloned());
+        blocking("read the store", move || listings::ids(&source.main, after.as_ref())).await
     }
 
     async fn begin(&self) -> Result<(), StoreError> {

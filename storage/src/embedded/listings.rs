@@ -1,6 +1,6 @@
 //! Listings by id, and by seller; and in the order in which they last changed.
 
-use std::ops::Bound::{Excluded, Included};
+use std::ops::Bound::{self, Excluded, Included};
 
 use async_trait::async_trait;
 use barterline_domain::ids::{ListingId, UserId};
@@ -9,7 +9,7 @@ use redb::{ReadableTable, TableDefinition};
 
 use super::engine::{Engine, failed, table as open};
 use super::table::{self, Rows, find, find_in, put, put_new};
-use crate::bulk::{Item, Page, Place};
+use crate::bulk::{Item, PAGE_ITEMS, Page, Place};
 use crate::error::StoreError;
 use crate::listings::{Changes, FeedPlace, Listings, Replaced};
 
@@ -162,6 +162,27 @@ fn note_seller(write: &redb::WriteTransaction, listing: &Listing) -> Result<(), 
 /// A page of them, for an archive.
 pub(super) fn page(engine: &Engine, after: Option<&Place>) -> Result<Page, StoreError> {
     table::page(engine, LISTINGS, after, |_, listing| Ok(Item::Listing(Box::new(listing))))
+}
+
+/// The ids of a page.
+pub(super) fn ids(
+    engine: &Engine,
+    after: Option<&Place>,
+) -> Result<(Vec<ListingId>, Option<Place>), StoreError> {
+    engine.read(|read| {
+        let Some(table) = open(read, LISTINGS)? else { return Ok((Vec::new(), None)) };
+        let from = after.map_or(Bound::Unbounded, |place| Excluded(&place.0[..]));
+        let range = table.range::<&[u8]>((from, Bound::Unbounded)).map_err(failed)?;
+        let (mut ids, mut last) = (Vec::new(), None);
+        for row in range.take(PAGE_ITEMS) {
+            let (key, _) = row.map_err(failed)?;
+            let damaged = |_| StoreError::corrupt("database", table::place(LISTINGS, key.value()));
+            ids.push(ListingId::from_bytes(key.value().try_into().map_err(damaged)?));
+            last = Some(Place(key.value().to_vec()));
+        }
+        let next = last.filter(|_| ids.len() >= PAGE_ITEMS);
+        Ok((ids, next))
+    })
 }
 
 /// One of them, for an archive.

@@ -360,6 +360,14 @@ impl Source for ScyllaSource {
         }
     }
 
+    async fn listings(
+        &self,
+        after: Option<&Place>,
+    ) -> Result<(Vec<ListingId>, Option<Place>), StoreError> {
+        let (keys, next) = walk::<(i64, Uuid)>(&self.walks.listings, after).await?;
+        Ok((keys.into_iter().map(|(_, id)| ListingId::from_column(id)).collect(), next))
+    }
+
     async fn begin(&self) -> Result<(), StoreError> {
         Ok(())
     }

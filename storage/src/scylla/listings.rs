@@ -208,7 +208,11 @@ impl Listings for ScyllaListings {
             if let Some(columns) = settled {
                 let ours = tries.unsettled() && read(listing.id, columns)? == listing;
                 let taken = StoreError::unavailable(operation, format!("{} is taken", listing.id));
-                return if ours { Ok(()) } else { Err(taken) };
+                if !ours {
+                    return Err(taken);
+                }
+                self.feed.note_if_late(operation, listing.id, begun).await;
+                return Ok(());
             }
         }
     }
@@ -229,6 +233,7 @@ impl Listings for ScyllaListings {
             let Some(columns) = settled else { return Ok(Replaced::Missing) };
             let before = read(listing.id, columns)?;
             if tries.unsettled() && before == listing {
+                self.feed.note_if_late(operation, listing.id, begun).await;
                 return Ok(Replaced::Yes);
             }
             if before.version + 1 != listing.version {

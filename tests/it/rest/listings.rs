@@ -1,12 +1,14 @@
 //! /v1/listings
 
 use std::fs;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::support::world::{barterline, run};
 use crate::support::{Answer, Call, Person, World};
 
 fn patch(world: &World, person: &Person, listing: &str, body: &Value) -> Answer {
@@ -337,4 +339,48 @@ fn an_operator_has_categories_of_their_own() {
     let stamp = json!({ "category": "stamps", "attributes": { "perforated": true } });
     post(&world, &ana, &stamp).expect(201);
     post(&world, &ana, &json!({ "category": "vehicles" })).problem(422, "listing.category_unknown");
+}
+
+#[test]
+fn an_operator_puts_up_what_a_file_has() {
+    let world = World::new();
+    let ana = world.person("ana");
+    let price = json!({ "minor": 5, "currency": "EUR" });
+    let lines = [
+        json!({ "title": "Bike", "price": price }).to_string(),
+        json!({ "title": "", "price": price }).to_string(),
+        String::new(),
+        "{\"title\":".to_owned(),
+        json!({ "title": "Bike", "price": price, "colour": "red" }).to_string(),
+        json!({ "title": "Lamp", "price": price, "condition": "new" }).to_string(),
+    ];
+    let file = world.data().with_file_name("listings.jsonl");
+    fs::write(&file, lines.join("\n")).expect("a file");
+    let import = |seller: &str, more: &[&str]| {
+        let mut command = barterline();
+        command.args(["listings", "import", "--data"]).arg(world.data()).arg(&file);
+        run(command_with(command, &[&["--seller", seller], more].concat()))
+    };
+    let (code, said, complaint) = import(&ana.id, &[]);
+    assert_eq!((code, said.as_str()), (1, ""), "{complaint}");
+    for told in ["line 2: ", "line 4: ", "line 5: ", "put up for sale: 2; refused: 3"] {
+        assert!(complaint.contains(told), "{told}: {complaint}");
+    }
+    let (code, said, complaint) = import(&ana.id, &["--from-line", "6"]);
+    assert_eq!((code, said.trim()), (0, "put up for sale: 1"), "{complaint}");
+    let all = world.get(&format!("/v1/accounts/{}/listings", ana.id)).expect(200).json();
+    let titles = all["listings"].as_array().expect("listings").iter();
+    let titles: Vec<_> = titles.map(|it| it["title"].as_str().expect("a title")).collect();
+    assert_eq!(titles, ["Lamp", "Lamp", "Bike"]);
+    assert_eq!(world.noted(&ana.id).iter().filter(|note| note.1 == "listings.import").count(), 2);
+
+    let (code, _, complaint) = import("01a20741-33b3-7000-a03f-60e573858ff7", &[]);
+    assert!(code == 1 && complaint.contains("account"), "{complaint}");
+    let (code, _, _) = import("ana", &[]);
+    assert_eq!(code, 2);
+}
+
+fn command_with(mut command: Command, arguments: &[&str]) -> Command {
+    command.args(arguments);
+    command
 }

@@ -24,6 +24,7 @@ pub const PARTS: &[Part] = &[
             "data_dir",
             "keys",
             "lifecycle",
+            "listings",
             "schema",
             "search",
             "telemetry",
@@ -38,6 +39,8 @@ pub const PARTS: &[Part] = &[
     // The tables of the cluster, made by hand before a server starts. What it shows the database is
     // read as what the listener shows.
     Part { name: "schema", may_use: &["config", "listener"] },
+    // Things for sale, put up by hand.
+    Part { name: "listings", may_use: &["admin", "config"] },
     // The search index of a running server, asked for by hand.
     Part { name: "search", may_use: &["admin", "config"] },
     // The keys of a data directory, changed by hand before a server starts.
