@@ -170,7 +170,7 @@ def main():
     parser.add_argument("--queries", type=int, default=500)
     parser.add_argument("--changes", type=int, default=100)
     given = parser.parse_args()
-    base = [json.loads(line) for line in given.listings.read_text().splitlines()]
+    base = [json.loads(line) for line in given.listings.read_text().split("\n") if line.strip()]
     rng = random.Random(1)
     with tempfile.TemporaryDirectory(prefix="barterline-") as directory:
         data = f"{directory}/data"
@@ -203,8 +203,13 @@ def run(given, base, rng, directory, data, server):
     command = lambda *words: subprocess.run([given.binary, *words, "--data", data], check=True,
                                             capture_output=True, text=True).stdout
     begun = time.monotonic()
-    command("listings", "import", str(file), "--seller", seller_id)
+    said = subprocess.run([given.binary, "listings", "import", str(file), "--seller", seller_id, "--data", data],
+                          capture_output=True, text=True)
     imported = time.monotonic() - begun
+    # A corpus may have what no listing is.
+    last = (said.stdout + said.stderr).strip().splitlines()[-1]
+    print(last)
+    count = int(last.split("put up for sale: ")[1].split(";")[0])
     while json.loads(command("search", "status"))["documents"] < count:
         time.sleep(0.2)
     print(f"put up in {imported:.1f} s ({count / imported:.0f}/s), all found {time.monotonic() - begun - imported:.1f} s later")
@@ -221,13 +226,15 @@ def run(given, base, rng, directory, data, server):
     print(f"FTS5 filled in {filled:.1f} s ({count / filled:.0f}/s), {size / 1e6:.1f} MB with texts and columns")
 
     asked = queries(base, given.queries, rng)
+    # The server ends a connection that says nothing for long.
+    token, api = api.token, Api(address)
     # Not in the figures: files into memory.
     for text, top, most in asked[:50]:
         search(api, text, top, most)
         fts5.search(text, top, most)
     for what, changes in (("at rest", 0), (f"beside {given.changes} changes/s", given.changes)):
         ours, theirs, stop, changed = [], [], threading.Event(), [0]
-        thread = threading.Thread(target=change, args=(address, api.token, seller_id, changes, stop, changed))
+        thread = threading.Thread(target=change, args=(address, token, seller_id, changes, stop, changed))
         thread.start()
         begun = time.monotonic()
         for n, (text, top, most) in enumerate(asked):
