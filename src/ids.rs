@@ -1,6 +1,7 @@
 //! Where new ids and secrets come from: the only place that asks for randomness.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use barterline_domain::clock::Timestamp;
 use rand::TryRngCore as _;
@@ -8,6 +9,11 @@ use rand::rngs::OsRng;
 
 /// Ids of one millisecond: 4,096; more borrow from the next.
 const COUNTER_BITS: u32 = 12;
+
+/// Half to one and a half times a pause, so that what failed together does not come again together.
+pub fn around(pause: Duration, ids: &dyn Ids) -> Duration {
+    pause / 2 + pause * u32::from(ids.secret()[0]) / 255
+}
 
 /// A source of ids and secrets.
 pub trait Ids: Send + Sync {

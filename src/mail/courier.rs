@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::transport::SendError;
 use super::{Mail, Parts};
-use crate::ids::Ids;
+use crate::ids::{Ids, around};
 
 /// Mails that are tried at a time: connections to the relay.
 const AT_ONCE: usize = 16;
@@ -108,12 +108,9 @@ async fn deliver(parts: &Parts, doors: &Semaphore, stop: &CancellationToken, mai
     }
 }
 
-/// How long to wait after a try: half to one and a half times the pause, so that what failed together
-/// does not come again together.
+/// How long to wait after a try.
 fn pause_after(tried: u32, ids: &dyn Ids) -> Duration {
-    let part = u32::from(ids.secret()[0]);
-    let pause = FIRST_PAUSE * 4_u32.pow(tried.saturating_sub(1));
-    pause / 2 + pause * part / 255
+    around(FIRST_PAUSE * 4_u32.pow(tried.saturating_sub(1)), ids)
 }
 
 #[cfg(test)]

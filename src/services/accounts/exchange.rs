@@ -8,7 +8,6 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use barterline_domain::clock::Timestamp;
-use barterline_domain::ids::UserId;
 use barterline_storage::accounts::Account;
 use barterline_storage::error::StoreError;
 use barterline_storage::identities::{Identity, IdentityKey, Linked};
@@ -17,9 +16,12 @@ use super::sessions::no_longer_fresh;
 use super::sign_in::name_of;
 use super::{Accounts, Device, LogIn, NamedIssuer, SignInError};
 use crate::adapters::openid::{Person, Vouched, claimed_issuer};
+use crate::ids::around;
 
-/// How often the account that another request makes is looked for: 1.3 to 2.5 s in all.
+/// How often the account that another request makes is looked for: some two seconds in all.
 const TRIES: u32 = 6;
+/// Between the first two looks; each further pause is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(30);
 /// The longest session by one token.
 const SESSION_MAX: Duration = Duration::from_hours(24);
 
@@ -64,20 +66,13 @@ impl Accounts {
 
     /// What another request has made of an identity, or is about to: on a cluster it is claimed a moment
     /// before it is anybody's.
-    pub(super) async fn linked_by_another(
-        &self,
-        key: IdentityKey,
-        ours: UserId,
-    ) -> Result<Option<Identity>, StoreError> {
-        // Random, as the end of an id is.
-        let jitter = u64::from(ours.as_bytes()[15]);
+    async fn linked_by_another(&self, key: IdentityKey) -> Result<Option<Identity>, StoreError> {
         for attempt in 0..TRIES {
             let found = self.0.identities.find(key).await?;
             if found.is_some() {
                 return Ok(found);
             }
-            let base = 20 << attempt;
-            tokio::time::sleep(Duration::from_millis(base + jitter * base / 256)).await;
+            tokio::time::sleep(around(FIRST_PAUSE * (1 << attempt), &*self.0.ids)).await;
         }
         self.0.identities.find(key).await
     }
@@ -107,9 +102,39 @@ impl Accounts {
             // Two at once are one: what the other made is the account, and this one nobody's.
             Linked::Taken | Linked::TooMany => {
                 self.forget_account(account.id).await?;
-                let found = self.linked_by_another(key, account.id).await?;
+                let found = self.linked_by_another(key).await?;
                 Ok(self.entering(found.ok_or(SignInError::Changed)?.user).await?)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use barterline_domain::ids::UserId;
+    use barterline_storage::embedded::identities::EmbeddedIdentities;
+    use barterline_storage::identities::Identities as _;
+
+    use super::*;
+    use crate::services::accounts::tests::world;
+
+    #[tokio::test]
+    async fn an_identity_that_is_claimed_is_waited_for() {
+        let world = world();
+        let identities = EmbeddedIdentities(world.engine.clone());
+        let identity = Identity {
+            user: UserId::from_bytes([1; 16]),
+            key: [7; 32],
+            issuer: "https://issuer.example".to_owned(),
+            provider: "example".to_owned(),
+            linked_at: Timestamp::default(),
+        };
+        // The first looks before the second has written.
+        let (found, linked) = tokio::join!(
+            world.accounts.linked_by_another(identity.key),
+            identities.insert(identity.clone()),
+        );
+        assert_eq!(linked.expect("a write"), Linked::Done);
+        assert_eq!(found.expect("a read"), Some(identity));
     }
 }

@@ -17,7 +17,6 @@ use barterline_storage::embedded::credentials::EmbeddedCredentials;
 use barterline_storage::embedded::engine::Engine;
 use barterline_storage::embedded::identities::EmbeddedIdentities;
 use barterline_storage::embedded::sessions::EmbeddedSessions;
-use barterline_storage::identities::{Identity, Linked};
 use barterline_storage::sessions::REPEATED_FOR;
 use data_encoding::BASE32_NOPAD;
 use tempfile::TempDir;
@@ -41,15 +40,15 @@ const LIFETIMES: Lifetimes = Lifetimes {
     code_steps: 1,
 };
 
-struct World {
-    accounts: Accounts,
+pub(super) struct World {
+    pub(super) accounts: Accounts,
     clock: Arc<ManualClock>,
-    engine: Engine,
+    pub(super) engine: Engine,
     tokens: Tokens,
     _dir: TempDir,
 }
 
-fn world() -> World {
+pub(super) fn world() -> World {
     let dir = TempDir::new().expect("a directory");
     let engine = Engine::open(&dir.path().join("main.redb")).expect("a file");
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000_000)));
@@ -305,27 +304,6 @@ async fn a_session_from_when_they_lasted_longer_ends_with_the_next_refresh() {
     let accounts = Accounts::new(Parts { lifetimes, ..parts });
     let over = accounts.refresh(&log_in.refresh_token).await;
     assert!(matches!(over, Err(RefreshError::Invalid)), "{over:?}");
-}
-
-#[tokio::test]
-async fn an_identity_that_is_claimed_is_waited_for() {
-    let world = world();
-    let identities = EmbeddedIdentities(world.engine.clone());
-    let identity = Identity {
-        user: UserId::from_bytes([1; 16]),
-        key: [7; 32],
-        issuer: "https://issuer.example".to_owned(),
-        provider: "example".to_owned(),
-        linked_at: Timestamp::default(),
-    };
-    let ours = UserId::from_bytes([2; 16]);
-    // The first looks before the second has written.
-    let (found, linked) = tokio::join!(
-        world.accounts.linked_by_another(identity.key, ours),
-        identities.insert(identity.clone()),
-    );
-    assert_eq!(linked.expect("a write"), Linked::Done);
-    assert_eq!(found.expect("a read"), Some(identity));
 }
 
 #[tokio::test]

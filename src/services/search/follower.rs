@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::is_found;
-use crate::ids::Ids;
+use crate::ids::{Ids, around};
 use crate::telemetry::metrics::SearchMetrics;
 
 /// Changes of one commit.
@@ -99,7 +99,7 @@ struct Inner {
 }
 
 /// How the index is.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// Listings in the index.
     pub documents: u64,
@@ -178,18 +178,8 @@ impl Orders {
 impl Follower {
     /// Over these parts; and where to ask for another index.
     pub fn new(parts: Parts) -> (Self, Orders) {
-        let state = State {
-            documents: 0,
-            bytes: 0,
-            current_at: None,
-            rebuilding: None,
-            ordered: 0,
-            done: 0,
-            failure: None,
-            rebuild_failure: None,
-        };
         let engine = Arc::clone(&parts.engine);
-        let inner = Inner { engine, asked: Notify::new(), state: Mutex::new(state) };
+        let inner = Inner { engine, asked: Notify::new(), state: Mutex::default() };
         let orders = Orders(Arc::new(inner));
         let place = parts.engine.position().and_then(|position| parts.place(&position));
         let kept_at = parts.clock.now();
@@ -377,12 +367,9 @@ impl Follower {
         self.parts.metrics.failed.inc();
     }
 
-    /// How long to wait after so many failures: half to one and a half times a pause that doubles, as servers
-    /// that failed together are not to come again together.
+    /// How long to wait after so many failures: a pause that doubles.
     fn pause(&self, failures: u32, first: Duration, longest: Duration) -> Duration {
-        let pause = first.saturating_mul(1 << failures.min(10)).min(longest);
-        let part = u32::from(self.parts.ids.secret()[0]);
-        pause / 2 + pause * part / 255
+        around(first.saturating_mul(1 << failures.min(10)).min(longest), &*self.parts.ids)
     }
 }
 
