@@ -55,6 +55,7 @@ use crate::services::chats::{self, Chats, Rules};
 use crate::services::erasure::Erasure;
 use crate::services::favourites::Favourites;
 use crate::services::listings::catalogue::{self, CatalogueError};
+use crate::services::listings::standings::Standings;
 use crate::services::listings::{self, Listings};
 use crate::services::people::People;
 use crate::services::reports::{self, Reports};
@@ -265,6 +266,7 @@ impl App {
                 .map_err(BuildError::Catalogue)?,
             lifetime: settings.listings.lifetime(),
         };
+        let standings = Arc::new(Standings::new(fresh_for(&settings.storage)));
         let search = search::open(
             settings,
             data,
@@ -275,11 +277,18 @@ impl App {
                 catalogue: Arc::clone(&rules.catalogue),
                 clock: Arc::clone(&clock),
                 ids: Arc::clone(&ids),
+                standings: Arc::clone(&standings),
             },
         );
         let (search, follower) = search.await.map_err(BuildError::Search)?.unzip();
-        let listings =
-            Listings::new(stores.listings, users, Arc::clone(&clock), Arc::clone(&ids), rules);
+        let listings = Listings::new(
+            stores.listings,
+            users,
+            Arc::clone(&clock),
+            Arc::clone(&ids),
+            Arc::clone(&standings),
+            rules,
+        );
         let favourites = Favourites::new(stores.favourites, listings.clone(), Arc::clone(&clock));
         let (metrics, http_metrics) = (HubMetrics::default(), HttpMetrics::default());
         admin.register(|registry| {
@@ -289,14 +298,20 @@ impl App {
         });
         admin.watch(store.health);
         admin.keep(store.source);
-        let hub =
-            Hub::new(Arc::clone(&stores.chat_log), Arc::clone(&clock), position, metrics.clone());
+        let hub = Hub::new(
+            Arc::clone(&stores.chat_log),
+            Arc::clone(&clock),
+            position,
+            settings.chat.closed_listings == "frozen",
+            metrics.clone(),
+        );
         let users = Arc::new(accounts.clone());
         let people = People::new(users, stores.user_states, stores.blocks);
         let chats = Chats::new(chats::Parts {
             log: stores.chat_log,
             inbox: stores.inbox,
             listings: Arc::new(listings.clone()),
+            standings,
             media: Arc::new(NoMedia),
             people: people.clone(),
             limits: Arc::clone(&limits),
@@ -427,6 +442,12 @@ fn bounds_of(settings: &config::Server) -> Limits {
 
 fn transport_of(settings: &config::Server) -> Transport {
     if settings.tls_subdomains { Transport::Subdomains } else { Transport::Host }
+}
+
+/// For how long it is not looked at again how a listing stands, of which chats are told. On the embedded
+/// backend this server hears of every edit, so that a look only mends what was lost; on a cluster others edit.
+fn fresh_for(settings: &config::Storage) -> Duration {
+    Duration::from_secs(if settings.backend == "scylla" { 5 } else { 60 })
 }
 
 fn rules_of(settings: &config::Chat) -> Rules {

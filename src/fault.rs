@@ -43,6 +43,8 @@ faults! {
     RepeatTellsNext = "repeat-tells-next",
     /// G2: sends that are left behind are never answered.
     BehindForgetsSends = "behind-forgets-sends",
+    /// G2: what is new about a listing is told again.
+    ListingToldTwice = "listing-told-twice",
     /// G3: a refused send holds nothing back.
     RefusedHoldsNothing = "refused-holds-nothing",
     /// G3: what waits behind a refused command goes on.

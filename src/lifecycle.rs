@@ -97,8 +97,14 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     let answered = CancellationToken::new();
     let cluster = cluster.map(|cluster| tokio::spawn(cluster.run(answered.clone())));
     tokio::spawn(rest.accounts.clone().hear_others(stop.clone()));
-    let post = post.map(|post| tokio::spawn(post.run(rest.accounts.clone(), stop.clone())));
-    let follower = follower.map(|follower| tokio::spawn(follower.run(stop.clone())));
+    let workers = TaskTracker::new();
+    if let Some(post) = post {
+        workers.spawn(post.run(rest.accounts.clone(), stop.clone()));
+    }
+    if let Some(follower) = follower {
+        workers.spawn(follower.run(stop.clone()));
+    }
+    workers.spawn(rest.chats.clone().run_news(stop.clone()));
     if mode.demo {
         demo::seed(&rest, &settings.storage.data).await.context("cannot seed the demo")?;
     }
@@ -117,12 +123,7 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     tokio::spawn(listener::serve(doors, routes, limits, stop.clone(), tasks.clone()));
     admin.serve();
 
-    let line =
-        serde_json::to_string(&Ready { listening, admin: admin_listening, tls: tls_listening })?;
-    let mut stdout = std::io::stdout();
-    writeln!(stdout, "{line}").and_then(|()| stdout.flush())?;
-    let (plain, tls) = (listening.map(display), tls_listening.map(display));
-    tracing::info!(listening = plain, tls, admin = %admin_listening, "ready");
+    announce(&Ready { listening, admin: admin_listening, tls: tls_listening })?;
 
     let asked = tokio::select! {
         asked = signals.wait() => asked,
@@ -151,14 +152,9 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
         _ = signals.wait() => tracing::warn!("a second signal: not waiting for connections"),
     }
     stop.cancel();
-    // What was answered may still be to be mailed. Ends by itself within seconds.
-    if let Some(post) = post {
-        let _ = post.await;
-    }
-    // It lets go of what it does.
-    if let Some(follower) = follower {
-        let _ = follower.await;
-    }
+    // What was answered may still be to be mailed. Each ends by itself within seconds.
+    workers.close();
+    workers.wait().await;
     answered.cancel();
     if let Some(cluster) = cluster {
         let _ = cluster.await;
@@ -166,6 +162,17 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     watched.cancel();
     // The log closes, with a checkpoint, when the last part that holds it is gone.
     delivery.abort();
+    Ok(())
+}
+
+/// Says that it is ready, and where: on standard output for programs, in the log for people.
+fn announce(ready: &Ready) -> anyhow::Result<()> {
+    let line = serde_json::to_string(ready)?;
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{line}").and_then(|()| stdout.flush())?;
+    let Ready { listening, admin, tls } = *ready;
+    let (plain, tls) = (listening.map(display), tls.map(display));
+    tracing::info!(listening = plain, tls, admin = %admin, "ready");
     Ok(())
 }
 

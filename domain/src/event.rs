@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::chat::Role;
 use crate::clock::Timestamp;
 use crate::ids::ClientId;
+use crate::listing::ListingStatus;
 use crate::message::{Body, EventKind, Reaction, RequestDigest};
 
 /// An event's number in its chat: 1, 2, 3 … without a gap. Zero is the place before the first.
@@ -91,6 +92,12 @@ pub struct SmallState {
     pub buyer_messages: u64,
     /// Messages by the seller so far.
     pub seller_messages: u64,
+    /// The version of the listing up to which the chat was told of changes; 0: of none since it was opened.
+    pub listing_version: u64,
+    /// The status it was told last; `None`: of none since it was opened.
+    pub listing_status: Option<ListingStatus>,
+    /// Whether the seller has said something since the chat was told that the listing is gone.
+    pub seller_went_on: bool,
 }
 
 impl SmallState {
@@ -98,14 +105,32 @@ impl SmallState {
     /// they are withheld; what happens to them does not.
     #[must_use]
     pub fn after(self, author: Author, kind: &EventKind, withheld: bool) -> Self {
+        if let EventKind::Listing(change) = kind {
+            let moved = change.status().map(|status| status.new);
+            return Self {
+                listing_version: change.version(),
+                listing_status: moved.or(self.listing_status),
+                seller_went_on: self.seller_went_on && moved.is_none(),
+                ..self
+            };
+        }
         if withheld || !matches!(kind, EventKind::Message(_)) {
             return self;
         }
         match author {
             Author::Buyer => Self { buyer_messages: self.buyer_messages + 1, ..self },
-            Author::Seller => Self { seller_messages: self.seller_messages + 1, ..self },
+            Author::Seller => Self {
+                seller_messages: self.seller_messages + 1,
+                seller_went_on: self.is_over(),
+                ..self
+            },
             Author::System => self,
         }
+    }
+
+    /// Whether the chat was told that the listing is sold or withdrawn.
+    pub fn is_over(self) -> bool {
+        self.listing_status.is_some_and(ListingStatus::is_final)
     }
 
     /// Messages by `role` so far.
@@ -149,7 +174,10 @@ impl Event {
                 said.reply = None;
             }
             EventKind::Edit { body, .. } => *body = None,
-            EventKind::Delete { .. } | EventKind::Reaction { .. } | EventKind::Note(_) => return,
+            EventKind::Delete { .. }
+            | EventKind::Reaction { .. }
+            | EventKind::Note(_)
+            | EventKind::Listing(_) => return,
         }
         self.digest = RequestDigest::FORGOTTEN;
         self.amended = None;
@@ -237,6 +265,7 @@ impl Amended {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::listing::change::{ListingChange, Moved};
 
     #[test]
     fn numbers_that_are_read_leave_room_to_count_on() {
@@ -249,14 +278,26 @@ mod tests {
     fn the_small_state_counts_by_author() {
         let kind = EventKind::text("x");
         let other = EventKind::Delete { target: Seq(1) };
+        let sold = Moved { old: ListingStatus::Active, new: ListingStatus::Sold };
+        let change = ListingChange::parse((0, 7), None, Some(sold)).expect("a change");
         let state = SmallState::default()
             .after(Author::Buyer, &kind, false)
             .after(Author::Seller, &kind, false)
             .after(Author::Buyer, &kind, false)
             .after(Author::Buyer, &kind, true)
             .after(Author::System, &kind, false)
+            .after(Author::System, &EventKind::Listing(change), false)
             .after(Author::Buyer, &other, false);
         assert_eq!(state.messages_by(Role::Buyer), 2);
         assert_eq!(state.messages_by(Role::Seller), 1);
+        assert_eq!(state.listing_version, 7);
+        assert!(state.is_over() && !state.seller_went_on, "what was said before does not count");
+        assert!(!state.after(Author::Seller, &kind, true).seller_went_on, "nobody hears it");
+        let state = state.after(Author::Seller, &kind, false);
+        assert!(state.seller_went_on);
+        let back = Moved { old: ListingStatus::Sold, new: ListingStatus::Active };
+        let back = ListingChange::parse((7, 8), None, Some(back)).expect("a change");
+        let state = state.after(Author::System, &EventKind::Listing(back), false);
+        assert!(!state.is_over() && !state.seller_went_on);
     }
 }

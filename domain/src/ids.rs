@@ -159,6 +159,13 @@ impl ClientId {
         what[8..].copy_from_slice(&name.to_be_bytes());
         Self(sum(b"barterline erasure v1", chat.as_bytes(), &what))
     }
+
+    /// A name for what the server tells a chat of its listing: up to which version.
+    pub fn of_listing_change(chat: ChatId, version: u64) -> Self {
+        let mut what = [0; 16];
+        what[..8].copy_from_slice(&version.to_be_bytes());
+        Self(sum(b"barterline listing change v1", chat.as_bytes(), &what))
+    }
 }
 
 /// The id that follows from two others.

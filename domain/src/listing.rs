@@ -1,5 +1,6 @@
 //! A thing for sale, and the states it goes through.
 
+pub mod change;
 pub mod details;
 pub mod status;
 

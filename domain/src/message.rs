@@ -1,9 +1,11 @@
-//! What an event says: messages, what happens to them later, and notes of the server.
+//! What an event says: messages, what happens to them later, and what the server notes.
 
 use sha2::{Digest as _, Sha256};
 
 use crate::event::Seq;
 use crate::ids::MediaId;
+use crate::listing::change::{ListingChange, Moved};
+use crate::money::Money;
 
 /// Longest text of a message, in Unicode scalar values.
 pub const BODY_CHARS_MAX: usize = 4_000;
@@ -198,6 +200,8 @@ pub enum EventKind {
     },
     /// The server noted something. No client can make one.
     Note(Body),
+    /// Price or status of the chat's listing changed. No client can make one.
+    Listing(ListingChange),
 }
 
 impl EventKind {
@@ -217,6 +221,7 @@ impl EventKind {
             Self::Delete { .. } => "delete",
             Self::Reaction { .. } => "reaction",
             Self::Note(_) => "system",
+            Self::Listing(_) => "listing",
         }
     }
 
@@ -229,7 +234,7 @@ impl EventKind {
                 Content::Gone(_) => None,
             },
             Self::Edit { body, .. } => body.as_ref(),
-            Self::Delete { .. } | Self::Reaction { .. } => None,
+            Self::Delete { .. } | Self::Reaction { .. } | Self::Listing(_) => None,
             Self::Note(body) => Some(body),
         }
     }
@@ -248,7 +253,7 @@ impl EventKind {
                 Content::Gone(name) => name.len(),
             },
             Self::Edit { body, .. } => of(body),
-            Self::Delete { .. } => 0,
+            Self::Delete { .. } | Self::Listing(_) => 0,
             Self::Reaction { reaction, .. } => reaction.as_ref().map_or(0, |r| r.as_str().len()),
             Self::Note(body) => body.as_str().len(),
         }
@@ -260,7 +265,7 @@ impl EventKind {
             Self::Edit { target, .. } | Self::Delete { target } | Self::Reaction { target, .. } => {
                 Some(*target)
             }
-            Self::Message(_) | Self::Note(_) => None,
+            Self::Message(_) | Self::Note(_) | Self::Listing(_) => None,
         }
     }
 
@@ -296,6 +301,21 @@ impl EventKind {
                 field(reaction.as_ref().map_or("", Reaction::as_str).as_bytes());
             }
             Self::Note(body) => field(body.as_str().as_bytes()),
+            Self::Listing(change) => {
+                field(&change.since().to_be_bytes());
+                field(&change.version().to_be_bytes());
+                if let Some(Moved { old, new }) = change.price() {
+                    for Money { minor, currency } in [old, new] {
+                        field(&minor.to_be_bytes());
+                        field(currency.code().as_bytes());
+                    }
+                }
+                if let Some(Moved { old, new }) = change.status() {
+                    for status in [old, new] {
+                        field(status.name().as_bytes());
+                    }
+                }
+            }
         }
         let mut short = [0; 16];
         short.copy_from_slice(&hash.finalize()[..16]);
@@ -352,6 +372,7 @@ impl RequestDigest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::listing::ListingStatus;
 
     #[test]
     fn bodies_are_what_people_write() {
@@ -378,6 +399,11 @@ mod tests {
         let name = |text: &str| ExtensionName::parse(text).expect("a name");
         let message = |content| EventKind::Message(Message { content, reply: None });
         let data = ExtensionData::parse("b".to_owned()).ok();
+        let listing = |since, version, new| {
+            let status = Some(Moved { old: ListingStatus::Active, new });
+            let change = ListingChange::parse((since, version), None, status);
+            EventKind::Listing(change.expect("a change"))
+        };
         let kinds = [
             EventKind::text("a"),
             EventKind::text("b"),
@@ -394,6 +420,10 @@ mod tests {
             EventKind::Reaction { target: Seq(1), reaction: None },
             EventKind::Reaction { target: Seq(1), reaction: Reaction::parse("+1").ok() },
             EventKind::Note(body("a")),
+            listing(0, 2, ListingStatus::Sold),
+            listing(1, 2, ListingStatus::Sold),
+            listing(0, 3, ListingStatus::Sold),
+            listing(0, 2, ListingStatus::Withdrawn),
         ];
         let digests: std::collections::HashSet<_> = kinds.iter().map(EventKind::digest).collect();
         assert_eq!(digests.len(), kinds.len());

@@ -18,6 +18,11 @@ const CODES: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD
     RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD \
     TWD TZS UAH UGX USD UYU UZS VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG";
 
+/// Those of them without parts.
+const WHOLE: &str = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF";
+/// Those of them with a thousand parts.
+const THOUSANDTHS: &str = "BHD IQD JOD KWD LYD OMR TND";
+
 /// The text is no currency.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not an active ISO 4217 currency code")]
@@ -29,6 +34,17 @@ impl Currency {
         let bytes: [u8; 3] = code.as_bytes().try_into().map_err(|_| UnknownCurrency)?;
         let known = CODES.split_ascii_whitespace().any(|known| known == code);
         if known { Ok(Self(bytes)) } else { Err(UnknownCurrency) }
+    }
+
+    /// Digits behind the point, by ISO 4217: cents of a euro are two, and a yen has no parts.
+    pub fn decimals(&self) -> usize {
+        if WHOLE.split_ascii_whitespace().any(|code| code == self.code()) {
+            0
+        } else if THOUSANDTHS.split_ascii_whitespace().any(|code| code == self.code()) {
+            3
+        } else {
+            2
+        }
     }
 
     /// The code.
@@ -84,9 +100,36 @@ impl Money {
     }
 }
 
+/// In plain English: `90.50 EUR`.
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { minor, currency } = self;
+        let decimals = currency.decimals();
+        let parts = 10_u64.pow(decimals as u32);
+        write!(f, "{}", minor / parts)?;
+        if decimals > 0 {
+            write!(f, ".{:0decimals$}", minor % parts)?;
+        }
+        write!(f, " {}", currency.code())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn amounts_are_told_with_the_parts_their_currency_has() {
+        for (minor, code, text) in [
+            (9_050, "EUR", "90.50 EUR"),
+            (5, "USD", "0.05 USD"),
+            (9_050, "JPY", "9050 JPY"),
+            (9_050, "KWD", "9.050 KWD"),
+        ] {
+            let currency = Currency::parse(code).expect("a currency");
+            assert_eq!(Money { minor, currency }.to_string(), text);
+        }
+    }
 
     #[test]
     fn currencies_are_iso_codes() {

@@ -6,6 +6,7 @@ use barterline_domain::chat::Role;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Seq};
 use barterline_domain::ids::{ChatId, ClientId, ListingId, MediaId, UserId};
+use barterline_domain::listing::ListingStatus;
 use barterline_domain::marks::Marks;
 use barterline_domain::money::Money;
 use serde::{Deserialize, Serialize};
@@ -27,8 +28,8 @@ pub struct Event {
     pub from: Author,
     /// The author's name for it.
     pub id: ClientId,
-    /// `text`, `media`, `edit`, `delete`, `reaction`, `system`, or a name that starts with `x-`; a
-    /// client shows a kind it does not know by its text, and counts its number.
+    /// `text`, `media`, `edit`, `delete`, `reaction`, `listing`, `system`, or a name that starts with
+    /// `x-`; a client shows a kind it does not know by its text, and counts its number.
     pub kind: Cow<'static, str>,
     /// The text as it reads now; for `media` the caption.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,6 +49,9 @@ pub struct Event {
     /// What a kind of `x-…` carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
+    /// What is new about the listing, for kind `listing`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listing: Option<ListingMoved>,
     /// The message was edited: `text` is the newest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited: Option<Edited>,
@@ -88,6 +92,7 @@ impl Event {
             reaction: None,
             media: None,
             data: None,
+            listing: None,
             edited: None,
             reactions: None,
             gone: false,
@@ -95,6 +100,40 @@ impl Event {
             withheld: false,
         }
     }
+}
+
+/// What is new about a listing since its chat was last told: all edits in between are one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ListingMoved {
+    /// The version of the listing that brought the last of it.
+    pub version: u64,
+    /// The price, if it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<PriceMoved>,
+    /// The status, if it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<StatusMoved>,
+}
+
+/// A price that is another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PriceMoved {
+    /// What it was.
+    pub old: Money,
+    /// What it is.
+    pub new: Money,
+}
+
+/// A status that is another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct StatusMoved {
+    /// What it was.
+    pub old: ListingStatus,
+    /// What it is.
+    pub new: ListingStatus,
 }
 
 /// The newest edit of a message.

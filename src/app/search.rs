@@ -14,6 +14,7 @@ use crate::admin::Admin;
 use crate::config::Settings;
 use crate::data_dir::DataDir;
 use crate::ids::Ids;
+use crate::services::listings::standings::Standings;
 use crate::services::search::Search;
 use crate::services::search::follower::{self, AllListings, Follower, Page};
 use crate::telemetry::metrics::SearchMetrics;
@@ -28,6 +29,7 @@ pub(super) struct Parts {
     pub catalogue: Arc<Catalogue>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
+    pub standings: Arc<Standings>,
 }
 
 /// A store that can be read whole, of which only listings are.
@@ -66,7 +68,7 @@ pub(super) async fn open(
     // All of it is read, to see that it is whole.
     let opened = tokio::task::spawn_blocking(move || embedded::open(settings_of_engine)).await??;
     let engine = Arc::new(opened.engine);
-    let Parts { store, source, catalogue, clock, ids } = parts;
+    let Parts { store, source, catalogue, clock, ids, standings } = parts;
     let (follower, orders) = Follower::new(follower::Parts {
         engine: engine.clone(),
         listings: Arc::clone(&store),
@@ -74,6 +76,7 @@ pub(super) async fn open(
         clock: Arc::clone(&clock),
         interval: settings.interval(),
         ids,
+        standings,
         metrics,
     });
     admin.search(orders);

@@ -3,7 +3,7 @@
 use barterline_domain::message::Reaction;
 use barterline_protocol::limits::{DELETE_WINDOW_MS, EDIT_WINDOW_MS, REACTIONS};
 
-use super::section::{Allowed, section};
+use super::section::{Allowed, Word, section};
 
 section! {
     /// Chats.
@@ -16,6 +16,10 @@ section! {
         /// open one nor be written to in a new one. On a cluster their inbox is one partition of 1 kB
         /// a chat.
         chats_per_person: usize = 50_000, 1..=1_000_000;
+        /// Chats about what is sold or withdrawn: `open`, they go on (whoever bought it has to arrange the
+        /// rest), or `frozen`, their buyers say nothing new there until the seller goes on. What was said can
+        /// be edited, taken back and reacted to in both.
+        closed_listings: String = "open".to_owned(), Word(&["open", "frozen"]);
         /// The reactions there are. Those that were given stay when the list changes.
         reactions: String = REACTIONS.to_owned(), Symbols;
     }

@@ -24,7 +24,7 @@ use super::connection::{Connection, Rest};
 use super::socket::Socket;
 use crate::limits::Exceeded;
 use crate::services::accounts::AuthError;
-use crate::services::chats::{self, ChatError};
+use crate::services::chats::{self, ChatError, Membership};
 use crate::services::people::PeopleError;
 use crate::wire;
 
@@ -108,9 +108,10 @@ fn send_at_once<S: Socket>(
     chat: ChatId,
     message: chats::Send,
 ) -> Option<chats::Send> {
-    let known = connection.known_membership(chat).filter(|_| message.stands_alone());
-    let Some(membership) = known else { return Some(message) };
     let (chats, slot, id) = (&connection.gateway.0.chats, &connection.slot, message.id);
+    let is_ready = |known: &&Membership| message.stands_alone() && chats.has_standing(known);
+    let known = connection.known_membership(chat).filter(is_ready);
+    let Some(membership) = known else { return Some(message) };
     if let Err(refusal) = chats.send_at_once(membership, slot, reference, message) {
         refuse_send(connection, reference, chat, id, &refusal);
     }
@@ -262,6 +263,8 @@ async fn watch<S: Socket>(connection: &mut Connection<S>, reference: Option<u32>
     if on {
         let until = gateway.clock.now().plus(Duration::from_millis(WATCH_MS));
         watches.add(other, chat, slot, until);
+        // Behind it: an edit meanwhile is told by one of the two.
+        gateway.chats.look(&membership).await;
         match connection.gateway.presence(other, slot.user, chat).await {
             Ok(presence) => slot.answer(None, &Outgoing::Presence(presence)),
             Err(error) => tracing::debug!(%error, "cannot tell who is there"),

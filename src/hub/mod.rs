@@ -21,7 +21,7 @@ pub mod slot;
 pub mod turn;
 pub mod watch;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,7 +30,8 @@ use std::time::Duration;
 use barterline_domain::chat::{Chat, Participants, Role};
 use barterline_domain::clock::Clock;
 use barterline_domain::event::{Author, Event, Seq};
-use barterline_domain::ids::{ChatId, ClientId, UserId};
+use barterline_domain::ids::{ChatId, ClientId, ListingId, UserId};
+use barterline_domain::listing::change::Standing;
 use barterline_protocol::Outgoing;
 use barterline_protocol::error_code::ErrorCode;
 use barterline_protocol::limits::PUSH_EVENTS_MAX;
@@ -50,7 +51,9 @@ use answers::{Answers, Sent};
 use polls::{Poll, Polls, TooManyPolls};
 use registry::Registry;
 use ring::{Entry, RING_EVENTS_MAX};
-use room::{Command, Effect, Effects, Found, Input, Numbered, Refusal, Room, Searched, Snapshot};
+use room::{
+    Command, Effect, Effects, Found, Input, Laws, Numbered, Refusal, Room, Searched, Snapshot,
+};
 use slot::Slot;
 use turn::Turn;
 use watch::Watches;
@@ -82,17 +85,20 @@ struct Inner {
     /// Reads of rooms' live ends: however many ask for one at once, it is read once at a time.
     loads: Loads<Option<Snapshot>>,
     clock: Arc<dyn Clock>,
+    closes_with_listing: bool,
     /// Inbox position up to which every change has been delivered or noted.
     delivered: AtomicU64,
     metrics: HubMetrics,
 }
 
 impl Hub {
-    /// A hub over `log`, whose outcomes up to `position` were delivered before its time.
+    /// A hub over `log`, whose outcomes up to `position` were delivered before its time. Whether chats close
+    /// with their listing: see [`Laws`].
     pub fn new(
         log: Arc<dyn ChatLog>,
         clock: Arc<dyn Clock>,
         position: u64,
+        closes_with_listing: bool,
         metrics: HubMetrics,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -105,6 +111,7 @@ impl Hub {
             log,
             loads: Loads::default(),
             clock,
+            closes_with_listing,
             delivered: AtomicU64::new(position),
             metrics,
         }))
@@ -186,6 +193,23 @@ impl Hub {
         answer.unwrap_or(Err(Refusal::Unavailable))
     }
 
+    /// Has a chat told what is new about its listing, if it was not told yet.
+    pub fn hear(&self, chat: &Arc<Chat>, standing: Arc<Standing>) {
+        self.step(chat, Input::Heard { standing, at: self.0.clock.now() });
+    }
+
+    /// The chats about these listings in which somebody spoke in the last minute. Not where somebody just
+    /// looked: what is told at once would tell the other that.
+    pub fn chats_about(&self, listings: &HashSet<ListingId>) -> Vec<Arc<Chat>> {
+        let mut found = Vec::new();
+        for shard in &self.0.shards {
+            let shard = shard.lock();
+            let chats = shard.values().filter(|room| room.is_spoken_in()).map(Room::chat);
+            found.extend(chats.filter(|chat| listings.contains(&chat.listing)).cloned());
+        }
+        found
+    }
+
     /// Waits, without a connection, for anything of `user` to change.
     pub fn poll(&self, user: UserId) -> Result<Poll<'_>, TooManyPolls> {
         self.0.polls.begin(user)
@@ -196,15 +220,17 @@ impl Hub {
         let mut effects = Effects::default();
         {
             let mut shard = self.shard(chat.id).lock();
-            let room = shard.entry(chat.id).or_insert_with(|| self.room());
+            let room = shard.entry(chat.id).or_insert_with(|| self.room(chat));
             room.step(input, &mut effects);
             self.hand_over(chat, &mut effects);
         }
         self.carry_out(chat, effects);
     }
 
-    fn room(&self) -> Room {
-        Room::new(self.0.log.pipelines(), self.0.clock.now())
+    fn room(&self, chat: &Arc<Chat>) -> Room {
+        let pipelines = self.0.log.pipelines();
+        let laws = Laws { pipelines, closes_with_listing: self.0.closes_with_listing };
+        Room::new(Arc::clone(chat), laws, self.0.clock.now())
     }
 
     fn shard(&self, chat: ChatId) -> &Mutex<HashMap<ChatId, Room>> {
@@ -490,7 +516,7 @@ impl Hub {
                     }
                 }
             }
-            let room = shard.entry(chat.id).or_insert_with(|| self.room());
+            let room = shard.entry(chat.id).or_insert_with(|| self.room(&chat));
             let untold = conflict || unknown && self.0.log.pipelines();
             if untold && !planted(Fault::RivalUnnoticed) {
                 // Whoever was faster told nobody here. The connections look for themselves, and
@@ -576,7 +602,7 @@ impl Hub {
         let mut effects = Effects::default();
         {
             let mut shard = self.shard(chat.id).lock();
-            let room = shard.entry(chat.id).or_insert_with(|| self.room());
+            let room = shard.entry(chat.id).or_insert_with(|| self.room(chat));
             if room.knows_nothing() {
                 let snapshot = Some(snapshot);
                 room.step(Input::Loaded { setbacks, snapshot }, &mut effects);

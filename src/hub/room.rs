@@ -3,12 +3,19 @@
 //! It numbers what is said, knows what was said before, and keeps the newest events at hand. What
 //! it cannot decide from memory it asks for by an effect, and keeps later commands in order behind.
 //! It never says that something happened: only the store's outcome does (G1, G4).
+//!
+//! What is new about the chat's listing it makes an event of by itself, in front of the next command: what
+//! the chat was told stands in its small state, so that the head an append names says at once that nobody
+//! else has told it. No name has to be searched for that.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
+use barterline_domain::chat::Chat;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Event, Seq, SmallState};
 use barterline_domain::ids::ClientId;
+use barterline_domain::listing::change::{ListingChange, Standing};
 use barterline_domain::message::{EventKind, RequestDigest};
 use barterline_protocol::error_code::ErrorCode;
 use barterline_protocol::limits::BASE_DISTANCE_MAX;
@@ -45,6 +52,8 @@ pub struct Command {
     /// Why it cannot be, unless it was carried out earlier: what was allowed once may no longer be,
     /// and its retry gets its number all the same (G2).
     pub refusal: Option<Refusal>,
+    /// How the chat's listing stands, where the caller knows: what is new of it is told before this.
+    pub standing: Option<Arc<Standing>>,
 }
 
 /// Why a command was refused. Nothing changed.
@@ -87,6 +96,7 @@ impl Refusal {
             Self::Forbidden(Forbidden::TargetTooOld) => ErrorCode::TargetTooOld,
             Self::Forbidden(Forbidden::ReactionUnsupported) => ErrorCode::ReactionUnsupported,
             Self::Forbidden(Forbidden::MediaNotFound) => ErrorCode::MediaNotFound,
+            Self::Forbidden(Forbidden::ListingClosed) => ErrorCode::ListingClosed,
             Self::SeqAhead { .. } => ErrorCode::SeqAhead,
             Self::BaseOld { .. } => ErrorCode::BaseOld,
             Self::IdConflict => ErrorCode::IdConflict,
@@ -124,6 +134,8 @@ pub enum Forbidden {
     ReactionUnsupported,
     /// There is no such upload for this person.
     MediaNotFound,
+    /// The listing is sold or withdrawn, and its chats are closed.
+    ListingClosed,
 }
 
 /// What has to be done for a room after a turn.
@@ -197,6 +209,13 @@ pub enum Effect {
 pub enum Input {
     /// Somebody speaks.
     Send(Command),
+    /// Somebody looked at the chat's listing.
+    Heard {
+        /// How it stands.
+        standing: Arc<Standing>,
+        /// When.
+        at: Timestamp,
+    },
     /// The store was read.
     Loaded {
         /// [`Room::setbacks`] before it was read.
@@ -278,9 +297,20 @@ struct Pending {
     base: Option<Seq>,
 }
 
+/// What holds for every room.
+#[derive(Debug, Clone, Copy)]
+pub struct Laws {
+    /// Whether the store takes an append before the one ahead of it is done.
+    pub pipelines: bool,
+    /// Whether buyers say nothing more about what is sold or withdrawn, unless the seller goes on.
+    pub closes_with_listing: bool,
+}
+
 /// The live end of one chat.
 #[derive(Debug)]
 pub struct Room {
+    chat: Arc<Chat>,
+    laws: Laws,
     phase: Phase,
     /// Newest durable number.
     head: Seq,
@@ -294,8 +324,6 @@ pub struct Room {
     waiting: Vec<Event>,
     /// Commands not decided yet.
     queue: VecDeque<Command>,
-    /// Whether an append may be started before the outcome of the last is known.
-    pipelines: bool,
     /// The last command for which the store was asked whether the log has gone on.
     looked_ahead_for: Option<ClientId>,
     /// Searches asked for so far.
@@ -303,12 +331,20 @@ pub struct Room {
     /// Times that the room had to start again from the store.
     setbacks: u64,
     last_active: Timestamp,
+    /// Whether somebody was heard here, and did not just look.
+    is_spoken_in: bool,
+    /// The newest that was heard of the listing, and when.
+    standing: Option<(Arc<Standing>, Timestamp)>,
+    /// Whether what is new of it is to be told also while nobody speaks.
+    is_to_tell: bool,
 }
 
 impl Room {
     /// A room that knows nothing yet; its first command makes it ask.
-    pub fn new(pipelines: bool, now: Timestamp) -> Self {
+    pub fn new(chat: Arc<Chat>, laws: Laws, now: Timestamp) -> Self {
         Self {
+            chat,
+            laws,
             phase: Phase::Unknown,
             head: Seq::ZERO,
             taken: Seq::ZERO,
@@ -317,12 +353,24 @@ impl Room {
             pending: VecDeque::new(),
             waiting: Vec::new(),
             queue: VecDeque::new(),
-            pipelines,
             looked_ahead_for: None,
             searches: 0,
             setbacks: 0,
             last_active: now,
+            is_spoken_in: false,
+            standing: None,
+            is_to_tell: false,
         }
+    }
+
+    /// What never changes about its chat.
+    pub fn chat(&self) -> &Arc<Chat> {
+        &self.chat
+    }
+
+    /// Whether somebody was heard here since the room was made, and did not just look.
+    pub fn is_spoken_in(&self) -> bool {
+        self.is_spoken_in
     }
 
     /// Times that the room had to start again from the store: what was read before the last of
@@ -359,6 +407,7 @@ impl Room {
     pub fn step(&mut self, input: Input, effects: &mut Effects) {
         match input {
             Input::Send(command) => self.send(command, effects),
+            Input::Heard { standing, at } => self.heard(standing, at, effects),
             Input::Loaded { setbacks, snapshot } => self.loaded(setbacks, snapshot, effects),
             Input::Searched { number, result } => self.searched(number, result, effects),
             Input::Appended(entries) => self.appended(entries, effects),
@@ -368,8 +417,11 @@ impl Room {
         }
     }
 
-    fn send(&mut self, command: Command, effects: &mut Effects) {
+    fn send(&mut self, mut command: Command, effects: &mut Effects) {
         self.last_active = command.at;
+        if let Some(standing) = command.standing.take() {
+            self.learn(standing, command.at);
+        }
         if self.phase == Phase::Ready {
             debug_assert!(self.queue.is_empty());
             self.decide(command, effects);
@@ -379,6 +431,26 @@ impl Room {
             self.ask_to_load(effects);
         } else {
             effects.others.push(refuse(&command, Refusal::Busy));
+        }
+    }
+
+    fn heard(&mut self, standing: Arc<Standing>, at: Timestamp, effects: &mut Effects) {
+        // That does not keep the room: nobody may be here.
+        self.learn(standing, at);
+        self.is_to_tell = true;
+        if self.phase == Phase::Ready {
+            self.tell_by_itself();
+            self.hand_over(effects);
+        } else {
+            // It is told with the load, or in front of the next command.
+            self.ask_to_load(effects);
+        }
+    }
+
+    /// Remembers what was heard of the listing, unless something newer was.
+    fn learn(&mut self, heard: Arc<Standing>, at: Timestamp) {
+        if self.standing.as_ref().is_none_or(|(known, _)| known.version < heard.version) {
+            self.standing = Some((heard, at));
         }
     }
 
@@ -421,7 +493,42 @@ impl Room {
             };
             self.decide(command, effects);
         }
+        if self.phase == Phase::Ready {
+            self.tell_by_itself();
+        }
         self.hand_over(effects);
+    }
+
+    /// Tells what is new about the listing while nobody speaks, if somebody wants that: what a command brought
+    /// that nobody hears is told with one that is heard. Not in a chat in which nothing was said: its seller
+    /// hears of it with the first message.
+    fn tell_by_itself(&mut self) {
+        if !std::mem::take(&mut self.is_to_tell) {
+            return;
+        }
+        if self.taken > Seq::ZERO && self.pending.len() < PENDING_MAX {
+            let heard_at = self.standing.as_ref().map(|(_, at)| *at);
+            self.tell(heard_at.map_or(self.last_active, |at| at.max(self.last_active)));
+        }
+    }
+
+    /// What is new about the listing.
+    fn news(&self) -> Option<ListingChange> {
+        let (standing, _) = self.standing.as_ref()?;
+        standing.change_since(&self.chat.snapshot, self.state)
+    }
+
+    /// Tells what is new about the listing, if anything is.
+    fn tell(&mut self, at: Timestamp) {
+        let Some(change) = self.news() else { return };
+        let told = self.state.listing_version;
+        let id = ClientId::of_listing_change(self.chat.id, change.version());
+        let kind = EventKind::Listing(change);
+        let digest = kind.digest();
+        self.take((Author::System, id, digest), None, kind, at, false);
+        if planted(Fault::ListingToldTwice) {
+            self.state.listing_version = told;
+        }
     }
 
     /// Decides one command against everything durable and on its way (the law of the head).
@@ -463,7 +570,7 @@ impl Room {
     /// Decides a command whose base lies above the newest number given out. Where others append
     /// too, only the store can tell whether that is a mistake.
     fn look_ahead(&mut self, command: Command, effects: &mut Effects) {
-        if self.pipelines || self.looked_ahead_for == Some(command.id) {
+        if self.laws.pipelines || self.looked_ahead_for == Some(command.id) {
             effects.others.push(refuse(&command, Refusal::SeqAhead { head: self.head }));
         } else if self.pending.is_empty() {
             self.looked_ahead_for = Some(command.id);
@@ -512,7 +619,45 @@ impl Room {
             effects.others.push(refuse(&command, refusal));
             return;
         }
+        if self.is_closed_to(&command) {
+            // It says why, but for who is not heard.
+            self.is_to_tell |= !command.withheld;
+            self.tell_by_itself();
+            effects.others.push(refuse(&command, Refusal::Forbidden(Forbidden::ListingClosed)));
+            return;
+        }
         let Command { author, id, digest, base, kind, at, withheld, .. } = command;
+        if !withheld {
+            self.is_spoken_in = true;
+            self.tell(at);
+        }
+        self.take((author, id, digest), base, kind, at, withheld);
+    }
+
+    /// Whether a buyer says something new about what is gone. What the chat was told decides, and what it is
+    /// about to be told: so of two servers that number for one chat neither lets through behind the end what
+    /// the other refuses.
+    fn is_closed_to(&self, command: &Command) -> bool {
+        let by_law = self.laws.closes_with_listing
+            && command.author == Author::Buyer
+            && matches!(command.kind, EventKind::Message(_));
+        by_law && {
+            let told =
+                |change| self.state.after(Author::System, &EventKind::Listing(change), false);
+            let state = self.news().map_or(self.state, told);
+            state.is_over() && !state.seller_went_on
+        }
+    }
+
+    /// Gives an event the next number.
+    fn take(
+        &mut self,
+        (author, id, digest): (Author, ClientId, RequestDigest),
+        base: Option<Seq>,
+        kind: EventKind,
+        at: Timestamp,
+        withheld: bool,
+    ) {
         let seq = self.taken.next();
         self.taken = seq;
         self.state = self.state.after(author, &kind, withheld);
@@ -524,7 +669,7 @@ impl Room {
     /// Hands what is numbered to the store, if it may be handed now.
     fn hand_over(&mut self, effects: &mut Effects) {
         let handed = self.pending.len() - self.waiting.len();
-        if self.waiting.is_empty() || (handed > 0 && !self.pipelines) {
+        if self.waiting.is_empty() || (handed > 0 && !self.laws.pipelines) {
             return;
         }
         let expected_head = Seq(self.taken.0 - self.waiting.len() as u64);
@@ -611,7 +756,7 @@ impl Room {
 
     /// Puts everything on its way back in front of the queue, to be decided against the new head.
     fn overtaken(&mut self, mut events: Vec<Event>, effects: &mut Effects) {
-        if self.pipelines {
+        if self.laws.pipelines {
             // What is behind them is on its way too and could be decided out of order.
             self.failed(&events, effects);
             return;
@@ -620,13 +765,27 @@ impl Room {
         let pending = std::mem::take(&mut self.pending);
         for (event, pending) in events.into_iter().zip(pending).rev() {
             let Event { at, author, id, digest, kind, withheld, .. } = event;
+            if is_told_by_itself(&kind) {
+                // Whoever was faster may have told it; what is still new follows from the new head.
+                self.is_to_tell = true;
+                continue;
+            }
             let base = pending.base;
             let unsearched = planted(Fault::RenumberWithoutSearch);
             let base = if unsearched { Some(pending.seq) } else { base };
             // Whoever sent it again while it was on its way waits for the same answer.
-            let (origin, refusal) = (None, None);
-            let command = Command { author, id, digest, base, kind, at, withheld, origin, refusal };
-            self.queue.push_front(command);
+            self.queue.push_front(Command {
+                author,
+                id,
+                digest,
+                base,
+                kind,
+                at,
+                withheld,
+                origin: None,
+                refusal: None,
+                standing: None,
+            });
         }
         self.set_back();
         self.ask_to_load(effects);
@@ -654,7 +813,9 @@ impl Room {
         for event in events.iter().chain(&std::mem::take(&mut self.waiting)) {
             let Event { author, id, .. } = *event;
             let (origin, refusal) = (None, Refusal::Unavailable);
-            effects.others.push(Effect::Refuse { origin, author, id, refusal });
+            if !is_told_by_itself(&event.kind) {
+                effects.others.push(Effect::Refuse { origin, author, id, refusal });
+            }
             self.pending.retain(|pending| pending.seq != event.seq);
         }
         self.refuse_queue(effects);
@@ -675,6 +836,11 @@ impl Room {
 
 /// Planted fault: no search for the client id. Breaks G2 on purpose.
 const DEDUPE_IS_OFF: bool = cfg!(feature = "fault-no-dedupe");
+
+/// Whether a room makes such events by itself: nobody waits for them, and they are made anew.
+fn is_told_by_itself(kind: &EventKind) -> bool {
+    matches!(kind, EventKind::Listing(_))
+}
 
 enum Known {
     OnItsWay(RequestDigest),

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use barterline_domain::chat::Role;
 use barterline_domain::event::{Author, Event, Seq};
 use barterline_domain::ids::{ChatId, ClientId};
+use barterline_domain::listing::change::{ListingChange, Moved};
 use barterline_domain::message::{Body, Content, EventKind, ExtensionData, Reaction};
 use barterline_domain::personal::Personal;
 use barterline_protocol::Outgoing;
@@ -96,6 +97,10 @@ pub fn event(chat: ChatId, event: &Event) -> push::Event {
         EventKind::Delete { .. } => {}
         EventKind::Reaction { reaction, .. } => out.reaction = reaction.as_ref().map(symbol),
         EventKind::Note(body) => out.text = words(body),
+        EventKind::Listing(change) => {
+            out.text = Some(change.to_string());
+            out.listing = Some(listing_moved(change));
+        }
     }
     if let Some(amended) = &event.amended {
         out.edited = amended.edit.map(|(seq, at)| push::Edited { seq, at });
@@ -107,6 +112,14 @@ pub fn event(chat: ChatId, event: &Event) -> push::Event {
         }
     }
     out
+}
+
+fn listing_moved(change: &ListingChange) -> push::ListingMoved {
+    push::ListingMoved {
+        version: change.version(),
+        price: change.price().map(|Moved { old, new }| push::PriceMoved { old, new }),
+        status: change.status().map(|Moved { old, new }| push::StatusMoved { old, new }),
+    }
 }
 
 fn symbol(reaction: &Reaction) -> String {
@@ -122,6 +135,7 @@ fn kind(kind: &EventKind) -> Cow<'static, str> {
         "delete" => "delete".into(),
         "reaction" => "reaction".into(),
         "system" => "system".into(),
+        "listing" => "listing".into(),
         other => other.to_owned().into(),
     }
 }

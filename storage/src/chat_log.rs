@@ -34,7 +34,7 @@ pub const APPEND_BYTES_MAX: usize = 256 * 1024;
 
 /// What an event takes of [`APPEND_BYTES_MAX`]: its texts, and room for everything else.
 pub fn event_bytes(kind: &EventKind) -> usize {
-    // 147 in the log at most, and 69 more where they are sealed.
+    // 156 in the log at most, and 69 more where they are sealed; 177 what is told of a listing.
     256 + kind.text_bytes()
 }
 

@@ -186,7 +186,7 @@ fn contract() -> Vec<Clause> {
         chat_log ChatLog {
             "Reads see durable events only, and an event never changes its number or disappears." [
                 chat_log::g3_events_are_read_as_they_were_appended:
-                    EventsDisappear, EventsAreRenumbered]
+                    EventsDisappear, EventsAreRenumbered, ListingChangesAreLost]
                 tested "src/embedded/log/power_cut.rs" g1_no_outcome_leaves_before_its_sync;
             "A message is read with what later events made of it: its newest text, the reactions \
              that stand, or that it is gone, together with the texts of its edits." [
@@ -211,7 +211,8 @@ fn contract() -> Vec<Clause> {
                 chat_log::a_message_is_read_as_it_became:
                     OriginalIsNewest, TakenBackIsOriginal, AnythingIsOriginal];
             "Finds a chat with its head." [
-                chat_log::g3_events_are_read_as_they_were_appended: HeadIsBehind, StateIsLost;
+                chat_log::g3_events_are_read_as_they_were_appended:
+                    HeadIsBehind, StateIsLost, ToldIsForgotten;
                 chat_log::a_missing_chat_is_empty: MissingIsFound];
             "The inbox has everything up to there when it is given, and what it lacked was told as \
              moved." tested "tests/scylla/chats.rs"
@@ -344,7 +345,8 @@ fn contract() -> Vec<Clause> {
             "Finds one row." [
                 inbox::g6_only_participants_have_a_row: RolesAreSwapped;
                 inbox::unread_follows_the_read_mark:
-                    RowIsBehind, StateIsLost, LastIsLost, OwnCountsAsUnread, ChangeIsLost;
+                    RowIsBehind, StateIsLost, ToldIsForgotten, LastIsLost, OwnCountsAsUnread,
+                    ChangeIsLost;
                 inbox::marks_merge_by_maximum: MarksAreLost, PeerMarksAreLost;
                 inbox::personal_changes_are_kept_and_nobody_elses: PersonalIsLost];
             "Lists at most `limit` rows of `user` that changed after `position`, in the order of \

@@ -269,6 +269,10 @@ fn samples() -> BTreeMap<&'static str, Sample> {
             kind(EventKind::Reaction { target: Seq(9), reaction: Reaction::parse("+1").ok() })
         }),
         ("log_event_note", kind(EventKind::Note(words("The listing was sold.")))),
+        ("log_event_listing", {
+            let event = samples::listing_event(65);
+            record(Record::Event { chat: chat.id, event, back, salt: 9 })
+        }),
         ("log_chat", record(Record::Chat(chat.clone()))),
         (
             "log_event_text",
@@ -277,7 +281,7 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         ("log_mark", record(Record::Mark(mark))),
         ("log_personal", record(Record::Personal(change))),
         ("log_imported_side", record(Record::Side(imported))),
-        ("index_chat_v1", {
+        ("index_chat_v2", {
             let bytes = indexed_chat_bytes(&indexed);
             let same = move |bytes: &[u8]| read_indexed_chat(bytes).as_ref() == Ok(&indexed);
             Sample { bytes, means_the_same: Box::new(same) }
@@ -350,7 +354,7 @@ fn cells(chat: &Chat, event: &Event) -> [(&'static str, Sample); 2] {
         bytes: chat_bytes(&chat),
         means_the_same: Box::new(move |bytes| read_chat(bytes).as_ref() == Ok(&chat)),
     };
-    [("cell_event_v1", event), ("cell_chat_v1", chat)]
+    [("cell_event_v2", event), ("cell_chat_v1", chat)]
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -7,6 +7,7 @@ use barterline_domain::chat::{Chat, Role};
 use barterline_domain::event::{Author, Event, Seq, SmallState};
 use barterline_domain::ids::{ChatId, DeviceId, UserId};
 use barterline_domain::marks::Marks;
+use barterline_domain::message::EventKind;
 use barterline_domain::personal::Personal;
 use barterline_storage::chat_log::{Append, ChatMoved};
 use barterline_storage::inbox::{InboxRow, MarkMoved, Position};
@@ -21,6 +22,8 @@ pub struct Disk {
     /// Position of the newest change.
     pub position: u64,
     pub chats: BTreeMap<ChatId, StoredChat>,
+    /// Edits of every listing.
+    pub edits: u64,
     /// Written by a commit that failed: a restart finds it, or not.
     pub in_doubt: Vec<Append>,
     /// How far below its position a cursor may stand for too much: all the way where outcomes can
@@ -189,6 +192,12 @@ impl Disk {
             law("g2_once", again.is_none(), || {
                 format!("{id} stands under {:?} and {seq}", again.map(|(old, _)| old.seq))
             })?;
+            if let EventKind::Listing(change) = &event.kind {
+                let told = stored.state().listing_version;
+                law("g3_told_from_where_it_was", change.since() == told, || {
+                    format!("{change:?} at {seq}, where {told} was told")
+                })?;
+            }
             let after = stored.state().after(author, &event.kind, false);
             law("g3_small_state", after == event.after, || {
                 format!("{after:?} at {seq}, not {:?}", event.after)

@@ -19,7 +19,7 @@ use barterline::telemetry::addresses::Addresses;
 use barterline_domain::account::{AccountRole, DisplayName, SessionName};
 use barterline_domain::clock::{Clock, Timestamp};
 use barterline_domain::ids::{ApiKeyId, ListingId, SessionId, UserId};
-use barterline_domain::listing::{Listing, ListingText};
+use barterline_domain::listing::{Change, HISTORY_MAX, Listing, ListingStatus, ListingText};
 use barterline_domain::money::{Currency, Money};
 use barterline_storage::accounts::{Account, Accounts as AccountStore, ProfileChange};
 use barterline_storage::api_keys::{ApiKey, ApiKeys};
@@ -31,6 +31,8 @@ use barterline_storage::error::StoreError;
 use barterline_storage::identities::{Identities, Identity, IdentityKey, Linked};
 use barterline_storage::sessions::{RefreshHash, Rotation, Session, Sessions};
 use barterline_storage::user_state::{UserChange, UserState, UserStates};
+
+use crate::store::Ground;
 
 /// When every schedule begins.
 pub const START: Timestamp = Timestamp::from_millis(1_764_000_000_000);
@@ -287,14 +289,32 @@ impl Credentials for Town {
     }
 }
 
-/// Every listing is Ben's.
-#[async_trait]
-impl ListingReader for Town {
-    async fn find(&self, id: ListingId) -> Result<Option<Listing>, StoreError> {
+/// Every listing is Ben's, and costs a cent more with each edit.
+pub struct Shop(pub Arc<Ground>);
+
+impl Shop {
+    /// A listing as it is now.
+    pub fn listing(&self, id: ListingId) -> Listing {
+        let edits = self.0.disk.lock().edits;
         let text = ListingText::parse("A bike", String::new()).expect("a text");
-        let price = Money { minor: 100, currency: Currency::parse("EUR").expect("a currency") };
+        let eur = Currency::parse("EUR").expect("a currency");
+        let price = |edits| Money { minor: 100 + edits, currency: eur };
+        let status = ListingStatus::Active;
+        let since = (edits + 1).saturating_sub(HISTORY_MAX as u64);
+        let change = |n| Change { version: n + 1, at: START, price: price(n), status };
+        Listing {
+            version: edits + 1,
+            history: (since..=edits).map(change).collect(),
+            ..Listing::offered(id, user(BEN), text, price(edits), START)
+        }
+    }
+}
+
+#[async_trait]
+impl ListingReader for Shop {
+    async fn find(&self, id: ListingId) -> Result<Option<Listing>, StoreError> {
         let is_there = *id.as_bytes() == [id.as_bytes()[0]; 16];
-        Ok(is_there.then(|| Listing::offered(id, user(BEN), text, price, START)))
+        Ok(is_there.then(|| self.listing(id)))
     }
 }
 

@@ -21,7 +21,7 @@ use crate::client::{Device, Known, Said, Truth, Wanted};
 use crate::disk::EPOCH;
 use crate::laws::{Verdict, Violation, law};
 use crate::panics;
-use crate::people::{ANA, BEN, EVE, START, listing, user};
+use crate::people::{ANA, BEN, EVE, START, Shop, listing, user};
 use crate::pipe::pipe;
 use crate::rng::Rng;
 use crate::server::Server;
@@ -64,6 +64,7 @@ enum Act {
     Pull,
     Ping,
     Open,
+    Edit,
     Err,
     Snoop,
     Disconnect,
@@ -81,6 +82,7 @@ const ACTS: &[(u64, Act)] = &[
     (4, Act::Pull),
     (3, Act::Ping),
     (1, Act::Open),
+    (3, Act::Edit),
     (2, Act::Err),
     (3, Act::Snoop),
     (6, Act::Disconnect),
@@ -423,6 +425,15 @@ impl World {
                 let n = self.rng.index(self.listings);
                 if self.devices[at].person == ANA {
                     self.devices[at].open(listing(n));
+                }
+            }
+            (Act::Edit, _) => {
+                self.ground.disk.lock().edits += 1;
+                // On this server, or on another.
+                if self.rng.percent(50) {
+                    let edited = listing(self.rng.index(self.listings));
+                    let edited = Shop(Arc::clone(&self.ground)).listing(edited);
+                    self.server().edited(&edited);
                 }
             }
             (Act::Err, Some(chat)) => self.err(at, chat),

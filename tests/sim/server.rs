@@ -11,11 +11,13 @@ use barterline::limits::Limits;
 use barterline::rest::origins::Origins;
 use barterline::services::chats::media::NoMedia;
 use barterline::services::chats::{self, Chats, Rules};
+use barterline::services::listings::standings::Standings;
 use barterline::services::people::People;
 use barterline::telemetry::addresses::Addresses;
 use barterline::telemetry::metrics::{HubMetrics, RefusalMetrics};
 use barterline::telemetry::refusals::Refusals;
 use barterline_domain::clock::{Clock, Timestamp};
+use barterline_domain::listing::Listing;
 use barterline_protocol::Encoding;
 use barterline_storage::chat_log::ChatLog;
 use barterline_storage::inbox::Inbox;
@@ -26,7 +28,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::people::{Town, accounts};
+use crate::people::{Shop, Town, accounts};
 use crate::pipe::ServerEnd;
 use crate::store::{Ground, Node};
 
@@ -44,6 +46,7 @@ pub struct Server {
     gateway: Gateway,
     hub: Hub,
     clock: Arc<SimClock>,
+    standings: Arc<Standings>,
     tasks: TaskTracker,
 }
 
@@ -77,13 +80,15 @@ impl Server {
         let (log, inbox): (Arc<dyn ChatLog>, Arc<dyn Inbox>) = (node.clone(), node.clone());
         let metrics = HubMetrics::default();
         let position = inbox.position().position;
-        let hub = Hub::new(Arc::clone(&log), Arc::clone(&shared), position, metrics.clone());
+        let hub = Hub::new(Arc::clone(&log), Arc::clone(&shared), position, false, metrics.clone());
         let people = People::new(Arc::new(Town), Arc::new(Town), Arc::new(Town));
         let limits = Arc::new(Limits::none());
+        let standings = Arc::new(Standings::new(Duration::from_secs(5)));
         let chats = Chats::new(chats::Parts {
             log,
             inbox,
-            listings: Arc::new(Town),
+            listings: Arc::new(Shop(Arc::clone(ground))),
+            standings: Arc::clone(&standings),
             media: Arc::new(NoMedia),
             people: people.clone(),
             limits: Arc::clone(&limits),
@@ -97,6 +102,7 @@ impl Server {
             },
         });
         let tasks = TaskTracker::new();
+        tasks.spawn(chats.clone().run_news(CancellationToken::new()));
         let gateway = Gateway::new(gateway::Parts {
             chats,
             accounts: accounts(Arc::clone(&shared)),
@@ -114,7 +120,7 @@ impl Server {
         tasks.spawn(hub.clone().run_delivery(delivered));
         tasks.spawn(gateway.clone().run_heartbeat());
         drop(entered);
-        Self { runtime, gateway, hub, clock, tasks }
+        Self { runtime, gateway, hub, clock, standings, tasks }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -149,6 +155,11 @@ impl Server {
         let _entered = self.runtime.enter();
         let gateway = self.gateway.clone();
         self.tasks.spawn(async move { gateway.drain(spread).await });
+    }
+
+    /// A listing was edited here.
+    pub fn edited(&self, listing: &Listing) {
+        self.standings.changed(listing, self.now());
     }
 
     /// Live connections.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use barterline_domain::chat::Chat;
-use barterline_domain::event::{Event, Seq};
+use barterline_domain::event::{Author, Event, Seq};
 use barterline_domain::ids::{ChatId, ClientId, DeviceId, UserId};
 use barterline_domain::marks::{Marks, Visibility};
 use barterline_domain::message::EventKind;
@@ -376,9 +376,18 @@ impl Weather {
             let same = self.rng.percent(50).then(|| &events[0]);
             let same =
                 same.filter(|event| disk.find(chat, event.author, *event.id.as_bytes()).is_none());
+            // It tells of the listing from what it finds that was told.
+            let told = stored.state().listing_version;
+            let same = same.filter(|event| match &event.kind {
+                EventKind::Listing(change) => change.since() == told,
+                _ => true,
+            });
             let template = same.unwrap_or(&events[0]);
             let mut event = Event { seq: stored.head().next(), ..template.clone() };
             if same.is_none() {
+                if event.author == Author::System {
+                    event.author = Author::Seller;
+                }
                 event.kind = EventKind::text("from another node");
                 event.digest = event.kind.digest();
                 event.id = ClientId::from_bytes(self.rng.id());

@@ -78,6 +78,18 @@ impl ListingStatus {
         if allowed { Ok(to) } else { Err(InvalidListing::Transition { from: self, to }) }
     }
 
+    /// The name clients know it by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Active => "active",
+            Self::Reserved => "reserved",
+            Self::Sold => "sold",
+            Self::Withdrawn => "withdrawn",
+            Self::Expired => "expired",
+        }
+    }
+
     /// Whether it is over for good.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Sold | Self::Withdrawn)

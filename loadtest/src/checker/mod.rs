@@ -46,6 +46,8 @@ pub struct Sighting {
     pub from: Option<Side>,
     /// Hash of the text.
     pub hash: u64,
+    /// It says what the server noted: nobody sent it, and only its number counts.
+    pub is_note: bool,
 }
 
 /// What an event means to the client that saw it.
@@ -289,9 +291,12 @@ impl Checker {
 }
 
 impl Chat {
-    /// The message that a sighting shows, if somebody sent it like that.
+    /// The message that a sighting shows, if somebody sent it like that. What the server notes is none.
     fn recognise(&self, room: u32, seen: &Sighting, verdict: &mut Verdict) -> Option<Name> {
         let at = seen.seq;
+        if seen.is_note && seen.name.is_none() {
+            return None;
+        }
         let Some(name) = seen.name.filter(|name| name.room == room) else {
             verdict.phantom(room, format_args!("#{at} has an id of nobody in this room"));
             return None;

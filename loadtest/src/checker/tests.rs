@@ -20,7 +20,8 @@ fn hash(name: Name) -> u64 {
 }
 
 fn shows(seq: u64, name: Name) -> Sighting {
-    Sighting { seq, name: Some(name), from: Some(name.side), hash: hash(name) }
+    let (from, hash) = (Some(name.side), hash(name));
+    Sighting { seq, name: Some(name), from, hash, is_note: false }
 }
 
 /// For one room with so many devices on each side.
@@ -278,6 +279,23 @@ fn what_nobody_sent_is_phantom() {
     checker.acked(on(SELLER, 0), Some(name(BUYER, 1)), 1);
     store(&mut checker, &[1], 1);
     assert_eq!(found(checker), Violations { phantom: 5, ..none() });
+}
+
+#[test]
+fn what_the_server_notes_counts_its_number_and_is_nobodys() {
+    let mut checker = checker(true, 1);
+    let note =
+        |seq| Sighting { name: None, from: None, is_note: true, ..shows(seq, name(BUYER, 1)) };
+    checker.sent(name(BUYER, 1), hash(name(BUYER, 1)));
+    checker.acked(on(BUYER, 0), Some(name(BUYER, 1)), 2);
+    for side in [BUYER, SELLER] {
+        checker.event(on(side, 0), &note(1));
+    }
+    checker.event(on(SELLER, 0), &shows(2, name(BUYER, 1)));
+    checker.stored(0, &note(1));
+    checker.stored(0, &shows(2, name(BUYER, 1)));
+    checker.stored_up_to(0, 2);
+    assert_eq!(found(checker), none());
 }
 
 #[test]

@@ -182,7 +182,7 @@ fn the_fields_of_an_event_and_a_row_have_their_tables() {
         }
     };
     check("row", &body("rows")["rows"][0]);
-    for name in ["event", "event_amended", "event_gone", "event_withheld"] {
+    for name in ["event", "event_amended", "event_gone", "event_withheld", "event_listing"] {
         check("event", &body(name));
     }
     check("welcome", &body("welcome")["limits"]);

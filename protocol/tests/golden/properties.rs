@@ -6,6 +6,7 @@ use barterline_domain::chat::Role;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Seq};
 use barterline_domain::ids::{ChatId, ClientId, DeviceId, ListingId, MediaId, SessionId, UserId};
+use barterline_domain::listing::ListingStatus;
 use barterline_domain::marks::Marks;
 use barterline_domain::money::{Currency, MINOR_MAX, Money};
 use barterline_protocol::cursor::Cursor;
@@ -13,8 +14,8 @@ use barterline_protocol::frame::Message;
 use barterline_protocol::hello::{Hello, Welcome};
 use barterline_protocol::limits::Limits;
 use barterline_protocol::push::{
-    Behind, Bye, ChatState, Edited, Event, Live, MarksMoved, Presence, Reactions, Renew, Row, Rows,
-    Settings, StateMoved,
+    Behind, Bye, ChatState, Edited, Event, ListingMoved, Live, MarksMoved, Presence, PriceMoved,
+    Reactions, Renew, Row, Rows, Settings, StateMoved, StatusMoved,
 };
 use barterline_protocol::request::{
     Auth, Block, Mark, Open, Ping, Pull, Send, SetSettings, SetState, Typing, Watch,
@@ -140,9 +141,10 @@ fn event() -> impl Strategy<Value = Event> {
         (of(text()), of(text())).prop_map(|(buyer, seller)| Reactions { buyer, seller });
     let named = (chat(), seq(), time(), from, client_id(), text());
     let said = (of(text()), of(seq()), of(seq()), of(text()), of(media()), of(text()));
+    let said = (said, of(listing_moved()));
     let became = (of(edited), of(reactions), any::<bool>(), any::<bool>(), any::<bool>());
     (named, said, became).prop_map(|((chat, seq, at, from, id, kind), said, became)| {
-        let (text, reply, target, reaction, media, data) = said;
+        let ((text, reply, target, reaction, media, data), listing) = said;
         let (edited, reactions, gone, hidden, withheld) = became;
         Event {
             text,
@@ -151,6 +153,7 @@ fn event() -> impl Strategy<Value = Event> {
             reaction,
             media,
             data,
+            listing,
             edited,
             reactions,
             gone,
@@ -158,6 +161,24 @@ fn event() -> impl Strategy<Value = Event> {
             withheld,
             ..Event::new(chat, seq, at, from, id, kind.into())
         }
+    })
+}
+
+fn listing_moved() -> impl Strategy<Value = ListingMoved> {
+    let status = || {
+        use ListingStatus::{Active, Draft, Expired, Reserved, Sold, Withdrawn};
+        prop::sample::select(vec![Draft, Active, Reserved, Sold, Withdrawn, Expired])
+    };
+    let money = || {
+        let currency = Currency::parse("EUR").expect("a currency");
+        (0..=MINOR_MAX).prop_map(move |minor| Money { minor, currency })
+    };
+    let price = (money(), money()).prop_map(|(old, new)| PriceMoved { old, new });
+    let status = (status(), status()).prop_map(|(old, new)| StatusMoved { old, new });
+    (0..1_u64 << 53, of(price), of(status)).prop_map(|(version, price, status)| ListingMoved {
+        version,
+        price,
+        status,
     })
 }
 

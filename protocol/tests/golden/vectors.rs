@@ -101,6 +101,7 @@ fn every_optional_field_is_shown_present_and_absent() {
         ("client", "pull", "limit"),
         ("server", "ack", "repeat"),
         ("server", "event", "text"),
+        ("server", "event", "listing"),
         ("server", "ping", "cursor"),
         ("server", "error", "chat"),
         ("server", "error", "id"),

@@ -2,6 +2,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use barterline_domain::chat::Participants;
+use barterline_domain::ids::{ChatId, ListingId, UserId};
+use barterline_domain::listing::{Listing, ListingStatus, ListingText};
+use barterline_domain::money::{Currency, Money};
 use bytes::Bytes;
 use proptest::prelude::*;
 
@@ -23,7 +27,55 @@ fn text_command(n: u8, base: u64, text: &str) -> Command {
         withheld: false,
         origin: None,
         refusal: None,
+        standing: None,
     }
+}
+
+/// The chat of whoever speaks, about a bicycle for 120 euros.
+fn chat() -> Arc<Chat> {
+    let (listing, buyer) = (ListingId::from_bytes([1; 16]), UserId::from_bytes([2; 16]));
+    let seller = UserId::from_bytes([3; 16]);
+    Arc::new(Chat {
+        id: ChatId::of(listing, buyer),
+        listing,
+        participants: Participants { buyer, seller },
+        snapshot: bicycle().snapshot(),
+        opened_at: Timestamp::from_millis(1),
+    })
+}
+
+fn bicycle() -> Listing {
+    let (id, seller) = (ListingId::from_bytes([1; 16]), UserId::from_bytes([3; 16]));
+    let price = Money { minor: 12_000, currency: Currency::parse("EUR").expect("a currency") };
+    let text = ListingText::parse("A bicycle", String::new()).expect("a title");
+    Listing::offered(id, seller, text, price, Timestamp::from_millis(1))
+}
+
+/// Chats close with their listing, of which nothing is heard but in tests of that.
+fn laws(pipelines: bool) -> Laws {
+    Laws { pipelines, closes_with_listing: true }
+}
+
+/// How the bicycle stands after so many edits, each of which makes it a cent dearer.
+fn edited(edits: u64) -> Arc<Standing> {
+    Arc::new(Standing::of(&dearer(edits)))
+}
+
+/// The same, and then it is sold.
+fn sold(edits: u64) -> Arc<Standing> {
+    let (listing, status) = (dearer(edits), ListingStatus::Sold);
+    let sold = Listing { status, ..listing.clone() }.after(&listing, Timestamp::from_millis(2));
+    Arc::new(Standing::of(&sold))
+}
+
+fn dearer(edits: u64) -> Listing {
+    let mut listing = bicycle();
+    for _ in 0..edits {
+        let price = Money { minor: listing.price.minor + 1, ..listing.price };
+        let edited = Listing { price, ..listing.clone() };
+        listing = edited.after(&listing, Timestamp::from_millis(2));
+    }
+    listing
 }
 
 /// A room, and a store that answers when it is told to.
@@ -41,7 +93,7 @@ struct World {
 impl World {
     fn new(pipelines: bool) -> Self {
         Self {
-            room: Room::new(pipelines, Timestamp::from_millis(0)),
+            room: Room::new(chat(), laws(pipelines), Timestamp::from_millis(0)),
             log: Vec::new(),
             appends: VecDeque::new(),
             loads: VecDeque::new(),
@@ -115,6 +167,11 @@ impl World {
         }
         for event in &events {
             assert_eq!(event.seq.0, self.head() + 1, "G3: a gap in the log");
+            if let EventKind::Listing(change) = event.kind {
+                let told = self.log.last().map(|event| event.after.listing_version);
+                assert_eq!(change.since(), told.unwrap_or_default(), "G3: it goes on where it was");
+                assert_eq!(event.after.listing_version, change.version());
+            }
             let again = self.log.iter().any(|old| old.id == event.id && old.author == event.author);
             assert!(!again, "G2: {:?} stands in the log twice", event.id);
             self.log.push(event.clone());
@@ -147,6 +204,27 @@ impl World {
         self.log.push(Event { seq, at, author, id, digest, kind, after, withheld, amended });
     }
 
+    /// Another node tells the chat how the listing stands.
+    fn rival_tells(&mut self, standing: &Standing) {
+        let before = self.log.last().map(|event| event.after).unwrap_or_default();
+        let Some(change) = standing.change_since(&chat().snapshot, before) else { return };
+        let (seq, author) = (Seq(self.head() + 1), Author::System);
+        let id = ClientId::of_listing_change(chat().id, change.version());
+        let kind = EventKind::Listing(change);
+        let (digest, after) = (kind.digest(), before.after(author, &kind, false));
+        let (at, withheld, amended) = (Timestamp::from_millis(1), false, None);
+        self.log.push(Event { seq, at, author, id, digest, kind, after, withheld, amended });
+    }
+
+    /// Versions of the listing that the log tells of.
+    fn told_versions(&self) -> Vec<u64> {
+        let told = self.log.iter().filter_map(|event| match &event.kind {
+            EventKind::Listing(change) => Some(change.version()),
+            _ => None,
+        });
+        told.collect()
+    }
+
     fn run_dry(&mut self) {
         while !self.loads.is_empty() || !self.searches.is_empty() || !self.appends.is_empty() {
             self.load();
@@ -166,6 +244,9 @@ enum Step {
     Settle,
     Fail,
     Rival(u8),
+    Edit,
+    Hear,
+    RivalTells,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -178,12 +259,16 @@ fn step() -> impl Strategy<Value = Step> {
         6 => Just(Step::Settle),
         1 => Just(Step::Fail),
         1 => (120_u8..140).prop_map(Step::Rival),
+        2 => Just(Step::Edit),
+        2 => Just(Step::Hear),
+        1 => Just(Step::RivalTells),
     ]
 }
 
 proptest! {
     /// G2, G3: whatever the store does and however often clients retry, a message stands in the
-    /// log once, numbers have no gap, and every retry is told the same number.
+    /// log once, numbers have no gap, and every retry is told the same number. What is new about the
+    /// listing is told once, from where the chat was told last, whoever else tells it.
     #[test]
     fn g2_g3_once_and_in_order(
         pipelines in any::<bool>(),
@@ -191,12 +276,15 @@ proptest! {
     ) {
         let mut world = World::new(pipelines);
         let mut bases: HashMap<u8, u64> = HashMap::new();
+        let (mut edits, at) = (0, Timestamp::from_millis(1));
         for step in steps {
+            let standing = edited(edits);
             match step {
                 Step::Say(n) => {
                     let head = world.head();
                     let base = *bases.entry(n).or_insert(head);
-                    world.step(Input::Send(command(n, base)));
+                    let standing = Some(standing);
+                    world.step(Input::Send(Command { standing, ..command(n, base) }));
                 }
                 Step::Retry(n) => {
                     if let Some(base) = bases.get(&n) {
@@ -212,9 +300,18 @@ proptest! {
                 Step::Fail => world.fail(),
                 // Only a store that several nodes write has rivals, and it is not pipelined.
                 Step::Rival(n) => if !pipelines { world.rival(n) },
+                Step::RivalTells => if !pipelines { world.rival_tells(&standing) },
+                Step::Edit => edits += 1,
+                Step::Hear => world.step(Input::Heard { standing, at }),
             }
         }
         world.run_dry();
+        world.step(Input::Heard { standing: edited(edits), at });
+        world.run_dry();
+        let told = world.told_versions();
+        prop_assert!(told.is_sorted_by(|one, next| one < next), "{told:?}");
+        let newest = told.last().copied().unwrap_or_default();
+        prop_assert!(newest == edits + 1 || edits == 0 || world.head() == 0, "{told:?}, {edits}");
         // Every message that was tried comes through in the end, once.
         for (n, base) in &bases {
             world.step(Input::Send(command(*n, *base)));
@@ -260,7 +357,7 @@ fn a_retry_from_far_back_searches_the_store() {
 fn one_search_is_enough_for_all_that_share_a_base() {
     let mut world = loaded(100);
     // Names of what went through this room are known; those before its time are not.
-    world.room = Room::new(true, Timestamp::from_millis(0));
+    world.room = Room::new(chat(), laws(true), Timestamp::from_millis(0));
     for n in 100..120 {
         world.step(Input::Send(command(n, 2)));
         let searches = world.searches.len();
@@ -315,7 +412,7 @@ fn too_much_at_once_is_refused_as_busy() {
 fn g2_without_a_base_the_log_is_searched_as_far_back_as_ever() {
     let mut world = loaded(100);
     // It has forgotten the names: the store has to be asked.
-    world.room = Room::new(true, Timestamp::from_millis(0));
+    world.room = Room::new(chat(), laws(true), Timestamp::from_millis(0));
     world.step(Input::Send(Command { base: None, ..command(5, 0) }));
     world.load();
     assert_eq!(world.searches.front().map(|search| search.1), Some(Seq::ZERO));
@@ -344,4 +441,156 @@ fn without_a_base_no_chat_is_too_long() {
     world.step(Input::Send(Command { base: None, ..command(3, 0) }));
     world.run_dry();
     assert_eq!(world.told[&command(3, 0).id], head.next());
+}
+
+#[test]
+fn g3_what_is_new_about_the_listing_stands_before_what_is_said_next_and_once() {
+    let mut world = loaded(2);
+    let standing = Some(edited(3));
+    world.step(Input::Send(Command { standing: standing.clone(), ..command(7, 2) }));
+    world.step(Input::Send(Command { standing, ..command(8, 2) }));
+    world.run_dry();
+    assert_eq!((world.head(), world.told_versions()), (5, vec![4]));
+    assert_eq!(world.log[2].author, Author::System);
+    assert_eq!(world.told[&command(7, 0).id], Seq(4));
+    assert_eq!(world.log[4].after.listing_version, 4, "each event says what was told");
+    world.step(Input::Heard { standing: edited(1), at: Timestamp::from_millis(1) });
+    world.run_dry();
+    assert_eq!(world.head(), 5, "what is older is no news");
+}
+
+#[test]
+fn g3_of_two_nodes_that_tell_at_once_one_does() {
+    let mut world = World::new(false);
+    world.step(Input::Send(command(1, 0)));
+    world.run_dry();
+    world.step(Input::Send(Command { standing: Some(edited(2)), ..command(2, 1) }));
+    world.rival_tells(&edited(1));
+    world.run_dry();
+    // The other had heard of one edit, and this one tells of the next.
+    assert_eq!(world.told_versions(), [2, 3]);
+    assert_eq!((world.head(), world.told[&command(2, 0).id]), (4, Seq(4)));
+}
+
+#[test]
+fn nothing_is_told_where_nothing_was_said() {
+    let mut world = World::new(true);
+    world.step(Input::Heard { standing: edited(1), at: Timestamp::from_millis(1) });
+    world.run_dry();
+    assert_eq!(world.head(), 0, "the seller would hear of a chat without a message");
+    world.step(Input::Send(command(1, 0)));
+    world.run_dry();
+    assert_eq!((world.head(), world.told_versions()), (2, vec![2]));
+}
+
+#[test]
+fn what_could_not_be_told_is_told_later_and_refuses_nobody() {
+    let mut world = loaded(2);
+    world.step(Input::Heard { standing: edited(1), at: Timestamp::from_millis(1) });
+    world.fail();
+    assert_eq!((world.head(), world.refused.len()), (2, 0));
+    world.step(Input::Send(command(7, 2)));
+    world.run_dry();
+    assert_eq!((world.told_versions(), world.told[&command(7, 0).id]), (vec![2], Seq(4)));
+}
+
+#[test]
+fn what_waited_is_not_said_behind_the_end_of_its_listing() {
+    let closed = Refusal::Forbidden(Forbidden::ListingClosed);
+    let (bought, lost) = (command(8, 1), command(4, 2));
+    let mut world = World::new(true);
+    world.step(Input::Send(command(6, 0)));
+    world.run_dry();
+    world.room = Room::new(chat(), laws(true), Timestamp::from_millis(0));
+    // It is taken while the room is still asked for, and the end is heard of behind it.
+    world.step(Input::Send(bought.clone()));
+    world.step(Input::Heard { standing: sold(0), at: Timestamp::from_millis(3) });
+    world.run_dry();
+    assert_eq!((world.told_versions(), world.head()), (vec![2], 2));
+    assert_eq!(world.refused, [(bought.id, closed)]);
+    // What was said before has its number (G2), and what happens to it goes on.
+    world.step(Input::Send(command(6, 0)));
+    let kind = EventKind::Delete { target: Seq(1) };
+    world.step(Input::Send(Command { digest: kind.digest(), kind, ..command(10, 2) }));
+    world.run_dry();
+    assert_eq!((world.told[&command(6, 0).id], world.head()), (Seq(1), 3));
+    assert_eq!(world.refused.len(), 1);
+    // A node that heard nothing of it goes by what the chat was told.
+    world.room = Room::new(chat(), laws(false), Timestamp::from_millis(0));
+    world.step(Input::Send(lost.clone()));
+    world.run_dry();
+    assert_eq!(world.refused.last(), Some(&(lost.id, closed)));
+    // Whom the seller goes on with may answer.
+    world.step(Input::Send(command(7, 2)));
+    world.step(Input::Send(command(12, 2)));
+    world.run_dry();
+    assert_eq!((world.head(), world.told[&command(12, 2).id]), (5, Seq(5)));
+}
+
+#[test]
+fn of_two_nodes_the_one_that_did_not_hear_of_the_end_says_nothing_behind_it() {
+    let mut world = World::new(false);
+    world.step(Input::Send(command(1, 0)));
+    world.run_dry();
+    world.step(Input::Send(command(2, 1)));
+    world.rival_tells(&sold(0));
+    world.run_dry();
+    assert_eq!((world.told_versions(), world.head()), (vec![2], 2));
+    let closed = Refusal::Forbidden(Forbidden::ListingClosed);
+    assert_eq!(world.refused, [(command(2, 0).id, closed)]);
+}
+
+#[test]
+fn what_nobody_hears_brings_no_news() {
+    for pipelines in [true, false] {
+        // Cold, as most rooms are, and warm.
+        for is_warm in [false, true] {
+            let mut world = loaded(2);
+            if !is_warm {
+                world.room = Room::new(chat(), laws(pipelines), Timestamp::from_millis(0));
+            }
+            let standing = Some(edited(1));
+            world.step(Input::Send(Command { standing, withheld: true, ..command(7, 2) }));
+            world.run_dry();
+            // A retry, and what is refused, neither.
+            world.step(Input::Send(Command { standing: Some(edited(1)), ..command(7, 2) }));
+            let refusal = Some(Refusal::Forbidden(Forbidden::TargetGone));
+            world.step(Input::Send(Command { refusal, ..command(9, 2) }));
+            world.run_dry();
+            assert_eq!((world.told_versions(), world.head()), (vec![], 3));
+            assert_eq!(world.room.is_spoken_in(), is_warm, "nor is it known that somebody is here");
+            // As for everybody else the chat is closed to who is not heard.
+            world.step(Input::Send(Command {
+                standing: Some(sold(1)),
+                withheld: true,
+                ..command(10, 2)
+            }));
+            world.run_dry();
+            assert_eq!((world.refused.len(), world.head()), (2, 3));
+            world.step(Input::Send(command(11, 2)));
+            world.run_dry();
+            assert_eq!((world.told_versions(), world.head()), (vec![3], 5));
+            assert!(world.room.is_spoken_in());
+        }
+    }
+}
+
+#[test]
+fn who_looks_has_it_told_and_keeps_no_room() {
+    let mut world = loaded(2);
+    world.room = Room::new(chat(), laws(true), Timestamp::from_millis(0));
+    world.step(Input::Heard { standing: edited(1), at: Timestamp::from_millis(70_000) });
+    world.run_dry();
+    assert!(!world.room.is_spoken_in(), "who looks does not speak");
+    assert!(world.room.is_idle_since(Timestamp::from_millis(60_000)));
+    assert_eq!(world.told_versions(), [2]);
+}
+
+#[test]
+fn a_chat_without_a_message_stays_one() {
+    let mut world = World::new(true);
+    world.step(Input::Send(Command { standing: Some(sold(0)), ..command(2, 0) }));
+    world.run_dry();
+    let closed = Refusal::Forbidden(Forbidden::ListingClosed);
+    assert_eq!((world.refused.clone(), world.head()), (vec![(command(2, 0).id, closed)], 0));
 }

@@ -115,7 +115,7 @@ enum Line {
     },
     /// With the events of a chat behind it.
     Chat(Box<Row>),
-    Event(Event),
+    Event(Box<Event>),
     /// Something of a chat cannot be read.
     Damaged {
         chat: ChatId,
@@ -309,7 +309,7 @@ impl Archive {
             let Some(last) = events.last() else { return Ok(()) };
             after = last.seq;
             for event in &events {
-                self.put(Line::Event(wire::event_for(row.role, chat, event))).await?;
+                self.put(Line::Event(Box::new(wire::event_for(row.role, chat, event)))).await?;
             }
         }
         Ok(())

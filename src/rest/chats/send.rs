@@ -49,7 +49,7 @@ pub struct Request {
         (status = 201, description = "It is durable, under this number", body = Ack),
     ),
     extensions(("x-codes" = json!([
-        "chat.not_found", "text.empty", "text.too_long", "text.control", "kind.unsupported",
+        "chat.not_found", "listing.closed", "text.empty", "text.too_long", "text.control", "kind.unsupported",
         "data.too_long", "target.not_found", "target.not_yours", "target.gone", "target.too_old",
         "reaction.unsupported", "media.not_found", "seq.ahead", "base.old", "id.conflict",
         "server.busy",

@@ -152,7 +152,8 @@ impl Chats {
             // A reaction may always be taken back; what is gone may be answered: the answer stands.
             EventKind::Reaction { reaction: None, .. }
             | EventKind::Message(_)
-            | EventKind::Note(_) => None,
+            | EventKind::Note(_)
+            | EventKind::Listing(_) => None,
         }
     }
 }

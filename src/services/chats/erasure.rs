@@ -104,6 +104,7 @@ impl Chats {
                 withheld: *withheld || event.withheld,
                 origin: None,
                 refusal: None,
+                standing: None,
             };
             match self.hub.send_and_wait(chat, command).await {
                 Err(Refusal::IdConflict) if name == 0 => {}
@@ -151,6 +152,7 @@ mod tests {
     use crate::services::chats::media::NoMedia;
     use crate::services::chats::{Parts, Rules, Send};
     use crate::services::listings::ListingReader;
+    use crate::services::listings::standings::Standings;
     use crate::services::people::People;
     use crate::telemetry::metrics::HubMetrics;
 
@@ -182,12 +184,13 @@ mod tests {
         let opened = embedded::open(dir.path(), 1 << 20, Sealing::default()).expect("a store");
         let (stores, clock) = (opened.stores, Arc::new(SystemClock));
         let log = Arc::clone(&stores.chat_log);
-        let hub = Hub::new(log, Arc::clone(&clock) as _, 0, HubMetrics::default());
+        let hub = Hub::new(log, Arc::clone(&clock) as _, 0, false, HubMetrics::default());
         tokio::spawn(hub.clone().run_delivery(opened.outcomes));
         Chats::new(Parts {
             log: stores.chat_log,
             inbox: stores.inbox,
             listings: Arc::new(Town),
+            standings: Arc::new(Standings::new(Duration::from_secs(5))),
             media: Arc::new(NoMedia),
             people: People::new(Arc::new(Town), stores.user_states, stores.blocks),
             limits: Arc::new(Limits::none()),

@@ -5,6 +5,7 @@
 
 mod compose;
 mod erasure;
+mod listing;
 pub mod media;
 mod quote;
 mod sync;
@@ -27,6 +28,7 @@ use barterline_storage::error::StoreError;
 use barterline_storage::inbox::{Inbox, InboxPage, InboxRow, Position, Unread};
 
 use super::listings::ListingReader;
+use super::listings::standings::Standings;
 use super::people::People;
 use crate::fault::{Fault, planted};
 use crate::hub::Hub;
@@ -45,6 +47,7 @@ pub struct Chats {
     log: Arc<dyn ChatLog>,
     inbox: Arc<dyn Inbox>,
     listings: Arc<dyn ListingReader>,
+    standings: Arc<Standings>,
     media: Arc<dyn MediaDirectory>,
     people: People,
     limits: Arc<Limits>,
@@ -74,6 +77,8 @@ pub struct Parts {
     pub inbox: Arc<dyn Inbox>,
     /// What is for sale.
     pub listings: Arc<dyn ListingReader>,
+    /// How it stands, as far as that is at hand.
+    pub standings: Arc<Standings>,
     /// What was uploaded.
     pub media: Arc<dyn MediaDirectory>,
     /// Who blocks whom, and shows what.
@@ -247,8 +252,10 @@ const HISTORY_MAX: usize = barterline_protocol::limits::PAGE_EVENTS_MAX;
 impl Chats {
     /// The rules over these stores.
     pub fn new(parts: Parts) -> Self {
-        let Parts { log, inbox, listings, media, people, limits, hub, clock, rules } = parts;
-        Self { log, inbox, listings, media, people, limits, hub, clock, rules: Arc::new(rules) }
+        let Parts { log, inbox, listings, standings, media, people, limits, hub, clock, rules } =
+            parts;
+        let rules = Arc::new(rules);
+        Self { log, inbox, listings, standings, media, people, limits, hub, clock, rules }
     }
 
     /// What the operator chose.
@@ -266,8 +273,10 @@ impl Chats {
         let buyer = buyer.may(Scope::WriteChats)?;
         let id = ChatId::of(listing, buyer);
         if let Some(row) = self.inbox.row(buyer, id).await? {
+            self.catch_up(&row).await;
             return Ok(Opened { row, created: false });
         }
+        let began = self.clock.now();
         let listing = self.listings.find(listing).await?.ok_or(ChatError::ListingNotFound)?;
         if listing.seller == buyer {
             return Err(ChatError::OwnListing);
@@ -288,6 +297,7 @@ impl Chats {
                 return Err(ChatError::InboxFull);
             }
         }
+        self.standings.looked(&listing, began);
         let chat = Chat {
             id,
             listing: listing.id,
@@ -395,9 +405,17 @@ impl Chats {
         } else {
             self.row_of(user, chat).await?
         };
+        let is_newest = range.is_none();
         let range = range.unwrap_or(Range::Before(row.head.next()));
         let limit = limit.clamp(1, HISTORY_MAX);
-        let mut events = self.log.read(chat, range, limit).await?;
+        // Who reads the newest page looks; programs read all the others.
+        let looking = async {
+            if is_newest {
+                self.catch_up(&row).await;
+            }
+        };
+        let (events, ()) = tokio::join!(self.log.read(chat, range, limit), looking);
+        let mut events = events?;
         let lacking = u64::from(planted(Fault::PageLacksNewest));
         events.retain(|event| event.seq.0 + lacking <= row.head.0);
         Ok(History { events, row })
@@ -455,6 +473,8 @@ impl Chats {
         send: Send,
     ) -> Result<Command, ChatError> {
         let stands_alone = send.stands_alone();
+        // Behind it, what is new of it is at hand for the command.
+        Box::pin(self.standing(membership.chat.listing)).await;
         let mut command = self.command(membership, origin, send)?;
         if !stands_alone {
             let Membership { chat, role, .. } = membership;
@@ -480,7 +500,8 @@ impl Chats {
         let at = self.clock.now();
         self.limits.message(membership.user(), chat.id, at).map_err(ChatError::Limited)?;
         let (author, digest) = (role.into(), kind.digest());
-        Ok(Command { author, id, digest, base, kind, at, withheld, origin, refusal: None })
+        let (refusal, standing) = (None, self.standings.last(chat.listing));
+        Ok(Command { author, id, digest, base, kind, at, withheld, origin, refusal, standing })
     }
 
     /// Moves the caller's marks. Everybody concerned hears of it from the hub.

@@ -141,5 +141,8 @@ fn shown(membership: &Membership, event: &Event) -> bool {
 }
 
 fn sees(membership: &Membership, event: &Event) -> bool {
-    shown(membership, event) && matches!(event.kind, EventKind::Message(_) | EventKind::Note(_))
+    shown(membership, event) && {
+        let kind = &event.kind;
+        matches!(kind, EventKind::Message(_) | EventKind::Note(_) | EventKind::Listing(_))
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 mod offer;
+pub mod standings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use barterline_storage::listings::{Listings as ListingStore, Replaced};
 use futures_util::{StreamExt as _, stream};
 
 pub use self::offer::{Edit, Offer, Said};
+use self::standings::Standings;
 use super::accounts::UserDirectory;
 use crate::ids::Ids;
 
@@ -38,6 +40,7 @@ pub struct Listings {
     users: Arc<dyn UserDirectory>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
+    standings: Arc<Standings>,
     rules: Rules,
 }
 
@@ -100,15 +103,16 @@ impl ListingReader for Listings {
 }
 
 impl Listings {
-    /// The rules over these parts.
+    /// The rules over these parts. What changes is told to `standings`.
     pub fn new(
         store: Arc<dyn ListingStore>,
         users: Arc<dyn UserDirectory>,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
+        standings: Arc<Standings>,
         rules: Rules,
     ) -> Self {
-        Self { store, users, clock, ids, rules }
+        Self { store, users, clock, ids, standings, rules }
     }
 
     /// The kinds of things there are.
@@ -258,9 +262,14 @@ impl Listings {
             if edited == stored {
                 return Ok(stored);
             }
-            let edited = edited.after(&stored, self.clock.now());
-            match self.store.replace(edited.clone()).await? {
-                Replaced::Yes => return Ok(edited),
+            let now = self.clock.now();
+            let edited = edited.after(&stored, now);
+            let replaced = self.store.replace(edited.clone()).await;
+            match replaced.inspect_err(|_| self.standings.forget(listing, self.clock.now()))? {
+                Replaced::Yes => {
+                    self.standings.changed(&edited, now);
+                    return Ok(edited);
+                }
                 Replaced::Missing => return Err(ListingError::NotFound),
                 Replaced::VersionChanged => {}
             }

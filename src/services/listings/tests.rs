@@ -109,7 +109,9 @@ fn contended(times: usize) -> World {
     let now = Arc::clone(&clock) as Arc<dyn Clock>;
     let tree = serde_json::from_str(TREE).expect("a tree");
     let rules = Rules { catalogue: Arc::new(tree), lifetime: Some(LIFETIME) };
-    let listings = Listings::new(store, Arc::new(Directory), now, Arc::new(SystemIds), rules);
+    let standings = Arc::new(Standings::new(Duration::from_secs(5)));
+    let listings =
+        Listings::new(store, Arc::new(Directory), now, Arc::new(SystemIds), standings, rules);
     World { listings, clock, _dir: dir }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use barterline_domain::clock::{Clock, Timestamp};
 use barterline_domain::ids::ListingId;
+use barterline_domain::listing::Listing;
 use barterline_search::{Change, Position, Rebuild, SearchEngine, SearchError};
 use barterline_storage::error::StoreError;
 use barterline_storage::listings::{FeedPlace, Listings as ListingStore};
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::is_found;
 use crate::ids::{Ids, around};
+use crate::services::listings::standings::Standings;
 use crate::telemetry::metrics::SearchMetrics;
 
 /// Changes of one commit.
@@ -69,6 +71,8 @@ pub struct Parts {
     pub interval: Duration,
     /// How pauses differ.
     pub ids: Arc<dyn Ids>,
+    /// Who hears of it on the way: chats of what another server changed.
+    pub standings: Arc<Standings>,
     /// What is counted.
     pub metrics: SearchMetrics,
 }
@@ -279,13 +283,16 @@ impl Follower {
         };
         let mut read = self.parts.read(&changes.listings).await?;
         // A feed may tell of a change more than once.
-        read.retain(|(id, version, _)| self.applied.get(id) != Some(version));
+        read.retain(|read| self.applied.get(&read.id) != Some(&read.version()));
         let now = self.parts.clock.now();
         let is_due = *place != changes.next && now.since(self.kept_at) >= KEEP_EVERY;
-        let versions: Vec<_> = read.iter().map(|(id, version, _)| (*id, *version)).collect();
+        for listing in read.iter().filter_map(|read| read.listing.as_ref()) {
+            self.parts.standings.changed(listing, now);
+        }
+        let versions: Vec<_> = read.iter().map(|read| (read.id, read.version())).collect();
         if !read.is_empty() || is_due {
             let position = self.parts.position(&changes.next);
-            let fresh = read.into_iter().map(|(_, _, change)| change).collect();
+            let fresh = read.into_iter().map(Read::change).collect();
             self.parts.engine.apply(fresh, position).await?;
             self.kept_at = now;
             self.measure();
@@ -384,6 +391,25 @@ async fn whole<T>(step: impl Future<Output = Result<T, FollowError>>) -> Result<
     AssertUnwindSafe(step).catch_unwind().await.unwrap_or(Err(FollowError::Panicked))
 }
 
+/// A listing as it was found; `None`: it is not there.
+struct Read {
+    id: ListingId,
+    listing: Option<Listing>,
+}
+
+impl Read {
+    /// 0: it is not there.
+    fn version(&self) -> u64 {
+        self.listing.as_ref().map_or(0, |listing| listing.version)
+    }
+
+    /// What that is to an index.
+    fn change(self) -> Change {
+        let put = self.listing.filter(is_found).map(|listing| Change::Put(Box::new(listing)));
+        put.unwrap_or(Change::Remove(self.id))
+    }
+}
+
 impl Parts {
     /// Reads the next listings into the new index: all that there are, then what changed meanwhile. Whether there
     /// are more.
@@ -396,7 +422,7 @@ impl Parts {
                 let changes = changes.ok_or(FollowError::Lost)?;
                 let read = self.read(&changes.listings).await?;
                 rebuilding.read += read.len() as u64;
-                let fresh = read.into_iter().map(|(_, _, change)| change).collect();
+                let fresh = read.into_iter().map(Read::change).collect();
                 rebuilding.index.apply(fresh).await?;
                 rebuilding.place = changes.next;
                 return Ok(changes.more);
@@ -406,18 +432,15 @@ impl Parts {
         let read = self.read(&page.listings).await?;
         rebuilding.read += read.len() as u64;
         // It is empty: there is nothing to remove.
-        let put = read.into_iter().map(|(_, _, change)| change);
+        let put = read.into_iter().map(Read::change);
         let put = put.filter(|change| matches!(change, Change::Put(_))).collect();
         rebuilding.index.apply(put).await?;
         rebuilding.reading = page.next.map_or(Reading::Changes, Reading::Behind);
         Ok(true)
     }
 
-    /// What became of listings, with their versions (0: it is not there), each once.
-    async fn read(
-        &self,
-        listings: &[ListingId],
-    ) -> Result<Vec<(ListingId, u64, Change)>, FollowError> {
+    /// What became of listings, each once.
+    async fn read(&self, listings: &[ListingId]) -> Result<Vec<Read>, FollowError> {
         let listings: BTreeSet<_> = listings.iter().copied().collect();
         let read = listings.into_iter().map(|id| async move {
             let listing = match self.listings.find(id).await {
@@ -428,9 +451,7 @@ impl Parts {
                 }
                 found => found?,
             };
-            let version = listing.as_ref().map_or(0, |listing| listing.version);
-            let put = listing.filter(is_found).map(|listing| Change::Put(Box::new(listing)));
-            Ok((id, version, put.unwrap_or(Change::Remove(id))))
+            Ok(Read { id, listing })
         });
         stream::iter(read).buffered(READS_AT_ONCE).try_collect().await
     }

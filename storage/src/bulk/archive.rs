@@ -26,7 +26,7 @@ use crate::record::archive::{
 use crate::record::sealing::{NO_KEY, Sealing, Unread};
 
 /// The layout written now, and the only one that is read.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 const MANIFEST: &str = "archive.json";
 const BUFFER_BYTES: usize = 256 << 10;
 

@@ -108,6 +108,14 @@ pub async fn g3_events_are_read_as_they_were_appended(subject: &mut Subject) {
     assert_eq!(read, events);
     let head = subject.log.head(chat.id).await.expect("a read").expect("the chat");
     assert_eq!((head.head, head.state), (Seq(5), events[4].after));
+    // What the server tells of the listing, and a message behind it in one append.
+    let told: Vec<_> = (6..=8).map(samples::listing_event).chain([samples::event(9)]).collect();
+    subject.append(&chat, 5, told[..2].to_vec()).await.expect("an append");
+    let head = subject.log.head(chat.id).await.expect("a read").expect("the chat");
+    assert_eq!((head.head, head.state), (Seq(7), told[1].after));
+    subject.append(&chat, 7, told[2..].to_vec()).await.expect("an append");
+    let read = subject.log.read(chat.id, Range::After(Seq(5)), 10).await.expect("a read");
+    assert_eq!(read, told);
 }
 
 /// An append whose expected head is not the head changes nothing and learns the head.

@@ -6,6 +6,8 @@ use barterline_domain::chat::{Chat, ListingSnapshot, Participants};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Event, Seq, SmallState};
 use barterline_domain::ids::{ChatId, ClientId, ListingId, UserId};
+use barterline_domain::listing::ListingStatus;
+use barterline_domain::listing::change::{ListingChange, Moved};
 use barterline_domain::message::EventKind;
 use barterline_domain::money::{Currency, Money};
 
@@ -38,10 +40,32 @@ pub fn event(seq: u64) -> Event {
         id: ClientId::from_bytes(id),
         digest: kind.digest(),
         kind,
-        after: SmallState { buyer_messages: seq.div_ceil(2), seller_messages: seq / 2 },
+        after: SmallState {
+            buyer_messages: seq.div_ceil(2),
+            seller_messages: seq / 2,
+            listing_version: seq / 3,
+            listing_status: (seq % 3 == 1).then_some(ListingStatus::Sold),
+            seller_went_on: seq % 2 == 1,
+        },
         withheld: false,
         amended: None,
     }
+}
+
+/// What the server tells a chat of its listing under this number: of the price, of the status, or of both.
+pub fn listing_event(seq: u64) -> Event {
+    let money = |minor| Money { minor, currency: Currency::parse("EUR").expect("a currency") };
+    let price = Moved { old: money(12_000), new: money(seq) };
+    let status = Moved { old: ListingStatus::Active, new: ListingStatus::Reserved };
+    let (price, status) = match seq % 3 {
+        0 => (Some(price), None),
+        1 => (None, Some(status)),
+        _ => (Some(price), Some(status)),
+    };
+    let change = ListingChange::parse((seq, seq + 1), price, status).expect("a change");
+    let (kind, event) = (EventKind::Listing(change), event(seq));
+    let after = event.after.after(Author::System, &kind, false);
+    Event { author: Author::System, digest: kind.digest(), kind, after, ..event }
 }
 
 /// No cipher, but words do not stand as they are, and open at their place alone.

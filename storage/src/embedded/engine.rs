@@ -24,7 +24,7 @@ use crate::error::StoreError;
 use crate::gate::Gate;
 
 /// The layout written now, and the only one that is read.
-pub const FORMAT_VERSION: u64 = 5;
+pub const FORMAT_VERSION: u64 = 6;
 /// Writes that wait before more are refused: a second's work at one sync for each.
 const QUEUE_MAX: usize = 4_096;
 

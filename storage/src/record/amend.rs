@@ -52,7 +52,9 @@ impl Aspect {
             (EventKind::Reaction { .. }, Author::Seller, false) => Self::SellerReaction,
             (EventKind::Reaction { .. }, Author::Seller, true) => Self::WithheldSellerReaction,
             (EventKind::Reaction { .. }, Author::System, _)
-            | (EventKind::Message(_) | EventKind::Note(_), _, _) => return None,
+            | (EventKind::Message(_) | EventKind::Note(_) | EventKind::Listing(_), _, _) => {
+                return None;
+            }
         };
         Some((event.kind.target()?, aspect))
     }

@@ -6,14 +6,13 @@
 
 use barterline_domain::chat::{Chat, ListingSnapshot, Participants, Role};
 use barterline_domain::clock::Timestamp;
-use barterline_domain::event::{Author, Event, Seq, SmallState};
+use barterline_domain::event::{Author, Event, Seq};
 use barterline_domain::ids::{ChatId, ClientId, DeviceId, ListingId, UserId};
 use barterline_domain::marks::Visibility;
 use barterline_domain::message::RequestDigest;
-use barterline_domain::money::{Currency, Money};
 use barterline_domain::personal::PersonalChange;
 
-use super::bytes::{Get, Malformed, Put};
+use super::bytes::{Get, Malformed, Put, STATE_BYTES};
 use super::event_kind::{Header, erase_kind, open_digest, put_kind, read_kind};
 use super::index::{Side, get_side, put_side};
 use super::sealing::{Sealing, Unread};
@@ -29,13 +28,13 @@ pub const FAR: u64 = 4_096;
 
 /// Where the digest of an event's request stands: behind header, kind, chat, number, time, author and id.
 const DIGEST_OFFSET: usize = RECORD_HEADER_BYTES + 1 + 16 + 8 + 8 + 1 + 16;
-/// Where its salt stands: behind the digest, two counts and three positions.
-const SALT_OFFSET: usize = DIGEST_OFFSET + 16 + 5 * 8;
+/// Where its salt stands: behind the digest, the small state and three positions.
+const SALT_OFFSET: usize = DIGEST_OFFSET + 16 + STATE_BYTES + 3 * 8;
 /// Where it says what happened.
 const KIND_OFFSET: usize = SALT_OFFSET + 4;
 
 const KIND_CHAT: u8 = 1;
-const KIND_EVENT: u8 = 6;
+const KIND_EVENT: u8 = 7;
 const KIND_MARK: u8 = 3;
 const KIND_PERSONAL: u8 = 4;
 const KIND_SIDE: u8 = 5;
@@ -144,8 +143,7 @@ pub fn put_event(
         out.put_u8(author_code(event.author));
         out.put_id(event.id.as_bytes());
         out.put_id(&open_digest(event, sealed).0);
-        out.put_u64(event.after.buyer_messages);
-        out.put_u64(event.after.seller_messages);
+        out.put_state(event.after);
         out.put_u64(back.previous);
         out.put_u64(back.near);
         out.put_u64(back.far);
@@ -324,7 +322,7 @@ fn get_event(get: &mut Get<'_>, sealing: &Sealing) -> Result<Record, Unread> {
     let author = author(get.u8()?)?;
     let id = ClientId::from_bytes(get.id()?);
     let digest = RequestDigest(get.id()?);
-    let after = SmallState { buyer_messages: get.u64()?, seller_messages: get.u64()? };
+    let after = get.state()?;
     let back = Back { previous: get.u64()?, near: get.u64()?, far: get.u64()? };
     let salt = get.u32()?;
     let event = read_kind(get, Header { chat, seq, at, author, id, digest, after }, sealing)?;
@@ -338,8 +336,7 @@ pub(super) fn put_chat_fields(out: &mut Vec<u8>, chat: &Chat) {
     out.put_id(chat.participants.seller.as_bytes());
     out.put_u64(chat.opened_at.as_millis());
     out.put_u64(chat.snapshot.version);
-    out.put_u64(chat.snapshot.price.minor);
-    out.put_text(chat.snapshot.price.currency.code());
+    out.put_money(chat.snapshot.price);
     out.put_text(&chat.snapshot.title);
 }
 
@@ -352,9 +349,7 @@ pub(super) fn get_chat_fields(get: &mut Get<'_>) -> Result<Chat, Malformed> {
     };
     let opened_at = get.timestamp()?;
     let version = get.u64()?;
-    let minor = get.u64()?;
-    let currency = Currency::parse(get.text()?).map_err(|_| Malformed)?;
-    let price = Money::new(minor, currency).map_err(|_| Malformed)?;
+    let price = get.money()?;
     let title = get.text()?.to_owned();
     let snapshot = ListingSnapshot { title, price, version };
     Ok(Chat { id, listing, participants, snapshot, opened_at })
@@ -394,7 +389,9 @@ fn role(code: u8) -> Result<Role, Malformed> {
 
 #[cfg(test)]
 mod tests {
-    use barterline_domain::event::Event;
+    use barterline_domain::event::{Event, SmallState};
+    use barterline_domain::listing::ListingStatus;
+    use barterline_domain::listing::change::{ListingChange, Moved};
     use barterline_domain::message::{Body, EventKind};
 
     use super::*;
@@ -442,5 +439,10 @@ mod tests {
         let body = Body::parse("sold".to_owned()).expect("words");
         put_event(&mut note, (CHAT, &event(EventKind::Note(body))), Default::default(), None);
         assert_eq!(erase_record(&mut note), Ok(false), "it stays");
+        let sold = Moved { old: ListingStatus::Active, new: ListingStatus::Sold };
+        let change = ListingChange::parse((0, 2), None, Some(sold)).expect("a change");
+        let mut told = Vec::new();
+        put_event(&mut told, (CHAT, &event(EventKind::Listing(change))), Default::default(), None);
+        assert_eq!(erase_record(&mut told), Ok(false), "it has no words");
     }
 }

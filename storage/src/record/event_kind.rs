@@ -3,11 +3,12 @@
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Event, Seq, SmallState};
 use barterline_domain::ids::{ChatId, ClientId, MediaId};
+use barterline_domain::listing::change::{ListingChange, Moved};
 use barterline_domain::message::{
     Body, Content, EventKind, ExtensionData, ExtensionName, Message, Reaction, RequestDigest,
 };
 
-use super::bytes::{Get, Malformed, Put};
+use super::bytes::{Get, Malformed, Put, status, status_code};
 use super::chat_log::author_code;
 use super::sealing::{InChat, Sealing, Unread};
 
@@ -20,6 +21,10 @@ const DELETE: u8 = 17;
 const REACTION: u8 = 18;
 const NOTE: u8 = 19;
 const EDIT_GONE: u8 = 20;
+const LISTING: u8 = 21;
+/// Which fields a change of a listing has.
+const WITH_PRICE: u8 = 1;
+const WITH_STATUS: u8 = 2;
 /// The words were overwritten: of the same fields only names and targets still mean something.
 const ERASED: u8 = 0x08;
 /// The words are sealed: in the place of the texts stands what these, and the digest of the request, were
@@ -67,8 +72,7 @@ fn about(
     about.put_u64(at.as_millis());
     about.put_u8(author_code(author));
     about.put_id(id.as_bytes());
-    about.put_u64(after.buyer_messages);
-    about.put_u64(after.seller_messages);
+    about.put_state(after);
     about.extend_from_slice(wordless);
     about
 }
@@ -105,6 +109,7 @@ fn put_wordless(out: &mut Vec<u8>, Event { kind, withheld, .. }: &Event) {
         EventKind::Delete { .. } => DELETE,
         EventKind::Reaction { .. } => REACTION,
         EventKind::Note(_) => NOTE,
+        EventKind::Listing(_) => LISTING,
     };
     let code = if *withheld { code | WITHHELD } else { code };
     out.put_u8(code);
@@ -126,6 +131,7 @@ fn put_wordless(out: &mut Vec<u8>, Event { kind, withheld, .. }: &Event) {
         EventKind::Reaction { reaction, .. } => {
             out.put_text(reaction.as_ref().map_or("", Reaction::as_str));
         }
+        EventKind::Listing(change) => put_listing_change(out, change),
         EventKind::Edit { .. } | EventKind::Delete { .. } | EventKind::Note(_) => {}
     }
 }
@@ -149,8 +155,41 @@ fn put_words(out: &mut Vec<u8>, kind: &EventKind) {
         }
         EventKind::Edit { body: None, .. }
         | EventKind::Delete { .. }
-        | EventKind::Reaction { .. } => {}
+        | EventKind::Reaction { .. }
+        | EventKind::Listing(_) => {}
     }
+}
+
+fn put_listing_change(out: &mut Vec<u8>, change: &ListingChange) {
+    out.put_u64(change.since());
+    out.put_u64(change.version());
+    let (price, status) = (change.price(), change.status());
+    let with = |there: bool, flag: u8| if there { flag } else { 0 };
+    out.put_u8(with(price.is_some(), WITH_PRICE) | with(status.is_some(), WITH_STATUS));
+    if let Some(Moved { old, new }) = price {
+        out.put_money(old);
+        out.put_money(new);
+    }
+    if let Some(Moved { old, new }) = status {
+        out.put_u8(status_code(old));
+        out.put_u8(status_code(new));
+    }
+}
+
+fn get_listing_change(get: &mut Get<'_>) -> Result<ListingChange, Malformed> {
+    let (since, version, fields) = (get.u64()?, get.u64()?, get.u8()?);
+    if fields & !(WITH_PRICE | WITH_STATUS) != 0 {
+        return Err(Malformed);
+    }
+    let price = match fields & WITH_PRICE {
+        0 => None,
+        _ => Some(Moved { old: get.money()?, new: get.money()? }),
+    };
+    let status = match fields & WITH_STATUS {
+        0 => None,
+        _ => Some(Moved { old: status(get.u8()?)?, new: status(get.u8()?)? }),
+    };
+    ListingChange::parse((since, version), price, status).map_err(|_| Malformed)
 }
 
 /// Overwrites the words in what [`put_kind`] appended; nothing moves. `false`: there are none.
@@ -249,6 +288,7 @@ fn get_without_words(get: &mut Get<'_>, code: u8) -> Result<EventKind, Malformed
         }
         EDIT_GONE => EventKind::Edit { target: get.seq()?, body: None },
         DELETE => EventKind::Delete { target: get.seq()? },
+        LISTING => EventKind::Listing(get_listing_change(get)?),
         REACTION => EventKind::Reaction {
             target: get.seq()?,
             reaction: match get.text()? {

@@ -149,7 +149,7 @@ impl IndexedChat {
     }
 }
 
-const INDEX_VERSION: u8 = 1;
+const INDEX_VERSION: u8 = 2;
 
 /// The index's row of a chat.
 pub fn indexed_chat_bytes(row: &IndexedChat) -> Vec<u8> {
@@ -159,8 +159,7 @@ pub fn indexed_chat_bytes(row: &IndexedChat) -> Vec<u8> {
     out.put_u64(row.tail.position);
     out.put_u64(row.tail.near);
     out.put_u64(row.tail.far);
-    out.put_u64(row.tail.state.buyer_messages);
-    out.put_u64(row.tail.state.seller_messages);
+    out.put_state(row.tail.state);
     put_side(&mut out, &row.buyer);
     put_side(&mut out, &row.seller);
     out.put_u64(row.changed);
@@ -179,7 +178,7 @@ pub fn read_indexed_chat(bytes: &[u8]) -> Result<IndexedChat, Malformed> {
         position: get.u64()?,
         near: get.u64()?,
         far: get.u64()?,
-        state: SmallState { buyer_messages: get.u64()?, seller_messages: get.u64()? },
+        state: get.state()?,
     };
     let buyer = get_side(&mut get)?;
     let seller = get_side(&mut get)?;

@@ -83,6 +83,24 @@ async function found(listing, text) {
   }
 }
 
+/** Edits a listing at a server, and waits until the other one shows what its chat was told of it. */
+async function edit(at, seller, listing, chat, edit) {
+  const response = await fetch(`http://${servers[at].listening}/v1/listings/${listing}`, {
+    method: "PATCH",
+    headers: { authorization: `Bearer ${seller.token}`, "content-type": "application/json" },
+    body: JSON.stringify(edit),
+  });
+  const edited = await response.json();
+  assert.equal(response.status, 200, JSON.stringify(edited));
+  const deadline = performance.now() + FOUND_MS;
+  for (;;) {
+    const { kind, listing: told } = (await history(servers[1 - at], seller.token, chat)).at(-1);
+    if (kind === "listing" && told.version === edited.version) return told;
+    assert.ok(performance.now() < deadline, `nobody tells of ${JSON.stringify(edit)}`);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
 /** How often a server was not the first. */
 async function conflicts(server) {
   const response = await fetch(`http://${server.admin}/metrics`);
@@ -143,6 +161,18 @@ try {
     assert.deepEqual(said, Array.from({ length: count }, (_, n) => `${name} ${n + 1}`));
   }
   assert.ok(met > 0, "they never met");
+
+  // Both servers have the chat in memory and hear of each edit: one by itself, the other by the feed.
+  const cheaper = { minor: 11_000, currency: "EUR" };
+  const lower = await edit(1, seller, listing, chat, { price: cheaper });
+  assert.deepEqual(lower, { version: 2, price: { old: price, new: cheaper } });
+  const reserved = await edit(0, seller, listing, chat, { status: "reserved" });
+  assert.deepEqual(reserved, { version: 3, status: { old: "active", new: "reserved" } });
+  await Promise.all([talk(buyer, chat, 10), talk(seller, chat, 10)]);
+  const told = await Promise.all(servers.map((at) => history(at, buyer.token, chat)));
+  assert.deepEqual(told[0], told[1], "both servers show the same");
+  const versions = told[0].filter(({ kind }) => kind === "listing");
+  assert.deepEqual(versions.map(({ listing }) => listing.version), [2, 3], "each is told once");
   const [code, after] = await closed;
   assert.equal(code, 4300, "the session was ended");
   const rate = (all / seconds).toFixed(0);
@@ -152,6 +182,7 @@ try {
       `${rate}/s`,
   );
   console.log("ok    what is offered at one server is found at both");
+  console.log("ok    a chat that both have at hand is told of each edit once");
   console.log(`ok    a socket followed its session, ended at another server, in ${after.toFixed(1)} s`);
 } finally {
   await Promise.all(servers.map((server) => server.kill()));

@@ -154,8 +154,7 @@ impl Device {
             durable.id == event.id
                 && durable.author == event.from
                 && durable.at == event.at
-                && event.kind == "text"
-                && durable.kind == EventKind::text(event.text.as_deref().unwrap_or_default())
+                && says_the_same(event, &durable.kind)
         });
         law("g3_same_everywhere", same, || format!("{event:?} is shown, not {durable:?}"))
     }
@@ -454,5 +453,19 @@ impl Device {
         self.connect_at = truth.now.plus(Duration::from_millis(wait));
         let fault_of_client = (4200..).contains(&bye.code);
         law("g11_no_blame", !fault_of_client, || format!("{bye:?} for a sound client"))
+    }
+}
+
+/// Whether what is shown is what is written: a text, or what became of the listing.
+fn says_the_same(shown: &Event, written: &EventKind) -> bool {
+    let text = shown.text.as_deref().unwrap_or_default();
+    match written {
+        EventKind::Listing(change) => {
+            let version = shown.listing.map(|moved| moved.version);
+            shown.kind == "listing"
+                && version == Some(change.version())
+                && text == change.to_string()
+        }
+        written => shown.kind == "text" && *written == EventKind::text(text),
     }
 }

@@ -1,5 +1,6 @@
 //! What a frame means.
 
+use barterline_domain::event::Author;
 use barterline_protocol::frame::Frame;
 use barterline_protocol::push::Row;
 use barterline_protocol::request::Ping;
@@ -108,6 +109,7 @@ impl State {
             name: Name::of_id(&event.id, self.nonce),
             from: event.from.and_then(Side::of_author),
             hash: event.text.map_or(0, hash_text),
+            is_note: event.from == Some(Author::System),
         }
     }
 

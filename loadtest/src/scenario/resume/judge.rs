@@ -114,6 +114,7 @@ impl Judge {
             return None;
         };
         let name = Name::of_id(&seen.id, self.nonce);
-        Some((*room, Sighting { seq: seen.seq, name, from: seen.from, hash: seen.hash }))
+        let (seq, from, hash) = (seen.seq, seen.from, seen.hash);
+        Some((*room, Sighting { seq, name, from, hash, is_note: from.is_none() }))
     }
 }

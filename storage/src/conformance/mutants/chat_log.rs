@@ -49,6 +49,10 @@ breaches! {
     HeadIsBehind,
     /// The state is that of an empty chat.
     StateIsLost,
+    /// What the chat was told of its listing is forgotten.
+    ToldIsForgotten,
+    /// What the server tells of a listing is lost.
+    ListingChangesAreLost,
     /// A missing chat is found.
     MissingIsFound,
     /// A page has one more than it may.
@@ -247,6 +251,11 @@ impl ChatLog for Mutant {
             Some(Breach::StateIsLost) => {
                 found.map(|found| ChatHead { state: SmallState::default(), ..found })
             }
+            Some(Breach::ToldIsForgotten) => found.map(|found| {
+                let SmallState { buyer_messages, seller_messages, .. } = found.state;
+                let state = SmallState { buyer_messages, seller_messages, ..SmallState::default() };
+                ChatHead { state, ..found }
+            }),
             Some(Breach::MissingIsFound) => found.or_else(|| {
                 let chat = Arc::new(crate::conformance::samples::chat(0));
                 Some(ChatHead { chat, head: Seq::ZERO, state: SmallState::default() })
@@ -278,6 +287,9 @@ impl ChatLog for Mutant {
         let mut events = self.sound.read(chat, range, limit).await?;
         match self.breach {
             Some(Breach::EventsDisappear) => events.retain(|event| event.seq.0 > 1),
+            Some(Breach::ListingChangesAreLost) => {
+                events.retain(|event| !matches!(event.kind, EventKind::Listing(_)));
+            }
             Some(Breach::AnswersDescend) => events.reverse(),
             Some(Breach::MissingIsAnError) if self.sound.head(chat).await?.is_none() => {
                 return Err(StoreError::unavailable("read", "there is no such chat"));

@@ -30,6 +30,8 @@ breaches! {
     RowIsBehind,
     /// A row's state is that of an empty chat.
     StateIsLost,
+    /// What the chat was told of its listing is forgotten.
+    ToldIsForgotten,
     /// A row has no newest event.
     LastIsLost,
     /// A row has none of one's own marks.
@@ -107,6 +109,10 @@ impl Mutant {
             Some(Breach::RolesAreSwapped) => row.role = row.role.other(),
             Some(Breach::RowIsBehind) => row.head = Seq(row.head.0.saturating_sub(1)),
             Some(Breach::StateIsLost) => row.state = SmallState::default(),
+            Some(Breach::ToldIsForgotten) => {
+                let SmallState { buyer_messages, seller_messages, .. } = row.state;
+                row.state = SmallState { buyer_messages, seller_messages, ..SmallState::default() };
+            }
             Some(Breach::LastIsLost) => row.last = None,
             Some(Breach::MarksAreLost) => row.marks = Marks::default(),
             Some(Breach::PeerMarksAreLost) => row.peer_marks = Marks::default(),

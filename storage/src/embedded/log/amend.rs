@@ -38,7 +38,10 @@ impl Shared {
                         event.empty();
                     }
                 }
-                EventKind::Delete { .. } | EventKind::Reaction { .. } | EventKind::Note(_) => {}
+                EventKind::Delete { .. }
+                | EventKind::Reaction { .. }
+                | EventKind::Note(_)
+                | EventKind::Listing(_) => {}
             }
         }
         Ok(())

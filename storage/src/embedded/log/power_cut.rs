@@ -156,7 +156,7 @@ fn event(seq: u64) -> Event {
         id: ClientId::from_bytes(u128::from(seq).to_be_bytes()),
         digest: kind.digest(),
         kind,
-        after: SmallState { buyer_messages: seq, seller_messages: 0 },
+        after: SmallState { buyer_messages: seq, ..SmallState::default() },
         withheld: false,
         amended: None,
     }

@@ -201,7 +201,10 @@ impl Store {
                         event.empty();
                     }
                 }
-                EventKind::Delete { .. } | EventKind::Reaction { .. } | EventKind::Note(_) => {}
+                EventKind::Delete { .. }
+                | EventKind::Reaction { .. }
+                | EventKind::Note(_)
+                | EventKind::Listing(_) => {}
             }
         }
         Ok(())

@@ -89,6 +89,7 @@ impl InboxColumns {
         Marks { delivered: seq(self.peer_delivered), read: seq(self.peer_read) }
     }
 
+    /// As far as it does not take the last event.
     fn state(&self) -> SmallState {
         small_state(self.buyer_messages, self.seller_messages)
     }
@@ -150,7 +151,11 @@ impl InboxColumns {
 
 fn small_state(buyer_messages: Option<i64>, seller_messages: Option<i64>) -> SmallState {
     let count = |cell: Option<i64>| cell.unwrap_or(0).cast_unsigned();
-    SmallState { buyer_messages: count(buyer_messages), seller_messages: count(seller_messages) }
+    SmallState {
+        buyer_messages: count(buyer_messages),
+        seller_messages: count(seller_messages),
+        ..SmallState::default()
+    }
 }
 
 /// Messages by the other person above the read mark.
@@ -234,16 +239,17 @@ impl Store {
         let Some(chat) = columns.chat()? else { return Ok(None) };
         let Some(role) = chat.participants.role_of(user) else { return Ok(None) };
         let mut last = columns.last(self.database.sealing())?;
+        let state = last.as_ref().map_or_else(|| columns.state(), |last| last.after);
         self.amend(chat.id, last.as_mut_slice()).await?;
         Ok(Some(InboxRow {
             role,
             head: columns.head(),
-            state: columns.state(),
+            state,
             last,
             marks: columns.marks(),
             peer_marks: columns.peer_marks(),
             personal: columns.personal(),
-            unread: unread_messages(columns.state(), role, columns.read_messages),
+            unread: unread_messages(state, role, columns.read_messages),
             changed: columns.changed.unwrap_or(0).cast_unsigned(),
             chat,
         }))

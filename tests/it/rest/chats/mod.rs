@@ -1,5 +1,6 @@
 //! /v1/chats
 
+mod listing;
 mod mark;
 mod send;
 
