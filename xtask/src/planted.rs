@@ -44,7 +44,6 @@ pub fn check(workspace: &Path) -> Result<()> {
 /// Runs the model test with each fault; gives how many it caught and missed.
 fn model(workspace: &Path) -> Result<(usize, usize)> {
     let mut test = crate::cargo(workspace);
-    // The whole workspace, so that nothing but the server is built anew.
     test.args(["test", "--workspace", "--locked", "--profile", "ci"]);
     test.args(["--features", "barterline/planted-faults", "--test", "sim"]);
     test.args(["--", "--nocapture", "every_planted_fault"]).stderr(Stdio::inherit());
@@ -61,10 +60,10 @@ fn model(workspace: &Path) -> Result<(usize, usize)> {
 /// Builds server and harness as the tests do, and puts the server aside.
 fn build(workspace: &Path, scratch: &Path, fault: Option<&str>) -> Result<PathBuf> {
     let mut cargo = crate::cargo(workspace);
-    cargo.args(["build", "--locked", "--profile", "ci", "--bins"]);
-    cargo.args(["-p", "barterline", "-p", "barterline-loadtest"]);
+    // The whole workspace: for some of its members alone the parts of others would be built anew.
+    cargo.args(["build", "--workspace", "--locked", "--profile", "ci", "--bins"]);
     if let Some(fault) = fault {
-        cargo.args(["--features", fault]);
+        cargo.args(["--features", &format!("barterline/{fault}")]);
     }
     ensure!(cargo.status()?.success(), "the build failed");
     let server = scratch.join(fault.unwrap_or("sound"));
