@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use barterline_domain::chat::{Chat, Participants, Role};
-use barterline_domain::clock::Clock;
+use barterline_domain::clock::{Clock, Timestamp};
 use barterline_domain::event::{Author, Event, Seq};
 use barterline_domain::ids::{ChatId, ClientId, ListingId, UserId};
 use barterline_domain::listing::change::Standing;
@@ -201,10 +201,10 @@ impl Hub {
     /// The chats about these listings in which somebody spoke in the last minute. Not where somebody just
     /// looked: what is told at once would tell the other that.
     pub fn chats_about(&self, listings: &HashSet<ListingId>) -> Vec<Arc<Chat>> {
-        let mut found = Vec::new();
+        let (mut found, then) = (Vec::new(), self.a_while_ago());
         for shard in &self.0.shards {
             let shard = shard.lock();
-            let chats = shard.values().filter(|room| room.is_spoken_in()).map(Room::chat);
+            let chats = shard.values().filter(|room| room.is_spoken_in_since(then)).map(Room::chat);
             found.extend(chats.filter(|chat| listings.contains(&chat.listing)).cloned());
         }
         found
@@ -616,11 +616,16 @@ impl Hub {
         Ok(())
     }
 
+    /// Where nothing happened since, nothing is going on.
+    fn a_while_ago(&self) -> Timestamp {
+        let now = self.0.clock.now().as_millis();
+        let idle = u64::try_from(ROOM_IDLE.as_millis()).unwrap_or(u64::MAX);
+        Timestamp::from_millis(now.saturating_sub(idle))
+    }
+
     /// Forgets rooms in which nothing happened for a while.
     pub fn evict_idle_rooms(&self) {
-        let now = self.0.clock.now().as_millis();
-        let before = now.saturating_sub(u64::try_from(ROOM_IDLE.as_millis()).unwrap_or(u64::MAX));
-        let before = barterline_domain::clock::Timestamp::from_millis(before);
+        let before = self.a_while_ago();
         let mut rooms = 0;
         for shard in &self.0.shards {
             let mut shard = shard.lock();

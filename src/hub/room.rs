@@ -331,12 +331,12 @@ pub struct Room {
     /// Times that the room had to start again from the store.
     setbacks: u64,
     last_active: Timestamp,
-    /// Whether somebody was heard here, and did not just look.
-    is_spoken_in: bool,
-    /// The newest that was heard of the listing, and when.
-    standing: Option<(Arc<Standing>, Timestamp)>,
-    /// Whether what is new of it is to be told also while nobody speaks.
-    is_to_tell: bool,
+    /// When somebody was last heard here, and did not just look.
+    spoken_at: Option<Timestamp>,
+    /// The newest that was heard of the listing.
+    standing: Option<Arc<Standing>>,
+    /// Since when what is new of it is to be told also while nobody speaks, if it is.
+    to_tell: Option<Timestamp>,
 }
 
 impl Room {
@@ -357,9 +357,9 @@ impl Room {
             searches: 0,
             setbacks: 0,
             last_active: now,
-            is_spoken_in: false,
+            spoken_at: None,
             standing: None,
-            is_to_tell: false,
+            to_tell: None,
         }
     }
 
@@ -368,9 +368,9 @@ impl Room {
         &self.chat
     }
 
-    /// Whether somebody was heard here since the room was made, and did not just look.
-    pub fn is_spoken_in(&self) -> bool {
-        self.is_spoken_in
+    /// Whether somebody was heard here since then, and did not just look.
+    pub fn is_spoken_in_since(&self, then: Timestamp) -> bool {
+        self.spoken_at.is_some_and(|at| at >= then)
     }
 
     /// Times that the room had to start again from the store: what was read before the last of
@@ -420,7 +420,7 @@ impl Room {
     fn send(&mut self, mut command: Command, effects: &mut Effects) {
         self.last_active = command.at;
         if let Some(standing) = command.standing.take() {
-            self.learn(standing, command.at);
+            self.learn(standing);
         }
         if self.phase == Phase::Ready {
             debug_assert!(self.queue.is_empty());
@@ -436,8 +436,8 @@ impl Room {
 
     fn heard(&mut self, standing: Arc<Standing>, at: Timestamp, effects: &mut Effects) {
         // That does not keep the room: nobody may be here.
-        self.learn(standing, at);
-        self.is_to_tell = true;
+        self.learn(standing);
+        self.to_tell = Some(at);
         if self.phase == Phase::Ready {
             self.tell_by_itself();
             self.hand_over(effects);
@@ -448,9 +448,9 @@ impl Room {
     }
 
     /// Remembers what was heard of the listing, unless something newer was.
-    fn learn(&mut self, heard: Arc<Standing>, at: Timestamp) {
-        if self.standing.as_ref().is_none_or(|(known, _)| known.version < heard.version) {
-            self.standing = Some((heard, at));
+    fn learn(&mut self, heard: Arc<Standing>) {
+        if self.standing.as_ref().is_none_or(|known| known.version < heard.version) {
+            self.standing = Some(heard);
         }
     }
 
@@ -469,8 +469,9 @@ impl Room {
             return;
         }
         let Some(snapshot) = snapshot else {
-            // The next command asks again.
+            // The next command asks again, or who looks.
             self.phase = Phase::Unknown;
+            self.to_tell = None;
             self.refuse_queue(effects);
             return;
         };
@@ -503,18 +504,15 @@ impl Room {
     /// that nobody hears is told with one that is heard. Not in a chat in which nothing was said: its seller
     /// hears of it with the first message.
     fn tell_by_itself(&mut self) {
-        if !std::mem::take(&mut self.is_to_tell) {
-            return;
-        }
+        let Some(at) = self.to_tell.take() else { return };
         if self.taken > Seq::ZERO && self.pending.len() < PENDING_MAX {
-            let heard_at = self.standing.as_ref().map(|(_, at)| *at);
-            self.tell(heard_at.map_or(self.last_active, |at| at.max(self.last_active)));
+            self.tell(at);
         }
     }
 
     /// What is new about the listing.
     fn news(&self) -> Option<ListingChange> {
-        let (standing, _) = self.standing.as_ref()?;
+        let standing = self.standing.as_ref()?;
         standing.change_since(&self.chat.snapshot, self.state)
     }
 
@@ -621,14 +619,16 @@ impl Room {
         }
         if self.is_closed_to(&command) {
             // It says why, but for who is not heard.
-            self.is_to_tell |= !command.withheld;
-            self.tell_by_itself();
+            if !command.withheld {
+                self.to_tell = Some(command.at);
+                self.tell_by_itself();
+            }
             effects.others.push(refuse(&command, Refusal::Forbidden(Forbidden::ListingClosed)));
             return;
         }
         let Command { author, id, digest, base, kind, at, withheld, .. } = command;
         if !withheld {
-            self.is_spoken_in = true;
+            self.spoken_at = Some(at);
             self.tell(at);
         }
         self.take((author, id, digest), base, kind, at, withheld);
@@ -748,10 +748,8 @@ impl Room {
             self.ring.push(entry);
         }
         self.hand_over(effects);
-        if !self.queue.is_empty() {
-            // Set back while they were on their way.
-            self.ask_to_load(effects);
-        }
+        // Set back while they were on their way.
+        self.ask_again(effects);
     }
 
     /// Puts everything on its way back in front of the queue, to be decided against the new head.
@@ -767,7 +765,7 @@ impl Room {
             let Event { at, author, id, digest, kind, withheld, .. } = event;
             if is_told_by_itself(&kind) {
                 // Whoever was faster may have told it; what is still new follows from the new head.
-                self.is_to_tell = true;
+                self.to_tell = Some(at);
                 continue;
             }
             let base = pending.base;
@@ -798,7 +796,12 @@ impl Room {
             return;
         }
         self.set_back();
-        if !self.queue.is_empty() {
+        self.ask_again(effects);
+    }
+
+    /// Asks for a snapshot, if anything waits for one.
+    fn ask_again(&mut self, effects: &mut Effects) {
+        if !self.queue.is_empty() || self.to_tell.is_some() {
             self.ask_to_load(effects);
         }
     }

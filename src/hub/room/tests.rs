@@ -546,8 +546,10 @@ fn what_nobody_hears_brings_no_news() {
         // Cold, as most rooms are, and warm.
         for is_warm in [false, true] {
             let mut world = loaded(2);
-            if !is_warm {
-                world.room = Room::new(chat(), laws(pipelines), Timestamp::from_millis(0));
+            world.room = Room::new(chat(), laws(pipelines), Timestamp::from_millis(0));
+            if is_warm {
+                world.step(Input::Send(command(1, 0)));
+                world.run_dry();
             }
             let standing = Some(edited(1));
             world.step(Input::Send(Command { standing, withheld: true, ..command(7, 2) }));
@@ -558,7 +560,8 @@ fn what_nobody_hears_brings_no_news() {
             world.step(Input::Send(Command { refusal, ..command(9, 2) }));
             world.run_dry();
             assert_eq!((world.told_versions(), world.head()), (vec![], 3));
-            assert_eq!(world.room.is_spoken_in(), is_warm, "nor is it known that somebody is here");
+            let heard = |world: &World| world.room.is_spoken_in_since(Timestamp::default());
+            assert!(!heard(&world), "nor is it known that somebody is here");
             // As for everybody else the chat is closed to who is not heard.
             world.step(Input::Send(Command {
                 standing: Some(sold(1)),
@@ -570,7 +573,7 @@ fn what_nobody_hears_brings_no_news() {
             world.step(Input::Send(command(11, 2)));
             world.run_dry();
             assert_eq!((world.told_versions(), world.head()), (vec![3], 5));
-            assert!(world.room.is_spoken_in());
+            assert!(heard(&world));
         }
     }
 }
@@ -581,9 +584,30 @@ fn who_looks_has_it_told_and_keeps_no_room() {
     world.room = Room::new(chat(), laws(true), Timestamp::from_millis(0));
     world.step(Input::Heard { standing: edited(1), at: Timestamp::from_millis(70_000) });
     world.run_dry();
-    assert!(!world.room.is_spoken_in(), "who looks does not speak");
+    let first = Timestamp::default();
+    assert!(!world.room.is_spoken_in_since(first), "who looks does not speak");
     assert!(world.room.is_idle_since(Timestamp::from_millis(60_000)));
     assert_eq!(world.told_versions(), [2]);
+    assert_eq!(world.log[2].at, Timestamp::from_millis(70_000), "it is told when he looks");
+}
+
+#[test]
+fn what_is_looked_at_is_told_though_another_node_was_faster() {
+    let mut world = loaded(2);
+    world.room = Room::new(chat(), laws(false), Timestamp::from_millis(0));
+    world.step(Input::Heard { standing: edited(1), at: Timestamp::from_millis(3) });
+    world.rival(9);
+    world.step(Input::Moved(Seq(3)));
+    world.run_dry();
+    assert_eq!((world.told_versions(), world.head()), (vec![2], 4));
+    // What cannot be read is not told behind the back of whoever speaks next.
+    world.room = Room::new(chat(), laws(false), Timestamp::from_millis(0));
+    world.step(Input::Heard { standing: edited(2), at: Timestamp::from_millis(4) });
+    let setbacks = world.loads.pop_front().expect("a load");
+    world.step(Input::Loaded { setbacks, snapshot: None });
+    world.step(Input::Send(Command { withheld: true, ..command(11, 4) }));
+    world.run_dry();
+    assert_eq!((world.told_versions(), world.head()), (vec![2], 5));
 }
 
 #[test]
