@@ -55,7 +55,7 @@ real-openid: bins node npm # In at a provider that others made.
 	tests/real/openid/run $(TARGET)/ci/barterline
 
 real-redis: bins node redis # What servers share, and what they do when it hangs or is gone.
-	$(CARGO) test -p barterline --locked --profile ci --test redis
+	$(CARGO) test $(CI) --test redis
 	node tests/real/redis/two_servers.mjs $(TARGET)/ci/barterline
 
 real-cql: bins node redis # Starts the database, and stops it whatever comes.
