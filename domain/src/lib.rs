@@ -17,6 +17,7 @@ pub mod bearer;
 pub mod chat;
 pub mod event;
 pub mod marks;
+pub mod media;
 pub mod message;
 pub mod personal;
 

@@ -32,7 +32,7 @@ fn is_joiner(c: char) -> bool {
 /// What is blank or has no shape, and what turns text around (Unicode, `Default_Ignorable_Code_Point`
 /// and `Bidi_Control`, less joiners and the variation selectors of emoji, more the blanks that are no
 /// white space).
-fn is_unseen(c: char) -> bool {
+pub(crate) fn is_unseen(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}'
         | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'

@@ -17,6 +17,7 @@ use crate::health::Health;
 use crate::identities::Identities;
 use crate::inbox::Inbox;
 use crate::listings::Listings;
+use crate::media::MediaStore;
 use crate::reports::Reports;
 use crate::sessions::Sessions;
 use crate::user_state::UserStates;
@@ -42,6 +43,8 @@ pub struct Stores {
     pub listings: Arc<dyn Listings>,
     /// What people like.
     pub favourites: Arc<dyn Favourites>,
+    /// What is known of uploaded files, for services/media alone.
+    pub media: Arc<dyn MediaStore>,
     /// Who does not want to hear of whom.
     pub blocks: Arc<dyn Blocks>,
     /// For services/safety alone.
@@ -84,6 +87,7 @@ pub const AGGREGATES: &[&str] = &[
     "identities",
     "inbox",
     "listings",
+    "media",
     "reports",
     "sessions",
     "user_state",

@@ -11,7 +11,7 @@ use barterline_storage::conformance::chat_log::Subject;
 use barterline_storage::conformance::mutants::{self, Breaches};
 use barterline_storage::conformance::{
     accounts, api_keys, audit, blocks, chat_log, codes, credentials, favourites, identities, inbox,
-    listings, reports, sessions, user_state,
+    listings, media, reports, sessions, user_state,
 };
 use barterline_storage::embedded;
 use barterline_storage::record::sealing::Sealing;
@@ -426,6 +426,42 @@ fn contract() -> Vec<Clause> {
             "No such listing." [
                 listings::a_replacement_follows_the_stored_version: MissingPassesForChanged];
         }
+        media MediaStore {
+            "Inserts a file whose id is new, to be looked at again at `look`: both or neither, or, \
+             on a cluster, the look alone." [
+                media::a_file_is_found_as_it_was_inserted: NothingIsInserted;
+                media::the_id_of_a_file_is_new: TakenIdsAreAccepted, TakenIdsAreReplaced;
+                media::an_inserted_file_is_looked_at_again: InsertedAreForgotten];
+            "Finds one." [
+                media::a_file_is_found_as_it_was_inserted: AnyIsFound;
+                media::every_field_of_a_file_is_kept:
+                    NamesAreLost, DigestsAreLost, PicturesAreLost, ReasonsAreLost, ShownIsLost];
+            "Replaces one if the stored version is `media.version - 1`; gives whether it was." [
+                media::a_file_is_replaced_on_the_version_before:
+                    NothingIsReplaced, EveryVersionIsReplaced, MissingPassesForReplaced;
+                media::one_of_several_at_once_replaces_a_file: AllAtOnceWin];
+            "Removes one if the stored version is `version`; gives whether none is there now." [
+                media::a_file_is_removed_at_its_version:
+                    NothingIsRemoved, EveryVersionIsRemoved, MissingPassesForStanding];
+            "Lists at most `limit` of somebody's, newest first (ids are ordered by time), those \
+             below `before`." [
+                media::a_persons_files_come_newest_first:
+                    PagesAreLarger, OldestComeFirst, PagesOverlap, OthersAreListed;
+                media::removed_files_are_not_listed: RemovedAreListed];
+            "Has one looked at again." [
+                media::files_are_due_the_longest_first: NothingIsLookedAtAgain;
+                media::a_late_look_is_due_all_the_same: LateLooksAreLost];
+            "It may be on the list at several times; it need not exist." [
+                media::a_file_may_be_due_at_several_times: LastLookCounts;
+                media::a_file_that_is_gone_is_looked_at: MissingAreNotLookedAt];
+            "Lists at most `limit` that are to be looked at by `now`, the longest due first." [
+                media::files_are_due_the_longest_first:
+                    DueListsAreLarger, LatestComeFirst, EverythingIsDue];
+            "Takes one from that list." [
+                media::what_was_looked_at_is_due_no_more: LookedAtStays, AllTimesAreTaken];
+            "One that is not on it changes nothing." [
+                media::a_look_that_is_none_changes_nothing: AllTimesAreTaken, AllOfATimeAreTaken];
+        }
         reports Reports {
             "Keeps a report." [reports::the_first_report_of_an_id_stays: NothingIsKept];
             "The first of an id stays; gives whether this was it." [
@@ -591,6 +627,7 @@ fn every_breach_has_its_place_in_the_table() {
         unused::<mutants::identities::Breach>("identities", &table),
         unused::<mutants::inbox::Breach>("inbox", &table),
         unused::<mutants::listings::Breach>("listings", &table),
+        unused::<mutants::media::Breach>("media", &table),
         unused::<mutants::reports::Breach>("reports", &table),
         unused::<mutants::sessions::Breach>("sessions", &table),
         unused::<mutants::user_state::Breach>("user_state", &table),

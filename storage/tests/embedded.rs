@@ -5,7 +5,7 @@ use std::path::Path;
 
 use barterline_storage::accounts::Accounts as _;
 use barterline_storage::conformance::{
-    accounts, api_keys, audit, blocks, codes, credentials, favourites, identities, listings,
+    accounts, api_keys, audit, blocks, codes, credentials, favourites, identities, listings, media,
     reports, sessions, user_state,
 };
 use barterline_storage::credentials::Credentials as _;
@@ -19,6 +19,7 @@ use barterline_storage::embedded::engine::Engine;
 use barterline_storage::embedded::favourites::EmbeddedFavourites;
 use barterline_storage::embedded::identities::EmbeddedIdentities;
 use barterline_storage::embedded::listings::EmbeddedListings;
+use barterline_storage::embedded::media::EmbeddedMedia;
 use barterline_storage::embedded::reports::EmbeddedReports;
 use barterline_storage::embedded::sessions::EmbeddedSessions;
 use barterline_storage::embedded::user_state::EmbeddedUserStates;
@@ -107,6 +108,22 @@ laws! {
         changes_are_told_behind_a_place,
         a_long_feed_comes_in_pages,
         a_place_that_no_feed_has_is_none;
+    media, EmbeddedMedia:
+        a_file_is_found_as_it_was_inserted,
+        every_field_of_a_file_is_kept,
+        the_id_of_a_file_is_new,
+        an_inserted_file_is_looked_at_again,
+        a_file_is_replaced_on_the_version_before,
+        one_of_several_at_once_replaces_a_file,
+        a_file_is_removed_at_its_version,
+        a_persons_files_come_newest_first,
+        removed_files_are_not_listed,
+        files_are_due_the_longest_first,
+        a_file_may_be_due_at_several_times,
+        a_file_that_is_gone_is_looked_at,
+        what_was_looked_at_is_due_no_more,
+        a_look_that_is_none_changes_nothing,
+        a_late_look_is_due_all_the_same;
     sessions, EmbeddedSessions:
         sessions_are_inserted_all_or_none,
         the_good_hash_rotates,

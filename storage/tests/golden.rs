@@ -15,6 +15,7 @@ use barterline_domain::event::{Event, Seq};
 use barterline_domain::ids::{ChatId, DeviceId, MediaId, SessionId, UserId};
 use barterline_domain::listing::{EndReason, Listing, ListingStatus, ListingText};
 use barterline_domain::marks::{Marks, Visibility};
+use barterline_domain::media::{Media, Refusal, State};
 use barterline_domain::message::{
     Body, Content, EventKind, ExtensionData, ExtensionName, Message, Reaction,
 };
@@ -26,7 +27,7 @@ use barterline_storage::audit::AuditEntry;
 use barterline_storage::bulk::{ChatItem, Gone, Item, Place};
 use barterline_storage::codes::{Code, CodePurpose};
 use barterline_storage::conformance::{
-    api_keys, audit, favourites, identities, listings, reports, samples,
+    api_keys, audit, favourites, identities, listings, media, reports, samples,
 };
 use barterline_storage::credentials::{Credential, EmailKey, KeptEmail, SecondFactor};
 use barterline_storage::identities::IdentityRing;
@@ -118,6 +119,7 @@ fn frames(
         ("archive_event", frame(Frame::Event(event.clone()))),
         ("archive_favourite", frame(Frame::Item(place.clone(), Item::Favourite(one, liked)))),
         ("archive_favourite_gone", frame(Frame::Gone(Gone::Favourite(one, liked.listing)))),
+        ("archive_media_gone", frame(Frame::Gone(Gone::Media(media::file(7, 1).id)))),
         ("archive_block", frame(Frame::Item(place.clone(), Item::Block(one, other)))),
         ("archive_unblock", frame(Frame::Gone(Gone::Block(one, other)))),
         ("archive_credential_gone", frame(Frame::Gone(Gone::Credential(one)))),
@@ -234,6 +236,7 @@ fn samples() -> BTreeMap<&'static str, Sample> {
     let rows = [
         ("archive_report", Item::Report(Box::new(reports::report(1)))),
         ("archive_listing", Item::Listing(Box::new(listing.clone()))),
+        ("archive_media", Item::Media(Box::new(shown_file(State::Ready(media::picture()))))),
         ("archive_user_state", Item::UserState(user, state)),
         ("archive_api_keys", Item::ApiKeys(user, KeyRing(vec![api_keys::key(1)]))),
         ("archive_identities", Item::Identities(user, ring.clone())),
@@ -306,7 +309,24 @@ fn samples() -> BTreeMap<&'static str, Sample> {
     ]);
     samples.extend(cells(&chat, &event));
     samples.extend(frames);
+    samples.extend(files());
     samples
+}
+
+/// A file that a message shows.
+fn shown_file(state: State) -> Media {
+    Media { shown: Some(media::shown()), ..media::file(7, 1).with(state) }
+}
+
+/// Files in every state.
+fn files() -> [(&'static str, Sample); 5] {
+    [
+        ("media_v1_waiting", row(media::file(7, 1))),
+        ("media_v1_received", row(media::file(7, 1).with(State::Received))),
+        ("media_v1_ready", row(shown_file(State::Ready(media::picture())))),
+        ("media_v1_refused", row(media::file(7, 1).with(State::Refused(Refusal::TooManyPixels)))),
+        ("media_v1_ending", row(shown_file(State::Ending))),
+    ]
 }
 
 fn side(device: DeviceId, at: Timestamp) -> Side {

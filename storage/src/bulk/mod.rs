@@ -21,8 +21,9 @@ use async_trait::async_trait;
 use barterline_domain::chat::Chat;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Event, Seq};
-use barterline_domain::ids::{ChatId, ListingId, UserId};
+use barterline_domain::ids::{ChatId, ListingId, MediaId, UserId};
 use barterline_domain::listing::Listing;
+use barterline_domain::media::Media;
 use uuid::Uuid;
 
 use crate::accounts::Account;
@@ -48,6 +49,8 @@ pub enum Kind {
     Reports,
     /// Chats with their events, marks and settings.
     Chats,
+    /// What is known of uploaded files.
+    Media,
     /// What people like.
     Favourites,
     /// Things for sale.
@@ -70,10 +73,11 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order of an export.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Audit,
         Self::Reports,
         Self::Chats,
+        Self::Media,
         Self::Favourites,
         Self::Listings,
         Self::Blocks,
@@ -91,6 +95,7 @@ impl Kind {
             Self::Chats => "chats",
             Self::Reports => "reports",
             Self::Audit => "audit",
+            Self::Media => "media",
             Self::Favourites => "favourites",
             Self::Listings => "listings",
             Self::Blocks => "blocks",
@@ -105,7 +110,7 @@ impl Kind {
 
     /// Whether archives of earlier versions have none of it.
     pub(super) const fn is_later(self) -> bool {
-        matches!(self, Self::Identities | Self::Favourites)
+        matches!(self, Self::Identities | Self::Favourites | Self::Media)
     }
 
     /// The kind that keeps an aggregate ([`crate::stores::AGGREGATES`]); `None` for one that no
@@ -163,6 +168,8 @@ pub enum Item {
     Report(Box<Report>),
     /// A thing for sale.
     Listing(Box<Listing>),
+    /// What is known of a file.
+    Media(Box<Media>),
     /// What somebody likes.
     Favourite(UserId, Favourite),
     /// Who blocks whom.
@@ -189,6 +196,7 @@ impl Item {
             Self::Report(_) => Kind::Reports,
             Self::AuditEntry(_) => Kind::Audit,
             Self::Listing(_) => Kind::Listings,
+            Self::Media(_) => Kind::Media,
             Self::Favourite(..) => Kind::Favourites,
             Self::Block(..) => Kind::Blocks,
             Self::UserState(..) => Kind::UserStates,
@@ -207,6 +215,7 @@ impl Item {
             Self::AuditEntry(entry) => format!("entry {} of the audit", entry.number),
             Self::Report(report) => format!("report {}", report.id),
             Self::Listing(listing) => format!("listing {}", listing.id),
+            Self::Media(media) => media_name(media.id),
             Self::Favourite(user, it) => favourite_name(*user, it.listing),
             Self::Block(blocker, blocked) => format!("block of {blocked} by {blocker}"),
             Self::UserState(user, _) => format!("choices of {user}"),
@@ -229,6 +238,8 @@ pub enum Gone {
     Block(UserId, UserId),
     /// What somebody liked.
     Favourite(UserId, ListingId),
+    /// Which file.
+    Media(MediaId),
     /// Whose secret.
     Credential(UserId),
 }
@@ -239,6 +250,7 @@ impl Gone {
         match item {
             Item::Block(blocker, blocked) => Some(Self::Block(*blocker, *blocked)),
             Item::Favourite(user, it) => Some(Self::Favourite(*user, it.listing)),
+            Item::Media(media) => Some(Self::Media(media.id)),
             Item::Credential(credential) => Some(Self::Credential(credential.user)),
             Item::Chat(_)
             | Item::AuditEntry(_)
@@ -257,6 +269,7 @@ impl Gone {
         match self {
             Self::Block(blocker, blocked) => Item::Block(*blocker, *blocked).name(),
             Self::Favourite(user, listing) => favourite_name(*user, *listing),
+            Self::Media(media) => media_name(*media),
             Self::Credential(user) => format!("credential of {user}"),
         }
     }
@@ -264,6 +277,10 @@ impl Gone {
 
 fn favourite_name(user: UserId, listing: ListingId) -> String {
     format!("listing {listing}, which {user} likes")
+}
+
+fn media_name(media: MediaId) -> String {
+    format!("file {media}")
 }
 
 /// Where an item stands in its store's own order: places of one store compare as bytes.

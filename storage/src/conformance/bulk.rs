@@ -12,12 +12,13 @@ use barterline_domain::event::Seq;
 use barterline_domain::ids::{DeviceId, UserId};
 use barterline_domain::listing::ListingStatus;
 use barterline_domain::marks::{Marks, Visibility};
+use barterline_domain::media::{Media, ORPHAN_LIFETIME, Refusal, State};
 use barterline_domain::personal::PersonalChange;
 
 use super::chat_log::{self, Subject};
 use super::{
-    accounts, api_keys, audit, credentials, favourites, identities, listings, reports, samples,
-    sessions,
+    accounts, api_keys, audit, credentials, favourites, identities, listings, media, reports,
+    samples, sessions,
 };
 use crate::accounts::ProfileChange;
 use crate::bulk::archive::{Archive, Manifest};
@@ -63,6 +64,7 @@ pub async fn fill(stores: &Stores, subject: &mut Subject) {
         let added = stores.favourites.add(user(who), favourites::favourite(n, since)).await;
         assert!(added.expect("a favourite"));
     }
+    fill_media(stores).await;
     for (blocker, blocked, on) in [(1, 2, true), (1, 3, true), (2, 1, true), (2, 1, false)] {
         stores.blocks.set(user(blocker), user(blocked), on).await.expect("a block");
     }
@@ -98,6 +100,43 @@ pub async fn fill(stores: &Stores, subject: &mut Subject) {
     }
     let archive = PersonalChange::Archive(true);
     stores.inbox.change(user(77), chat(2).id, archive).await.expect("a change").expect("a chat");
+}
+
+/// Inserts a file, to be looked at when nothing may show it any more.
+async fn upload(stores: &Stores, file: Media) {
+    let look = file.created.plus(ORPHAN_LIFETIME);
+    stores.media.insert(file, look).await.expect("a file");
+}
+
+async fn fill_media(stores: &Stores) {
+    for (n, owner) in [(1, 1), (2, 1), (3, 2), (4, 2)] {
+        upload(stores, media::file(n, owner)).await;
+    }
+    let ready = media::file(2, 1).with(State::Ready(media::picture()));
+    let ready = Media { shown: Some(media::shown()), ..ready };
+    assert!(stores.media.replace(ready).await.expect("a file more"));
+}
+
+/// One is looked at, one is gone, and one comes.
+async fn go_on_with_media(stores: &Stores) {
+    let refused = media::file(1, 1).with(State::Refused(Refusal::Infected));
+    assert!(stores.media.replace(refused).await.expect("a change"));
+    assert!(stores.media.remove(media::file(3, 2).id, 1).await.expect("a file less"));
+    upload(stores, media::file(5, 2)).await;
+}
+
+/// Files by id, and when those that are there are to be looked at again.
+async fn seen_media(stores: &Stores, all: &mut String) {
+    for n in 1..=5 {
+        let file = stores.media.find(media::file(n, 0).id).await.expect("a read");
+        let _ = writeln!(all, "{file:?}");
+    }
+    let far = Timestamp::from_millis(0).plus(ORPHAN_LIFETIME * 100);
+    for look in stores.media.due(far, 100).await.expect("a list") {
+        if stores.media.find(look.media).await.expect("a read").is_some() {
+            let _ = writeln!(all, "{look:?}");
+        }
+    }
 }
 
 /// What goes on while and after everything is exported.
@@ -137,6 +176,7 @@ pub async fn go_on(stores: &Stores, subject: &mut Subject) {
     assert!(stores.favourites.remove(user(1), listing).await.expect("a favourite less"));
     let again = stores.favourites.add(user(3), favourites::favourite(2, 8)).await;
     assert!(again.expect("a favourite"));
+    go_on_with_media(stores).await;
     stores.blocks.set(user(1), user(3), false).await.expect("a block less");
     stores.blocks.set(user(4), user(3), true).await.expect("a block");
     let seen = UserChange::Seen(Timestamp::from_millis(99));
@@ -175,10 +215,12 @@ pub async fn seen(stores: &Stores) -> String {
         let blocks = stores.blocks.list(who, None, 10).await.expect("a page");
         let favourites = stores.favourites.list(who).await.expect("a list");
         let selling = stores.listings.list_by_seller(who, None, 10).await.expect("a page");
+        let files = stores.media.list_by_owner(who, None, 10).await.expect("a page");
         let unread = stores.inbox.unread(who).await.expect("a count");
         let _ = writeln!(
             all,
-            "{who}: {account:?} {state:?} {blocks:?} {favourites:?} {selling:?} {unread:?}"
+            "{who}: {account:?} {state:?} {blocks:?} {favourites:?} {selling:?} {files:?} \
+             {unread:?}"
         );
         let page = stores.inbox.list(who, None, 100).await.expect("a page");
         for mut row in page.rows {
@@ -212,6 +254,7 @@ pub async fn seen(stores: &Stores) -> String {
             let _ = writeln!(all, "{:?}", secret.map(|secret| secret.to_bytes()));
         }
     }
+    seen_media(stores, &mut all).await;
     let audited = stores.audit.list(None, 10).await.expect("a page");
     let _ = writeln!(all, "{audited:?}");
     let reports = stores.reports.list(None, 10).await.expect("a page");

@@ -13,6 +13,7 @@ pub mod credentials;
 pub mod favourites;
 pub mod identities;
 pub mod listings;
+pub mod media;
 pub mod reports;
 pub mod sessions;
 pub mod user_state;

@@ -19,7 +19,7 @@ use super::engine::Engine;
 use super::log::bulk::Appends;
 use super::log::{FIRST_EPOCH, Log};
 use super::{
-    accounts, api_keys, audit, blocks, credentials, favourites, files, identities, listings,
+    accounts, api_keys, audit, blocks, credentials, favourites, files, identities, listings, media,
     reports, sessions, user_state,
 };
 use crate::blocks::Blocks as _;
@@ -65,6 +65,7 @@ impl Source for EmbeddedSource {
                 Kind::Chats => source.log.page(after),
                 Kind::Reports => reports::page(main, after),
                 Kind::Listings => listings::page(main, after),
+                Kind::Media => media::page(main, after),
                 Kind::Favourites => favourites::page(main, after),
                 Kind::Blocks => blocks::page(main, after),
                 Kind::UserStates => user_state::page(main, after),
@@ -229,6 +230,7 @@ impl Target for EmbeddedTarget {
         match like {
             Item::Chat(item) => log.item(item.chat.id),
             Item::Report(report) => main.read(|read| reports::item(read, report.id)),
+            Item::Media(it) => main.read(|read| media::item(read, it.id)),
             Item::Listing(listing) => main.read(|read| listings::item(read, listing.id)),
             Item::Favourite(user, it) => {
                 let favourites = favourites::EmbeddedFavourites(main.clone());
@@ -256,6 +258,7 @@ impl Target for EmbeddedTarget {
                 Kind::Audit
                 | Kind::Reports
                 | Kind::Chats
+                | Kind::Media
                 | Kind::Favourites
                 | Kind::Listings
                 | Kind::Blocks
@@ -272,6 +275,7 @@ impl Target for EmbeddedTarget {
                 items.iter().try_for_each(|item| match item {
                     Item::Chat(_) => Ok(()),
                     Item::Report(report) => reports::put_report(write, report),
+                    Item::Media(it) => media::put_media(write, it),
                     Item::Listing(listing) => listings::put_listing(write, listing),
                     Item::Favourite(user, it) => {
                         favourites::put_favourite(write, *user, *it).map(|_| ())
@@ -304,6 +308,10 @@ impl Target for EmbeddedTarget {
                 let favourites = favourites::EmbeddedFavourites(main.clone());
                 favourites.remove(user, listing).await.map(|_| ())
             }
+            Gone::Media(it) => {
+                let remove = move |write: &redb::WriteTransaction| media::remove_media(write, it);
+                main.write(remove).await
+            }
             Gone::Credential(user) => {
                 let remove = move |write: &redb::WriteTransaction| {
                     credentials::remove_credential(write, user).map(|_| ())
@@ -323,6 +331,7 @@ impl Target for EmbeddedTarget {
                 let favourites = favourites::EmbeddedFavourites(main.clone());
                 Ok(favourites.find(user, listing).await?.is_some())
             }
+            Gone::Media(it) => Ok(main.read(|read| media::item(read, it))?.is_some()),
             Gone::Credential(user) => {
                 Ok(credentials.read(|read| credentials::item(read, user))?.is_some())
             }

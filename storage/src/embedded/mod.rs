@@ -19,6 +19,7 @@ pub mod engine;
 pub mod favourites;
 pub mod identities;
 pub mod listings;
+pub mod media;
 pub mod reports;
 pub mod sessions;
 mod table;
@@ -53,6 +54,7 @@ pub fn open(dir: &Path, segment_bytes: u64, sealing: Sealing) -> Result<Opened, 
         api_keys: Arc::new(api_keys::EmbeddedApiKeys(main.clone())),
         sessions: Arc::new(sessions::EmbeddedSessions(main.clone())),
         favourites: Arc::new(favourites::EmbeddedFavourites(main.clone())),
+        media: Arc::new(media::EmbeddedMedia(main.clone())),
         blocks: Arc::new(blocks::EmbeddedBlocks(main.clone())),
         reports: Arc::new(reports::EmbeddedReports(main.clone())),
         user_states: Arc::new(user_state::EmbeddedUserStates(main.clone())),

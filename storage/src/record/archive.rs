@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::Event;
-use barterline_domain::ids::{ListingId, UserId};
+use barterline_domain::ids::{ListingId, MediaId, UserId};
 use uuid::Uuid;
 
 use super::bytes::{Get, Malformed, Put};
@@ -42,6 +42,8 @@ const AUDIT_ENTRY: u8 = 13;
 const IDENTITIES: u8 = 14;
 const FAVOURITE: u8 = 15;
 const FAVOURITE_GONE: u8 = 16;
+const MEDIA: u8 = 17;
+const MEDIA_GONE: u8 = 18;
 const END: u8 = 255;
 
 /// What begins a part.
@@ -121,6 +123,10 @@ fn put_fields(out: &mut Vec<u8>, frame: &Frame, kept: InChat<'_>) {
             out.put_id(user.as_bytes());
             out.put_id(listing.as_bytes());
         }
+        Frame::Gone(Gone::Media(media)) => {
+            out.put_u8(MEDIA_GONE);
+            out.put_id(media.as_bytes());
+        }
         Frame::Gone(Gone::Credential(user)) => {
             out.put_u8(CREDENTIAL_GONE);
             out.put_id(user.as_bytes());
@@ -142,6 +148,7 @@ const fn code(item: &Item) -> u8 {
         Item::Report(_) => REPORT,
         Item::AuditEntry(_) => AUDIT_ENTRY,
         Item::Listing(_) => LISTING,
+        Item::Media(_) => MEDIA,
         Item::Favourite(..) => FAVOURITE,
         Item::Block(..) => BLOCK,
         Item::UserState(..) => USER_STATE,
@@ -169,6 +176,7 @@ fn put_item(out: &mut Vec<u8>, item: &Item) {
         Item::Report(row) => out.extend(row.to_bytes()),
         Item::AuditEntry(row) => out.extend(row.to_bytes()),
         Item::Listing(row) => out.extend(row.to_bytes()),
+        Item::Media(row) => out.extend(row.to_bytes()),
         Item::Favourite(user, it) => {
             out.put_id(user.as_bytes());
             out.put_id(it.listing.as_bytes());
@@ -230,6 +238,7 @@ pub fn read_frame(body: &[u8], crc: u32, kept: InChat<'_>) -> Result<Frame, Unre
             let listing = ListingId::from_bytes(listing);
             Frame::Gone(Gone::Favourite(UserId::from_bytes(user), listing))
         }
+        MEDIA_GONE => Frame::Gone(Gone::Media(MediaId::from_bytes(get.id()?))),
         CREDENTIAL_GONE => Frame::Gone(Gone::Credential(UserId::from_bytes(get.id()?))),
         END => {
             let (items, events, total) = (get.u64()?, get.u64()?, get.u64()?);
@@ -272,6 +281,7 @@ fn get_item(code: u8, get: &mut Get<'_>) -> Result<Item, Malformed> {
         })),
         REPORT => Item::Report(Box::new(Row::from_bytes(take_rest(get))?)),
         LISTING => Item::Listing(Box::new(Row::from_bytes(take_rest(get))?)),
+        MEDIA => Item::Media(Box::new(Row::from_bytes(take_rest(get))?)),
         FAVOURITE => {
             let user = UserId::from_bytes(get.id()?);
             let listing = ListingId::from_bytes(get.id()?);

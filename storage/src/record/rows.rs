@@ -8,10 +8,15 @@ use barterline_domain::account::{
 };
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Seq};
-use barterline_domain::ids::{ApiKeyId, ChatId, ListingId, MediaId, ReportId, SessionId, UserId};
+use barterline_domain::ids::{
+    ApiKeyId, ChatId, ClientId, ListingId, MediaId, ReportId, SessionId, UserId,
+};
 use barterline_domain::listing::details::Details;
 use barterline_domain::listing::{
     Change, EndReason, HISTORY_MAX, Listing, ListingStatus, ListingText,
+};
+use barterline_domain::media::{
+    Content, FileName, Media, Picture, Refusal, Shown, Size, State as MediaState,
 };
 use barterline_domain::money::Money;
 use serde::de::{DeserializeOwned, Visitor};
@@ -428,6 +433,135 @@ impl Row for Listing {
             version: row.version,
             created_at: row.created_at,
             changed_at: row.changed_at,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct MediaV1 {
+    id: MediaId,
+    owner: UserId,
+    chat: ChatId,
+    name: String,
+    declared: u64,
+    created: Timestamp,
+    version: u64,
+    state: MediaStateV1,
+    shown: Option<ShownV1>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum MediaStateV1 {
+    Waiting,
+    Received,
+    Ready(MediaContentV1),
+    Refused(u8),
+    Ending,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MediaContentV1(String, u64, Bytes, Vec<PictureV1>);
+
+#[derive(Serialize, Deserialize)]
+struct PictureV1(u8, u32, u32, u64);
+
+#[derive(Serialize, Deserialize)]
+struct ShownV1(ClientId, Seq, Timestamp);
+
+const SIZES: [Size; 3] = [Size::Full, Size::Medium, Size::Thumb];
+
+const fn size_number(size: Size) -> u8 {
+    match size {
+        Size::Full => 0,
+        Size::Medium => 1,
+        Size::Thumb => 2,
+    }
+}
+
+const REFUSALS: [Refusal; 5] = [
+    Refusal::Unsupported,
+    Refusal::Damaged,
+    Refusal::TooLarge,
+    Refusal::TooManyPixels,
+    Refusal::Infected,
+];
+
+const fn refusal_number(refusal: Refusal) -> u8 {
+    match refusal {
+        Refusal::Unsupported => 0,
+        Refusal::Damaged => 1,
+        Refusal::TooLarge => 2,
+        Refusal::TooManyPixels => 3,
+        Refusal::Infected => 4,
+    }
+}
+
+impl MediaContentV1 {
+    fn of(content: &Content) -> Self {
+        let pictures = content.pictures.iter().map(|picture| {
+            let Picture { size, width, height, bytes } = *picture;
+            PictureV1(size_number(size), width, height, bytes)
+        });
+        let digest = Bytes(content.digest.to_vec());
+        Self(content.media_type.clone(), content.bytes, digest, pictures.collect())
+    }
+
+    fn read(self) -> Result<Content, Malformed> {
+        let Self(media_type, bytes, Bytes(digest), pictures) = self;
+        let digest = digest.try_into().map_err(|_| Malformed)?;
+        let pictures = pictures.into_iter().map(|PictureV1(number, width, height, bytes)| {
+            let size = SIZES.into_iter().find(|size| size_number(*size) == number);
+            Ok(Picture { size: size.ok_or(Malformed)?, width, height, bytes })
+        });
+        let pictures = pictures.collect::<Result<Vec<_>, Malformed>>()?;
+        Ok(Content { media_type, bytes, digest, pictures })
+    }
+}
+
+impl Row for Media {
+    fn to_bytes(&self) -> Vec<u8> {
+        let state = match &self.state {
+            MediaState::Waiting => MediaStateV1::Waiting,
+            MediaState::Received => MediaStateV1::Received,
+            MediaState::Ready(content) => MediaStateV1::Ready(MediaContentV1::of(content)),
+            MediaState::Refused(refusal) => MediaStateV1::Refused(refusal_number(*refusal)),
+            MediaState::Ending => MediaStateV1::Ending,
+        };
+        put(&MediaV1 {
+            id: self.id,
+            owner: self.owner,
+            chat: self.chat,
+            name: self.name.as_str().to_owned(),
+            declared: self.declared,
+            created: self.created,
+            version: self.version,
+            state,
+            shown: self.shown.map(|Shown { by, above, at }| ShownV1(by, above, at)),
+        })
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
+        let row: MediaV1 = get(bytes)?;
+        let state = match row.state {
+            MediaStateV1::Waiting => MediaState::Waiting,
+            MediaStateV1::Received => MediaState::Received,
+            MediaStateV1::Ready(content) => MediaState::Ready(content.read()?),
+            MediaStateV1::Refused(number) => {
+                let refusal = REFUSALS.into_iter().find(|it| refusal_number(*it) == number);
+                MediaState::Refused(refusal.ok_or(Malformed)?)
+            }
+            MediaStateV1::Ending => MediaState::Ending,
+        };
+        Ok(Self {
+            id: row.id,
+            owner: row.owner,
+            chat: row.chat,
+            name: FileName::of(&row.name),
+            declared: row.declared,
+            created: row.created,
+            version: row.version,
+            state,
+            shown: row.shown.map(|ShownV1(by, above, at)| Shown { by, above, at }),
         })
     }
 }

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use barterline_domain::chat::Chat;
 use barterline_domain::clock::Clock;
 use barterline_domain::event::{Event, Seq};
-use barterline_domain::ids::{ChatId, ListingId, ReportId, SessionId, UserId};
+use barterline_domain::ids::{ChatId, ListingId, MediaId, ReportId, SessionId, UserId};
 use barterline_domain::message::EventKind;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use parking_lot::Mutex;
@@ -31,6 +31,7 @@ use super::databases::Databases;
 use super::favourites::ScyllaFavourites;
 use super::identities::ScyllaIdentities;
 use super::listings::ScyllaListings;
+use super::media::ScyllaMedia;
 use super::reports::ScyllaReports;
 use super::schema::Area;
 use super::sessions::ScyllaSessions;
@@ -48,6 +49,7 @@ use crate::credentials::Credentials as _;
 use crate::error::StoreError;
 use crate::favourites::Favourites as _;
 use crate::listings::Listings as _;
+use crate::media::MediaStore as _;
 use crate::record::sealing::Sealing;
 use crate::reports::Reports as _;
 use crate::sessions::Sessions as _;
@@ -83,6 +85,7 @@ struct Walks {
     blockers: Read,
     user_states: Read,
     listings: Read,
+    media: Read,
     reports: Read,
     chats: Read,
 }
@@ -105,6 +108,7 @@ impl Walks {
             blockers: walk(Area::Users, "{users}.blocks", "blocker").await?,
             user_states: walk(Area::Users, "{users}.user_states", "user_id").await?,
             listings: walk(Area::Listings, "{listings}.listings", "id").await?,
+            media: walk(Area::Listings, "{listings}.media", "id").await?,
             reports: walk(Area::Operations, "{operations}.reports", "id").await?,
             chats: walk(Area::Chats, "{chats}.chat_log", "chat, bucket").await?,
         })
@@ -307,6 +311,13 @@ impl Source for ScyllaSource {
                 };
                 self.by_id(&walks.listings, after, find).await
             }
+            Kind::Media => {
+                let find = |id| async move {
+                    let found = stores.media.find(MediaId::from_column(id)).await?;
+                    Ok(found.map(|media| Item::Media(Box::new(media))))
+                };
+                self.by_id(&walks.media, after, find).await
+            }
             Kind::Favourites => {
                 let find = |(token, user): (i64, Uuid)| self.favourites_of(token, user);
                 self.found(&walks.favourites, after, find).await
@@ -401,6 +412,7 @@ pub struct ScyllaTarget {
     blocks: ScyllaBlocks,
     user_states: ScyllaUserStates,
     listings: ScyllaListings,
+    media: ScyllaMedia,
     reports: ScyllaReports,
     /// Chats that are being put, from where on words may be taken back.
     takes_back: Mutex<HashMap<ChatId, Seq>>,
@@ -434,6 +446,7 @@ impl ScyllaTarget {
             blocks: ScyllaBlocks::open(of(Area::Users)).await?,
             user_states: ScyllaUserStates::open(of(Area::Users)).await?,
             listings: ScyllaListings::open(of(Area::Listings), clock).await?,
+            media: ScyllaMedia::open(of(Area::Listings)).await?,
             reports: ScyllaReports::open(of(Area::Operations)).await?,
             takes_back: Mutex::default(),
         })
@@ -445,6 +458,7 @@ impl ScyllaTarget {
             Item::Chat(item) => self.settle(*item).await,
             Item::Report(report) => self.reports.import(&report, stamp).await,
             Item::Listing(listing) => self.listings.import(&listing, stamp).await,
+            Item::Media(media) => self.media.import(&media, stamp).await,
             Item::Favourite(user, it) => self.favourites.import(user, it, stamp).await,
             Item::Block(blocker, blocked) => {
                 self.blocks.import((blocker, blocked), true, stamp).await
@@ -478,6 +492,10 @@ impl Target for ScyllaTarget {
             Item::Listing(listing) => {
                 let found = self.listings.find(listing.id).await?;
                 found.map(|listing| Item::Listing(Box::new(listing)))
+            }
+            Item::Media(media) => {
+                let found = self.media.find(media.id).await?;
+                found.map(|media| Item::Media(Box::new(media)))
             }
             Item::Favourite(user, it) => {
                 let found = self.favourites.find(*user, it.listing).await?;
@@ -527,6 +545,7 @@ impl Target for ScyllaTarget {
             Gone::Favourite(user, listing) => {
                 self.favourites.import_removal(user, listing, stamp).await
             }
+            Gone::Media(media) => self.media.import_removal(media, stamp).await,
             Gone::Credential(user) => self.credentials.import_removal(user, stamp).await,
         }
     }
@@ -537,6 +556,7 @@ impl Target for ScyllaTarget {
             Gone::Favourite(user, listing) => {
                 Ok(self.favourites.find(user, listing).await?.is_some())
             }
+            Gone::Media(media) => Ok(self.media.find(media).await?.is_some()),
             Gone::Credential(user) => Ok(self.credentials.find_by_user(user).await?.is_some()),
         }
     }

@@ -44,6 +44,8 @@ pub mod favourites;
 pub mod identities;
 mod listing_feed;
 pub mod listings;
+pub mod media;
+mod media_looks;
 pub mod reports;
 pub mod sessions;
 pub mod user_state;
@@ -95,6 +97,7 @@ async fn open_with_epoch(
         sessions: Arc::new(sessions::ScyllaSessions::open(users).await?),
         listings: Arc::new(listings),
         favourites: Arc::new(favourites::ScyllaFavourites::open(of(Area::Listings)).await?),
+        media: Arc::new(media::ScyllaMedia::open(of(Area::Listings)).await?),
         blocks: Arc::new(blocks::ScyllaBlocks::open(users).await?),
         reports: Arc::new(reports::ScyllaReports::open(of(Area::Operations)).await?),
         user_states: Arc::new(user_state::ScyllaUserStates::open(users).await?),

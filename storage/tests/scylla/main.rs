@@ -19,13 +19,14 @@ use barterline_storage::accounts::Accounts as _;
 use barterline_storage::audit::{Audit as _, verify};
 use barterline_storage::blocks::Blocks as _;
 use barterline_storage::conformance::{
-    accounts, api_keys, audit, blocks, codes, credentials, favourites, identities, listings,
+    accounts, api_keys, audit, blocks, codes, credentials, favourites, identities, listings, media,
     reports, sessions, user_state,
 };
 use barterline_storage::credentials::Credentials as _;
 use barterline_storage::error::StoreError;
 use barterline_storage::gate::Gate;
 use barterline_storage::listings::Listings as _;
+use barterline_storage::media::MediaStore as _;
 use barterline_storage::record::rows::Row as _;
 use barterline_storage::record::sealing::Sealing;
 use barterline_storage::reports::Reports as _;
@@ -40,6 +41,7 @@ use barterline_storage::scylla::error::ConnectError;
 use barterline_storage::scylla::favourites::ScyllaFavourites;
 use barterline_storage::scylla::identities::ScyllaIdentities;
 use barterline_storage::scylla::listings::ScyllaListings;
+use barterline_storage::scylla::media::ScyllaMedia;
 use barterline_storage::scylla::metrics::Metrics;
 use barterline_storage::scylla::reports::ScyllaReports;
 use barterline_storage::scylla::schema::{self, KNOWN, Keyspaces, Replication, SchemaError};
@@ -303,6 +305,29 @@ laws! {
         changes_are_told_behind_a_place,
         a_long_feed_comes_in_pages,
         a_place_that_no_feed_has_is_none;
+    media, ScyllaMedia,
+        [
+            "{listings}.media",
+            "{listings}.media_by_owner",
+            "{listings}.media_years",
+            "{listings}.media_looks",
+            "{listings}.media_look_slots",
+        ] =>
+        a_file_is_found_as_it_was_inserted,
+        every_field_of_a_file_is_kept,
+        the_id_of_a_file_is_new,
+        an_inserted_file_is_looked_at_again,
+        a_file_is_replaced_on_the_version_before,
+        one_of_several_at_once_replaces_a_file,
+        a_file_is_removed_at_its_version,
+        a_persons_files_come_newest_first,
+        removed_files_are_not_listed,
+        files_are_due_the_longest_first,
+        a_file_may_be_due_at_several_times,
+        a_file_that_is_gone_is_looked_at,
+        what_was_looked_at_is_due_no_more,
+        a_look_that_is_none_changes_nothing,
+        a_late_look_is_due_all_the_same;
     sessions, ScyllaSessions,
         ["{users}.sessions", "{users}.sessions_by_user", "{users}.insertions"] =>
         sessions_are_inserted_all_or_none,
@@ -547,6 +572,55 @@ fn an_index_without_its_row_means_nothing() {
             assert!(!reports.insert(again).await.expect("an insert"));
         }
         assert_eq!(reports.list(None, 10).await.expect("a page"), [first]);
+    });
+}
+
+/// As a process leaves it that ends between the index and the file. A slot of which everything was looked at
+/// leaves the list of slots.
+#[test]
+fn a_file_that_is_not_there_is_not_listed_and_slots_come_to_an_end() {
+    const TABLES: [&str; 4] = [
+        "{listings}.media",
+        "{listings}.media_by_owner",
+        "{listings}.media_looks",
+        "{listings}.media_look_slots",
+    ];
+    with_empty(&TABLES, async |store| {
+        let files = ScyllaMedia::open(&store.database).await.expect("a store");
+        let all: Vec<_> = (1..6).map(|n| media::file(n, 50)).collect();
+        for (n, file) in (0..).zip(&all) {
+            let look = Timestamp::from_millis(n * 3_600_000);
+            files.insert(file.clone(), look).await.expect("an insert");
+        }
+        for gone in [5, 4, 2] {
+            let id = media::file(gone, 50).id;
+            let text = format!("DELETE FROM {{listings}}.media WHERE id = {id}");
+            let text = store.database.keyspaces().fill(&text);
+            store.raw.query_unpaged(text, ()).await.expect("a file less");
+        }
+        let page = files.list_by_owner(all[0].owner, None, 2).await.expect("a page");
+        assert_eq!(page, [3, 1].map(|n| media::file(n, 50)));
+
+        let slots = async || {
+            let text = "SELECT slot FROM {listings}.media_look_slots";
+            let text = store.database.keyspaces().fill(text);
+            let slots = store.raw.query_unpaged(text, ()).await.expect("slots");
+            slots.into_rows_result().expect("rows").rows_num()
+        };
+        let now = Timestamp::from_millis(100 * 3_600_000);
+        let due = files.due(now, 10).await.expect("a list");
+        assert_eq!((due.len(), slots().await), (5, 5));
+        for look in &due {
+            files.looked(*look).await.expect("an answer");
+        }
+        // A server whose clock is at the fourth hour knows of no end of that.
+        let early = Timestamp::from_millis(4 * 3_600_000);
+        assert_eq!(files.due(early, 10).await.expect("a list"), []);
+        assert_eq!(slots().await, 1);
+        assert_eq!(files.due(now, 10).await.expect("a list"), []);
+        assert_eq!(slots().await, 0);
+        files.look_again(due[0]).await.expect("a look");
+        assert_eq!(files.due(now, 10).await.expect("a list"), due[..1]);
     });
 }
 

@@ -9,7 +9,7 @@ pub enum Area {
     Credentials,
     /// People: profiles, log-ins, blocks, choices.
     Users,
-    /// Things for sale.
+    /// Things for sale, and what is known of uploaded files.
     Listings,
     /// Logs and inboxes.
     Chats,

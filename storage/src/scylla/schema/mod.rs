@@ -44,7 +44,8 @@ pub const STEPS: &[Step] = steps![
     "0002_listings.cql",
     "0003_reports.cql",
     "0004_chats.cql",
-    "0005_listing_changes.cql"
+    "0005_listing_changes.cql",
+    "0006_media.cql"
 ];
 
 /// The number of steps this program knows.
