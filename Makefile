@@ -9,10 +9,10 @@ ARGS   ?=
 # make test runs as many schedules as the model test says.
 SCHEDULES ?= 100000
 # What is tested against real things: a client in another language, its own document, a proxy and a mail
-# relay, a provider of identities, a Redis, a CQL database.
-PART   ?= client openapi walk openid redis cql
+# relay, a provider of identities, a Redis, a bucket, a CQL database.
+PART   ?= client openapi walk openid redis s3 cql
 
-.PHONY: help run test test-real real-client real-openapi real-walk real-openid real-redis real-cql planted model check advisories bench rust bins node npm nginx python redis
+.PHONY: help run test test-real real-client real-openapi real-walk real-openid real-redis real-s3 real-cql planted model check advisories bench rust bins node npm nginx python redis
 
 help:
 	@echo "make run [ARGS='--demo']   build and start the server"
@@ -58,6 +58,9 @@ real-redis: bins node redis # What servers share, and what they do when it hangs
 	$(CARGO) test $(CI) --test redis
 	node tests/real/redis/two_servers.mjs $(TARGET)/ci/barterline
 
+real-s3: bins node $(TOOLS)/bin/s3s-fs # Files of chats in an S3 that others made.
+	tests/real/s3/run $(TARGET)/ci/barterline $(TOOLS)/bin/s3s-fs
+
 real-cql: bins node redis # Starts the database, and stops it whatever comes.
 	tests/real/cql/run $(TARGET)/ci/barterline
 
@@ -74,6 +77,9 @@ advisories: rust $(TOOLS)/bin/cargo-deny # The one check that needs the net: a d
 
 $(TOOLS)/bin/cargo-deny:
 	$(CARGO) install cargo-deny --locked --debug --root $(TOOLS)
+
+$(TOOLS)/bin/s3s-fs:
+	$(CARGO) install s3s-fs@0.14.1 --features binary --locked --debug --root $(TOOLS)
 
 bench: rust
 	$(CARGO) build --release --locked --workspace --bins

@@ -1,5 +1,6 @@
 //! The composition root: the only file that names concrete backends.
 
+mod media;
 mod post;
 mod search;
 mod sign_in;
@@ -50,13 +51,13 @@ use crate::services::accounts::{
     is_kept_by,
 };
 use crate::services::audit::AuditLog;
-use crate::services::chats::media::NoMedia;
 use crate::services::chats::{self, Chats, Rules};
 use crate::services::erasure::Erasure;
 use crate::services::favourites::Favourites;
 use crate::services::listings::catalogue::{self, CatalogueError};
 use crate::services::listings::standings::Standings;
 use crate::services::listings::{self, Listings};
+use crate::services::media::claims::Claims;
 use crate::services::people::People;
 use crate::services::reports::{self, Reports};
 use crate::services::search::follower::Follower;
@@ -99,6 +100,9 @@ pub enum BuildError {
     /// Nothing can be found.
     #[error("search: {0:#}")]
     Search(anyhow::Error),
+    /// No files can be kept.
+    #[error("media: {0:#}")]
+    Media(anyhow::Error),
     /// Nobody can sign in elsewhere.
     #[error("sign-in: {0:#}")]
     SignIn(anyhow::Error),
@@ -232,10 +236,12 @@ impl App {
         let stores = store.stores;
         let Position { epoch, position } = stores.inbox.position();
         let cluster = open_cluster(&settings.redis, epoch, admin, &*ids)?;
-        let limits = Arc::new(limits_of(&settings.limits, cluster.clone(), for_load_test));
+        let limits = Arc::new(limits_of(settings, cluster.clone(), for_load_test));
         let audit = AuditLog::new(stores.audit, Arc::clone(&clock));
         let (mailing, post) =
             post::open(settings, admin, &clock, &ids).map_err(BuildError::Mail)?;
+        let tokens = Tokens::new(Keyring::open(&keys.join(keyring::FILE))?);
+        let links = tokens.sealing();
         let accounts = Accounts::new(Parts {
             credentials: stores.credentials,
             codes: stores.codes,
@@ -243,7 +249,7 @@ impl App {
             accounts: stores.accounts,
             sessions: stores.sessions,
             api_keys: stores.api_keys,
-            tokens: Tokens::new(Keyring::open(&keys.join(keyring::FILE))?),
+            tokens,
             data_keys,
             site: settings.accounts.site.clone(),
             lifetimes: lifetimes(&settings.accounts),
@@ -312,13 +318,22 @@ impl App {
             inbox: stores.inbox,
             listings: Arc::new(listings.clone()),
             standings,
-            media: Arc::new(NoMedia),
+            media: Arc::new(Claims::new(Arc::clone(&stores.media))),
             people: people.clone(),
             limits: Arc::clone(&limits),
             hub: hub.clone(),
             clock: Arc::clone(&clock),
             rules: rules_of(&settings.chat),
         });
+        let files = media::Parts {
+            store: stores.media,
+            chats: chats.clone(),
+            limits: Arc::clone(&limits),
+            links,
+            clock: Arc::clone(&clock),
+            ids: Arc::clone(&ids),
+        };
+        let media = media::open(&settings.media, data, files).map_err(BuildError::Media)?;
         let reports = Reports::new(reports::Parts {
             chats: chats.clone(),
             reports: stores.reports,
@@ -350,8 +365,13 @@ impl App {
             ..observer(&settings.log, clock, ids)
         };
         let clock = Arc::clone(&observer.clock);
-        let erasure =
-            Erasure::new(&accounts, &chats, (&listings, &favourites), &people, limits.timeout);
+        let erasure = Erasure::new(
+            &accounts,
+            (&chats, &media),
+            (&listings, &favourites),
+            &people,
+            limits.timeout,
+        );
         let rest = Rest {
             accounts,
             catalogue: CatalogueFile::of(listings.catalogue()),
@@ -359,6 +379,7 @@ impl App {
             search,
             favourites,
             chats,
+            media,
             people,
             archives: Archives::default(),
             erasure,
@@ -481,11 +502,8 @@ fn open_cluster(
     Ok(Some(Cluster::new(shared, Uuid::from_bytes(ids.random()), metrics)?))
 }
 
-fn limits_of(
-    settings: &config::Limits,
-    cluster: Option<Cluster>,
-    for_load_test: bool,
-) -> limits::Limits {
+fn limits_of(settings: &Settings, cluster: Option<Cluster>, for_load_test: bool) -> limits::Limits {
+    let (uploads, settings) = (settings.media.uploads_per_hour, &settings.limits);
     if for_load_test || !settings.enabled {
         return limits::Limits::none();
     }
@@ -497,6 +515,7 @@ fn limits_of(
         new_chats: Rate::new(settings.new_chats_per_hour, hour, settings.new_chats_burst),
         address: Rate::new(settings.address_per_minute, minute, settings.address_burst),
         requests: Rate::new(settings.requests_per_minute, minute, settings.requests_burst),
+        downloads: Rate::new(settings.downloads_per_minute, minute, settings.downloads_burst),
         log_ins: Rate::new(settings.log_ins_per_minute, minute, settings.log_ins_burst),
         registrations: Rate::new(
             settings.registrations_per_hour,
@@ -510,6 +529,8 @@ fn limits_of(
             settings.mail_requests_burst,
         ),
         mails: Rate::new(settings.mails_per_hour, hour, settings.mails_burst),
+        // As many at once as somebody picks, and not what is meant for an hour.
+        uploads: Rate::new(uploads, hour, uploads.div_ceil(3)),
     };
     limits::Limits::new(rates, cluster)
 }

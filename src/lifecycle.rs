@@ -105,6 +105,7 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
         workers.spawn(follower.run(stop.clone()));
     }
     workers.spawn(rest.chats.clone().run_news(stop.clone()));
+    workers.spawn(rest.media.clone().run_sweeper(stop.clone()));
     if mode.demo {
         demo::seed(&rest, &settings.storage.data).await.context("cannot seed the demo")?;
     }

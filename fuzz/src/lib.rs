@@ -32,7 +32,9 @@ use barterline_domain::clock::Timestamp;
 use barterline_domain::event::Seq;
 use barterline_domain::ids::{ChatId, SessionId, UserId};
 use barterline_domain::listing::Listing;
+use barterline_domain::media::Media;
 use barterline_domain::message::RequestDigest;
+use barterline_media::{Kind, re_encode};
 use barterline_protocol::frame::Message;
 use barterline_protocol::{Encoding, Frame};
 use barterline_storage::accounts::Account;
@@ -208,6 +210,7 @@ fn decode_stored(bytes: &[u8]) {
         assert_eq!(read_frame(body, crc, chat), Ok(frame), "a frame brings back what it was given");
     }
     row::<Listing>(bytes);
+    row::<Media>(bytes);
     row::<Session>(bytes);
     row::<Account>(bytes);
     row::<Report>(bytes);
@@ -359,6 +362,50 @@ fn check_headers(bytes: &[u8]) {
         headers.insert(&name, words.clone());
         headers.append(&name, HeaderValue::from_static(written));
         assert_eq!(proxies.client(address("10.0.0.1"), &headers), address("192.0.2.1"));
+    }
+}
+
+/// Pictures as people upload them.
+pub struct Pictures(Vec<Vec<u8>>);
+
+/// More are not decoded.
+const PIXELS_MAX: u64 = 4_096;
+
+impl Pictures {
+    /// Small ones, of each format.
+    pub fn small() -> Self {
+        let gif = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff\
+            !\xf9\x04\x01\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0;";
+        let opaque = "89504e470d0a1a0a0000000d4948445200000008000000080802000000\
+            4b6d29dc0000002f4944415478da63f8cfc0004728005542018150251c1008552201815025\
+            1a100855620102a14a1c40205489077004005d582de1f45b7eef0000000049454e44ae426082";
+        let sheer = "89504e470d0a1a0a0000000d49484452000000080000000808060000\
+            00c40fbe8b0000001c4944415478da6338c1c0c08082935131037d14fc47c1c9a8980e0a00\
+            23005e41d0a22bc40000000049454e44ae426082";
+        let mut seeds = vec![gif.to_vec(), unhex(opaque), unhex(sheer)];
+        // A JPEG, and two WebP.
+        let made = seeds.iter().flat_map(|seed| {
+            let kind = Kind::of(seed).expect("a kind");
+            re_encode(seed, kind, PIXELS_MAX).expect("a sound picture")
+        });
+        let made: Vec<_> = made.map(|encoded| encoded.bytes).collect();
+        seeds.extend(made);
+        Self(seeds)
+    }
+
+    /// Feeds `input`, as it is and as a script that damages a seed, to whatever makes pictures anew. What
+    /// comes out is what it says, and can be made anew in its turn.
+    pub fn feed(&self, input: &[u8]) {
+        for bytes in [input.to_vec(), damaged(&self.0, input)] {
+            let Some(kind) = Kind::of(&bytes) else { continue };
+            for encoded in re_encode(&bytes, kind, PIXELS_MAX).unwrap_or_default() {
+                let kind = Kind::of(&encoded.bytes).expect("a kind");
+                assert_eq!(kind.media_type(), encoded.media_type);
+                assert!(encoded.width.max(encoded.height) <= encoded.size.side_max());
+                let again = re_encode(&encoded.bytes, kind, PIXELS_MAX).expect("a sound picture");
+                assert_eq!((again[0].width, again[0].height), (encoded.width, encoded.height));
+            }
+        }
     }
 }
 

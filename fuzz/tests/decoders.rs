@@ -1,6 +1,6 @@
 //! One target for each decoder; the crate's documentation says how to run them for longer.
 
-use barterline_fuzz::{Introductions, LogHeaders, Seeds, Signed, Stored};
+use barterline_fuzz::{Introductions, LogHeaders, Pictures, Seeds, Signed, Stored};
 use barterline_protocol::{Encoding, Outgoing, Request};
 
 #[test]
@@ -48,5 +48,11 @@ fn access_tokens() {
 #[test]
 fn introductions_by_proxies() {
     let seeds = Introductions::sound();
+    bolero::check!().for_each(|input: &[u8]| seeds.feed(input));
+}
+
+#[test]
+fn media_image() {
+    let seeds = Pictures::small();
     bolero::check!().for_each(|input: &[u8]| seeds.feed(input));
 }

@@ -69,6 +69,10 @@ codes! {
     ReactionUnsupported = "reaction.unsupported", GiveUp;
     /// No such upload, or of other people.
     MediaNotFound = "media.not_found", GiveUp;
+    /// The upload is not whole yet, or is still being looked at.
+    MediaNotReady = "media.not_ready", Retry;
+    /// Another message shows the upload already.
+    MediaUsed = "media.used", GiveUp;
     /// More data than a message may carry.
     DataTooLong = "data.too_long", GiveUp;
     /// One of the two has as many chats as anybody may have.

@@ -1,4 +1,8 @@
 //! Things outside the house that somebody else keeps: behind a trait each.
 
+pub mod blobs;
 pub mod breached_passwords;
 pub mod openid;
+pub mod scanner;
+
+mod tls;

@@ -33,6 +33,8 @@ pub enum Purpose {
     SignInState,
     /// Says who came back.
     SignInCode,
+    /// Shows a file for a while, where no header can be sent.
+    MediaLink,
 }
 
 impl Purpose {
@@ -44,6 +46,7 @@ impl Purpose {
             Self::KeptAccount => b"barterline/kept-account/v1",
             Self::SignInState => b"barterline/sign-in-state/v1",
             Self::SignInCode => b"barterline/sign-in-code/v1",
+            Self::MediaLink => b"barterline/media-link/v1",
         }
     }
 }

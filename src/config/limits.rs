@@ -33,6 +33,11 @@ section! {
         requests_per_minute: u64 = 100, 1..=10_000_000;
         /// Of these, so many at once.
         requests_burst: u64 = 100, 1..=10_000_000;
+        /// Of the bytes of files, over HTTP and of one client likewise, in a minute: a page of a chat may show
+        /// many pictures. Where a link is the proof, they count for the address.
+        downloads_per_minute: u64 = 600, 1..=10_000_000;
+        /// Of these, so many at once.
+        downloads_burst: u64 = 300, 1..=10_000_000;
         /// Log-ins from one address in a minute. Besides, each account has five free tries; then each
         /// waits twice as long as the one before, up to a minute, but where the account logged in
         /// before.

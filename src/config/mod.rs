@@ -19,6 +19,7 @@ mod limits;
 mod listings;
 mod log;
 mod mail;
+mod media;
 mod redis;
 mod search;
 mod sign_in;
@@ -38,6 +39,7 @@ pub use self::limits::Limits;
 pub use self::listings::Listings;
 pub use self::log::Log;
 pub use self::mail::Mail;
+pub use self::media::Media;
 pub use self::redis::Redis;
 pub use self::scylla::Scylla;
 pub use self::scylla_roles::{Role, ScyllaRoles};
@@ -72,6 +74,8 @@ pub struct Settings {
     pub listings: Listings,
     /// What is found.
     pub search: Search,
+    /// Files that people upload.
+    pub media: Media,
     /// How much anybody may do.
     pub limits: Limits,
     /// What passwords cost, and who is asked to confirm an address.
@@ -180,6 +184,7 @@ impl Settings {
         }
         mistakes.extend(self.scylla.contradictions());
         mistakes.extend(self.redis.contradictions());
+        mistakes.extend(self.media.contradictions());
         mistakes.extend(self.mail.contradictions());
         mistakes.extend(self.sign_in.contradictions(!self.providers.is_empty()));
         mistakes.extend(self.providers.iter().flat_map(|(name, it)| it.contradictions(name)));
@@ -204,6 +209,7 @@ impl Settings {
             Chat::NAME => &mut self.chat,
             Listings::NAME => &mut self.listings,
             Search::NAME => &mut self.search,
+            Media::NAME => &mut self.media,
             Limits::NAME => &mut self.limits,
             Accounts::NAME => &mut self.accounts,
             Mail::NAME => &mut self.mail,
@@ -241,6 +247,7 @@ impl Settings {
             shown_of(&self.chat),
             shown_of(&self.listings),
             shown_of(&self.search),
+            shown_of(&self.media),
             shown_of(&self.limits),
             shown_of(&self.accounts),
             shown_of(&self.mail),

@@ -45,7 +45,7 @@ fn every_mistake_is_named_at_once() {
         [
             "FILE: `log.level` cannot be \"a=b=c\"; allowed: error, warn, info, debug, trace, or directives such as info,barterline::gateway=debug",
             "FILE: `server.header_timeout_ms` cannot be 1; allowed: 100 to 600000",
-            "FILE: there is no section `sever`; there are server, storage, scylla, scylla_roles, keys, redis, socket, chat, listings, search, limits, accounts, mail, sign_in, providers.NAME, issuers.NAME, log",
+            "FILE: there is no section `sever`; there are server, storage, scylla, scylla_roles, keys, redis, socket, chat, listings, search, media, limits, accounts, mail, sign_in, providers.NAME, issuers.NAME, log",
             "FILE: there is no setting `server.listne`",
             "there is no setting for the variable BARTERLINE_NONSENSE; they read \
              BARTERLINE_SECTION__KEY",
@@ -214,6 +214,48 @@ fn proxies_and_origins_are_written_as_they_are_meant() {
     ] {
         let mistake = load(&format!("[server]\n{wrong}"), &[], Vec::new()).expect_err("a mistake");
         assert!(mistake.contains(said), "{wrong}: {mistake}");
+    }
+}
+
+#[test]
+fn media_is_described_without_contradiction() {
+    for sound in [
+        "",
+        "directory = '/srv/files'",
+        "store = 's3'\nbucket = 'files'",
+        "store = 's3'\nbucket = 'files'\nregion = 'auto'\nendpoint = 'http://127.0.0.1:9000'\n\
+         allow_http = true\naccess_key = 'us'\nsecret_key = 'hunter2'",
+        "store = 'gcs'\nbucket = 'files'\nservice_account = '/etc/gcs.json'",
+        "store = 'azure'\nbucket = 'files'\naccount = 'shop'\nsecret_key = 'hunter2'",
+        "scanner = '127.0.0.1:3310'",
+        "scanner = 'unix:/run/clamd.sock'",
+    ] {
+        let settings = load(&format!("[media]\n{sound}"), &[], Vec::new()).expect("sound settings");
+        for printed in [settings.to_toml(), format!("{settings:?}")] {
+            assert!(!printed.contains("hunter2"), "{printed}");
+        }
+    }
+    for (wrong, said) in [
+        ("store = 'floppy'", "directory or s3 or gcs or azure"),
+        ("store = 's3'", "needs `media.bucket`"),
+        ("store = 'gcs'", "needs `media.bucket`"),
+        ("store = 'azure'\nbucket = 'files'", "needs `media.account`"),
+        ("store = 's3'\nbucket = 'files'\nsecret_key = 'hunter2'", "set both or none"),
+        ("store = 's3'\nbucket = 'files'\naccess_key = 'us'", "set both or none"),
+        ("bucket = 'files'", "`media.bucket` is for `media.store` = s3 or gcs or azure"),
+        ("secret_key = 'hunter2'", "`media.secret_key` is for"),
+        ("store = 's3'\nbucket = 'files'\ndirectory = '/srv'", "`media.directory` is for"),
+        ("store = 's3'\nbucket = 'files'\nendpoint = 'http://x'", "needs `media.allow_http`"),
+        ("endpoint = 'https://us:hunter2@x'", "like https://"),
+        ("endpoint = 'x'", "like https://"),
+        ("bucket = 'a b'", "a name"),
+        ("scanner = 'clamd'", "HOST:PORT"),
+        ("scanner = 'clamd:0'", "HOST:PORT"),
+        ("scanner = 'unix:clamd'", "HOST:PORT"),
+        ("picture_mib = 0", "1 to 100"),
+    ] {
+        let mistake = load(&format!("[media]\n{wrong}"), &[], Vec::new()).expect_err("a mistake");
+        assert!(mistake.contains(said) && !mistake.contains("hunter2"), "{wrong}: {mistake}");
     }
 }
 

@@ -84,7 +84,7 @@ pub enum Refusal {
 impl Refusal {
     /// Whether the same command may succeed later.
     pub fn is_retryable(self) -> bool {
-        matches!(self, Self::Busy | Self::Unavailable)
+        matches!(self, Self::Busy | Self::Unavailable | Self::Forbidden(Forbidden::MediaNotReady))
     }
 
     /// The name that clients know it by, at every door.
@@ -96,6 +96,8 @@ impl Refusal {
             Self::Forbidden(Forbidden::TargetTooOld) => ErrorCode::TargetTooOld,
             Self::Forbidden(Forbidden::ReactionUnsupported) => ErrorCode::ReactionUnsupported,
             Self::Forbidden(Forbidden::MediaNotFound) => ErrorCode::MediaNotFound,
+            Self::Forbidden(Forbidden::MediaNotReady) => ErrorCode::MediaNotReady,
+            Self::Forbidden(Forbidden::MediaUsed) => ErrorCode::MediaUsed,
             Self::Forbidden(Forbidden::ListingClosed) => ErrorCode::ListingClosed,
             Self::SeqAhead { .. } => ErrorCode::SeqAhead,
             Self::BaseOld { .. } => ErrorCode::BaseOld,
@@ -134,6 +136,10 @@ pub enum Forbidden {
     ReactionUnsupported,
     /// There is no such upload for this person.
     MediaNotFound,
+    /// The upload is not whole yet, or is still being looked at.
+    MediaNotReady,
+    /// Another message shows the upload.
+    MediaUsed,
     /// The listing is sold or withdrawn, and its chats are closed.
     ListingClosed,
 }
@@ -615,6 +621,9 @@ impl Room {
         }
         if let Some(refusal) = command.refusal {
             effects.others.push(refuse(&command, refusal));
+            if refusal.is_retryable() {
+                self.refuse_behind(&command, effects);
+            }
             return;
         }
         if self.is_closed_to(&command) {

@@ -6,6 +6,7 @@
 
 mod bounded;
 mod budget;
+mod clients;
 mod log_ins;
 
 use std::hash::Hash;
@@ -18,6 +19,7 @@ use data_encoding::HEXLOWER;
 
 use self::budget::Budget;
 pub use self::budget::{Meter, Rate, Standing};
+use self::clients::Clients;
 pub use self::log_ins::LogInName;
 use self::log_ins::{LogIns, SHARED};
 use crate::cluster::{Cluster, Taken};
@@ -37,6 +39,8 @@ pub enum Scope {
     Address,
     /// Requests over HTTP of one client.
     Requests,
+    /// Requests of one client for the bytes of files.
+    Downloads,
     /// Log-ins from one address, or to one account.
     LogIns,
     /// Accounts that are made from one address.
@@ -45,6 +49,8 @@ pub enum Scope {
     Refreshes,
     /// Requests from one address that have mail sent.
     Mail,
+    /// Files that one person uploads.
+    Uploads,
 }
 
 impl Scope {
@@ -57,10 +63,12 @@ impl Scope {
             Self::NewChats => "new_chats",
             Self::Address => "address",
             Self::Requests => "requests",
+            Self::Downloads => "downloads",
             Self::LogIns => "log_ins",
             Self::Registrations => "registrations",
             Self::Refreshes => "refreshes",
             Self::Mail => "mail",
+            Self::Uploads => "uploads",
         }
     }
 }
@@ -72,6 +80,15 @@ pub struct Exceeded {
     pub scope: Scope,
     /// When the same would be within the limit.
     pub wait: Duration,
+}
+
+/// What a request over HTTP is for: each kind has a budget of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Whatever is not named here.
+    Anything,
+    /// The bytes of a file: a page of a chat may show many.
+    Bytes,
 }
 
 /// Who makes a request over HTTP.
@@ -88,6 +105,8 @@ pub enum Client {
 /// What a client is told of its requests, refused or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Told {
+    /// Of what.
+    pub scope: Scope,
     /// What is allowed.
     pub rate: Rate,
     /// What is left of it.
@@ -111,6 +130,8 @@ pub struct Rates {
     pub address: Rate,
     /// Requests over HTTP of one client.
     pub requests: Rate,
+    /// Requests of one client for the bytes of files.
+    pub downloads: Rate,
     /// Log-ins from one address.
     pub log_ins: Rate,
     /// Accounts that are made from one address.
@@ -121,11 +142,9 @@ pub struct Rates {
     pub mail_requests: Rate,
     /// Mails to one address that somebody asked for.
     pub mails: Rate,
+    /// Files that one person uploads.
+    pub uploads: Rate,
 }
-
-/// A key that was good counts for itself, and not for its address, until it has asked for nothing for
-/// so long: a device may ask once an hour, and have impolite neighbours.
-const KEY_KNOWN_FOR: Duration = Duration::from_hours(24);
 
 /// The limits of this node, and of those that count with it.
 pub struct Limits {
@@ -140,15 +159,24 @@ struct Budgets {
     chats: Budget<(UserId, ChatId)>,
     new_chats: Budget<UserId>,
     addresses: Budget<IpAddr>,
-    requests_of_users: Budget<UserId>,
-    requests_of_keys: Budget<[u8; 32]>,
-    requests_of_addresses: Budget<IpAddr>,
+    requests: Clients,
+    downloads: Clients,
     log_ins: Budget<IpAddr>,
     guesses: LogIns,
     registrations: Budget<IpAddr>,
     refreshes: Budget<IpAddr>,
     mail_requests: Budget<IpAddr>,
     mails: Budget<LogInName>,
+    uploads: Budget<UserId>,
+}
+
+impl Budgets {
+    fn clients(&self, wanted: Wanted) -> &Clients {
+        match wanted {
+            Wanted::Anything => &self.requests,
+            Wanted::Bytes => &self.downloads,
+        }
+    }
 }
 
 impl Limits {
@@ -160,15 +188,15 @@ impl Limits {
             chats: Budget::new(rates.chat),
             new_chats: Budget::new(rates.new_chats),
             addresses: Budget::new(rates.address),
-            requests_of_users: Budget::new(rates.requests),
-            requests_of_keys: Budget::new(rates.requests),
-            requests_of_addresses: Budget::new(rates.requests),
+            requests: Clients::new(Scope::Requests, rates.requests),
+            downloads: Clients::new(Scope::Downloads, rates.downloads),
             log_ins: Budget::new(rates.log_ins),
             guesses: LogIns::new(),
             registrations: Budget::new(rates.registrations),
             refreshes: Budget::new(rates.refreshes),
             mail_requests: Budget::new(rates.mail_requests),
             mails: Budget::new(rates.mails),
+            uploads: Budget::new(rates.uploads),
         };
         Self { budgets: Some(budgets), cluster }
     }
@@ -234,44 +262,53 @@ impl Limits {
     }
 
     /// Takes a request over HTTP. `None`: there are no limits to tell of.
-    pub async fn http_request(&self, client: Client, now: Timestamp) -> Option<Told> {
+    pub async fn http_request(
+        &self,
+        client: Client,
+        wanted: Wanted,
+        now: Timestamp,
+    ) -> Option<Told> {
         let budgets = self.budgets.as_ref()?;
-        // Each kind has room of its own: strangers at many addresses crowd out nobody who is known.
+        let clients = budgets.clients(wanted);
+        let scope = clients.scope;
         let (taken, standing) = match client {
             Client::User(user) => {
-                let name = || format!("requests:user:{user}");
-                self.take(&budgets.requests_of_users, user, name, now).await
+                let name = || format!("{}:user:{user}", scope.name());
+                self.take(&clients.users, user, name, now).await
             }
             Client::Key(key) => {
-                let name = || format!("requests:key:{}", HEXLOWER.encode(&key));
-                self.take(&budgets.requests_of_keys, key, name, now).await
+                let name = || format!("{}:key:{}", scope.name(), HEXLOWER.encode(&key));
+                self.take(&clients.keys, key, name, now).await
             }
             Client::Address(from) => {
                 let from = network(from);
-                let name = || format!("requests:address:{from}");
-                self.take(&budgets.requests_of_addresses, from, name, now).await
+                let name = || format!("{}:address:{from}", scope.name());
+                self.take(&clients.addresses, from, name, now).await
             }
         };
-        let taken = taken.map_err(|wait| Exceeded { scope: Scope::Requests, wait });
-        Some(Told { rate: budgets.rates.requests, standing, taken })
+        let taken = taken.map_err(|wait| Exceeded { scope, wait });
+        Some(Told { scope, rate: clients.rate(), standing, taken })
     }
 
     /// Whether a key made requests of late, and so was one.
     pub fn knows_key(&self, key: &[u8; 32]) -> bool {
-        self.budgets.as_ref().is_none_or(|budgets| budgets.requests_of_keys.knows(key))
+        self.budgets.as_ref().is_none_or(|budgets| {
+            budgets.requests.keys.knows(key) || budgets.downloads.keys.knows(key)
+        })
     }
 
     /// Forgets a key that is good no more.
     pub fn forget_key(&self, key: &[u8; 32]) {
         if let Some(budgets) = &self.budgets {
-            budgets.requests_of_keys.forget(key);
+            budgets.requests.keys.forget(key);
+            budgets.downloads.keys.forget(key);
         }
     }
 
-    /// Whether an address has a request left. Takes none.
-    pub fn has_request_left(&self, from: IpAddr, now: Timestamp) -> bool {
+    /// Whether an address has a request of a kind left. Takes none.
+    pub fn has_request_left(&self, from: IpAddr, wanted: Wanted, now: Timestamp) -> bool {
         let Some(budgets) = &self.budgets else { return true };
-        budgets.requests_of_addresses.standing(network(from), now).left > 0
+        budgets.clients(wanted).addresses.standing(network(from), now).left > 0
     }
 
     /// Takes a log-in from an address, to whatever account.
@@ -381,6 +418,14 @@ impl Limits {
         taken.is_ok()
     }
 
+    /// Takes a file that `user` uploads.
+    pub async fn upload(&self, user: UserId, now: Timestamp) -> Result<(), Exceeded> {
+        let Some(budgets) = &self.budgets else { return Ok(()) };
+        let name = || format!("uploads:{user}");
+        let (taken, _) = self.take(&budgets.uploads, user, name, now).await;
+        taken.map_err(|wait| Exceeded { scope: Scope::Uploads, wait })
+    }
+
     /// Forgets whoever did nothing for a while.
     pub fn sweep(&self, now: Timestamp) {
         let Some(budgets) = &self.budgets else { return };
@@ -388,15 +433,15 @@ impl Limits {
         budgets.chats.sweep(now);
         budgets.new_chats.sweep(now);
         budgets.addresses.sweep(now);
-        budgets.requests_of_users.sweep(now);
-        budgets.requests_of_keys.sweep_after(KEY_KNOWN_FOR, now);
-        budgets.requests_of_addresses.sweep(now);
+        budgets.requests.sweep(now);
+        budgets.downloads.sweep(now);
         budgets.log_ins.sweep(now);
         budgets.guesses.sweep(now);
         budgets.registrations.sweep(now);
         budgets.refreshes.sweep(now);
         budgets.mail_requests.sweep(now);
         budgets.mails.sweep(now);
+        budgets.uploads.sweep(now);
     }
 }
 

@@ -17,6 +17,7 @@ pub mod audit;
 mod chats;
 mod favourites;
 pub mod listings;
+mod media;
 pub mod reports;
 mod sessions;
 mod sign_in;
@@ -38,6 +39,7 @@ use crate::services::chats::Chats;
 use crate::services::erasure::Erasure;
 use crate::services::favourites::Favourites;
 use crate::services::listings::Listings;
+use crate::services::media::Media;
 use crate::services::people::People;
 use crate::services::reports::Reports;
 use crate::services::search::Search;
@@ -58,6 +60,8 @@ pub struct Rest {
     pub favourites: Favourites,
     /// Chats.
     pub chats: Chats,
+    /// Their files.
+    pub media: Media,
     /// Choices and blocks.
     pub people: People,
     /// Whose archives are being made.

@@ -69,8 +69,9 @@ codes! {
     RouteNotFound = NOT_FOUND, "route.not_found", "there is nothing at this path";
     /// The path has other methods.
     RouteMethod = METHOD_NOT_ALLOWED, "route.method_not_allowed", "the path has no such method";
-    /// The body is no JSON by its content type.
-    MediaType = UNSUPPORTED_MEDIA_TYPE, "request.media_type", "the body must be application/json";
+    /// The body is another by its content type: no JSON, or no bytes for an upload.
+    MediaType = UNSUPPORTED_MEDIA_TYPE, "request.media_type",
+        "the body must be application/json, or application/offset+octet-stream where that is documented";
     /// The body is larger than the limit.
     TooLarge = PAYLOAD_TOO_LARGE, "request.too_large", "the body is too large";
     /// The body did not come in time.
@@ -208,6 +209,30 @@ codes! {
     NotYours = FORBIDDEN, "listing.not_yours", "the listing is somebody else's";
     /// Somebody was faster.
     VersionChanged = PRECONDITION_FAILED, "listing.version_changed", "the listing has changed";
+    /// More bytes than any file may have, or than were announced.
+    MediaTooLarge = PAYLOAD_TOO_LARGE, "media.too_large", "the file is too large";
+    /// As many as anybody may have under way.
+    MediaTooMany = CONFLICT, "media.too_many",
+        "so many of your files wait for their bytes, or to be sent, that no more are taken";
+    /// Nothing is to come any more.
+    MediaComplete = CONFLICT, "media.complete", "the file has all its bytes already";
+    /// Fewer bytes than were announced.
+    MediaIncomplete = CONFLICT, "media.incomplete", "bytes of the file are missing";
+    /// Not where the last ones ended.
+    MediaOffset = CONFLICT, "media.offset", "the bytes of the file go on at another place";
+    /// Somebody else brings them.
+    MediaUnderway = CONFLICT, "media.underway", "bytes of the file are on their way already";
+    /// By what is in it; or it is not sound.
+    MediaRefused = UNPROCESSABLE_ENTITY, "media.refused", "the file cannot be used";
+    /// Out of bounds.
+    MediaRange = RANGE_NOT_SATISFIABLE, "media.range", "the file ends before this range begins";
+    /// Where files are kept nobody but this server writes.
+    MediaDirectOff = NOT_IMPLEMENTED, "media.direct_off", "files are uploaded by way of the server here";
+    /// A full disk.
+    MediaFull = INSUFFICIENT_STORAGE, "media.no_room", "the server has no room for files at the moment";
+    /// Not the version of tus that is spoken.
+    UploadVersion = PRECONDITION_FAILED, "upload.version_unsupported",
+        "only version 1.0.0 of tus is spoken: say so in `Tus-Resumable`";
     /// A request for a socket that is none.
     UpgradeRequired = UPGRADE_REQUIRED, "socket.upgrade_required", "this is a WebSocket endpoint";
     /// Another version of WebSocket.
@@ -268,6 +293,8 @@ const fn shared_status(code: ErrorCode) -> StatusCode {
         | ErrorCode::TargetTooOld
         | ErrorCode::HiddenFull
         | ErrorCode::InboxFull
+        | ErrorCode::MediaNotReady
+        | ErrorCode::MediaUsed
         | ErrorCode::AfterRefused => StatusCode::CONFLICT,
         ErrorCode::TokenInvalid | ErrorCode::TokenExpired => StatusCode::UNAUTHORIZED,
         ErrorCode::Busy | ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -283,6 +310,7 @@ pub struct Problem {
     head: Option<Seq>,
     version: Option<u64>,
     limited: Option<Exceeded>,
+    reason: Option<&'static str>,
     /// For the log alone.
     cause: Option<Arc<str>>,
 }
@@ -310,6 +338,9 @@ pub(super) struct ProblemBody<'a> {
     /// Of what there was too much, for `rate.limited`.
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<&'static str>,
+    /// Why the file cannot be used, for `media.refused`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
     /// The name of the request, as in `X-Request-Id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
@@ -343,6 +374,7 @@ impl Problem {
             head: self.head,
             version: self.version,
             scope: self.limited.map(|exceeded| exceeded.scope.name()),
+            reason: self.reason,
             request_id: request_id.map(RequestId::as_str),
         }
     }
@@ -361,7 +393,15 @@ impl From<ErrorCode> for Code {
 
 impl From<Code> for Problem {
     fn from(code: Code) -> Self {
-        Self { code, detail: None, head: None, version: None, limited: None, cause: None }
+        Self {
+            code,
+            detail: None,
+            head: None,
+            version: None,
+            limited: None,
+            reason: None,
+            cause: None,
+        }
     }
 }
 

@@ -11,8 +11,8 @@ use super::layers::{self, Observer, Transport};
 use super::openapi::{self, Document};
 use super::problem::{Code, Problem};
 use super::{
-    Rest, accounts, api_keys, audit, chats, docs, favourites, listings, reports, sessions, sign_in,
-    sync,
+    Rest, accounts, api_keys, audit, chats, docs, favourites, listings, media, reports, sessions,
+    sign_in, sync,
 };
 
 /// The table. Paths and methods stand with the handlers, beside what else is to be said of them.
@@ -71,6 +71,18 @@ fn table() -> OpenApiRouter<Rest> {
         .routes(routes!(chats::events::handle, chats::send::handle))
         .routes(routes!(chats::mark::handle))
         .routes(routes!(chats::report::handle))
+        .routes(routes!(media::create::handle))
+        .routes(routes!(media::read::handle, media::remove::handle))
+        .routes(routes!(media::content::handle, media::receive::handle))
+        .routes(routes!(media::direct::handle))
+        .routes(routes!(media::complete::handle))
+        .routes(routes!(media::link::handle))
+        .routes(routes!(media::uploads::describe::handle, media::uploads::create::handle))
+        .routes(routes!(
+            media::uploads::read::handle,
+            media::uploads::append::handle,
+            media::uploads::remove::handle
+        ))
         .routes(routes!(reports::list::handle))
         .routes(routes!(reports::read::handle))
         .routes(routes!(audit::list::handle))
@@ -98,6 +110,7 @@ pub fn routes(
     let (socket, of_socket) = socket.split_for_parts();
     described.merge(of_socket);
     let cors = layers::cors(&rest.origins);
+    let size_max = rest.media.size_max();
     // For people: not part of the interface.
     let mut for_people = Router::new();
     if rest.has_docs {
@@ -118,6 +131,7 @@ pub fn routes(
         Some(cors) => routes.layer(cors),
         None => routes,
     };
+    let routes = routes.layer(from_fn_with_state(size_max, media::uploads::speak));
     let socket = socket.method_not_allowed_fallback(async || Problem::from(Code::RouteMethod));
     dress(routes.merge(socket), observer, transport)
 }

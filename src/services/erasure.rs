@@ -1,4 +1,4 @@
-//! Erases accounts: what somebody said, offered and told of themselves, and how they log in
+//! Erases accounts: what somebody said, brought, offered and told of themselves, and how they log in
 //! (docs/decisions/0014).
 //!
 //! Nothing is stored to be gone on with later. Each call does what is left, as far as its time reaches,
@@ -20,6 +20,7 @@ use super::accounts::{Accounts, Language, SessionError, Shown};
 use super::chats::{Chats, SendError};
 use super::favourites::Favourites;
 use super::listings::{ListingError, Listings};
+use super::media::{Media, MediaError};
 use super::people::{People, PeopleError};
 use crate::auth::principal::Principal;
 
@@ -44,6 +45,7 @@ pub struct Erasure {
     chats: Chats,
     listings: Listings,
     favourites: Favourites,
+    media: Media,
     people: People,
     /// How long a request may take that was let in before the log-in ended.
     request_time: Duration,
@@ -82,6 +84,9 @@ pub enum ErasureError {
     /// What they offered could not be withdrawn.
     #[error(transparent)]
     Listings(#[from] ListingError),
+    /// What they brought could not be removed.
+    #[error(transparent)]
+    Media(#[from] MediaError),
     /// What they chose could not be changed.
     #[error(transparent)]
     People(#[from] PeopleError),
@@ -94,7 +99,7 @@ impl Erasure {
     /// The rules over these.
     pub fn new(
         accounts: &Accounts,
-        chats: &Chats,
+        (chats, media): (&Chats, &Media),
         (listings, favourites): (&Listings, &Favourites),
         people: &People,
         request_time: Duration,
@@ -104,6 +109,7 @@ impl Erasure {
             chats: chats.clone(),
             listings: listings.clone(),
             favourites: favourites.clone(),
+            media: media.clone(),
             people: people.clone(),
             request_time,
             leaving: Arc::default(),
@@ -129,6 +135,9 @@ impl Erasure {
         }
         let until = Instant::now() + TIME;
         if !self.chats.take_back_all(user, until).await? {
+            return Ok(false);
+        }
+        if !self.media.erase_all(user, until).await? {
             return Ok(false);
         }
         self.listings.erase_all(user).await?;
@@ -158,6 +167,7 @@ impl Erasure {
     async fn take_what_came(&self, user: UserId) -> Result<(), ErasureError> {
         // However much it is: nobody can ask again.
         while !self.chats.take_back_all(user, Instant::now() + TIME).await? {}
+        while !self.media.erase_all(user, Instant::now() + TIME).await? {}
         self.favourites.erase_all(user).await?;
         Ok(self.listings.erase_all(user).await?)
     }

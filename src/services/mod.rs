@@ -6,10 +6,12 @@ pub mod chats;
 pub mod erasure;
 pub mod favourites;
 pub mod listings;
+pub mod media;
 pub mod people;
 pub mod reports;
 pub mod search;
 pub mod staff;
+mod threads;
 
 /// Carries on to the end what must not stop half-way, also when whoever asked for it goes away.
 pub async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {

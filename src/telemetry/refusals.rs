@@ -97,6 +97,8 @@ impl Kind {
             | ErrorCode::ListingClosed
             | ErrorCode::TargetNotFound
             | ErrorCode::TargetGone
+            | ErrorCode::MediaNotReady
+            | ErrorCode::MediaUsed
             | ErrorCode::UserNotFound
             | ErrorCode::BaseOld
             | ErrorCode::IdConflict

@@ -197,6 +197,8 @@ pub fn explain(code: ErrorCode) -> &'static str {
         ErrorCode::TargetTooOld => "too much time has passed since the message was said",
         ErrorCode::ReactionUnsupported => "the reaction is none of those that welcome lists",
         ErrorCode::MediaNotFound => "there is no such upload",
+        ErrorCode::MediaNotReady => "the upload is not whole yet, or is still being looked at",
+        ErrorCode::MediaUsed => "another message shows the upload: upload it again",
         ErrorCode::DataTooLong => "the data is longer than 8192 bytes",
         ErrorCode::InboxFull => "one of the two has as many chats as anybody may have",
         ErrorCode::HiddenFull => "as many messages of this chat are hidden as may be one by one",

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { Client, Server } from "./barterline.mjs";
+import { CAMERA, photo } from "./picture.mjs";
 
 const binary = process.argv[2] ?? "target/ci/barterline";
 const data = mkdtempSync(join(tmpdir(), "barterline-"));
@@ -33,7 +34,7 @@ async function person(name) {
   return new Client(name, access_token);
 }
 
-let ana, ben, listing, chat, first;
+let ana, ben, listing, chat, first, media;
 
 await step("two people register and log in over REST", async () => {
   [ana, ben] = [await person("ana"), await person("ben")];
@@ -124,10 +125,37 @@ await step("after a crash both resume, and nothing is lost or doubled", async ()
   assert.deepEqual(lines, Array.from({ length: talk }, (_, n) => `${n}`), "in the order written");
 });
 
+await step("ana shows a picture, and nobody learns where it was taken", async () => {
+  const picture = photo(1_600, 1_200);
+  assert.ok(picture.includes("Exif") && picture.includes(CAMERA));
+  const place = { chat, name: "bike.jpg", size: picture.length };
+  ({ id: media } = await server.post("/v1/media", place, ana.token));
+  const address = `http://${server.listening}/v1/media/${media}`;
+  const by = ({ token }, more = {}) => ({ headers: { authorization: `Bearer ${token}`, ...more } });
+  const put = { method: "PUT", body: picture, ...by(ana) };
+  assert.equal((await fetch(`${address}/content`, put)).status, 200);
+  assert.equal((await fetch(address, by(ben))).status, 404, "it was not sent yet");
+  const message = { chat, id: crypto.randomUUID(), base: ana.head(chat), kind: "media", text: "Here it is", media };
+  assert.equal((await ana.ask("send", message))[0], "ack");
+  await ben.hear((kind, _, body) => kind === "event" && body.media === media, "the picture");
+  const file = await (await fetch(address, by(ben))).json();
+  assert.deepEqual([file.state, file.type, file.pictures.length], ["ready", "image/jpeg", 3]);
+  const thumb = await fetch(`${address}/content?size=thumb`, by(ben));
+  const bytes = Buffer.from(await thumb.arrayBuffer());
+  assert.equal(thumb.headers.get("content-type"), "image/jpeg");
+  assert.ok(bytes.length < 60_000 && !bytes.includes("Exif") && !bytes.includes(CAMERA));
+  const part = await fetch(`${address}/content`, by(ben, { range: "bytes=0-1" }));
+  assert.deepEqual([part.status, Buffer.from(await part.arrayBuffer())], [206, Buffer.from([0xff, 0xd8])]);
+});
+
 await step("a stranger learns nothing", async () => {
   const eve = await person("eve");
   await eve.connect(server.listening);
   assert.equal((await eve.ask("pull", { chat }))[2].code, "chat.not_found");
+  const theirs = await fetch(`http://${server.listening}/v1/media/${media}/content`, {
+    headers: { authorization: `Bearer ${eve.token}` },
+  });
+  assert.equal((await theirs.json()).code, "media.not_found");
   eve.socket.close();
 });
 

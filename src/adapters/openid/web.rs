@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
 use reqwest::redirect::Policy;
-use rustls::crypto::ring;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::Semaphore;
 use url::{Host, Url};
+
+use crate::adapters::tls;
 
 /// For a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -53,20 +53,8 @@ pub enum WebError {
 impl Web {
     /// A client that trusts whom the system trusts.
     pub fn new() -> anyhow::Result<Self> {
-        let mut roots = RootCertStore::empty();
-        // What cannot be read is not trusted; without any, each request says so.
-        let found = rustls_native_certs::load_native_certs();
-        for error in &found.errors {
-            tracing::warn!(%error, "some of the system's authorities cannot be read");
-        }
-        roots.add_parsable_certificates(found.certs);
-        // Two providers of cryptography are in the build.
-        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
+            .tls_backend_preconfigured(tls::client()?)
             .redirect(Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)

@@ -398,6 +398,25 @@ fn a_failure_refuses_what_was_on_its_way_and_the_next_command_asks_the_store() {
 }
 
 #[test]
+fn g3_what_was_sent_behind_something_that_may_come_again_does_not_overtake_it() {
+    let mut world = World::new(false);
+    let mut early = command(2, 0);
+    early.refusal = Some(Refusal::Forbidden(Forbidden::MediaNotReady));
+    // The room is cold: all of them wait for it.
+    for command in [early, command(4, 0), command(3, 0)] {
+        world.step(Input::Send(command));
+    }
+    world.run_dry();
+    let not_ready = Refusal::Forbidden(Forbidden::MediaNotReady);
+    assert_eq!(
+        world.refused,
+        [(command(2, 0).id, not_ready), (command(4, 0).id, Refusal::Unavailable)]
+    );
+    // The other one of the chat waits for nobody.
+    assert_eq!(world.told.keys().collect::<Vec<_>>(), [&command(3, 0).id]);
+}
+
+#[test]
 fn too_much_at_once_is_refused_as_busy() {
     let mut world = loaded(1);
     for n in 0..=PENDING_MAX {

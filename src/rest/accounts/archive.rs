@@ -32,6 +32,7 @@ use crate::rest::api_keys::OwnKey;
 use crate::rest::extract::{Body, Caller, From};
 use crate::rest::listings::ListingView;
 use crate::rest::listings::history::ChangeView;
+use crate::rest::media::MediaView;
 use crate::rest::problem::Problem;
 use crate::rest::sessions::OwnSession;
 use crate::services::accounts::LogInMeans;
@@ -46,7 +47,7 @@ const LINES_MAX: usize = 64;
 const LINE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Archives that are made at a time.
 const AT_ONCE: usize = 16;
-/// Listings, and people, of a page.
+/// Listings, files, and people, of a page.
 const PAGE: usize = 100;
 
 /// Whose archives are being made.
@@ -113,6 +114,8 @@ enum Line {
     LastSeen {
         at: Timestamp,
     },
+    /// What is known of a file, whose bytes are fetched as ever.
+    Media(Box<MediaView>),
     /// With the events of a chat behind it.
     Chat(Box<Row>),
     Event(Box<Event>),
@@ -202,6 +205,7 @@ impl Archive {
             let Favourite { listing, since } = liked;
             self.put(Line::Favourite { listing, since }).await?;
         }
+        self.put_media(rest, caller).await?;
         self.put_chats(rest, caller).await?;
         let lines = self.count;
         self.put(Line::End { lines }).await
@@ -258,6 +262,20 @@ impl Archive {
             }
             let Some(next) = page.next else { return Ok(()) };
             before = Some(next);
+        }
+    }
+
+    async fn put_media(&mut self, rest: &Rest, caller: &Principal) -> io::Result<()> {
+        let mut before = None;
+        loop {
+            let owned = rest.media.owned(caller.user, before, PAGE).await;
+            let owned = owned.map_err(io::Error::other)?;
+            let Some(last) = owned.last() else { return Ok(()) };
+            before = Some(last.id);
+            // What is on its way out is not there.
+            for media in owned.into_iter().filter_map(|media| MediaView::try_from(media).ok()) {
+                self.put(Line::Media(Box::new(media))).await?;
+            }
         }
     }
 

@@ -51,8 +51,8 @@ pub struct Request {
     extensions(("x-codes" = json!([
         "chat.not_found", "listing.closed", "text.empty", "text.too_long", "text.control", "kind.unsupported",
         "data.too_long", "target.not_found", "target.not_yours", "target.gone", "target.too_old",
-        "reaction.unsupported", "media.not_found", "seq.ahead", "base.old", "id.conflict",
-        "server.busy",
+        "reaction.unsupported", "media.not_found", "media.not_ready", "media.used", "seq.ahead", "base.old",
+        "id.conflict", "server.busy",
     ]))),
     security(("bearer" = ["chats:write"])),
 )]

@@ -11,7 +11,8 @@ const COMPRESSED_BYTES_MIN: u64 = 1_024;
 const LEVEL: i32 = 4;
 
 /// An extension of answers that are never compressed. They hold a secret beside what a stranger may
-/// choose: the length of both together, compressed, would tell of the secret (BREACH).
+/// choose: the length of both together, compressed, would tell of the secret (BREACH). Or they are files,
+/// small already, of which a client may want the bytes from a place on.
 #[derive(Debug, Clone, Copy)]
 pub struct Uncompressed;
 

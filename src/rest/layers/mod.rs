@@ -19,10 +19,14 @@ pub use self::cors::cors;
 pub use self::harden::{Transport, harden};
 pub use self::observe::{Cause, Observer, Refused, observe};
 pub use self::rate::{Shown, limit_rate};
+use super::media;
 use super::problem::Problem;
 
-/// Ends a request that takes too long. What it began may still happen.
+/// Ends a request that takes too long, but for one that brings a file. What it began may still happen.
 pub async fn limit_time(State(timeout): State<Duration>, request: Request, next: Next) -> Response {
+    if media::is_upload(&request) {
+        return next.run(request).await;
+    }
     // The body has its own time, and the answer as much again.
     let answer = tokio::time::timeout(timeout * 2, next.run(request));
     answer.await.unwrap_or_else(|_| {

@@ -12,10 +12,11 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::auth::principal::Principal;
 use crate::auth::token::TokenError;
-use crate::limits::{Client, Told};
+use crate::limits::{Client, Told, Wanted};
 use crate::listener::client::ClientAddress;
 use crate::rest::Rest;
 use crate::rest::extract::bearer_token;
+use crate::rest::media;
 use crate::rest::problem::Problem;
 use crate::services::accounts::ShownKey;
 use crate::telemetry::refusals::Means;
@@ -46,8 +47,9 @@ pub async fn limit_rate(State(rest): State<Rest>, mut request: Request, next: Ne
         Some(Shown::Token(Err(_)) | Shown::Key(_)) | None => None,
     };
     let from = ClientAddress::of(request.extensions()).ip;
+    let wanted = if media::is_download(&request) { Wanted::Bytes } else { Wanted::Anything };
     let client = match (&shown, user) {
-        (Some(Shown::Key(key)), _) if is_known(&rest, *key, from).await => {
+        (Some(Shown::Key(key)), _) if is_known(&rest, *key, from, wanted).await => {
             Client::Key(key.digest())
         }
         (_, Some(user)) => Client::User(user),
@@ -62,7 +64,7 @@ pub async fn limit_rate(State(rest): State<Rest>, mut request: Request, next: Ne
         request.extensions_mut().insert(shown);
         key
     });
-    let told = rest.rates.http_request(client, rest.clock.now()).await;
+    let told = rest.rates.http_request(client, wanted, rest.clock.now()).await;
     let mut response = match told.map(|told| told.taken) {
         Some(Err(exceeded)) => Problem::limited(exceeded).into_response(),
         Some(Ok(())) | None => next.run(request).await,
@@ -89,20 +91,20 @@ pub async fn limit_rate(State(rest): State<Rest>, mut request: Request, next: Ne
 
 /// Whether a key has requests of its own: one that is good. Who tries keys that are none is held to
 /// what their address may do, and beyond it nothing is looked up for them.
-async fn is_known(rest: &Rest, key: ShownKey, from: IpAddr) -> bool {
+async fn is_known(rest: &Rest, key: ShownKey, from: IpAddr, wanted: Wanted) -> bool {
     rest.rates.knows_key(&key.digest())
-        || rest.rates.has_request_left(from, rest.clock.now())
+        || rest.rates.has_request_left(from, wanted, rest.clock.now())
             && rest.accounts.authenticate_key(key).await.is_ok()
 }
 
-/// `q` requests in `w` seconds.
+/// `q` requests, or of one kind of them, in `w` seconds.
 fn policy(told: &Told) -> String {
     let window = told.rate.window().as_millis().div_ceil(1_000);
-    format!("\"requests\";q={};w={window}", told.rate.burst())
+    format!("\"{}\";q={};w={window}", told.scope.name(), told.rate.burst())
 }
 
 /// `r` may come at once; in `t` seconds, as many as ever.
 fn left(told: &Told) -> String {
     let whole_in = told.standing.whole_in.as_millis().div_ceil(1_000);
-    format!("\"requests\";r={};t={whole_in}", told.standing.left)
+    format!("\"{}\";r={};t={whole_in}", told.scope.name(), told.standing.left)
 }

@@ -10,9 +10,11 @@ use utoipa::openapi::OpenApi;
 use crate::rest::problem::{Code, Problem};
 
 /// Routes that ask the store nothing, so that nothing is wrong with it.
-const WITHOUT_STORE: [&str; 3] = ["connect", "readDocument", "readCatalogue"];
+const WITHOUT_STORE: [&str; 4] = ["connect", "describeUploads", "readDocument", "readCatalogue"];
 /// The one whose answer may take its time: it is a socket.
 const WITHOUT_END: &str = "connect";
+/// The one of the method `HEAD`, which is answered with headers alone.
+const WITHOUT_BODY: &str = "readUpload";
 
 const PROBLEM: &str = "#/components/schemas/Problem";
 
@@ -71,8 +73,12 @@ fn codes(operation: &mut Map<String, Value>) -> Vec<Code> {
         codes.push(Code::Suspended);
         codes.push(Code::FactorRequired);
     }
-    if operation.contains_key("requestBody") {
-        codes.extend([Code::MediaType, Code::TooLarge, Code::Timeout]);
+    if let Some(body) = operation.get("requestBody") {
+        codes.push(Code::Timeout);
+        // Who takes files says which, and how large.
+        if body["content"].get("application/json").is_some() {
+            codes.extend([Code::MediaType, Code::TooLarge]);
+        }
     }
     // `If-None-Match` is never wrong: what is no tag of ours is none.
     let may_be_wrong = |parameter: &Value| parameter["name"] != "If-None-Match";
@@ -96,6 +102,7 @@ fn codes(operation: &mut Map<String, Value>) -> Vec<Code> {
 /// Adds the refusals to an operation's answers, and the headers that all answers bear. Refusals that
 /// many operations share stand in `shared`, by their codes.
 fn answers(operation: &mut Map<String, Value>, codes: &[Code], shared: &mut Map<String, Value>) {
+    let is_head = operation["operationId"] == WITHOUT_BODY;
     let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
         return;
     };
@@ -106,6 +113,14 @@ fn answers(operation: &mut Map<String, Value>, codes: &[Code], shared: &mut Map<
     }
     for (status, mut codes) in refusals {
         codes.sort_unstable_by_key(|code| code.name());
+        if is_head {
+            let mut refusal = refusal(status, &codes);
+            if let Some(refusal) = refusal.as_object_mut() {
+                refusal.remove("content");
+            }
+            answers.insert(status.to_string(), refusal);
+            continue;
+        }
         let names: Vec<_> = codes.iter().map(|code| code.name()).collect();
         let name = names.join("-");
         let reference = json!({ "$ref": format!("#/components/responses/{name}") });
@@ -129,6 +144,7 @@ fn refusal(status: u16, codes: &[Code]) -> Value {
     });
     let own: &[_] = match status {
         401 => &["WWW-Authenticate"],
+        416 => &["Content-Range"],
         429 | 503 => &["Retry-After"],
         _ => &[],
     };
@@ -162,14 +178,15 @@ fn headers() -> Value {
         ),
         "RateLimit-Policy": text(
             false,
-            "^\"requests\";q=[0-9]+;w=[0-9]+$",
+            "^\"(requests|downloads)\";q=[0-9]+;w=[0-9]+$",
             "Where requests are limited: `q` may come at once, and as many more in each `w` seconds",
         ),
         "RateLimit": text(
             false,
-            "^\"requests\";r=[0-9]+;t=[0-9]+$",
+            "^\"(requests|downloads)\";r=[0-9]+;t=[0-9]+$",
             "Where requests are limited: `r` are left at once; in `t` seconds, all",
         ),
+        "Content-Range": text(true, "^bytes \\*/[0-9]+$", "How many bytes there are"),
         "WWW-Authenticate": text(true, "^Bearer", "What is to be shown (RFC 6750)"),
         "Retry-After": seconds,
     })

@@ -14,16 +14,17 @@ use super::problem::ProblemBody;
 
 /// What stands before the first route.
 const INTRODUCTION: &str = "\
-A marketplace where everything happens in a chat. Bodies are JSON; times are milliseconds since 1970, \
-ids UUIDs in lower case, amounts integers of a currency's smallest unit. Fields that are absent from an \
-answer have their default, and fields that a client does not know may come with any version.
+A marketplace where everything happens in a chat. Bodies are JSON, but for those of files; times are \
+milliseconds since 1970, ids UUIDs in lower case, amounts integers of a currency's smallest unit. Fields \
+that are absent from an answer have their default, and fields that a client does not know may come with \
+any version.
 
 What is refused comes as a problem (RFC 9457) with a stable `code`; docs/errors.md says what to do about \
 each. Unknown paths are answered with 404 `route.not_found`, methods that a path does not have with 405 \
 `route.method_not_allowed`, and heads that are no sound HTTP with a bare 400 or 431.";
 
 /// What the routes are about, in the order of a first reading.
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     ("accounts", "People, their passwords and addresses. docs/accounts.md"),
     ("sessions", "Log-ins and their tokens. docs/accounts.md"),
     (
@@ -33,6 +34,7 @@ const TAGS: [(&str, &str); 9] = [
     ("API keys", "Keys of programs and devices. docs/accounts.md"),
     ("listings", "Things for sale"),
     ("chats", "What buyer and seller say to each other, without a socket. docs/protocol.md"),
+    ("media", "Files of chats. docs/media.md"),
     ("socket", "The same, as it happens. docs/protocol.md"),
     ("staff", "For moderators and admins. docs/accounts.md"),
     ("documentation", "What you are reading"),

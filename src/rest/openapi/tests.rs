@@ -6,6 +6,8 @@ use serde_json::Value;
 
 use super::TAGS;
 use crate::app;
+use crate::rest::media::CONTENT;
+use crate::rest::media::uploads::{UPLOAD, UPLOADS};
 use crate::rest::problem::Code;
 
 fn document() -> Value {
@@ -63,6 +65,21 @@ fn every_operation_is_described() {
         let answers = operation["responses"].as_object().expect("answers");
         let succeeds = |status: &str| status < "300" || status == "303";
         assert!(answers.keys().any(|status| succeeds(status)), "{id} never succeeds");
+    }
+}
+
+/// By their paths it is told which requests have time and room of their own.
+#[test]
+fn the_bytes_of_files_come_and_go_where_layers_look_for_them() {
+    let document = document();
+    for (path, method) in [
+        (CONTENT, "get"),
+        (CONTENT, "put"),
+        (UPLOAD, "head"),
+        (UPLOAD, "patch"),
+        (UPLOADS, "options"),
+    ] {
+        assert!(document["paths"][path][method].is_object(), "{method} {path}");
     }
 }
 

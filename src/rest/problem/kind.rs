@@ -30,7 +30,9 @@ impl Code {
             | Self::NotYours
             | Self::Origin
             | Self::OriginForbidden => Some(Kind::Permission),
-            Self::SyncTooMany | Self::KeyTooMany | Self::IdentityTooMany => Some(Kind::Limit),
+            Self::SyncTooMany | Self::KeyTooMany | Self::IdentityTooMany | Self::MediaTooMany => {
+                Some(Kind::Limit)
+            }
             Self::MediaType
             | Self::TooLarge
             | Self::Timeout
@@ -57,6 +59,10 @@ impl Code {
             | Self::Expiry
             | Self::SearchInvalid
             | Self::Reason
+            | Self::MediaTooLarge
+            | Self::MediaRefused
+            | Self::MediaRange
+            | Self::UploadVersion
             | Self::UpgradeRequired
             | Self::SocketVersion
             | Self::Subprotocol => Some(Kind::Input),
@@ -82,6 +88,12 @@ impl Code {
             | Self::SearchOff
             | Self::StatusFinal
             | Self::VersionChanged
+            | Self::MediaComplete
+            | Self::MediaIncomplete
+            | Self::MediaOffset
+            | Self::MediaUnderway
+            | Self::MediaDirectOff
+            | Self::MediaFull
             | Self::ReportNotFound
             | Self::AuditBroken
             | Self::ExportRunning => None,

@@ -1,5 +1,7 @@
 //! Why services refuse, in the words of the edge.
 
+use std::io;
+
 use barterline_domain::account::{InvalidAccount, InvalidProfile};
 use barterline_domain::bearer::Unpermitted;
 use barterline_domain::catalogue::InvalidAttributes;
@@ -20,6 +22,7 @@ use crate::services::chats::{ChatError, SendError, SyncError};
 use crate::services::erasure::ErasureError;
 use crate::services::favourites::FavouriteError;
 use crate::services::listings::ListingError;
+use crate::services::media::MediaError;
 use crate::services::people::PeopleError;
 use crate::services::reports::{MESSAGES_MAX, ReportError};
 use crate::services::search::SearchError;
@@ -163,9 +166,13 @@ impl From<ErasureError> for Problem {
             ErasureError::Store(error)
             | ErasureError::Chats(SendError::Chat(ChatError::Store(error)))
             | ErasureError::Listings(ListingError::Store(error))
+            | ErasureError::Media(MediaError::Store(error))
             | ErasureError::People(PeopleError::Store(error)) => error.into(),
             // Others were faster, or too many: whatever it was, the next call begins with it.
-            ErasureError::Chats(_) | ErasureError::Listings(_) | ErasureError::People(_) => {
+            ErasureError::Chats(_)
+            | ErasureError::Listings(_)
+            | ErasureError::Media(_)
+            | ErasureError::People(_) => {
                 Self::new(ErrorCode::Unavailable, "not all is erased; ask again")
             }
         }
@@ -389,6 +396,49 @@ impl From<FavouriteError> for Problem {
             FavouriteError::Listing(error) => error.into(),
             FavouriteError::Full => Self::new(Code::FavouritesFull, error.to_string()),
             FavouriteError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<MediaError> for Problem {
+    fn from(error: MediaError) -> Self {
+        let text = error.to_string();
+        match error {
+            MediaError::Unpermitted(error) => error.into(),
+            MediaError::NotFound => ErrorCode::MediaNotFound.into(),
+            MediaError::ChatNotFound => ErrorCode::ChatNotFound.into(),
+            MediaError::TooLarge { max } => {
+                Self::new(Code::MediaTooLarge, format!("this file has at most {max} bytes"))
+            }
+            MediaError::Empty => Self::invalid("size: a file has a byte at least"),
+            MediaError::TooManyUnfinished { .. } => Code::MediaTooMany.into(),
+            MediaError::Limited(exceeded) => Self::limited(exceeded),
+            MediaError::NotWaiting => Code::MediaComplete.into(),
+            MediaError::Incomplete { missing } => {
+                Self::new(Code::MediaIncomplete, format!("{missing} bytes of the file are missing"))
+            }
+            MediaError::OffsetMismatch { at } => {
+                Self::new(Code::MediaOffset, format!("the bytes of the file go on at {at}"))
+            }
+            MediaError::Underway => Code::MediaUnderway.into(),
+            MediaError::Broken(error) if error.kind() == io::ErrorKind::TimedOut => {
+                Code::Timeout.into()
+            }
+            MediaError::Broken(_) => Self::invalid("the body ended early"),
+            MediaError::Used => Self::new(ErrorCode::MediaUsed, "a message shows the file"),
+            MediaError::NotReady => ErrorCode::MediaNotReady.into(),
+            MediaError::Refused(refusal) => {
+                Self { reason: Some(refusal.name()), ..Self::from(Code::MediaRefused) }
+            }
+            MediaError::Busy => ErrorCode::Busy.into(),
+            MediaError::DirectUnavailable => Code::MediaDirectOff.into(),
+            // Where files are kept, and what is wrong there, is the operator's business.
+            MediaError::Full => Self { cause: Some(text.into()), ..Self::from(Code::MediaFull) },
+            MediaError::Unavailable(_) => {
+                Self { cause: Some(text.into()), ..Self::from(ErrorCode::Unavailable) }
+            }
+            MediaError::Chats(error) => error.into(),
+            MediaError::Store(error) => error.into(),
         }
     }
 }

@@ -11,17 +11,11 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, PasswordHash};
 use barterline_domain::account::Password;
 use parking_lot::Mutex;
-#[cfg(target_os = "linux")]
-use thread_priority::{
-    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
-    set_thread_priority_and_policy,
-};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
-/// How nice hashing is where it may not be idle.
-#[cfg(target_os = "linux")]
-const BEHIND_OTHERS: i32 = 10;
+use crate::services::threads::step_back;
+
 /// Longest wait for a turn.
 const TURN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Hash of no password, for addresses that nobody has.
@@ -118,31 +112,12 @@ impl PasswordHashing {
 
 /// Does what comes, until nobody is left who could ask.
 fn serve(queue: &Mutex<Receiver<Job>>) {
-    step_back();
+    step_back("hashing of passwords");
     loop {
         let job = queue.lock().recv();
         let Ok(job) = job else { return };
         if panic::catch_unwind(AssertUnwindSafe(job)).is_err() {
             tracing::error!("a password could not be hashed");
-        }
-    }
-}
-
-/// Has this thread give way at once to whoever wants its core. A niceness would not do: who is nice still ends the
-/// slice that it has begun, of milliseconds. Nor does a thread give way that steps back in the middle of its first
-/// slice, which is why these are there before there is work. Where messages take every core for long, log-ins wait.
-fn step_back() {
-    #[cfg(target_os = "linux")]
-    {
-        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-        let thread = thread_priority::thread_native_id();
-        let set = set_thread_priority_and_policy(thread, ThreadPriority::Min, idle);
-        if let Err(error) = set {
-            tracing::warn!(
-                ?error,
-                "passwords are hashed at the priority of messages, or nearly so"
-            );
-            let _ = rustix::process::nice(BEHIND_OTHERS);
         }
     }
 }
@@ -179,6 +154,8 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn hashing_gives_way_and_goes_on_when_one_hash_fails() {
+        use thread_priority::{NormalThreadSchedulePolicy, ThreadSchedulePolicy};
+
         let hashing = PasswordHashing::new(1, 4).expect("threads");
         let failed = hashing.run(|| panic!("on purpose")).await;
         assert_eq!(failed, Err::<(), _>(HashingBusy));

@@ -12,8 +12,9 @@ use barterline_domain::message::{
 use barterline_storage::chat_log::Range;
 use barterline_storage::error::StoreError;
 
+use super::media::shown_by;
 use super::{ChatError, Chats, Send};
-use crate::hub::room::Forbidden;
+use crate::hub::room::{Command, Forbidden};
 
 /// What the request asks for. Fields that its kind does not have are ignored, as everywhere.
 pub fn kind(send: Send) -> Result<EventKind, ChatError> {
@@ -73,21 +74,15 @@ pub(super) enum Judgement {
 
 impl Chats {
     /// Whether the rules allow it. What is asked here never turns back (who said a message, when,
-    /// that it is gone), so the answer stands when the event is numbered later: a change that
-    /// crosses a deletion on its way is read as nothing.
+    /// that it is gone, which message shows a file), so the answer stands when the event is numbered
+    /// later: a change that crosses a deletion on its way is read as nothing.
     pub(super) async fn judge(
         &self,
         chat: &Arc<Chat>,
         role: Role,
-        kind: &EventKind,
-        now: Timestamp,
+        command: &Command,
     ) -> Result<Judgement, StoreError> {
-        if let EventKind::Message(Message { content: Content::Media { media, .. }, .. }) = kind {
-            let user = chat.participants.user(role);
-            if !self.media.may_send(user, chat.id, *media).await? {
-                return Ok(Judgement::Forbidden(Forbidden::MediaNotFound));
-            }
-        }
+        let kind = &command.kind;
         if let EventKind::Reaction { reaction: Some(reaction), .. } = kind
             && !self.rules.reactions.iter().any(|offered| offered == reaction.as_str())
         {
@@ -97,14 +92,24 @@ impl Chats {
             EventKind::Message(Message { reply, .. }) => *reply,
             other => other.target(),
         };
-        let Some(seq) = seq else { return Ok(Judgement::Allowed { withheld: false }) };
-        let Some(target) = self.message(chat, role, seq).await? else {
-            return Ok(Judgement::Forbidden(Forbidden::TargetNotFound));
-        };
-        Ok(match self.forbids(kind, role, &target, now) {
-            Some(forbidden) => Judgement::Forbidden(forbidden),
+        let mut withheld = false;
+        if let Some(seq) = seq {
+            let Some(target) = self.message(chat, role, seq).await? else {
+                return Ok(Judgement::Forbidden(Forbidden::TargetNotFound));
+            };
+            if let Some(forbidden) = self.forbids(kind, role, &target, command.at) {
+                return Ok(Judgement::Forbidden(forbidden));
+            }
+            if let (EventKind::Delete { .. }, Some(media)) = (kind, shown_by(&target.kind)) {
+                self.media.doubt(media, command.at).await?;
+            }
             // The other never gets what was withheld, nor what becomes of it.
-            None => Judgement::Allowed { withheld: target.withheld && kind.target().is_some() },
+            withheld = target.withheld && kind.target().is_some();
+        }
+        // Last: a file is for one message, which is to be one that may be said.
+        Ok(match self.claim(chat, role, command).await? {
+            Some(forbidden) => Judgement::Forbidden(forbidden),
+            None => Judgement::Allowed { withheld },
         })
     }
 

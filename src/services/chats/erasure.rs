@@ -10,6 +10,7 @@ use barterline_storage::inbox::InboxRow;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::time::Instant;
 
+use super::media::shown_by;
 use super::{ChatError, Chats, HISTORY_MAX, Membership, SendError};
 use crate::hub::room::{Command, Refusal};
 
@@ -90,6 +91,9 @@ impl Chats {
     ) -> Result<(), SendError> {
         let Membership { chat, role, withheld, .. } = membership;
         let at = self.clock.now();
+        if let Some(media) = shown_by(&event.kind) {
+            self.media.doubt(media, at).await.map_err(ChatError::from)?;
+        }
         let kind = EventKind::Delete { target: event.seq };
         // Two servers at work on it use the same name, and it is taken back once.
         for name in [0, at.as_millis()] {

@@ -478,8 +478,7 @@ impl Chats {
         let mut command = self.command(membership, origin, send)?;
         if !stands_alone {
             let Membership { chat, role, .. } = membership;
-            let Command { kind, at, .. } = &command;
-            match Box::pin(self.judge(chat, *role, kind, *at)).await? {
+            match Box::pin(self.judge(chat, *role, &command)).await? {
                 Judgement::Forbidden(why) => command.refusal = Some(Refusal::Forbidden(why)),
                 Judgement::Allowed { withheld } => command.withheld |= withheld,
             }

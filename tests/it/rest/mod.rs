@@ -10,6 +10,7 @@ pub mod erasure;
 mod exchange;
 mod favourites;
 mod listings;
+mod media;
 mod openapi;
 mod reports;
 mod search;

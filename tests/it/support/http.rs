@@ -24,6 +24,8 @@ pub struct Answer {
     pub status: u16,
     pub headers: HashMap<String, String>,
     pub body: String,
+    /// The body as it came.
+    pub bytes: Vec<u8>,
 }
 
 impl Call {
@@ -113,19 +115,22 @@ fn exchange(mut stream: impl Read + Write, bytes: &[u8]) -> Answer {
     let mut answer = Vec::new();
     let ended = stream.read_to_end(&mut answer);
     assert!(ended.is_ok() || !answer.is_empty(), "no answer: {ended:?}");
-    Answer::parse(&String::from_utf8_lossy(&answer))
+    Answer::parse(&answer)
 }
 
 impl Answer {
-    fn parse(text: &str) -> Self {
-        let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
+    fn parse(answer: &[u8]) -> Self {
+        let end =
+            answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head and a body");
+        let (head, bytes) = (String::from_utf8_lossy(&answer[..end]), answer[end + 4..].to_vec());
         let mut lines = head.lines();
         let status = lines.next().and_then(|line| line.split(' ').nth(1));
         let headers = lines.filter_map(|line| line.split_once(": "));
         Self {
             status: status.and_then(|status| status.parse().ok()).expect("a status"),
             headers: headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect(),
-            body: body.to_owned(),
+            body: String::from_utf8_lossy(&bytes).into_owned(),
+            bytes,
         }
     }
 

@@ -5,6 +5,7 @@ mod documented;
 pub mod http;
 mod inbox;
 pub mod mailbox;
+pub mod pictures;
 pub mod provider;
 pub mod socket;
 pub mod tls;

@@ -22,7 +22,7 @@ use super::tls::{Certificate, Files, Secured};
 pub const BINARY: &str = env!("CARGO_BIN_EXE_barterline");
 
 /// What nobody who waits for a test's end should wait for.
-const LIMITS: [&str; 22] = [
+const LIMITS: [&str; 24] = [
     "CONNECTION_PER_MINUTE",
     "CONNECTION_BURST",
     "USER_PER_MINUTE",
@@ -35,6 +35,8 @@ const LIMITS: [&str; 22] = [
     "ADDRESS_BURST",
     "REQUESTS_PER_MINUTE",
     "REQUESTS_BURST",
+    "DOWNLOADS_PER_MINUTE",
+    "DOWNLOADS_BURST",
     "LOG_INS_PER_MINUTE",
     "LOG_INS_BURST",
     "REGISTRATIONS_PER_HOUR",
@@ -220,6 +222,8 @@ impl World {
         command.stderr(Stdio::null());
         // There are no balancers to be told.
         command.env("BARTERLINE_SERVER__DRAIN_NOTICE_MS", "0");
+        // They do with the room that there is.
+        command.env("BARTERLINE_MEDIA__KEEP_FREE_MIB", "0");
         // Tests are in a hurry; those of the limits lower them.
         command.envs(LIMITS.iter().map(|limit| (format!("BARTERLINE_LIMITS__{limit}"), "1000000")));
         change(&mut command);

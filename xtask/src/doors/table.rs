@@ -237,6 +237,8 @@ pub const CRATES: &[Crate] = &[
     Crate { folder: "push", ours: &["barterline-domain"], never: &["axum", "redb"] },
     // An index is derived, and knows no store.
     Crate { folder: "search", ours: &["barterline-domain"], never: &["axum", "hyper", "redb"] },
+    // Bytes in, bytes out.
+    Crate { folder: "media", ours: &["barterline-domain"], never: RUNTIMES },
     Crate {
         folder: "loadtest",
         ours: &["barterline-domain", "barterline-protocol"],
@@ -246,7 +248,13 @@ pub const CRATES: &[Crate] = &[
     Crate {
         folder: "fuzz",
         // Decoders stand in the server, too.
-        ours: &["barterline", "barterline-domain", "barterline-protocol", "barterline-storage"],
+        ours: &[
+            "barterline",
+            "barterline-domain",
+            "barterline-media",
+            "barterline-protocol",
+            "barterline-storage",
+        ],
         never: &["axum"],
     },
     Crate { folder: "xtask", ours: &[], never: &["tokio", "axum"] },
@@ -258,6 +266,7 @@ pub const CRATES: &[Crate] = &[
             "barterline-storage",
             "barterline-push",
             "barterline-search",
+            "barterline-media",
         ],
         never: &[],
     },
