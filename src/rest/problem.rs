@@ -227,7 +227,7 @@ codes! {
     /// Out of bounds.
     MediaRange = RANGE_NOT_SATISFIABLE, "media.range", "the file ends before this range begins";
     /// Where files are kept nobody but this server writes.
-    MediaDirectOff = NOT_IMPLEMENTED, "media.direct_off", "files are uploaded by way of the server here";
+    MediaDirectOff = CONFLICT, "media.direct_off", "files are uploaded by way of the server here";
     /// A full disk.
     MediaFull = INSUFFICIENT_STORAGE, "media.no_room", "the server has no room for files at the moment";
     /// Not the version of tus that is spoken.

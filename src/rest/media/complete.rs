@@ -24,7 +24,7 @@ use crate::rest::problem::Problem;
     ),
     extensions(("x-codes" = json!([
         "media.not_found", "media.too_large", "media.incomplete", "media.underway", "media.refused",
-        "media.no_room", "server.busy",
+        "media.no_room", "media.too_many", "server.busy",
     ]))),
     security(("bearer" = ["chats:write"])),
 )]

@@ -235,7 +235,7 @@ impl Media {
             return Err(MediaError::Underway);
         }
         if arriving.values().filter(|by| **by == owner).count() >= UPLOADS_OF_ONE {
-            return Err(MediaError::Busy);
+            return Err(MediaError::TooManyUnfinished { max: UPLOADS_OF_ONE });
         }
         arriving.insert(media, owner);
         Ok(Place { inner: Arc::clone(&self.0), media, _permit: permit })

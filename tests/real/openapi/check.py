@@ -28,6 +28,10 @@ CHECKS = [
     "ignored_auth",
 ]
 PASSWORD = "a long password"
+# The smallest picture.
+PIXEL = bytes.fromhex(
+    "47494638396101000100800000000000ffffff2c00000000010001000002024401003b"
+)
 
 
 def settings(data):
@@ -36,9 +40,12 @@ def settings(data):
         *("REQUESTS_PER_MINUTE", "REQUESTS_BURST", "LOG_INS_PER_MINUTE", "LOG_INS_BURST"),
         *("REGISTRATIONS_PER_HOUR", "REGISTRATIONS_BURST", "REFRESHES_PER_MINUTE"),
         *("REFRESHES_BURST", "MAIL_REQUESTS_PER_HOUR", "MAIL_REQUESTS_BURST", "USER_PER_MINUTE"),
-        *("USER_BURST", "CHAT_PER_MINUTE", "CHAT_BURST", "NEW_CHATS_PER_HOUR", "NEW_CHATS_BURST"),
+        *("DOWNLOADS_PER_MINUTE", "DOWNLOADS_BURST", "USER_BURST", "CHAT_PER_MINUTE"),
+        *("CHAT_BURST", "NEW_CHATS_PER_HOUR", "NEW_CHATS_BURST"),
     ]
     chosen = {f"BARTERLINE_LIMITS__{name}": "10000000" for name in names}
+    chosen["BARTERLINE_MEDIA__UPLOADS_PER_HOUR"] = "100000"
+    chosen["BARTERLINE_MEDIA__UNFINISHED_MAX"] = "1000"
     chosen["BARTERLINE_ACCOUNTS__VERIFY_EMAIL"] = "false"
     chosen["BARTERLINE_MAIL__TRANSPORT"] = "file"
     chosen["BARTERLINE_MAIL__DIRECTORY"] = f"{data}/mail"
@@ -67,6 +74,17 @@ class World:
             headers["authorization"] = f"Bearer {token}"
         body = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, body, headers, method=method)
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
+
+    def upload(self, chat, content, token):
+        """A file of which all but its bytes is known, and where they go."""
+        new = {"chat": chat, "name": "pixel.gif", "size": len(content)}
+        return self.ask("POST", "/v1/media", new, token)["id"]
+
+    def put(self, path, content, token):
+        request = urllib.request.Request(self.url + path, content, method="PUT")
+        request.add_header("authorization", f"Bearer {token}")
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)
 
@@ -101,6 +119,8 @@ def furnish(world):
     key = {"idempotency-key": "019ac1b3-1f58-7c02-9a6d-4b70e1f3c802"}
     said = {"kind": "text", "text": "Is the bike still for sale?"}
     world.ask("POST", f"/v1/chats/{chat}/events", said, ana["access_token"], **key)
+    picture = world.upload(chat, PIXEL, ana["access_token"])
+    world.put(f"/v1/media/{picture}/content", PIXEL, ana["access_token"])
     report = {"reason": "They are rude."}
     report = world.ask("POST", f"/v1/chats/{chat}/reports", report, ana["access_token"], **key)["id"]
     return {
@@ -115,6 +135,8 @@ def furnish(world):
         "own_listing": own,
         "chat": chat,
         "report": report,
+        "picture": picture,
+        "upload": world.upload(chat, PIXEL, ana["access_token"]),
     }
 
 

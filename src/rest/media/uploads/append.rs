@@ -43,7 +43,7 @@ const PART: &str = "application/offset+octet-stream";
     ),
     extensions(("x-codes" = json!([
         "request.media_type", "media.not_found", "media.too_large", "media.complete", "media.offset",
-        "media.underway", "media.refused", "media.no_room", "upload.version_unsupported", "server.busy",
+        "media.underway", "media.too_many", "media.refused", "media.no_room", "upload.version_unsupported", "server.busy",
     ]))),
     security(("bearer" = ["chats:write"])),
 )]

@@ -301,7 +301,7 @@ async fn what_is_not_ready_has_nothing_to_fetch() {
     let link = ask(&world, "POST", &ana, &format!("/v1/media/{media}/link"));
     link.problem(409, "media.not_ready");
     let direct = ask(&world, "POST", &ana, &format!("/v1/media/{media}/direct"));
-    direct.problem(501, "media.direct_off");
+    direct.problem(409, "media.direct_off");
     let complete = ask(&world, "POST", &ana, &format!("/v1/media/{media}/complete"));
     complete.problem(409, "media.incomplete");
     brought(&world, &ana, &media, PDF).await;
