@@ -57,6 +57,7 @@ struct Inner {
 }
 
 /// A directory of this machine.
+#[derive(Clone)]
 struct Local {
     path: PathBuf,
     /// Bytes that are left free on its disk.
@@ -64,19 +65,27 @@ struct Local {
 }
 
 impl Local {
-    /// Whether there is room. It is looked before each piece: what is on its way at a time is small.
-    fn has_room(&self) -> Result<(), BlobError> {
-        let down = |error: rustix::io::Errno| BlobError::Unavailable(error.to_string());
-        let disk = rustix::fs::statvfs(&self.path).map_err(down)?;
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        if free < self.keep_free { Err(BlobError::Full) } else { Ok(()) }
+    /// Whether there is room.
+    fn has_room(&self) -> io::Result<bool> {
+        let disk = rustix::fs::statvfs(&self.path)?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize) >= self.keep_free)
     }
 }
 
 impl Inner {
     /// Whether there is room for more. A bucket says so itself.
-    fn has_room(&self) -> Result<(), BlobError> {
-        self.directory.as_ref().map_or(Ok(()), Local::has_room)
+    async fn has_room(&self) -> Result<(), BlobError> {
+        let Some(local) = self.directory.clone() else { return Ok(()) };
+        // A directory of others may hang.
+        let looked = tokio::task::spawn_blocking(move || local.has_room());
+        let down = |error: &dyn std::error::Error| BlobError::Unavailable(error.to_string());
+        match timeout(ASK_TIMEOUT, looked).await {
+            Ok(Ok(Ok(true))) => Ok(()),
+            Ok(Ok(Ok(false))) => Err(BlobError::Full),
+            Ok(Ok(Err(error))) => Err(down(&error)),
+            Ok(Err(error)) => Err(down(&error)),
+            Err(error) => Err(down(&error)),
+        }
     }
 }
 
@@ -159,9 +168,8 @@ impl Blobs {
         Self(Arc::new(Inner { store, signing: None, directory: None, piece: 1024 }))
     }
 
-    /// Writes bytes, in the place of what was there.
+    /// Writes bytes that were made of others, in the place of what was there.
     pub async fn put(&self, key: &str, bytes: Bytes) -> Result<(), BlobError> {
-        self.0.has_room()?;
         put(&*self.0.store, &path(key)?, bytes).await
     }
 
@@ -171,7 +179,22 @@ impl Blobs {
     where
         S: Stream<Item = io::Result<Bytes>> + Send + Unpin,
     {
-        let mut writing = self.writing(key)?;
+        self.put_all(self.writing(key, true)?, bytes, max).await
+    }
+
+    /// The same for what is made of bytes that are there: it may take the room that is left free for others, as
+    /// what it is made of goes behind it.
+    pub async fn put_made<S>(&self, key: &str, bytes: S, max: u64) -> Result<u64, BlobError>
+    where
+        S: Stream<Item = io::Result<Bytes>> + Send + Unpin,
+    {
+        self.put_all(self.writing(key, false)?, bytes, max).await
+    }
+
+    async fn put_all<S>(&self, mut writing: Writing, bytes: S, max: u64) -> Result<u64, BlobError>
+    where
+        S: Stream<Item = io::Result<Bytes>> + Send + Unpin,
+    {
         let written = match writing.take_all(bytes, max).await {
             Ok(None) => writing.finish().await,
             Ok(Some(broken)) => Err(BlobError::Interrupted(broken)),
@@ -189,7 +212,7 @@ impl Blobs {
     where
         S: Stream<Item = io::Result<Bytes>> + Send + Unpin,
     {
-        let mut writing = self.writing(key)?;
+        let mut writing = self.writing(key, true)?;
         let written = match writing.take_all(bytes, max).await {
             Ok(broken) if writing.bytes == 0 => Ok(Arrived { bytes: 0, broken }),
             Ok(broken) => writing.finish().await.map(|bytes| Arrived { bytes, broken }),
@@ -317,10 +340,9 @@ impl Blobs {
         Ok(Some(Signed { url: url.await?, headers }))
     }
 
-    fn writing(&self, key: &str) -> Result<Writing, BlobError> {
+    fn writing(&self, key: &str, leaves_room: bool) -> Result<Writing, BlobError> {
         let (place, path) = (Arc::clone(&self.0), path(key)?);
-        place.has_room()?;
-        Ok(Writing { place, path, held: BytesMut::new(), parts: None, bytes: 0 })
+        Ok(Writing { place, path, leaves_room, held: BytesMut::new(), parts: None, bytes: 0 })
     }
 
     async fn get(&self, key: &str, options: GetOptions) -> Result<GetResult, BlobError> {
@@ -350,6 +372,8 @@ impl Blobs {
 struct Writing {
     place: Arc<Inner>,
     path: Path,
+    /// Whether it is looked for room before each piece.
+    leaves_room: bool,
     /// What is not yet a piece.
     held: BytesMut,
     parts: Option<Box<dyn MultipartUpload>>,
@@ -385,8 +409,12 @@ impl Writing {
         Ok(())
     }
 
+    async fn look_for_room(&mut self) -> Result<(), BlobError> {
+        if self.leaves_room { self.place.has_room().await } else { Ok(()) }
+    }
+
     async fn put_part(&mut self, piece: Bytes) -> Result<(), BlobError> {
-        self.place.has_room()?;
+        self.look_for_room().await?;
         let parts = if let Some(parts) = &mut self.parts {
             parts
         } else {
@@ -402,6 +430,7 @@ impl Writing {
     async fn finish(&mut self) -> Result<u64, BlobError> {
         let rest = self.held.split().freeze();
         if self.parts.is_none() {
+            self.look_for_room().await?;
             put(&*self.place.store, &self.path, rest).await?;
             return Ok(self.bytes);
         }

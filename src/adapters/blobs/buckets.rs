@@ -119,14 +119,14 @@ fn directory(place: DirectoryPlace) -> anyhow::Result<Inner> {
         fs::set_permissions(path, Permissions::from_mode(0o700)).with_context(unusable)?;
     }
     let path = fs::canonicalize(path).with_context(unusable)?;
-    let store = LocalFileSystem::new_with_prefix(&path).with_context(unusable)?.with_fsync(true);
+    let local = Local { path, keep_free };
+    if !local.has_room().with_context(unusable)? {
+        tracing::warn!(directory = %shown, keep_free, "there is no room for files: none are taken");
+    }
+    let path = &local.path;
+    let store = LocalFileSystem::new_with_prefix(path).with_context(unusable)?.with_fsync(true);
     let store: Arc<dyn ObjectStore> = Arc::new(store);
-    Ok(Inner {
-        store,
-        signing: None,
-        directory: Some(Local { path, keep_free }),
-        piece: DIRECTORY_PIECE,
-    })
+    Ok(Inner { store, signing: None, directory: Some(local), piece: DIRECTORY_PIECE })
 }
 
 fn s3(place: S3Place) -> anyhow::Result<Inner> {

@@ -197,12 +197,17 @@ async fn a_directory_leaves_room_for_others() {
     let dir = TempDir::new().expect("a directory");
     let place = directory(dir.path().join("media"), u64::MAX);
     let blobs = Blobs::open(place).expect("a directory for files");
-    let put = blobs.put(KEY, Bytes::from_static(b"x")).await;
-    assert!(matches!(put, Err(BlobError::Full)), "{put:?}");
-    let put = blobs.put_stream(KEY, arriving(&some(10), false), 10).await;
-    assert!(matches!(put, Err(BlobError::Full)), "{put:?}");
+    for len in [10, 2_000_000] {
+        let put = blobs.put_stream(KEY, arriving(&some(len), false), len as u64).await;
+        assert!(matches!(put, Err(BlobError::Full)), "{put:?}");
+        let put = blobs.put_arrived(KEY, arriving(&some(len), false), len as u64).await;
+        assert!(matches!(put, Err(BlobError::Full)), "{put:?}");
+    }
     assert_eq!(blobs.head(KEY).await.expect("an answer"), None);
     assert!(files(dir.path()).is_empty());
+    // What is made of others takes their place.
+    let made = blobs.put_made(KEY, arriving(&some(10), false), 10).await;
+    assert_eq!(made.expect("written"), 10);
     // What is there can be removed all the same.
     blobs.remove_all("0a/018f").await.expect("removed");
 }

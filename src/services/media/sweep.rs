@@ -6,7 +6,7 @@ use std::time::Duration;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::media::{self as files, ORPHAN_LIFETIME, State};
 use barterline_storage::media::Look;
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, future, stream};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -53,14 +53,14 @@ impl Media {
 
     async fn sweep_on(&self) {
         loop {
-            // Whatever is due goes on at once.
+            // Whatever is due goes on at once, unless it cannot.
             if self.sweep().await < LOOKS_MAX {
                 sleep(around(PAUSE, &*self.0.ids)).await;
             }
         }
     }
 
-    /// Looks at what is due now; gives how many files that were.
+    /// Looks at what is due now; gives how many files that were which are due no more.
     pub(super) async fn sweep(&self) -> usize {
         let mut due = match self.0.store.due(self.0.clock.now(), DUE_MAX).await {
             Ok(due) => due,
@@ -75,14 +75,12 @@ impl Media {
             due.rotate_left(first);
             due.truncate(LOOKS_MAX);
         }
-        let count = due.len();
-        let looks = due.into_iter().map(|look| self.take_look(look));
-        let looks: Vec<_> = looks.collect();
-        stream::iter(looks).for_each_concurrent(LOOKS_AT_ONCE, |looking| looking).await;
-        count
+        let looks: Vec<_> = due.into_iter().map(|look| self.take_look(look)).collect();
+        let taken = stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE);
+        taken.filter(|taken| future::ready(*taken)).count().await
     }
 
-    async fn take_look(&self, look: Look) {
+    async fn take_look(&self, look: Look) -> bool {
         let next = match timeout(LOOK_TIMEOUT, Box::pin(self.look(look))).await {
             Ok(Ok(next)) => next,
             Ok(Err(error)) => {
@@ -103,7 +101,9 @@ impl Media {
         };
         if let Err(error) = taken.await {
             tracing::warn!(%error, media = %look.media, "a file is looked at twice");
+            return false;
         }
+        true
     }
 
     /// When what failed is tried again: the older a file is, the later.
@@ -136,6 +136,8 @@ impl Media {
                 Ok(Next::At(now.plus(pause).min(created.plus(ORPHAN_LIFETIME))))
             }
             // Looked at again when it is a day old: that was noted with the row.
+            // Somebody brings it here just now.
+            State::Waiting if self.0.arriving.lock().contains_key(&media.id) => Ok(Next::Nothing),
             State::Waiting => {
                 let raw = self.0.blobs.head(&keys::raw(media.id)).await?;
                 if raw.is_some_and(|bytes| bytes > media.declared) {

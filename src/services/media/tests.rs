@@ -508,3 +508,22 @@ async fn who_leaves_takes_their_files_along() {
     }
     assert!(world.media.owned(BUYER, None, 10).await.expect("files").is_empty());
 }
+
+#[tokio::test]
+async fn who_leaves_with_many_files_comes_further_with_each_call() {
+    let world = world().await;
+    let (at, now) = (Timestamp::from_millis(1), tokio::time::Instant::now());
+    let media = world.begun(5).await;
+    for n in 0..2 * PAGE as u8 {
+        let id = MediaId::from_bytes([n; 16]);
+        let media = files::Media { id, ..media.clone() };
+        world.media.0.store.insert(media, at).await.expect("a row");
+    }
+    let mut calls = 0;
+    while !world.media.erase_all(BUYER, now).await.expect("an end") {
+        calls += 1;
+        assert!(calls <= 3, "it does not end");
+    }
+    assert_eq!(calls, 2);
+    assert!(world.media.owned(BUYER, None, 10).await.expect("files").is_empty());
+}

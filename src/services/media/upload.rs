@@ -62,12 +62,14 @@ pub struct Progress {
 struct Place {
     inner: Arc<Inner>,
     media: MediaId,
-    _permit: OwnedSemaphorePermit,
+    /// Of those who bring bytes.
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.inner.arriving.lock().remove(&self.media);
+        drop(self.permit.take());
     }
 }
 
@@ -76,6 +78,9 @@ impl Media {
     /// [`Self::complete`].
     pub async fn direct(&self, caller: Bearer, id: MediaId) -> Result<SignedPut, MediaError> {
         let media = self.waiting(caller, id).await?;
+        if !self.0.blobs.can_sign() {
+            return Err(MediaError::DirectUnavailable);
+        }
         let now = self.0.clock.now();
         // Where no length is bound, more may be put than was announced; and what was begun in time may end
         // whenever it likes.
@@ -128,6 +133,7 @@ impl Media {
             State::Received => return self.looked_at(media).await,
             State::Ready(_) | State::Refused(_) | State::Ending => return settled(media),
         }
+        let place = self.hold(media.owner, id)?;
         let (there, wanted) = (self.source(&media).await?.bytes, media.declared);
         if there > wanted {
             self.forget_arrived(id).await?;
@@ -136,7 +142,6 @@ impl Media {
         if there < wanted {
             return Err(MediaError::Incomplete { missing: wanted - there });
         }
-        let place = self.begin(media.owner, id)?;
         self.arrived(media, place).await
     }
 
@@ -230,15 +235,23 @@ impl Media {
     fn begin(&self, owner: UserId, media: MediaId) -> Result<Place, MediaError> {
         let permit = Arc::clone(&self.0.uploads).try_acquire_owned();
         let permit = permit.map_err(|_| MediaError::Busy)?;
+        let theirs = self.0.arriving.lock().values().filter(|by| **by == owner).count();
+        if theirs >= UPLOADS_OF_ONE {
+            return Err(MediaError::TooManyUnfinished { max: UPLOADS_OF_ONE });
+        }
+        let mut place = self.hold(owner, media)?;
+        place.permit = Some(permit);
+        Ok(place)
+    }
+
+    /// The same without bringing any: so nobody else does meanwhile.
+    fn hold(&self, owner: UserId, media: MediaId) -> Result<Place, MediaError> {
         let mut arriving = self.0.arriving.lock();
         if arriving.contains_key(&media) {
             return Err(MediaError::Underway);
         }
-        if arriving.values().filter(|by| **by == owner).count() >= UPLOADS_OF_ONE {
-            return Err(MediaError::TooManyUnfinished { max: UPLOADS_OF_ONE });
-        }
         arriving.insert(media, owner);
-        Ok(Place { inner: Arc::clone(&self.0), media, _permit: permit })
+        Ok(Place { inner: Arc::clone(&self.0), media, permit: None })
     }
 
     /// All bytes are there: says so in the row, and looks at them. Until the row says it nobody else brings any.
@@ -274,7 +287,10 @@ impl Media {
         let Some(work) = self.work_on(media.clone()) else { return Ok(media) };
         match timeout(PATIENCE, work).await {
             Ok(Ok(Ok(done))) => settled(done),
-            Ok(Ok(Err(MediaError::NotFound))) => Err(MediaError::NotFound),
+            // Somebody else was faster, or it was removed meanwhile.
+            Ok(Ok(Err(MediaError::NotFound))) => {
+                settled(self.0.store.find(media.id).await?.ok_or(MediaError::NotFound)?)
+            }
             // Its bytes are safe, and it is tried again.
             Ok(Ok(Err(_)) | Err(_)) | Err(_) => Ok(media),
         }

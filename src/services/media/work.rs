@@ -108,7 +108,8 @@ impl Media {
     async fn judge(&self, media: &files::Media) -> Result<Judged, MediaError> {
         let source = self.source(media).await?;
         if source.bytes == 0 {
-            // They were there: it is the place that is missing, or somebody else was faster.
+            // They were there: somebody else was faster, or it is the place that is missing.
+            self.is_still_to_do(media).await?;
             return Err(MediaError::unavailable("the bytes of a file are not where they were put"));
         }
         if source.bytes != media.declared {
@@ -192,7 +193,7 @@ impl Media {
         let digest = witness.digest();
         let again = checked(self.stream(source), digest);
         let key = keys::served(id, &digest, None);
-        match self.0.blobs.put_stream(&key, again, bytes).await {
+        match self.0.blobs.put_made(&key, again, bytes).await {
             Ok(_) => {}
             // Ours broke off, and nobody else's.
             Err(BlobError::Interrupted(error)) => return Err(MediaError::unavailable(error)),
