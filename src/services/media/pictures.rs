@@ -10,6 +10,7 @@ use std::thread;
 use barterline_media::{Encoded, ImageError, Kind, re_encode};
 use bytes::Bytes;
 use parking_lot::Mutex;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::services::threads::step_back;
@@ -26,6 +27,14 @@ pub struct Pictures {
 /// The right to have one picture in memory.
 pub struct Turn {
     _permit: OwnedSemaphorePermit,
+}
+
+/// A picture that was made anew.
+pub struct Made {
+    /// Its sizes, the largest first.
+    pub sizes: Vec<Encoded>,
+    /// SHA-256 of the largest.
+    pub digest: [u8; 32],
 }
 
 /// The server goes away.
@@ -53,17 +62,22 @@ impl Pictures {
         turn.map(|permit| Turn { _permit: permit }).map_err(|_| Closed)
     }
 
-    /// Makes a picture anew, in its sizes. The turn is given back, as what was made is in memory still.
+    /// Makes a picture anew, in its sizes, and says what the largest is known by. The turn is given back, as what was made is in memory still.
     pub async fn re_encode(
         &self,
         turn: Turn,
         bytes: Bytes,
         kind: Kind,
         pixels_max: u64,
-    ) -> Result<(Result<Vec<Encoded>, ImageError>, Turn), Closed> {
+    ) -> Result<(Result<Made, ImageError>, Turn), Closed> {
         let (done, made) = oneshot::channel();
         let job = move || {
-            let making = AssertUnwindSafe(|| re_encode(&bytes, kind, pixels_max));
+            let making = AssertUnwindSafe(|| {
+                let sizes = re_encode(&bytes, kind, pixels_max)?;
+                // Here, as it takes milliseconds.
+                let digest = sizes.first().map(|whole| Sha256::digest(&whole.bytes).into());
+                Ok(Made { sizes, digest: digest.unwrap_or_default() })
+            });
             let made = panic::catch_unwind(making);
             let made = made.unwrap_or_else(|_| {
                 tracing::error!(?kind, "a picture could not be made anew");

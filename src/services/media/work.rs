@@ -14,11 +14,11 @@ use barterline_domain::media::{self as files, Content, Picture, Refusal, Size, S
 use barterline_media::{Encoded, Family, HEAD_BYTES, ImageError, Kind};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
-use sha2::{Digest as _, Sha256};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::pictures::Made;
 use super::source::Source;
 use super::streams::{Witness, checked};
 use super::{Inner, Media, MediaError, keys};
@@ -157,15 +157,15 @@ impl Media {
         let made = pictures.re_encode(turn, bytes, kind, self.0.rules.bounds.pixels).await;
         // The turn is held until all of them are written.
         let (made, _turn) = made.map_err(MediaError::unavailable)?;
-        let sizes = match made {
-            Ok(sizes) => sizes,
+        let Made { sizes, digest } = match made {
+            Ok(made) => made,
             Err(ImageError::TooManyPixels) => return Ok(Err(Refusal::TooManyPixels)),
             Err(ImageError::Damaged(why)) => {
                 tracing::debug!(media = %id, why, "a picture is damaged");
                 return Ok(Err(Refusal::Damaged));
             }
         };
-        let Some(content) = content_of(&sizes) else { return Ok(Err(Refusal::Damaged)) };
+        let Some(content) = content_of(&sizes, digest) else { return Ok(Err(Refusal::Damaged)) };
         for Encoded { size, bytes, .. } in sizes {
             let key = keys::served(id, &content.digest, Some(size));
             self.0.blobs.put(&key, Bytes::from(bytes)).await?;
@@ -228,7 +228,7 @@ impl Media {
 }
 
 /// What there is of a picture, the largest first; `None` of none.
-fn content_of(sizes: &[Encoded]) -> Option<Content> {
+fn content_of(sizes: &[Encoded], digest: [u8; 32]) -> Option<Content> {
     let whole = sizes.first()?;
     let picture = |made: &Encoded| {
         let Encoded { size, width, height, ref bytes, .. } = *made;
@@ -237,7 +237,7 @@ fn content_of(sizes: &[Encoded]) -> Option<Content> {
     Some(Content {
         media_type: whole.media_type.to_owned(),
         bytes: whole.bytes.len() as u64,
-        digest: Sha256::digest(&whole.bytes).into(),
+        digest,
         pictures: sizes.iter().map(picture).collect(),
     })
 }
