@@ -9,10 +9,10 @@ ARGS   ?=
 # make test runs as many schedules as the model test says.
 SCHEDULES ?= 100000
 # What is tested against real things: a client in another language, its own document, a proxy and a mail
-# relay, a provider of identities, a Redis, a bucket, a CQL database.
-PART   ?= client openapi walk openid redis s3 cql
+# relay, a provider of identities, a Redis, a bucket, a search engine, a CQL database.
+PART   ?= client openapi walk openid redis s3 opensearch cql
 
-.PHONY: help run test test-real real-client real-openapi real-walk real-openid real-redis real-s3 real-cql planted model check advisories bench rust bins node npm nginx python redis
+.PHONY: help run test test-real real-client real-openapi real-walk real-openid real-redis real-s3 real-opensearch real-cql planted model check advisories bench rust bins node npm nginx python redis jdk
 
 help:
 	@echo "make run [ARGS='--demo']   build and start the server"
@@ -61,6 +61,9 @@ real-redis: bins node redis # What servers share, and what they do when it hangs
 real-s3: bins node $(TOOLS)/bin/s3s-fs # Files of chats in an S3 that others made.
 	tests/real/s3/run $(TARGET)/ci/barterline $(TOOLS)/bin/s3s-fs
 
+real-opensearch: bins node jdk # What is found by an engine that others made.
+	tests/real/opensearch/run $(TARGET)/ci/barterline
+
 real-cql: bins node redis # Starts the database, and stops it whatever comes.
 	tests/real/cql/run $(TARGET)/ci/barterline
 
@@ -105,6 +108,10 @@ nginx:
 redis:
 	@command -v redis-server >/dev/null \
 	  || { echo "redis-server is missing: it is in your system's package redis-server or redis" >&2; exit 1; }
+
+jdk:
+	@java -version 2>&1 | grep -q 'version "17\.' && command -v mvn >/dev/null \
+	  || { echo "JDK 17 or Maven is missing (Debian: openjdk-17-jdk-headless, maven)" >&2; exit 1; }
 
 python:
 	@python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null \

@@ -4,6 +4,7 @@ mod media;
 mod post;
 mod search;
 mod sign_in;
+mod sources;
 
 use std::io;
 use std::sync::Arc;
@@ -47,21 +48,24 @@ use crate::rest::origins::Origins;
 use crate::rest::{Limits, Rest, router};
 use crate::schema;
 use crate::services::accounts::{
-    Accounts, AddressKeysError, FactorRule, Lifetimes, Parts, PasswordHashing, PasswordRules,
-    is_kept_by,
+    Accounts, AddressKeysError, Avatars, FactorRule, Lifetimes, Parts, PasswordHashing,
+    PasswordRules, is_kept_by,
 };
 use crate::services::audit::AuditLog;
 use crate::services::chats::{self, Chats, Rules};
 use crate::services::erasure::Erasure;
 use crate::services::favourites::Favourites;
 use crate::services::listings::catalogue::{self, CatalogueError};
+use crate::services::listings::photos::Photos;
 use crate::services::listings::standings::Standings;
 use crate::services::listings::{self, Listings};
 use crate::services::media::claims::Claims;
 use crate::services::people::People;
 use crate::services::reports::{self, Reports};
+use crate::services::saved_searches::SavedSearches;
 use crate::services::search::follower::Follower;
 use crate::services::staff::Staff;
+use crate::services::views::Views;
 use crate::telemetry::addresses::Addresses;
 use crate::telemetry::metrics::{HttpMetrics, HubMetrics, RedisMetrics, RefusalMetrics};
 use crate::telemetry::refusals::Refusals;
@@ -106,6 +110,9 @@ pub enum BuildError {
     /// Nobody can sign in elsewhere.
     #[error("sign-in: {0:#}")]
     SignIn(anyhow::Error),
+    /// Catalogues of others cannot be asked.
+    #[error("sources: {0:#}")]
+    Sources(anyhow::Error),
 }
 
 /// The backend that the settings name, open.
@@ -242,6 +249,7 @@ impl App {
             post::open(settings, admin, &clock, &ids).map_err(BuildError::Mail)?;
         let tokens = Tokens::new(Keyring::open(&keys.join(keyring::FILE))?);
         let links = tokens.sealing();
+        let claims = Arc::new(Claims::new(Arc::clone(&stores.media)));
         let accounts = Accounts::new(Parts {
             credentials: stores.credentials,
             codes: stores.codes,
@@ -264,6 +272,7 @@ impl App {
             mailing,
             cluster: cluster.clone(),
             sign_ins: sign_in::open(settings).map_err(BuildError::SignIn)?,
+            avatars: Arc::clone(&claims) as Arc<dyn Avatars>,
         });
         accounts.witness_keys().await?;
         let users = Arc::new(accounts.clone());
@@ -293,9 +302,24 @@ impl App {
             Arc::clone(&clock),
             Arc::clone(&ids),
             Arc::clone(&standings),
+            Arc::clone(&claims) as Arc<dyn Photos>,
             rules,
         );
+        let sources = sources::open(settings, &accounts, &listings, Arc::clone(&clock))
+            .map_err(BuildError::Sources)?;
         let favourites = Favourites::new(stores.favourites, listings.clone(), Arc::clone(&clock));
+        let views = Views::new(
+            stores.listing_views,
+            listings.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&ids),
+        );
+        let saved_searches = SavedSearches::new(
+            stores.saved_searches,
+            Arc::clone(listings.catalogue()),
+            Arc::clone(&clock),
+            Arc::clone(&ids),
+        );
         let (metrics, http_metrics) = (HubMetrics::default(), HttpMetrics::default());
         admin.register(|registry| {
             metrics.register(registry);
@@ -318,7 +342,7 @@ impl App {
             inbox: stores.inbox,
             listings: Arc::new(listings.clone()),
             standings,
-            media: Arc::new(Claims::new(Arc::clone(&stores.media))),
+            media: claims,
             people: people.clone(),
             limits: Arc::clone(&limits),
             hub: hub.clone(),
@@ -328,6 +352,8 @@ impl App {
         let files = media::Parts {
             store: stores.media,
             chats: chats.clone(),
+            listings: Arc::new(listings.clone()),
+            users: Arc::new(accounts.clone()),
             limits: Arc::clone(&limits),
             links,
             clock: Arc::clone(&clock),
@@ -368,7 +394,7 @@ impl App {
         let erasure = Erasure::new(
             &accounts,
             (&chats, &media),
-            (&listings, &favourites),
+            (&listings, &favourites, &saved_searches),
             &people,
             limits.timeout,
         );
@@ -376,8 +402,11 @@ impl App {
             accounts,
             catalogue: CatalogueFile::of(listings.catalogue()),
             listings,
+            sources,
             search,
             favourites,
+            views,
+            saved_searches,
             chats,
             media,
             people,
@@ -503,7 +532,8 @@ fn open_cluster(
 }
 
 fn limits_of(settings: &Settings, cluster: Option<Cluster>, for_load_test: bool) -> limits::Limits {
-    let (uploads, settings) = (settings.media.uploads_per_hour, &settings.limits);
+    let (uploads, mib) = (settings.media.uploads_per_hour, settings.media.uploads_mib_per_day);
+    let settings = &settings.limits;
     if for_load_test || !settings.enabled {
         return limits::Limits::none();
     }
@@ -531,6 +561,7 @@ fn limits_of(settings: &Settings, cluster: Option<Cluster>, for_load_test: bool)
         mails: Rate::new(settings.mails_per_hour, hour, settings.mails_burst),
         // As many at once as somebody picks, and not what is meant for an hour.
         uploads: Rate::new(uploads, hour, uploads.div_ceil(3)),
+        uploaded_mib: Rate::new(mib, Duration::from_hours(24), mib),
     };
     limits::Limits::new(rates, cluster)
 }

@@ -106,6 +106,7 @@ pub async fn serve(settings: Settings, mode: Mode) -> anyhow::Result<()> {
     }
     workers.spawn(rest.chats.clone().run_news(stop.clone()));
     workers.spawn(rest.media.clone().run_sweeper(stop.clone()));
+    workers.spawn(rest.views.clone().run(stop.clone()));
     if mode.demo {
         demo::seed(&rest, &settings.storage.data).await.context("cannot seed the demo")?;
     }

@@ -100,6 +100,10 @@ id! {
     ListingId
 }
 id! {
+    /// A search that somebody keeps.
+    SavedSearchId
+}
+id! {
     /// A conversation of one buyer about one listing. Knowing it gives nothing.
     ChatId
 }

@@ -2,6 +2,7 @@
 
 pub mod change;
 pub mod details;
+pub mod external;
 pub mod status;
 
 use crate::catalogue::InvalidAttributes;
@@ -41,6 +42,9 @@ pub enum InvalidListing {
     /// Too long.
     #[error("the description is longer than 10000 characters")]
     Description,
+    /// Too many, or one twice.
+    #[error("a listing has at most 20 photos, each once")]
+    Photos,
     /// Another reason belongs to that status, or none.
     #[error("{reason:?} is no reason for a listing to be {status:?}")]
     Reason {

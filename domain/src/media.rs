@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::event::Seq;
-use crate::ids::{ChatId, ClientId, MediaId, UserId};
+use crate::ids::{ChatId, ClientId, ListingId, MediaId, UserId};
 use crate::text::is_unseen;
 
 /// How long a file is kept that nothing shows: uploads that were never finished, or never sent.
@@ -17,8 +17,8 @@ pub struct Media {
     pub id: MediaId,
     /// Who uploads it.
     pub owner: UserId,
-    /// The chat it is for.
-    pub chat: ChatId,
+    /// What it is for.
+    pub purpose: Purpose,
     /// What they call it.
     pub name: FileName,
     /// How many bytes were announced.
@@ -29,8 +29,19 @@ pub struct Media {
     pub version: u64,
     /// How far it has come.
     pub state: State,
-    /// The message that shows it, if it was sent.
+    /// What shows it, if anything does.
     pub shown: Option<Shown>,
+}
+
+/// What a file is for, once and for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A message in a chat.
+    Chat(ChatId),
+    /// A photo of something that its owner sells.
+    Listing,
+    /// The picture of its owner.
+    Avatar,
 }
 
 /// How far a file has come.
@@ -100,15 +111,29 @@ pub enum Refusal {
     Infected,
 }
 
-/// Which message shows a file.
+/// What shows a file: one thing, once and for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shown {
-    /// The sender's name for the message.
-    pub by: ClientId,
-    /// The newest event when it was about to be sent: the message stands above.
-    pub above: Seq,
-    /// When it was about to be sent.
+    /// What.
+    pub by: Holder,
+    /// When it was last about to.
     pub at: Timestamp,
+}
+
+/// What shows a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// A message.
+    Message {
+        /// The sender's name for it.
+        id: ClientId,
+        /// The newest event when it was about to be sent: the message stands above.
+        above: Seq,
+    },
+    /// A listing.
+    Listing(ListingId),
+    /// What others see of its owner.
+    Profile,
 }
 
 /// Longest name of a file, in bytes.
@@ -159,6 +184,14 @@ fn cut(name: &str) -> String {
 }
 
 impl Media {
+    /// The chat it is for, if it is for one.
+    pub fn chat(&self) -> Option<ChatId> {
+        match self.purpose {
+            Purpose::Chat(chat) => Some(chat),
+            Purpose::Listing | Purpose::Avatar => None,
+        }
+    }
+
     /// Whether nothing of it may be shown any more, to anybody.
     pub fn is_ending(&self) -> bool {
         matches!(self.state, State::Ending)

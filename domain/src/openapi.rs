@@ -12,8 +12,8 @@ use crate::catalogue::category::CategoryId;
 use crate::clock::Timestamp;
 use crate::event::Seq;
 use crate::ids::{
-    ApiKeyId, ChatId, ClientId, DeviceId, IdentityId, ListingId, MediaId, ReportId, SessionId,
-    UserId,
+    ApiKeyId, ChatId, ClientId, DeviceId, IdentityId, ListingId, MediaId, ReportId, SavedSearchId,
+    SessionId, UserId,
 };
 use crate::money::Currency;
 
@@ -39,6 +39,7 @@ macro_rules! schemas {
 schemas! {
     UserId: id(), "A person or program with an account.";
     ListingId: id(), "A listing.";
+    SavedSearchId: id(), "A search that somebody keeps.";
     ChatId: id(), "A conversation of one buyer about one listing.";
     DeviceId: id(), "One installation of a client program, which makes it once and keeps it.";
     SessionId: id(), "One log-in of one account.";

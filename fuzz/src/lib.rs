@@ -58,6 +58,7 @@ use barterline_storage::record::index::{indexed_chat_bytes, read_indexed_chat};
 use barterline_storage::record::rows::Row;
 use barterline_storage::record::sealing::{Sealing, Unread};
 use barterline_storage::reports::Report;
+use barterline_storage::saved_searches::SavedSearch;
 use barterline_storage::sessions::Session;
 use barterline_storage::user_state::UserState;
 use base64::Engine as _;
@@ -211,6 +212,7 @@ fn decode_stored(bytes: &[u8]) {
     }
     row::<Listing>(bytes);
     row::<Media>(bytes);
+    row::<SavedSearch>(bytes);
     row::<Session>(bytes);
     row::<Account>(bytes);
     row::<Report>(bytes);

@@ -39,10 +39,16 @@ pub trait SearchEngine: Send + Sync {
     /// Up to where the feed is applied; `None`: nothing is, so that a [`Self::rebuild`] is wanted.
     fn position(&self) -> Option<Position>;
 
+    /// The same, where others may have made the index meanwhile: asks whoever keeps it.
+    async fn look(&self) -> Result<Option<Position>, SearchError> {
+        Ok(self.position())
+    }
+
     /// Applies changes in their order. When it returns they are durable and found, together with their
-    /// position; after an error none of them is found, and the same may be applied again.
+    /// position; after an error the index stands where [`Self::position`] says, and what follows that may
+    /// be applied again. In the process none of them is found then.
     ///
-    /// Goes on to its end when the caller stops waiting.
+    /// Goes on to its end when the caller stops waiting, or may be applied again.
     async fn apply(&self, changes: Vec<Change>, position: Position) -> Result<(), SearchError>;
 
     /// Finds listings.

@@ -1,7 +1,8 @@
 //! What listings are found by.
 //!
-//! [`SearchEngine`] is the door; [`embedded`] is the engine in the process, on tantivy. An index is
-//! derived: the store has the truth, and whatever happens to an index, it is made anew from there.
+//! [`SearchEngine`] is the door; [`embedded`] is the engine in the process, on tantivy; [`opensearch`] is
+//! what an engine that several servers share is told, by whoever speaks to one. An index is derived: the
+//! store has the truth, and whatever happens to an index, it is made anew from there.
 //!
 //! - **Fed by changes.** Each [`Change`] says all of a listing, so that any of them may come twice. A
 //!   batch becomes durable and visible in one commit, together with the [`Position`] up to which the
@@ -20,12 +21,14 @@
 //! | `embedded/generation` `writer` `rebuild` | directories on disk; commits; making an index anew |
 //! | `embedded/text` `schema` | how a listing becomes words and columns |
 //! | `embedded/relevance` `filter` `facets` `search` `suggest` | how a query is answered |
+//! | `opensearch` | the same as JSON, for an engine that several servers share |
 
 pub mod cursor;
 pub mod embedded;
 pub mod engine;
 pub mod error;
 pub mod near;
+pub mod opensearch;
 pub mod page;
 pub mod query;
 

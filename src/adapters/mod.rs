@@ -3,6 +3,8 @@
 pub mod blobs;
 pub mod breached_passwords;
 pub mod openid;
+pub mod opensearch;
 pub mod scanner;
+pub mod sources;
 
 mod tls;

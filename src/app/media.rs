@@ -1,4 +1,4 @@
-//! Files of chats, put together by the settings.
+//! Files, put together by the settings.
 
 use std::sync::Arc;
 
@@ -13,7 +13,9 @@ use crate::config;
 use crate::data_dir::DataDir;
 use crate::ids::Ids;
 use crate::limits::Limits;
+use crate::services::accounts::UserDirectory;
 use crate::services::chats::Chats;
+use crate::services::listings::ListingReader;
 use crate::services::media::pictures::Pictures;
 use crate::services::media::{self, Media, Rules};
 
@@ -21,6 +23,8 @@ use crate::services::media::{self, Media, Rules};
 pub(super) struct Parts {
     pub store: Arc<dyn MediaStore>,
     pub chats: Chats,
+    pub listings: Arc<dyn ListingReader>,
+    pub users: Arc<dyn UserDirectory>,
     pub limits: Arc<Limits>,
     pub links: Sealing,
     pub clock: Arc<dyn Clock>,
@@ -33,12 +37,14 @@ pub(super) fn open(
     data: &DataDir,
     parts: Parts,
 ) -> anyhow::Result<Media> {
-    let Parts { store, chats, limits, links, clock, ids } = parts;
+    let Parts { store, chats, listings, users, limits, links, clock, ids } = parts;
     Ok(Media::new(media::Parts {
         store,
         blobs: Blobs::open(place(settings, data))?,
         scanner: scanner(settings)?,
         chats,
+        listings,
+        users,
         limits,
         links,
         pictures: Pictures::new(settings.workers)?,

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use barterline_domain::catalogue::Catalogue;
 use barterline_domain::clock::Clock;
-use barterline_search::embedded;
+use barterline_search::{SearchEngine, embedded};
 use barterline_storage::bulk::{Place, Source};
 use barterline_storage::error::StoreError;
 use barterline_storage::listings::Listings as ListingStore;
 
+use crate::adapters::opensearch::{self, OpenSearch};
 use crate::admin::Admin;
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use crate::data_dir::DataDir;
 use crate::ids::Ids;
 use crate::services::listings::standings::Standings;
@@ -61,16 +62,10 @@ pub(super) async fn open(
     }
     let metrics = SearchMetrics::default();
     admin.register(|registry| metrics.register(registry));
-    let settings_of_engine = embedded::Settings {
-        writer_bytes: settings.memory_mib << 20,
-        ..embedded::Settings::new(data.path().join(DIRECTORY), settings.languages())
-    };
-    // All of it is read, to see that it is whole.
-    let opened = tokio::task::spawn_blocking(move || embedded::open(settings_of_engine)).await??;
-    let engine = Arc::new(opened.engine);
+    let engine = engine(settings, data, &parts).await?;
     let Parts { store, source, catalogue, clock, ids, standings } = parts;
     let (follower, orders) = Follower::new(follower::Parts {
-        engine: engine.clone(),
+        engine: Arc::clone(&engine),
         listings: Arc::clone(&store),
         all: Arc::new(Whole(source)),
         clock: Arc::clone(&clock),
@@ -81,4 +76,31 @@ pub(super) async fn open(
     });
     admin.search(orders);
     Ok(Some((Search::new(engine, store, catalogue, clock), follower)))
+}
+
+/// What finds, as the settings say.
+async fn engine(
+    settings: &config::Search,
+    data: &DataDir,
+    parts: &Parts,
+) -> anyhow::Result<Arc<dyn SearchEngine>> {
+    let languages = settings.languages();
+    if settings.is_outer() {
+        let settings = opensearch::Settings {
+            url: settings.url.clone(),
+            index: settings.index.clone(),
+            login: settings.login(),
+            languages,
+            clock: Arc::clone(&parts.clock),
+            ids: Arc::clone(&parts.ids),
+        };
+        return Ok(Arc::new(OpenSearch::open(settings).await?));
+    }
+    let settings = embedded::Settings {
+        writer_bytes: settings.memory_mib << 20,
+        ..embedded::Settings::new(data.path().join(DIRECTORY), languages)
+    };
+    // All of it is read, to see that it is whole.
+    let opened = tokio::task::spawn_blocking(move || embedded::open(settings)).await??;
+    Ok(Arc::new(opened.engine))
 }

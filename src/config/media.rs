@@ -51,7 +51,10 @@ section! {
         pixels_max_mp: u64 = 50, 1..=200;
         /// Files that one person may begin to upload within an hour.
         uploads_per_hour: u64 = 120, 1..=100_000;
-        /// Files of one person at a time that no message shows yet.
+        /// MiB of the files that one person may begin to upload within a day; the last of them may go beyond.
+        uploads_mib_per_day: u64 = 2_048, 1..=1_048_576;
+        /// Files of one person at a time that nothing shows yet, for each purpose by itself. For listings
+        /// 20 at least, as many as one of them shows.
         unfinished_max: usize = 16, 1..=1_000;
         /// Pictures that are made ready at a time, each by a thread of its own.
         workers: usize = 1, 1..=64;

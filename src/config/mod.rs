@@ -24,6 +24,7 @@ mod redis;
 mod search;
 mod sign_in;
 mod socket;
+mod sources;
 
 mod reference;
 
@@ -49,6 +50,7 @@ pub use self::server::Server;
 pub use self::sign_in::{Issuer, Provider, SignIn};
 pub use self::socket::Socket;
 pub use self::source::{Assignment, Sources};
+pub use self::sources::ListingSource;
 pub use self::storage::Storage;
 
 /// Every setting of the server.
@@ -88,6 +90,8 @@ pub struct Settings {
     pub providers: BTreeMap<String, Provider>,
     /// Whose tokens are exchanged, by name.
     pub issuers: BTreeMap<String, Issuer>,
+    /// Whose things for sale are listings here, by name.
+    pub sources: BTreeMap<String, ListingSource>,
     /// What the server writes about itself.
     pub log: Log,
 }
@@ -184,11 +188,13 @@ impl Settings {
         }
         mistakes.extend(self.scylla.contradictions());
         mistakes.extend(self.redis.contradictions());
+        mistakes.extend(self.search.contradictions());
         mistakes.extend(self.media.contradictions());
         mistakes.extend(self.mail.contradictions());
         mistakes.extend(self.sign_in.contradictions(!self.providers.is_empty()));
         mistakes.extend(self.providers.iter().flat_map(|(name, it)| it.contradictions(name)));
         mistakes.extend(Issuer::contradictions(&self.issuers));
+        mistakes.extend(ListingSource::contradictions(&self.sources, &self.issuers));
         mistakes.extend(self.scylla_roles.contradictions(!self.scylla.user.is_empty()));
         mistakes
     }
@@ -196,7 +202,8 @@ impl Settings {
     fn section_mut(&mut self, name: &str) -> Option<&mut dyn Target> {
         if let Some((section, name)) = name.split_once('.') {
             return named_mut(&mut self.providers, section, name)
-                .or_else(|| named_mut(&mut self.issuers, section, name));
+                .or_else(|| named_mut(&mut self.issuers, section, name))
+                .or_else(|| named_mut(&mut self.sources, section, name));
         }
         Some(match name {
             Server::NAME => &mut self.server,
@@ -255,6 +262,7 @@ impl Settings {
         ];
         all.extend(named(&self.providers));
         all.extend(named(&self.issuers));
+        all.extend(named(&self.sources));
         all.push(shown_of(&self.log));
         all
     }

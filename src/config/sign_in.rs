@@ -128,7 +128,7 @@ fn missing(section: &str, name: &str, needed: [(&str, &String); 2]) -> Vec<Strin
 }
 
 /// A URL of the web under TLS, or of this machine, without user, query and fragment.
-fn web(text: &str) -> Option<Url> {
+pub(super) fn web(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let is_loopback = match url.host()? {
         Host::Domain(name) => name == "localhost",

@@ -45,7 +45,7 @@ fn every_mistake_is_named_at_once() {
         [
             "FILE: `log.level` cannot be \"a=b=c\"; allowed: error, warn, info, debug, trace, or directives such as info,barterline::gateway=debug",
             "FILE: `server.header_timeout_ms` cannot be 1; allowed: 100 to 600000",
-            "FILE: there is no section `sever`; there are server, storage, scylla, scylla_roles, keys, redis, socket, chat, listings, search, media, limits, accounts, mail, sign_in, providers.NAME, issuers.NAME, log",
+            "FILE: there is no section `sever`; there are server, storage, scylla, scylla_roles, keys, redis, socket, chat, listings, search, media, limits, accounts, mail, sign_in, providers.NAME, issuers.NAME, sources.NAME, log",
             "FILE: there is no setting `server.listne`",
             "there is no setting for the variable BARTERLINE_NONSENSE; they read \
              BARTERLINE_SECTION__KEY",
@@ -260,6 +260,35 @@ fn media_is_described_without_contradiction() {
 }
 
 #[test]
+fn an_outer_search_engine_is_described_without_contradiction() {
+    let outer =
+        |rest: &str| load(&format!("[search]\nengine = 'opensearch'\n{rest}"), &[], Vec::new());
+    for sound in [
+        "url = 'https://search.example:9200/path'\nuser = 'ana'\npassword = 'hunter2'",
+        "url = 'http://127.0.0.1:9200'",
+        "url = 'http://search.internal:9200'\nallow_http = true",
+    ] {
+        let search = outer(sound).expect(sound).search;
+        assert!(search.is_outer(), "{sound}");
+        assert_eq!(search.login().is_some(), !search.user.is_empty());
+    }
+    for (wrong, mistake) in [
+        ("", "needs `search.url`"),
+        ("url = 'http://search.internal:9200'", "needs `search.allow_http`"),
+        ("url = 'https://ana:hunter2@search.example'", "`search.url` cannot be"),
+        ("url = 'https://search.example/?pretty'", "`search.url` cannot be"),
+        ("url = 'https://search.example'\nuser = 'ana'", "set both or none"),
+        ("url = 'https://search.example'\nindex = '*'", "`search.index` cannot be"),
+    ] {
+        let mistakes = outer(wrong).expect_err(wrong);
+        assert!(mistakes.contains(mistake) && !mistakes.contains("hunter2"), "{wrong}: {mistakes}");
+    }
+    let inner = load("[search]\nurl = 'https://search.example'", &[], Vec::new());
+    let mistakes = inner.expect_err("of no use");
+    assert!(mistakes.contains("`search.url` is for `search.engine` = opensearch"), "{mistakes}");
+}
+
+#[test]
 fn mail_is_described_without_contradiction() {
     let file =
         |more: &str| format!("[mail]\ntransport = 'smtp'\nfrom = 'Shop <us@shop.example>'\n{more}");
@@ -343,6 +372,36 @@ fn providers_are_described_without_contradiction() {
     ] {
         let mistake = load(&wrong, &[], Vec::new()).expect_err("a mistake");
         assert!(mistake.contains(said), "{wrong}: {mistake}");
+    }
+}
+
+#[test]
+fn sources_are_described_without_contradiction() {
+    let long = "hunter2 and some more words";
+    let shop = format!("[sources.shop]\nsecret = '{long}'\n");
+    let pulled = "pull_url = 'https://shop.example/things/{id}'\npull_token = 'hunter2'\n";
+    let file = format!("{ISSUER}{shop}{pulled}issuer = 'own'");
+    let settings = load(&file, &[], Vec::new()).expect("sound settings");
+    let source = &settings.sources["shop"];
+    assert_eq!(source.webhook_key(), Some(long.as_bytes().to_vec()));
+    assert_eq!(source.pull_address(), Some(("https://shop.example/things/", "")));
+    assert_eq!(source.issuer(), Some("own"));
+    for printed in [settings.to_toml(), format!("{settings:?}")] {
+        assert!(!printed.contains("hunter2"), "{printed}");
+    }
+    for (wrong, said) in [
+        ("[sources.shop]\n".to_owned() + "fresh_for_s = 1", "needs `secret` or `pull_url`"),
+        (format!("[sources.shop]\n{pulled}secret = 'hunter2'"), "24 bytes"),
+        (format!("{shop}pull_token = 'hunter2'"), "for `sources.shop.pull_url`"),
+        (format!("{shop}pull_token = 'hunter2 x'"), "without spaces"),
+        (format!("{shop}pull_url = 'https://shop.example/things'"), "`{id}` once"),
+        (format!("{shop}issuer = 'own'"), "names `issuers.own`"),
+        (format!("{shop}{}", shop.replace("shop]", "two]")), "give each its own"),
+        (format!("{shop}fresh_for_s = 86401"), "0 to 86400"),
+        (shop.replace("shop]", "Shop]"), "there is no section"),
+    ] {
+        let mistake = load(&wrong, &[], Vec::new()).expect_err("a mistake");
+        assert!(mistake.contains(said) && !mistake.contains("hunter2"), "{wrong}: {mistake}");
     }
 }
 

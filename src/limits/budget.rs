@@ -35,6 +35,12 @@ impl Rate {
         self.ahead_us
     }
 
+    /// So many as one: whoever has one left takes all of them, and waits the longer for what comes next.
+    #[must_use]
+    pub fn many(self, count: u64) -> Self {
+        Self { period_us: self.period_us.saturating_mul(count.max(1)), ..self }
+    }
+
     /// How much somebody has left who is so far ahead of the steady rate.
     pub fn standing(self, early: Duration) -> Standing {
         let early_us = u64::try_from(early.as_micros()).unwrap_or(u64::MAX);
@@ -101,7 +107,7 @@ impl<K: Eq + Hash> Budget<K> {
     }
 
     pub fn take(&self, key: K, now: Timestamp) -> Result<(), Duration> {
-        self.take_and_tell(key, now).0
+        self.take_and_tell(key, 1, now).0
     }
 
     /// What is allowed.
@@ -109,17 +115,22 @@ impl<K: Eq + Hash> Budget<K> {
         self.rate
     }
 
-    /// Takes one, and tells what is left.
-    pub fn take_and_tell(&self, key: K, now: Timestamp) -> (Result<(), Duration>, Standing) {
+    /// Takes so many as one, and tells what is left.
+    pub fn take_and_tell(
+        &self,
+        key: K,
+        count: u64,
+        now: Timestamp,
+    ) -> (Result<(), Duration>, Standing) {
         self.meters.with(key, |meter| {
-            let taken = meter.take(self.rate, now);
+            let taken = meter.take(self.rate.many(count), now);
             (taken, meter.standing(self.rate, now))
         })
     }
 
-    /// Gives back one that was taken.
-    pub fn give_back(&self, key: K) {
-        let period_us = self.rate.period_us;
+    /// Gives back so many that were taken.
+    pub fn give_back(&self, key: K, count: u64) {
+        let period_us = self.rate.many(count).period_us;
         self.meters.with(key, |meter| meter.due_us = meter.due_us.saturating_sub(period_us));
     }
 

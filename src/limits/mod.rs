@@ -51,6 +51,8 @@ pub enum Scope {
     Mail,
     /// Files that one person uploads.
     Uploads,
+    /// Their bytes.
+    UploadedBytes,
 }
 
 impl Scope {
@@ -69,6 +71,7 @@ impl Scope {
             Self::Refreshes => "refreshes",
             Self::Mail => "mail",
             Self::Uploads => "uploads",
+            Self::UploadedBytes => "uploaded_bytes",
         }
     }
 }
@@ -144,6 +147,8 @@ pub struct Rates {
     pub mails: Rate,
     /// Files that one person uploads.
     pub uploads: Rate,
+    /// Their bytes, in MiB.
+    pub uploaded_mib: Rate,
 }
 
 /// The limits of this node, and of those that count with it.
@@ -168,6 +173,7 @@ struct Budgets {
     mail_requests: Budget<IpAddr>,
     mails: Budget<LogInName>,
     uploads: Budget<UserId>,
+    uploaded_mib: Budget<UserId>,
 }
 
 impl Budgets {
@@ -197,6 +203,7 @@ impl Limits {
             mail_requests: Budget::new(rates.mail_requests),
             mails: Budget::new(rates.mails),
             uploads: Budget::new(rates.uploads),
+            uploaded_mib: Budget::new(rates.uploaded_mib),
         };
         Self { budgets: Some(budgets), cluster }
     }
@@ -215,16 +222,28 @@ impl Limits {
         name: impl FnOnce() -> String,
         now: Timestamp,
     ) -> (Result<(), Duration>, Standing) {
-        let (taken, standing) = budget.take_and_tell(key, now);
+        self.take_many(budget, key, 1, name, now).await
+    }
+
+    /// Takes so many as one, here and at all servers together, and tells what is left.
+    async fn take_many<K: Eq + Hash + Copy>(
+        &self,
+        budget: &Budget<K>,
+        key: K,
+        count: u64,
+        name: impl FnOnce() -> String,
+        now: Timestamp,
+    ) -> (Result<(), Duration>, Standing) {
+        let (taken, standing) = budget.take_and_tell(key, count, now);
         let (Some(cluster), Ok(())) = (&self.cluster, taken) else { return (taken, standing) };
         let rate = budget.rate();
         let name = format!("limits:{}", name());
-        match cluster.take(&name, rate.period_us(), rate.ahead_us()).await {
+        match cluster.take(&name, rate.many(count).period_us(), rate.ahead_us()).await {
             Some(Taken { wait, early }) => {
                 if wait.is_zero() {
                     return (Ok(()), rate.standing(early));
                 }
-                budget.give_back(key);
+                budget.give_back(key, count);
                 (Err(wait), rate.standing(early))
             }
             None => (taken, standing),
@@ -418,12 +437,15 @@ impl Limits {
         taken.is_ok()
     }
 
-    /// Takes a file that `user` uploads.
-    pub async fn upload(&self, user: UserId, now: Timestamp) -> Result<(), Exceeded> {
+    /// Takes a file of so many bytes that `user` uploads.
+    pub async fn upload(&self, user: UserId, bytes: u64, now: Timestamp) -> Result<(), Exceeded> {
         let Some(budgets) = &self.budgets else { return Ok(()) };
         let name = || format!("uploads:{user}");
         let (taken, _) = self.take(&budgets.uploads, user, name, now).await;
-        taken.map_err(|wait| Exceeded { scope: Scope::Uploads, wait })
+        taken.map_err(|wait| Exceeded { scope: Scope::Uploads, wait })?;
+        let (mib, name) = (bytes.div_ceil(1 << 20), || format!("uploaded_mib:{user}"));
+        let (taken, _) = self.take_many(&budgets.uploaded_mib, user, mib, name, now).await;
+        taken.map_err(|wait| Exceeded { scope: Scope::UploadedBytes, wait })
     }
 
     /// Forgets whoever did nothing for a while.
@@ -442,6 +464,7 @@ impl Limits {
         budgets.mail_requests.sweep(now);
         budgets.mails.sweep(now);
         budgets.uploads.sweep(now);
+        budgets.uploaded_mib.sweep(now);
     }
 }
 

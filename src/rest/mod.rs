@@ -19,8 +19,10 @@ mod favourites;
 pub mod listings;
 mod media;
 pub mod reports;
+mod saved_searches;
 mod sessions;
 mod sign_in;
+pub mod sources;
 mod sync;
 
 use std::sync::Arc;
@@ -42,8 +44,11 @@ use crate::services::listings::Listings;
 use crate::services::media::Media;
 use crate::services::people::People;
 use crate::services::reports::Reports;
+use crate::services::saved_searches::SavedSearches;
 use crate::services::search::Search;
+use crate::services::sources::Sources;
 use crate::services::staff::Staff;
+use crate::services::views::Views;
 
 /// What handlers call.
 #[derive(Clone)]
@@ -56,11 +61,17 @@ pub struct Rest {
     pub search: Option<Search>,
     /// The kinds of things there are.
     pub catalogue: CatalogueFile,
+    /// Catalogues of others.
+    pub sources: Sources,
     /// What people like.
     pub favourites: Favourites,
+    /// What they look at.
+    pub views: Views,
+    /// What they look for again.
+    pub saved_searches: SavedSearches,
     /// Chats.
     pub chats: Chats,
-    /// Their files.
+    /// Files, photos and pictures.
     pub media: Media,
     /// Choices and blocks.
     pub people: People,

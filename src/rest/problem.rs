@@ -102,6 +102,10 @@ codes! {
     Bio = UNPROCESSABLE_ENTITY, "account.bio_invalid", "the text about oneself is none";
     /// No language tag.
     Locale = UNPROCESSABLE_ENTITY, "account.locale_invalid", "the language is none";
+    /// No such file, of others, or for something else.
+    AvatarNotFound = UNPROCESSABLE_ENTITY, "account.avatar_not_found", "there is no such picture";
+    /// It is still looked at, or has no bytes yet.
+    AvatarNotReady = CONFLICT, "account.avatar_not_ready", "the picture is not ready";
     /// No role of the caller's permits it.
     Forbidden = FORBIDDEN, "permission.denied", "your roles do not permit this";
     /// An API key, where its owner has to log in.
@@ -197,10 +201,24 @@ codes! {
     Expiry = UNPROCESSABLE_ENTITY, "listing.expiry_invalid", "the end is past, or too late";
     /// Not for that status.
     Reason = UNPROCESSABLE_ENTITY, "listing.reason_invalid", "the reason does not go with the status";
+    /// Too many, or one twice.
+    Photos = UNPROCESSABLE_ENTITY, "listing.photos_invalid", "there are too many photos, or one twice";
+    /// No such file, of others, or for something else.
+    PhotoNotFound = UNPROCESSABLE_ENTITY, "listing.photo_not_found", "there is no such photo";
+    /// It is still looked at, or has no bytes yet.
+    PhotoNotReady = CONFLICT, "listing.photo_not_ready", "the photo is not ready";
+    /// Once for all.
+    PhotoUsed = CONFLICT, "listing.photo_used", "another listing shows the photo";
     /// As many as anybody has.
     FavouritesFull = CONFLICT, "favourites.full", "there are as many favourites as anybody has";
     /// What is looked for makes no sense.
     SearchInvalid = UNPROCESSABLE_ENTITY, "search.invalid", "the search makes no sense";
+    /// No name, too long, or no search.
+    SavedSearchInvalid = UNPROCESSABLE_ENTITY, "saved_search.invalid", "the search cannot be kept";
+    /// As many as anybody keeps.
+    SavedSearchFull = CONFLICT, "saved_search.full", "there are as many searches as anybody keeps";
+    /// None of the caller's.
+    SavedSearchNotFound = NOT_FOUND, "saved_search.not_found", "there is no such search of yours";
     /// Nothing is found here.
     SearchOff = NOT_IMPLEMENTED, "search.off", "this server does not search";
     /// Sold or withdrawn, for good.
@@ -209,6 +227,21 @@ codes! {
     NotYours = FORBIDDEN, "listing.not_yours", "the listing is somebody else's";
     /// Somebody was faster.
     VersionChanged = PRECONDITION_FAILED, "listing.version_changed", "the listing has changed";
+    /// Another system keeps it.
+    ListingExternal = CONFLICT, "listing.external", "the listing is kept in another system, and is changed there";
+    /// No system is called so.
+    SourceNotFound = NOT_FOUND, "source.not_found", "there is no such source";
+    /// Of somebody else, or of another time.
+    SourceSignature = UNAUTHORIZED, "source.signature_invalid",
+        "the webhook is not signed as one of this source, or not within five minutes of now";
+    /// Down, slow, or nothing of use.
+    SourceUnavailable = SERVICE_UNAVAILABLE, "source.unavailable", "the source cannot be asked now";
+    /// Nobody is known by that.
+    SourceSellerUnknown = UNPROCESSABLE_ENTITY, "source.seller_unknown", "there is no such seller";
+    /// Whoever sold it first sells it.
+    SourceSellerChanged = CONFLICT, "source.seller_changed", "a listing never has another seller";
+    /// They are erased.
+    SourceSellerGone = CONFLICT, "source.seller_gone", "the seller was erased, with what they offered";
     /// More bytes than any file may have, or than were announced.
     MediaTooLarge = PAYLOAD_TOO_LARGE, "media.too_large", "the file is too large";
     /// As many as anybody may have under way.
@@ -363,6 +396,16 @@ impl Problem {
         Self::new(ErrorCode::InvalidRequest, detail)
     }
 
+    /// The stable name of what is wrong.
+    pub fn name(&self) -> &'static str {
+        self.code.name()
+    }
+
+    /// The same in words, for developers.
+    pub fn words(&self) -> &str {
+        self.detail.as_deref().unwrap_or(self.code.meaning())
+    }
+
     fn body<'a>(&'a self, request_id: Option<&'a RequestId>) -> ProblemBody<'a> {
         let status = self.code.status();
         ProblemBody {
@@ -370,7 +413,7 @@ impl Problem {
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
             code: self.code.name(),
-            detail: self.detail.as_deref().unwrap_or(self.code.meaning()),
+            detail: self.words(),
             head: self.head,
             version: self.version,
             scope: self.limited.map(|exceeded| exceeded.scope.name()),

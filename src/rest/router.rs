@@ -11,8 +11,8 @@ use super::layers::{self, Observer, Transport};
 use super::openapi::{self, Document};
 use super::problem::{Code, Problem};
 use super::{
-    Rest, accounts, api_keys, audit, chats, docs, favourites, listings, media, reports, sessions,
-    sign_in, sync,
+    Rest, accounts, api_keys, audit, chats, docs, favourites, listings, media, reports,
+    saved_searches, sessions, sign_in, sources, sync,
 };
 
 /// The table. Paths and methods stand with the handlers, beside what else is to be said of them.
@@ -63,9 +63,13 @@ fn table() -> OpenApiRouter<Rest> {
         .routes(routes!(listings::read::handle, listings::edit::handle))
         .routes(routes!(listings::history::handle))
         .routes(routes!(listings::renew::handle))
-        .routes(routes!(favourites::stats::handle))
+        .routes(routes!(listings::stats::handle))
         .routes(routes!(favourites::list::handle))
         .routes(routes!(favourites::set::handle, favourites::set::remove))
+        .routes(routes!(saved_searches::list::handle, saved_searches::create::handle))
+        .routes(routes!(saved_searches::change::handle, saved_searches::remove::handle))
+        .routes(routes!(sources::receive::handle))
+        .routes(routes!(sources::read::handle))
         .routes(routes!(chats::list::handle, chats::open::handle))
         .routes(routes!(chats::read::handle))
         .routes(routes!(chats::events::handle, chats::send::handle))

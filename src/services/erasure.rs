@@ -22,6 +22,7 @@ use super::favourites::Favourites;
 use super::listings::{ListingError, Listings};
 use super::media::{Media, MediaError};
 use super::people::{People, PeopleError};
+use super::saved_searches::SavedSearches;
 use crate::auth::principal::Principal;
 
 /// For one call, but for its last step: a small part of what a request may take.
@@ -45,6 +46,7 @@ pub struct Erasure {
     chats: Chats,
     listings: Listings,
     favourites: Favourites,
+    saved_searches: SavedSearches,
     media: Media,
     people: People,
     /// How long a request may take that was let in before the log-in ended.
@@ -100,7 +102,7 @@ impl Erasure {
     pub fn new(
         accounts: &Accounts,
         (chats, media): (&Chats, &Media),
-        (listings, favourites): (&Listings, &Favourites),
+        (listings, favourites, saved_searches): (&Listings, &Favourites, &SavedSearches),
         people: &People,
         request_time: Duration,
     ) -> Self {
@@ -109,6 +111,7 @@ impl Erasure {
             chats: chats.clone(),
             listings: listings.clone(),
             favourites: favourites.clone(),
+            saved_searches: saved_searches.clone(),
             media: media.clone(),
             people: people.clone(),
             request_time,
@@ -137,10 +140,13 @@ impl Erasure {
         if !self.chats.take_back_all(user, until).await? {
             return Ok(false);
         }
+        // Before the photos and the picture that they show: whoever is stopped from here on shows nothing that is
+        // gone.
+        self.listings.erase_all(user).await?;
+        self.accounts.hide_avatar(user).await?;
         if !self.media.erase_all(user, until).await? {
             return Ok(false);
         }
-        self.listings.erase_all(user).await?;
         // Whoever saw the mail and ended this log-in, or staff, stopped it here.
         if !self.accounts.still_admits(caller.bearer()).await? {
             return Err(ErasureError::Ended);
@@ -167,9 +173,10 @@ impl Erasure {
     async fn take_what_came(&self, user: UserId) -> Result<(), ErasureError> {
         // However much it is: nobody can ask again.
         while !self.chats.take_back_all(user, Instant::now() + TIME).await? {}
+        self.listings.erase_all(user).await?;
         while !self.media.erase_all(user, Instant::now() + TIME).await? {}
         self.favourites.erase_all(user).await?;
-        Ok(self.listings.erase_all(user).await?)
+        Ok(self.saved_searches.erase_all(user).await?)
     }
 
     /// Takes back what was on its way when the last log-in ended.

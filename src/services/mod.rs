@@ -9,9 +9,12 @@ pub mod listings;
 pub mod media;
 pub mod people;
 pub mod reports;
+pub mod saved_searches;
 pub mod search;
+pub mod sources;
 pub mod staff;
 mod threads;
+pub mod views;
 
 /// Carries on to the end what must not stop half-way, also when whoever asked for it goes away.
 pub async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {

@@ -16,9 +16,11 @@ use crate::favourites::Favourites;
 use crate::health::Health;
 use crate::identities::Identities;
 use crate::inbox::Inbox;
+use crate::listing_views::ListingViews;
 use crate::listings::Listings;
 use crate::media::MediaStore;
 use crate::reports::Reports;
+use crate::saved_searches::SavedSearches;
 use crate::sessions::Sessions;
 use crate::user_state::UserStates;
 
@@ -41,8 +43,12 @@ pub struct Stores {
     pub sessions: Arc<dyn Sessions>,
     /// Things for sale.
     pub listings: Arc<dyn Listings>,
+    /// How often they were looked at.
+    pub listing_views: Arc<dyn ListingViews>,
     /// What people like.
     pub favourites: Arc<dyn Favourites>,
+    /// What people look for again.
+    pub saved_searches: Arc<dyn SavedSearches>,
     /// What is known of uploaded files, for services/media alone.
     pub media: Arc<dyn MediaStore>,
     /// Who does not want to hear of whom.
@@ -86,9 +92,11 @@ pub const AGGREGATES: &[&str] = &[
     "favourites",
     "identities",
     "inbox",
+    "listing_views",
     "listings",
     "media",
     "reports",
+    "saved_searches",
     "sessions",
     "user_state",
 ];

@@ -11,7 +11,7 @@ use barterline_storage::conformance::chat_log::Subject;
 use barterline_storage::conformance::mutants::{self, Breaches};
 use barterline_storage::conformance::{
     accounts, api_keys, audit, blocks, chat_log, codes, credentials, favourites, identities, inbox,
-    listings, media, reports, sessions, user_state,
+    listing_views, listings, media, reports, saved_searches, sessions, user_state,
 };
 use barterline_storage::embedded;
 use barterline_storage::record::sealing::Sealing;
@@ -391,6 +391,14 @@ fn contract() -> Vec<Clause> {
              positions follow commits." [
                 inbox::g5_changes_are_announced_after_a_position: PositionIsAhead];
         }
+        listing_views ListingViews {
+            "Adds to the counts of listings, each named once." [
+                listing_views::views_add_up:
+                    NothingIsAdded, LastIsKept, OnlyTheFirstIsAdded, CountsAreCut;
+                listing_views::views_added_at_once_are_all_counted: AtOnceAreLost];
+            "How often one was looked at; 0 of one that nobody did." [
+                listing_views::views_of_a_listing_are_its_own: ViewsAreShared, NobodyCounts];
+        }
         listings Listings {
             "Inserts a listing whose id is new." [
                 listings::a_listing_is_found_as_it_was_inserted:
@@ -398,7 +406,8 @@ fn contract() -> Vec<Clause> {
             "Finds a listing." [
                 listings::a_listing_is_found_as_it_was_inserted: DescriptionsAreLost;
                 listings::every_field_is_kept:
-                    AmountsAreCut, DetailsAreLost, ReasonsAreLost, EndsAreLost, HistoryIsCut];
+                    AmountsAreCut, DetailsAreLost, PhotosAreLost, SourcesAreLost, ReasonsAreLost,
+                    EndsAreLost, HistoryIsCut];
             "Replaces a listing if the stored version is `listing.version - 1`." [
                 listings::a_replacement_follows_the_stored_version: EveryVersionIsReplaced;
                 listings::one_of_several_at_once_replaces: AllAtOnceWin];
@@ -435,7 +444,8 @@ fn contract() -> Vec<Clause> {
             "Finds one." [
                 media::a_file_is_found_as_it_was_inserted: AnyIsFound;
                 media::every_field_of_a_file_is_kept:
-                    NamesAreLost, DigestsAreLost, PicturesAreLost, ReasonsAreLost, ShownIsLost];
+                    NamesAreLost, PurposesAreLost, DigestsAreLost, PicturesAreLost,
+                    ReasonsAreLost, ShownIsLost, HoldersAreLost];
             "Replaces one if the stored version is `media.version - 1`; gives whether it was." [
                 media::a_file_is_replaced_on_the_version_before:
                     NothingIsReplaced, EveryVersionIsReplaced, MissingPassesForReplaced;
@@ -472,6 +482,22 @@ fn contract() -> Vec<Clause> {
             "Lists at most `limit` reports, newest first, of those before `before` by time and id." [
                 reports::reports_are_listed_newest_first:
                     PagesAreLarger, OldestComeFirst, PagesGoByTimeAlone];
+        }
+        saved_searches SavedSearches {
+            "Keeps a search, in the place of one of the same id." [
+                saved_searches::a_search_stays_until_it_is_forgotten: NothingIsKept;
+                saved_searches::a_search_takes_the_place_of_one_of_the_same_id: FirstStays];
+            "Forgets one; gives whether it was there." [
+                saved_searches::a_search_stays_until_it_is_forgotten:
+                    SearchesStay, EveryRemovalCounts, AnybodyForgets];
+            "Finds one of somebody's own." [
+                saved_searches::a_search_stays_until_it_is_forgotten: EverybodysAreFound;
+                saved_searches::every_field_of_a_search_is_kept:
+                    NamesAreCut, QueriesAreCut, TimesAreLost];
+            "Lists all of somebody's, the newest first: by id." [
+                saved_searches::searches_are_listed_the_newest_first:
+                    OldestComeFirst, ListsGoByTime, OthersAreListed, ForgottenAreListed,
+                    ListsEndEarly];
         }
         sessions Sessions {
             "Inserts sessions whose ids are new." [
@@ -626,9 +652,11 @@ fn every_breach_has_its_place_in_the_table() {
         unused::<mutants::favourites::Breach>("favourites", &table),
         unused::<mutants::identities::Breach>("identities", &table),
         unused::<mutants::inbox::Breach>("inbox", &table),
+        unused::<mutants::listing_views::Breach>("listing_views", &table),
         unused::<mutants::listings::Breach>("listings", &table),
         unused::<mutants::media::Breach>("media", &table),
         unused::<mutants::reports::Breach>("reports", &table),
+        unused::<mutants::saved_searches::Breach>("saved_searches", &table),
         unused::<mutants::sessions::Breach>("sessions", &table),
         unused::<mutants::user_state::Breach>("user_state", &table),
     ];

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use barterline_storage::accounts::Accounts as _;
 use barterline_storage::conformance::{
-    accounts, api_keys, audit, blocks, codes, credentials, favourites, identities, listings, media,
-    reports, sessions, user_state,
+    accounts, api_keys, audit, blocks, codes, credentials, favourites, identities, listing_views,
+    listings, media, reports, saved_searches, sessions, user_state,
 };
 use barterline_storage::credentials::Credentials as _;
 use barterline_storage::embedded::accounts::EmbeddedAccounts;
@@ -18,9 +18,11 @@ use barterline_storage::embedded::credentials::EmbeddedCredentials;
 use barterline_storage::embedded::engine::Engine;
 use barterline_storage::embedded::favourites::EmbeddedFavourites;
 use barterline_storage::embedded::identities::EmbeddedIdentities;
+use barterline_storage::embedded::listing_views::EmbeddedListingViews;
 use barterline_storage::embedded::listings::EmbeddedListings;
 use barterline_storage::embedded::media::EmbeddedMedia;
 use barterline_storage::embedded::reports::EmbeddedReports;
+use barterline_storage::embedded::saved_searches::EmbeddedSavedSearches;
 use barterline_storage::embedded::sessions::EmbeddedSessions;
 use barterline_storage::embedded::user_state::EmbeddedUserStates;
 use barterline_storage::listings::Listings as _;
@@ -70,6 +72,15 @@ laws! {
         a_favourite_stays_until_it_is_removed,
         favourites_are_listed_the_last_first,
         who_likes_a_listing_is_counted;
+    saved_searches, EmbeddedSavedSearches:
+        a_search_stays_until_it_is_forgotten,
+        a_search_takes_the_place_of_one_of_the_same_id,
+        every_field_of_a_search_is_kept,
+        searches_are_listed_the_newest_first;
+    listing_views, EmbeddedListingViews:
+        views_add_up,
+        views_added_at_once_are_all_counted,
+        views_of_a_listing_are_its_own;
     reports, EmbeddedReports:
         the_first_report_of_an_id_stays,
         reports_are_listed_newest_first,

@@ -12,10 +12,13 @@ use barterline_domain::account::{Bio, DisplayName, Locale, SessionName};
 use barterline_domain::chat::{Chat, Role};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Event, Seq};
-use barterline_domain::ids::{ChatId, DeviceId, MediaId, SessionId, UserId};
+use barterline_domain::ids::{
+    ChatId, ClientId, DeviceId, ListingId, MediaId, SavedSearchId, SessionId, UserId,
+};
+use barterline_domain::listing::details::Details;
 use barterline_domain::listing::{EndReason, Listing, ListingStatus, ListingText};
 use barterline_domain::marks::{Marks, Visibility};
-use barterline_domain::media::{Media, Refusal, State};
+use barterline_domain::media::{Holder, Media, Purpose, Refusal, Shown, State};
 use barterline_domain::message::{
     Body, Content, EventKind, ExtensionData, ExtensionName, Message, Reaction,
 };
@@ -43,6 +46,7 @@ use barterline_storage::record::index::{
 };
 use barterline_storage::record::rows::Row;
 use barterline_storage::record::sealing::Sealing;
+use barterline_storage::saved_searches::SavedSearch;
 use barterline_storage::sessions::Session;
 use barterline_storage::user_state::UserState;
 use uuid::Uuid;
@@ -119,6 +123,18 @@ fn frames(
         ("archive_event", frame(Frame::Event(event.clone()))),
         ("archive_favourite", frame(Frame::Item(place.clone(), Item::Favourite(one, liked)))),
         ("archive_favourite_gone", frame(Frame::Gone(Gone::Favourite(one, liked.listing)))),
+        (
+            "archive_saved_search",
+            frame(Frame::Item(place.clone(), Item::SavedSearch(one, saved_search()))),
+        ),
+        (
+            "archive_saved_search_gone",
+            frame(Frame::Gone(Gone::SavedSearch(one, saved_search().id))),
+        ),
+        (
+            "archive_listing_views",
+            frame(Frame::Item(place.clone(), Item::ListingViews(liked.listing, 1_234_567))),
+        ),
         ("archive_media_gone", frame(Frame::Gone(Gone::Media(media::file(7, 1).id)))),
         ("archive_block", frame(Frame::Item(place.clone(), Item::Block(one, other)))),
         ("archive_unblock", frame(Frame::Gone(Gone::Block(one, other)))),
@@ -130,6 +146,14 @@ fn frames(
         frames.insert(name, frame(Frame::Item(place.clone(), item)));
     }
     frames
+}
+
+/// A row as it is written no more, and still read: its bytes are those of the golden file.
+fn earlier<T: Row + PartialEq + 'static>(name: &str, value: T) -> Sample {
+    let text = std::fs::read_to_string(FILE).expect("the golden file");
+    let mut lines = text.lines().filter_map(|line| line.split_once(' '));
+    let (_, bytes) = lines.find(|(known, _)| *known == name).expect("a golden line");
+    Sample { bytes: unhex(bytes), ..row(value) }
 }
 
 fn row<T: Row + PartialEq + 'static>(value: T) -> Sample {
@@ -160,6 +184,10 @@ fn samples() -> BTreeMap<&'static str, Sample> {
         expires_at: Some(at),
         version: 3,
         ..Listing::offered(chat.listing, user, text, price, at)
+    };
+    let without_photos = Listing {
+        details: Details { photos: Vec::new(), external: None, ..listings::details() },
+        ..listing.clone()
     };
     let session = Session {
         id: SessionId::from_bytes([4; 16]),
@@ -236,7 +264,7 @@ fn samples() -> BTreeMap<&'static str, Sample> {
     let rows = [
         ("archive_report", Item::Report(Box::new(reports::report(1)))),
         ("archive_listing", Item::Listing(Box::new(listing.clone()))),
-        ("archive_media", Item::Media(Box::new(shown_file(State::Ready(media::picture()))))),
+        ("archive_media", Item::Media(Box::new(sent_file(State::Ready(media::picture()))))),
         ("archive_user_state", Item::UserState(user, state)),
         ("archive_api_keys", Item::ApiKeys(user, KeyRing(vec![api_keys::key(1)]))),
         ("archive_identities", Item::Identities(user, ring.clone())),
@@ -289,6 +317,7 @@ fn samples() -> BTreeMap<&'static str, Sample> {
             let same = move |bytes: &[u8]| read_indexed_chat(bytes).as_ref() == Ok(&indexed);
             Sample { bytes, means_the_same: Box::new(same) }
         }),
+        ("listing_v1_without_photos", earlier("listing_v1_without_photos", without_photos)),
         ("listing_v1", row(listing)),
         ("session_v1", row(session)),
         ("account_v1", row(account)),
@@ -301,6 +330,7 @@ fn samples() -> BTreeMap<&'static str, Sample> {
             row(report)
         }),
         ("user_state_v1", row(state)),
+        ("saved_search_v1", row(saved_search())),
         ("credential_v1", row(credential)),
         ("code_v1", row(code)),
         ("audit_entry_v1", row(entry)),
@@ -313,20 +343,51 @@ fn samples() -> BTreeMap<&'static str, Sample> {
     samples
 }
 
-/// A file that a message shows.
-fn shown_file(state: State) -> Media {
-    Media { shown: Some(media::shown()), ..media::file(7, 1).with(state) }
+/// A file for a chat.
+fn file(state: State) -> Media {
+    let purpose = Purpose::Chat(ChatId::from_bytes([8; 16]));
+    let file = Media { purpose, ..media::file(7, 1) };
+    if state == State::Waiting { file } else { file.with(state) }
 }
 
-/// Files in every state.
-fn files() -> [(&'static str, Sample); 5] {
+/// One that a message shows.
+fn sent_file(state: State) -> Media {
+    let by = Holder::Message { id: ClientId::from_bytes([9; 16]), above: Seq(41) };
+    Media { shown: Some(Shown { by, at: Timestamp::from_millis(3_000) }), ..file(state) }
+}
+
+/// Files in every state, for everything and shown by it.
+fn files() -> [(&'static str, Sample); 11] {
+    let ready = || State::Ready(media::picture());
+    let refused = || State::Refused(Refusal::TooManyPixels);
+    let of = |purpose, by: Option<Holder>, state| {
+        let shown = by.map(|by| Shown { by, at: Timestamp::from_millis(3_000) });
+        Media { purpose, shown, ..file(state) }
+    };
+    let listing = Holder::Listing(ListingId::from_bytes([3; 16]));
+    let photo = of(Purpose::Listing, Some(listing), ready());
     [
-        ("media_v1_waiting", row(media::file(7, 1))),
-        ("media_v1_received", row(media::file(7, 1).with(State::Received))),
-        ("media_v1_ready", row(shown_file(State::Ready(media::picture())))),
-        ("media_v1_refused", row(media::file(7, 1).with(State::Refused(Refusal::TooManyPixels)))),
-        ("media_v1_ending", row(shown_file(State::Ending))),
+        ("media_v1_waiting", earlier("media_v1_waiting", file(State::Waiting))),
+        ("media_v1_received", earlier("media_v1_received", file(State::Received))),
+        ("media_v1_ready", earlier("media_v1_ready", sent_file(ready()))),
+        ("media_v1_refused", earlier("media_v1_refused", file(refused()))),
+        ("media_v1_ending", earlier("media_v1_ending", sent_file(State::Ending))),
+        ("media_v2_waiting", row(file(State::Waiting))),
+        ("media_v2_received", row(of(Purpose::Listing, None, State::Received))),
+        ("media_v2_ready", row(photo)),
+        ("media_v2_avatar", row(of(Purpose::Avatar, Some(Holder::Profile), ready()))),
+        ("media_v2_refused", row(of(Purpose::Avatar, None, refused()))),
+        ("media_v2_ending", row(sent_file(State::Ending))),
     ]
+}
+
+fn saved_search() -> SavedSearch {
+    SavedSearch {
+        id: SavedSearchId::from_bytes([12; 16]),
+        name: "Räder in Köln".to_owned(),
+        query: "q=rad&category=vehicles%2Fbicycles&sort=newest".to_owned(),
+        created: Timestamp::from_millis(1_764_000_000_000),
+    }
 }
 
 fn side(device: DeviceId, at: Timestamp) -> Side {

@@ -38,6 +38,7 @@ export class Server {
   }
 
   async kill() {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     const gone = once(this.child, "exit");
     this.child.kill("SIGKILL");
     await gone;

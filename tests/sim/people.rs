@@ -11,7 +11,8 @@ use barterline::auth::token::Tokens;
 use barterline::ids::{Ids, SystemIds};
 use barterline::limits::Limits;
 use barterline::services::accounts::{
-    Accounts, FactorRule, Lifetimes, Parts, PasswordHashing, PasswordRules, SignIns, UserDirectory,
+    Accounts, FactorRule, Lifetimes, NoAvatars, Parts, PasswordHashing, PasswordRules, SignIns,
+    UserDirectory,
 };
 use barterline::services::audit::AuditLog;
 use barterline::services::listings::ListingReader;
@@ -100,6 +101,7 @@ pub fn accounts(clock: Arc<dyn Clock>) -> Accounts {
         mailing: None,
         cluster: None,
         sign_ins: SignIns::default(),
+        avatars: Arc::new(NoAvatars),
     })
 }
 

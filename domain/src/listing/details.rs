@@ -4,7 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Attributes;
 use crate::catalogue::category::CategoryId;
+use crate::ids::MediaId;
+use crate::listing::external::External;
 use crate::place::Place;
+
+/// Most photos of a thing.
+pub const PHOTOS_MAX: usize = 20;
 
 /// How much a thing was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,4 +39,21 @@ pub struct Details {
     pub condition: Option<Condition>,
     /// Where it is.
     pub place: Option<Place>,
+    /// What it looks like, in its seller's order: [`PHOTOS_MAX`] at most, each once.
+    #[serde(default)]
+    pub photos: Vec<Photo>,
+    /// Where it is kept, if that is elsewhere.
+    #[serde(default)]
+    pub external: Option<External>,
+}
+
+/// A photo of a thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Photo {
+    /// The file.
+    pub media: MediaId,
+    /// Pixels across, of the largest there is.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
 }

@@ -6,11 +6,11 @@ mod filter;
 mod generation;
 mod language;
 mod rebuild;
-mod relevance;
-mod schema;
+pub(crate) mod relevance;
+pub(crate) mod schema;
 mod search;
-mod suggest;
-mod text;
+pub(crate) mod suggest;
+pub(crate) mod text;
 mod writer;
 
 use std::path::PathBuf;

@@ -19,6 +19,7 @@ use crate::cursor::{GROUPS, Statistics, TERMS_MAX};
 use crate::query::Words;
 
 use super::deadline::{Deadline, Stopped};
+use super::language::Language;
 use super::schema::Fields;
 use super::text::{Splitter, terms};
 
@@ -29,7 +30,7 @@ const TWO_TYPOS_LETTERS: usize = 8;
 const PREFIX_LETTERS: usize = 2;
 
 /// What a word in a title, in what else is said, and in a description is worth.
-const BOOSTS: [f32; GROUPS] = [2.0, 1.2, 0.7];
+pub const BOOSTS: [f32; GROUPS] = [2.0, 1.2, 0.7];
 /// BM25 with its usual settings (Robertson and Zaragoza, 2009): how soon more of the same word says
 /// nothing new, and how much longer texts are held down.
 const K1: f32 = 1.2;
@@ -76,22 +77,22 @@ impl Kind {
 
 /// A word as it is looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Wanted {
-    exact: String,
+pub struct Wanted {
+    pub exact: String,
     /// By language.
-    stems: Vec<String>,
+    pub stems: Vec<String>,
     /// Together with the word before and behind it: `dish washer` is a `dishwasher`.
-    joined: Vec<Joined>,
-    is_prefix: bool,
+    pub joined: Vec<Joined>,
+    pub is_prefix: bool,
     /// How many typing errors are forgiven.
-    typos: u8,
+    pub typos: u8,
 }
 
 /// Two words as one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Joined {
-    exact: String,
-    is_prefix: bool,
+pub struct Joined {
+    pub exact: String,
+    pub is_prefix: bool,
 }
 
 /// The words of a query as they are looked up, [`TERMS_MAX`] at most.
@@ -119,11 +120,10 @@ pub struct Matches(Vec<Vec<Variant>>);
 
 impl Lookup {
     /// Splits words.
-    pub fn new(text: &Words, fields: &Fields) -> Self {
+    pub fn new(text: &Words, languages: &[Language]) -> Self {
         let split = |mut analyzer: TextAnalyzer| terms(&mut analyzer, text.as_str());
         let words = split(Splitter::Query.exact());
-        let stems: Vec<_> =
-            fields.languages.iter().map(|it| split(Splitter::Query.stems(*it))).collect();
+        let stems: Vec<_> = languages.iter().map(|it| split(Splitter::Query.stems(*it))).collect();
         let last = words.len().saturating_sub(1);
         let mut all: Vec<Wanted> = Vec::new();
         for (at, exact) in words.iter().cloned().enumerate() {
@@ -141,6 +141,11 @@ impl Lookup {
         }
         all.truncate(TERMS_MAX);
         Self(all)
+    }
+
+    /// The words.
+    pub fn words(&self) -> &[Wanted] {
+        &self.0
     }
 
     /// How many words there are.

@@ -260,12 +260,12 @@ pub fn said_text(key: &AttributeKey, text: &str) -> String {
 }
 
 /// A number in thousandths: 2^53 steps at most, so that whole ones fit.
-fn thousandths(steps: i64, decimals: u8) -> i64 {
+pub fn thousandths(steps: i64, decimals: u8) -> i64 {
     steps.saturating_mul(10_i64.pow(3_u32.saturating_sub(u32::from(decimals))))
 }
 
 /// A number as people write it, without zeros at its end.
-fn written(steps: i64, decimals: u8) -> String {
+pub fn written(steps: i64, decimals: u8) -> String {
     let thousandths = thousandths(steps, decimals);
     let (whole, part) = (thousandths.unsigned_abs() / 1_000, thousandths.unsigned_abs() % 1_000);
     let sign = if thousandths < 0 { "-" } else { "" };
@@ -274,7 +274,7 @@ fn written(steps: i64, decimals: u8) -> String {
 }
 
 /// What else a listing is found by: what kind of thing it is, what is said of it, and where it is.
-fn extra(listing: &Listing) -> String {
+pub fn extra(listing: &Listing) -> String {
     let details = &listing.details;
     let mut words: Vec<String> = Vec::new();
     words.extend(details.category.as_ref().map(|category| category.as_str().replace('-', " ")));

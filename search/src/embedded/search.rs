@@ -41,7 +41,7 @@ impl Plan {
     pub fn new(query: Query, fields: &Fields) -> Result<Self, QueryError> {
         query.check()?;
         let digest = query.digest();
-        let lookup = query.text.as_ref().map(|words| Lookup::new(words, fields));
+        let lookup = query.text.as_ref().map(|words| Lookup::new(words, &fields.languages));
         if let Some(Cursor { digest: of, statistics, .. }) = &query.after {
             let words = statistics.as_ref().map(|statistics| statistics.frequencies.len());
             let expected = lookup.as_ref().filter(|_| query.sort == Sort::Relevance);

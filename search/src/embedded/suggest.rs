@@ -15,7 +15,7 @@ use super::schema::Fields;
 use super::text::{fold, lower};
 
 /// Words of a phrase at most, and of a title of which phrases are taken: 33 phrases.
-const PHRASE_WORDS_MAX: usize = 3;
+pub const PHRASE_WORDS_MAX: usize = 3;
 const TITLE_WORDS_MAX: usize = 12;
 /// Phrases whose listings are counted, for each that is wanted: some are of listings that are gone.
 const CANDIDATES: usize = 8;
@@ -29,14 +29,14 @@ pub fn phrases(title: &str) -> BTreeSet<String> {
 }
 
 /// Fewest bytes that are completed: two letters, or one of those that are a word.
-const BYTES_MIN: usize = 2;
+pub const BYTES_MIN: usize = 2;
 /// Most phrases that are weighed against each other: some 10 MB.
 const PHRASES_MAX: usize = 100_000;
 /// Phrases between two looks at the time.
 const PHRASES_BETWEEN: usize = 1_024;
 
 /// Between blanks, without what is around letters.
-fn words(text: &str) -> impl Iterator<Item = String> {
+pub fn words(text: &str) -> impl Iterator<Item = String> {
     let bare =
         |word: &str| lower(word.trim_matches(|c: char| c.is_ascii() && !c.is_alphanumeric()));
     text.split_whitespace().map(bare).filter(|word| !word.is_empty())
@@ -124,7 +124,7 @@ fn completions(
 }
 
 /// How a phrase is mostly written, and how often it is there in all.
-fn most_written(ways: BTreeMap<String, u32>) -> Option<(String, u32)> {
+pub fn most_written(ways: BTreeMap<String, u32>) -> Option<(String, u32)> {
     let count = ways.values().sum();
     ways.into_iter().max_by_key(|(_, count)| *count).map(|(written, _)| (written, count))
 }

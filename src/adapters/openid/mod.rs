@@ -17,7 +17,7 @@ use barterline_domain::clock::Timestamp;
 
 pub use issuer::{JwtIssuer, JwtIssuerSettings};
 pub use provider::{OpenIdProvider, OpenIdProviderSettings};
-pub use web::Web;
+pub use web::{Web, WebError};
 
 /// For one step with a provider, however many requests it takes.
 const STEP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -127,6 +127,11 @@ async fn in_time<T>(step: impl Future<Output = Result<T, OpenIdError>>) -> Resul
 
 /// A person's name at a provider, if it can be one.
 fn subject(text: &str) -> Result<String, OpenIdError> {
-    let is_one = (1..=SUBJECT_BYTES_MAX).contains(&text.len());
+    let is_one = is_subject(text);
     is_one.then(|| text.to_owned()).ok_or_else(|| refused("a subject of another length"))
+}
+
+/// Whether anybody can be called so at a provider.
+pub fn is_subject(text: &str) -> bool {
+    (1..=SUBJECT_BYTES_MAX).contains(&text.len())
 }

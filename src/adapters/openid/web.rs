@@ -1,5 +1,5 @@
-//! Requests to providers: few at a time, each with an end, answers with a bound, and nobody is followed
-//! elsewhere.
+//! Requests to providers, and to others whom the operator names: few at a time, each with an end, answers with
+//! a bound, and nobody is followed elsewhere.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,6 +26,7 @@ const AT_ONCE: usize = 64;
 pub struct Web {
     client: reqwest::Client,
     turns: Arc<Semaphore>,
+    answer_bytes_max: usize,
     /// Whether requests may go without TLS, to this machine.
     plain: bool,
 }
@@ -34,7 +35,7 @@ pub struct Web {
 #[derive(Debug, thiserror::Error)]
 pub enum WebError {
     /// As many as there may be are under way.
-    #[error("too many requests to providers at once")]
+    #[error("too many requests at once")]
     Busy,
     /// Not under TLS.
     #[error("an address without TLS")]
@@ -43,8 +44,8 @@ pub enum WebError {
     #[error("{0}")]
     Failed(String),
     /// The answer has no end.
-    #[error("an answer of more than {ANSWER_BYTES_MAX} bytes")]
-    TooLong,
+    #[error("an answer of more than {0} bytes")]
+    TooLong(usize),
     /// It says that it cannot.
     #[error("it answers with {0}")]
     Status(u16),
@@ -53,6 +54,14 @@ pub enum WebError {
 impl Web {
     /// A client that trusts whom the system trusts.
     pub fn new() -> anyhow::Result<Self> {
+        Self::within(ANSWER_BYTES_MAX, AT_ONCE)
+    }
+
+    /// The same, with other bounds for answers and for requests at a time.
+    pub(in crate::adapters) fn within(
+        answer_bytes_max: usize,
+        at_once: usize,
+    ) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls::client()?)
             .redirect(Policy::none())
@@ -63,17 +72,24 @@ impl Web {
             .referer(false)
             .user_agent(concat!("barterline/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { client, turns: Arc::new(Semaphore::new(AT_ONCE)), plain: false })
+        let turns = Arc::new(Semaphore::new(at_once));
+        Ok(Self { client, turns, answer_bytes_max, plain: false })
     }
 
     /// The same for what is published at an address: without TLS if that is.
-    pub(super) fn of(&self, address: &str) -> Self {
+    pub(in crate::adapters) fn of(&self, address: &str) -> Self {
         Self { plain: address.starts_with("http://"), ..self.clone() }
     }
 
     async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, WebError> {
-        let failed = |error: reqwest::Error| WebError::Failed(words(&error.without_url()));
-        let request = reqwest::Request::try_from(request).map_err(failed)?;
+        self.send(reqwest::Request::try_from(request).map_err(failed)?).await
+    }
+
+    /// Sends a request, and reads its answer to the end.
+    pub(in crate::adapters) async fn send(
+        &self,
+        request: reqwest::Request,
+    ) -> Result<HttpResponse, WebError> {
         if !self.may_ask(request.url()) {
             return Err(WebError::Plain);
         }
@@ -87,8 +103,8 @@ impl Web {
         let headers = std::mem::take(answer.headers_mut());
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err(WebError::TooLong);
+            if body.len() + chunk.len() > self.answer_bytes_max {
+                return Err(WebError::TooLong(self.answer_bytes_max));
             }
             body.extend_from_slice(&chunk);
         }
@@ -106,6 +122,11 @@ impl Web {
         };
         url.scheme() == "https" || self.plain && url.scheme() == "http" && is_here
     }
+}
+
+/// What a client says that got no answer, without whom it asked.
+fn failed(error: reqwest::Error) -> WebError {
+    WebError::Failed(words(&error.without_url()))
 }
 
 /// An error with its causes.

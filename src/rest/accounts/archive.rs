@@ -34,6 +34,7 @@ use crate::rest::listings::ListingView;
 use crate::rest::listings::history::ChangeView;
 use crate::rest::media::MediaView;
 use crate::rest::problem::Problem;
+use crate::rest::saved_searches::SavedSearchView;
 use crate::rest::sessions::OwnSession;
 use crate::services::accounts::LogInMeans;
 use crate::services::chats::ChatError;
@@ -111,6 +112,7 @@ enum Line {
         listing: ListingId,
         since: Timestamp,
     },
+    SavedSearch(SavedSearchView),
     LastSeen {
         at: Timestamp,
     },
@@ -204,6 +206,9 @@ impl Archive {
         for liked in rest.favourites.all(caller.user).await.map_err(io::Error::other)? {
             let Favourite { listing, since } = liked;
             self.put(Line::Favourite { listing, since }).await?;
+        }
+        for search in rest.saved_searches.all(caller.user).await.map_err(io::Error::other)? {
+            self.put(Line::SavedSearch(search.into())).await?;
         }
         self.put_media(rest, caller).await?;
         self.put_chats(rest, caller).await?;

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use barterline_domain::account::{Bio, DisplayName, Locale};
+use barterline_domain::ids::MediaId;
 use barterline_storage::accounts::ProfileChange;
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
@@ -34,10 +35,16 @@ pub struct Request {
     /// `null` takes it away.
     #[serde(default, deserialize_with = "even_null")]
     locale: Nullable<String>,
+    /// A file of the caller's for the purpose `avatar`; `null` takes it away.
+    #[schema(value_type = Option<MediaId>)]
+    #[serde(default, deserialize_with = "even_null")]
+    avatar: Nullable<MediaId>,
 }
 
 /// A field that is there, be it `null`.
-fn even_null<'de, D: Deserializer<'de>>(from: D) -> Result<Nullable<String>, D::Error> {
+fn even_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Nullable<T>, D::Error> {
     Option::deserialize(from).map(Some)
 }
 
@@ -54,7 +61,7 @@ fn even_null<'de, D: Deserializer<'de>>(from: D) -> Result<Nullable<String>, D::
     ),
     extensions(("x-codes" = json!([
         "account.name_invalid", "account.bio_invalid", "account.locale_invalid",
-        "account.not_found",
+        "account.not_found", "account.avatar_not_found", "account.avatar_not_ready",
     ]))),
     security(("bearer" = ["profile:write"])),
 )]
@@ -68,7 +75,7 @@ pub async fn handle(
         name: request.name.as_deref().map(DisplayName::choose).transpose()?,
         bio: request.bio.as_deref().map(Bio::parse).transpose()?,
         locale: request.locale.map(locale).transpose()?,
-        avatar: None,
+        avatar: request.avatar,
     };
     let changed = rest.accounts.change_profile(caller.bearer(), change).await?;
     Ok(Json(changed.into()))

@@ -20,7 +20,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use barterline_domain::account::{AccountRole, Password};
 use barterline_domain::clock::Timestamp;
-use barterline_domain::ids::UserId;
+use barterline_domain::ids::{MediaId, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -101,6 +101,9 @@ pub struct OwnAccount {
     id: UserId,
     name: String,
     bio: String,
+    /// Their picture.
+    #[schema(required)]
+    avatar: Option<MediaId>,
     /// The language that texts are sent in.
     #[schema(required)]
     locale: Option<String>,
@@ -114,6 +117,7 @@ impl From<barterline_storage::accounts::Account> for OwnAccount {
             id: account.id,
             name: account.name.as_str().to_owned(),
             bio: account.bio.as_str().to_owned(),
+            avatar: account.avatar,
             locale: account.locale.map(|locale| locale.as_str().to_owned()),
             roles: account.roles,
             created_at: account.created_at,
@@ -127,5 +131,8 @@ pub struct PublicAccount {
     id: UserId,
     name: String,
     bio: String,
+    /// Their picture, whose bytes, in each of its sizes, are at `/v1/media/{id}/content`.
+    #[schema(required)]
+    avatar: Option<MediaId>,
     created_at: Timestamp,
 }

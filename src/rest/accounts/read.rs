@@ -51,6 +51,7 @@ pub async fn handle(
         id: account.id,
         name: account.name.as_str().to_owned(),
         bio: account.bio.as_str().to_owned(),
+        avatar: account.avatar,
         created_at: account.created_at,
     }))
 }

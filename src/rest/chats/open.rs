@@ -13,11 +13,17 @@ use crate::rest::extract::{Body, Caller};
 use crate::rest::problem::Problem;
 use crate::wire;
 
-/// The request.
+/// The request: `listing`, or `source` and `external_id`.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = NewChat)]
 pub struct Request {
-    listing: ListingId,
+    listing: Option<ListingId>,
+    /// The system that keeps the thing, by the name that the operator gave it.
+    #[schema(examples("shop"))]
+    source: Option<String>,
+    /// What the thing is called there.
+    #[schema(min_length = 1, max_length = 200)]
+    external_id: Option<String>,
 }
 
 /// Answers 201 with a new chat, 200 with one that was open.
@@ -33,7 +39,8 @@ pub struct Request {
         (status = 201, description = "A new chat", body = Row),
     ),
     extensions(("x-codes" = json!([
-        "listing.not_found", "chat.own_listing", "listing.closed", "inbox.full",
+        "listing.not_found", "chat.own_listing", "listing.closed", "inbox.full", "source.not_found",
+        "source.unavailable", "server.busy",
     ]))),
     security(("bearer" = ["chats:write"])),
 )]
@@ -42,7 +49,15 @@ pub async fn handle(
     Caller(caller): Caller,
     Body(request): Body<Request>,
 ) -> Result<(StatusCode, Json<Row>), Problem> {
-    let opened = rest.chats.open(caller.bearer(), request.listing).await?;
+    let caller = caller.bearer();
+    let listing = match request {
+        Request { listing: Some(listing), source: None, external_id: None } => listing,
+        Request { listing: None, source: Some(source), external_id: Some(id) } => {
+            rest.sources.resolve(caller, &source, &id).await?
+        }
+        _ => return Err(Problem::invalid("say `listing`, or `source` and `external_id`")),
+    };
+    let opened = rest.chats.open(caller, listing).await?;
     let status = if opened.created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(wire::row(&opened.row))))
 }

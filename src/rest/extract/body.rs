@@ -13,6 +13,9 @@ use crate::rest::problem::{Code, Problem};
 /// The body of a request.
 pub struct Body<T>(pub T);
 
+/// The same as it came, for what is signed: to be read by [`json`] once it is known whose it is.
+pub struct JsonBytes(pub Bytes);
+
 impl<T, S> FromRequest<S> for Body<T>
 where
     T: DeserializeOwned,
@@ -22,17 +25,32 @@ where
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let JsonBytes(bytes) = JsonBytes::from_request(request, state).await?;
+        json(&bytes).map(Self)
+    }
+}
+
+impl<S> FromRequest<S> for JsonBytes
+where
+    S: Send + Sync,
+    Limits: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
             return Err(Code::MediaType.into());
         }
-        let bytes = read(request.into_body(), Limits::from_ref(state)).await?;
-        if is_list(&bytes) {
-            return Err(Problem::invalid("the body is a list, and has to be an object"));
-        }
-        serde_json::from_slice(&bytes)
-            .map(Self)
-            .map_err(|error| Problem::invalid(without_values(&error)))
+        read(request.into_body(), Limits::from_ref(state)).await.map(Self)
     }
+}
+
+/// Reads an object. The error has nothing of what stands in it.
+pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    if is_list(bytes) {
+        return Err(Problem::invalid("the body is a list, and has to be an object"));
+    }
+    serde_json::from_slice(bytes).map_err(|error| Problem::invalid(without_values(&error)))
 }
 
 /// Reads a body under its limits. A declared length above them is refused before the first byte.

@@ -10,7 +10,7 @@ mod program;
 mod version;
 
 pub use bearer::{Caller, CallerWithoutFactor, MaybeCaller, bearer_token};
-pub use body::Body;
+pub use body::{Body, JsonBytes, json};
 pub use from::From;
 pub use idempotency_key::{IDEMPOTENCY_KEY, IdempotencyKey};
 pub use language::Speaks;

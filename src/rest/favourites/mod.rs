@@ -2,4 +2,3 @@
 
 pub mod list;
 pub mod set;
-pub mod stats;

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use barterline_domain::clock::Timestamp;
+use barterline_domain::ids::MediaId;
 use barterline_domain::listing::ListingText;
 use barterline_domain::listing::details::Condition;
 use serde::Deserialize;
@@ -15,6 +16,7 @@ use crate::rest::Rest;
 use crate::rest::extract::{Body, Caller};
 use crate::rest::problem::Problem;
 use crate::services::listings::{Offer, Said};
+use crate::services::to_the_end;
 
 /// The request. A draft that is misspelt must not be for sale.
 #[derive(Deserialize, ToSchema)]
@@ -37,6 +39,10 @@ pub struct Request {
     attributes: Values,
     condition: Option<Condition>,
     place: Option<PlaceAsked>,
+    /// Files of the caller's for the purpose `listing`, in the order in which they are shown, each once.
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    photos: Vec<MediaId>,
     /// Whether nobody else is to see it yet: it is put up for sale by the status `active`.
     #[serde(default)]
     draft: bool,
@@ -65,7 +71,8 @@ pub struct Request {
     extensions(("x-codes" = json!([
         "listing.title_invalid", "listing.description_too_long", "listing.price_invalid",
         "listing.category_unknown", "listing.attributes_invalid", "listing.place_invalid",
-        "listing.expiry_invalid",
+        "listing.expiry_invalid", "listing.photos_invalid", "listing.photo_not_found",
+        "listing.photo_not_ready", "listing.photo_used",
     ]))),
     security(("bearer" = ["listings:write"])),
 )]
@@ -74,7 +81,10 @@ pub async fn handle(
     Caller(caller): Caller,
     Body(request): Body<Request>,
 ) -> Result<Response, Problem> {
-    let listing = rest.listings.create(caller.bearer(), request.try_into()?).await?;
+    let (listings, seller) = (rest.listings.clone(), caller.bearer());
+    let offer: Offer = request.try_into()?;
+    // Its photos are taken before it is there.
+    let listing = to_the_end(async move { listings.create(seller, offer).await }).await?;
     Ok((StatusCode::CREATED, tagged(listing, rest.listings.now())).into_response())
 }
 
@@ -90,6 +100,7 @@ impl TryFrom<Request> for Offer {
                 attributes: given(request.attributes)?,
                 condition: request.condition,
                 place: request.place.map(TryInto::try_into).transpose()?,
+                photos: request.photos,
             },
             is_draft: request.draft,
             expires_at: request.expires_at,

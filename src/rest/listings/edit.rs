@@ -3,18 +3,21 @@
 use axum::extract::State;
 use axum::response::Response;
 use barterline_domain::clock::Timestamp;
-use barterline_domain::ids::ListingId;
+use barterline_domain::ids::{ListingId, MediaId};
 use barterline_domain::listing::details::Condition;
 use barterline_domain::listing::{EndReason, ListingStatus};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::said::{Nullable, PlaceAsked, Values, category, even_null, given, once_or_absent};
+use super::said::{
+    Nullable, PlaceAsked, Values, category, even_null, given, not_null, once_or_absent,
+};
 use super::{ListingView, Price, tagged};
 use crate::rest::Rest;
 use crate::rest::extract::{Body, Caller, IfMatch, Path};
 use crate::rest::problem::Problem;
 use crate::services::listings::Edit;
+use crate::services::to_the_end;
 
 /// The request: what is absent stays. A field that is misspelt must not look as if it had been changed.
 #[derive(Deserialize, ToSchema)]
@@ -40,6 +43,10 @@ pub struct Request {
     #[schema(value_type = Option<PlaceAsked>)]
     #[serde(default, deserialize_with = "even_null")]
     place: Nullable<PlaceAsked>,
+    /// All of them, in the order in which they are shown: what is left out goes.
+    #[schema(value_type = Option<Vec<MediaId>>, nullable = false, max_items = 20)]
+    #[serde(default, deserialize_with = "not_null")]
+    photos: Option<Vec<MediaId>>,
     status: Option<ListingStatus>,
     /// Why it is sold or withdrawn.
     reason: Option<EndReason>,
@@ -71,7 +78,8 @@ pub struct Request {
     extensions(("x-codes" = json!([
         "listing.title_invalid", "listing.description_too_long", "listing.price_invalid",
         "listing.category_unknown", "listing.attributes_invalid", "listing.place_invalid",
-        "listing.expiry_invalid", "listing.reason_invalid",
+        "listing.expiry_invalid", "listing.reason_invalid", "listing.photos_invalid",
+        "listing.photo_not_found", "listing.photo_not_ready", "listing.photo_used", "listing.external",
         "listing.status_final", "listing.not_yours", "listing.not_found", "listing.version_changed",
     ]))),
     security(("bearer" = ["listings:write"])),
@@ -91,11 +99,15 @@ pub async fn handle(
         attributes: request.attributes.map(given).transpose()?,
         condition: request.condition,
         place: request.place.map(|it| it.map(TryInto::try_into).transpose()).transpose()?,
+        photos: request.photos,
         status: request.status,
         reason: request.reason,
         expires_at: request.expires_at,
         if_version,
     };
-    let listing = rest.listings.edit(caller.bearer(), listing, &edit).await?;
+    let (listings, seller) = (rest.listings.clone(), caller.bearer());
+    // Its photos are taken before it names them.
+    let edited = to_the_end(async move { listings.edit(seller, listing, &edit).await });
+    let listing = edited.await?;
     Ok(tagged(listing, rest.listings.now()))
 }

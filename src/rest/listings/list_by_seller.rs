@@ -37,8 +37,8 @@ pub struct Listings {
     tag = "listings",
     operation_id = "listListings",
     summary = "A seller's listings, the newest first",
-    description = "Drafts are among them for the seller alone. A part may have fewer than `limit`, as long as \
-                   there is a `next`.",
+    description = "Drafts are among them for the seller alone. What another system keeps comes behind all others, in no \
+                   order. A part may have fewer than `limit`, as long as there is a `next`.",
     params(("id" = UserId, Path, description = "The seller"), Page),
     responses(
         (status = 200, description = "A part of them", body = Listings),

@@ -8,9 +8,10 @@ pub mod list_by_seller;
 pub mod read;
 pub mod renew;
 pub mod search;
+pub mod stats;
 pub mod suggest;
 
-mod said;
+pub(in crate::rest) mod said;
 
 use std::collections::BTreeMap;
 
@@ -21,8 +22,9 @@ use axum::response::{IntoResponse, Response};
 use barterline_domain::catalogue::attribute::GivenValue;
 use barterline_domain::catalogue::category::CategoryId;
 use barterline_domain::clock::Timestamp;
-use barterline_domain::ids::{ListingId, UserId};
-use barterline_domain::listing::details::{Condition, Details};
+use barterline_domain::ids::{ListingId, MediaId, UserId};
+use barterline_domain::listing::details::{Condition, Details, Photo};
+use barterline_domain::listing::external::External;
 use barterline_domain::listing::{EndReason, Listing, ListingStatus};
 use barterline_domain::money::{AmountTooLarge, Currency, Money};
 use serde::{Deserialize, Serialize};
@@ -53,6 +55,31 @@ impl TryFrom<Price> for Money {
     }
 }
 
+/// A photo of a thing. Its bytes, in each of its sizes, are at `/v1/media/{id}/content`.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ListingPhoto)]
+pub struct PhotoView {
+    id: MediaId,
+    /// Pixels across, of the largest size.
+    width: u32,
+    /// Pixels down.
+    height: u32,
+}
+
+/// Where a listing is kept, of which this server has a copy.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ExternalListing)]
+pub struct ExternalView {
+    /// In which system, by the name that the operator gave it.
+    #[schema(examples("shop"))]
+    source: String,
+    /// What it is called there.
+    id: String,
+    /// Its page there.
+    #[schema(required)]
+    url: Option<String>,
+}
+
 /// A listing as anybody sees it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Listing)]
@@ -71,6 +98,12 @@ pub struct ListingView {
     condition: Option<Condition>,
     #[schema(required)]
     place: Option<PlaceView>,
+    /// What it looks like, in its seller's order.
+    #[schema(max_items = 20)]
+    photos: Vec<PhotoView>,
+    /// `null`: it is kept here.
+    #[schema(required)]
+    external: Option<ExternalView>,
     status: ListingStatus,
     /// Why it was sold or withdrawn, if that was told.
     #[schema(required)]
@@ -83,11 +116,23 @@ pub struct ListingView {
     changed_at: Timestamp,
 }
 
+impl From<Photo> for PhotoView {
+    fn from(Photo { media, width, height }: Photo) -> Self {
+        Self { id: media, width, height }
+    }
+}
+
+impl From<External> for ExternalView {
+    fn from(External { source, id, revision: _, url }: External) -> Self {
+        Self { source: source.into(), id: id.into(), url: url.map(Into::into) }
+    }
+}
+
 impl ListingView {
     /// A listing at this time, at which it may have expired.
     pub fn at(now: Timestamp, listing: Listing) -> Self {
         let status = listing.status_at(now);
-        let Details { category, attributes, condition, place } = listing.details;
+        let Details { category, attributes, condition, place, photos, external } = listing.details;
         let said = attributes.into_iter().map(|(key, value)| (key.to_string(), value.into()));
         Self {
             id: listing.id,
@@ -99,6 +144,8 @@ impl ListingView {
             attributes: said.collect(),
             condition,
             place: place.map(Into::into),
+            photos: photos.into_iter().map(Into::into).collect(),
+            external: external.map(Into::into),
             status,
             reason: listing.reason,
             expires_at: listing.expires_at,

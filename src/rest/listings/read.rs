@@ -7,10 +7,11 @@ use barterline_domain::ids::ListingId;
 
 use super::{ListingView, tagged};
 use crate::rest::Rest;
-use crate::rest::extract::{IfNoneMatch, MaybeCaller, Path, etag, is_unchanged};
+use crate::rest::extract::{From, IfNoneMatch, MaybeCaller, Path, etag, is_unchanged};
 use crate::rest::problem::Problem;
+use crate::services::views::Viewer;
 
-/// Answers with the listing, or with 304 when the caller has this version.
+/// Answers with the listing, which counts as a look at it, or with 304 when the caller has this version.
 #[utoipa::path(
     get,
     path = "/v1/listings/{id}",
@@ -43,9 +44,11 @@ pub async fn handle(
     State(rest): State<Rest>,
     MaybeCaller(caller): MaybeCaller,
     Path(listing): Path<ListingId>,
+    From(from): From,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let viewer = caller.map(|caller| caller.bearer());
+    let looks = viewer.map_or(Viewer::Address(from), |viewer| Viewer::Account(viewer.user));
     let listing = rest.listings.read(viewer, listing).await?;
     let now = rest.listings.now();
     // What expires has the version it had.
@@ -53,5 +56,6 @@ pub async fn handle(
         let tag = [(header::ETAG, etag(listing.version))];
         return Ok((StatusCode::NOT_MODIFIED, tag).into_response());
     }
+    rest.views.seen(&listing, looks);
     Ok(tagged(listing, now))
 }

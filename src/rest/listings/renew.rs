@@ -29,6 +29,7 @@ use crate::rest::problem::Problem;
     ),
     extensions(("x-codes" = json!([
         "listing.status_final", "listing.not_yours", "listing.not_found", "listing.version_changed",
+        "listing.external",
     ]))),
     security(("bearer" = ["listings:write"])),
 )]

@@ -26,6 +26,13 @@ pub fn even_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     Option::deserialize(from).map(Some)
 }
 
+/// A field that may be left out, and is not `null`.
+pub fn not_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
 /// Values, each key once: of two of one name nobody knows which was meant.
 pub fn once<'de, D: Deserializer<'de>>(from: D) -> Result<Values, D::Error> {
     struct Once;

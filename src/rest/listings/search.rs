@@ -176,7 +176,8 @@ pub async fn handle(
 }
 
 impl Search {
-    fn asked(self) -> Result<Asked, Problem> {
+    /// The same in words of the service.
+    pub fn asked(self) -> Result<Asked, Problem> {
         let text = self.text.map(|text| Words::parse(&text)).transpose();
         let attributes = self.attributes.as_deref().map(wanted).transpose()?;
         let after = self.after.map(|after| after.parse::<Cursor>()).transpose();

@@ -34,6 +34,9 @@ use crate::services::media::{Opened, Viewer};
 
 /// How long a browser keeps a file without asking whether it may still be seen. It never changes.
 const KEPT_FOR: Duration = Duration::from_hours(1);
+/// How long any cache keeps what anybody sees. Then it asks, and a reload asks at once: what was taken out is to
+/// be gone soon for everybody.
+const PUBLIC_FOR: Duration = Duration::from_mins(5);
 
 /// Whoever opens a file as a page sees it, and it does nothing.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -59,8 +62,9 @@ pub struct Asked {
     tag = "media",
     operation_id = "readMediaContent",
     summary = "The bytes of a file",
-    description = "For its owner, and for both people of the chat while a message shows it, by a token or by a \
-                   link. `HEAD` is answered as well.",
+    description = "A photo of something that is or was for sale, and the picture that somebody shows, are for \
+                   anybody, without a token. All else is for its owner, and for both people of the chat while a \
+                   message shows it, by a token or by a link. `HEAD` is answered as well.",
     params(
         ("id" = MediaId, Path, description = "The file"),
         Asked,
@@ -100,7 +104,12 @@ pub struct Asked {
     extensions(("x-codes" = json!([
         "media.not_found", "media.not_ready", "media.refused", "media.range", "key.out_of_scope",
     ]))),
-    security((), ("bearer" = ["chats:read"])),
+    security(
+        (),
+        ("bearer" = ["chats:read"]),
+        ("bearer" = ["listings:read"]),
+        ("bearer" = ["profile:read"]),
+    ),
 )]
 pub async fn handle(
     State(rest): State<Rest>,
@@ -113,7 +122,7 @@ pub async fn handle(
     let by = match (asked.link, caller) {
         (Some(link), _) => Viewer::Link(link),
         (None, Some(caller)) => Viewer::Bearer(caller.bearer()),
-        (None, None) => return Err(ErrorCode::TokenInvalid.into()),
+        (None, None) => Viewer::Anybody,
     };
     let opened = rest.media.open(by, media, asked.size.map(Into::into)).await?;
     if let Some(maker) = opened.linked_by {
@@ -141,6 +150,11 @@ async fn still_stands(rest: &Rest, maker: Bearer) -> Result<(), Problem> {
         Err(AuthError::Store(error)) => Err(error.into()),
         Err(_) => Err(ErrorCode::MediaNotFound.into()),
     }
+}
+
+/// Whether any cache may keep an answer for everybody: what anybody sees, but by an address that is one person's.
+fn is_for_all(opened: &Opened) -> bool {
+    opened.is_public && opened.until.is_none()
 }
 
 /// Which part is asked for; `None`: all of it, also where the caller has a part of something else, and
@@ -172,12 +186,17 @@ impl File {
         // What cannot stand in a header was never written by us.
         let header =
             |text: &str| HeaderValue::from_str(text).map_err(|_| Problem::from(ErrorCode::Damaged));
-        // By a link no longer than that is good.
-        let left = opened.until.map_or(KEPT_FOR, |until| until.since(now).min(KEPT_FOR));
+        let kept = if is_for_all(&opened) {
+            format!("public, max-age={}", PUBLIC_FOR.as_secs())
+        } else {
+            // By a link no longer than that is good.
+            let left = opened.until.map_or(KEPT_FOR, |until| until.since(now).min(KEPT_FOR));
+            format!("private, max-age={}, immutable", left.as_secs())
+        };
         Ok(Self {
             tag: header(&opened.etag)?,
             media_type: header(&opened.media_type)?,
-            kept: header(&format!("private, max-age={}, immutable", left.as_secs()))?,
+            kept: header(&kept)?,
             opened,
         })
     }
@@ -219,8 +238,10 @@ impl File {
         let headers = response.headers_mut();
         headers.insert(ETAG, self.tag.clone());
         headers.insert(CACHE_CONTROL, self.kept.clone());
-        // Whoever logs in next at the same browser asks anew.
-        headers.insert(VARY, HeaderValue::from_static("authorization"));
+        if !is_for_all(&self.opened) {
+            // Whoever logs in next at the same browser asks anew.
+            headers.insert(VARY, HeaderValue::from_static("authorization"));
+        }
         headers.insert(CONTENT_SECURITY_POLICY, POLICY);
         // Small already; and what is compressed has other ranges.
         response.extensions_mut().insert(Uncompressed);

@@ -41,7 +41,11 @@ pub struct DirectUpload {
     extensions(("x-codes" = json!([
         "media.not_found", "media.complete", "media.refused", "media.direct_off",
     ]))),
-    security(("bearer" = ["chats:write"])),
+    security(
+        ("bearer" = ["chats:write"]),
+        ("bearer" = ["listings:write"]),
+        ("bearer" = ["profile:write"]),
+    ),
 )]
 pub async fn handle(
     State(rest): State<Rest>,

@@ -37,7 +37,11 @@ pub struct MediaLink {
     params(("id" = MediaId, Path, description = "The file")),
     responses((status = 201, description = "The path", body = MediaLink)),
     extensions(("x-codes" = json!(["media.not_found", "media.not_ready", "media.refused"]))),
-    security(("bearer" = ["chats:read"])),
+    security(
+        ("bearer" = ["chats:read"]),
+        ("bearer" = ["listings:read"]),
+        ("bearer" = ["profile:read"]),
+    ),
 )]
 pub async fn handle(
     State(rest): State<Rest>,

@@ -1,4 +1,5 @@
-//! `/v1/media` and `/v1/uploads`: files of chats. What is known of them is JSON, their bytes are bytes.
+//! `/v1/media` and `/v1/uploads`: files of chats, photos of listings, pictures of people. What is known of them is
+//! JSON, their bytes are bytes.
 
 pub mod complete;
 pub mod content;
@@ -22,7 +23,7 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{ChatId, MediaId, UserId};
-use barterline_domain::media::{Media, Picture, Size, State};
+use barterline_domain::media::{Media, Picture, Purpose, Size, State};
 use barterline_protocol::error_code::ErrorCode;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
@@ -41,6 +42,20 @@ pub const CONTENT: &str = "/v1/media/{id}/content";
 const PACE_MIN: u64 = 4_096;
 /// How long nobody looks at the pace. That something comes at all is looked at from the first byte on.
 const PACE_GRACE: Duration = Duration::from_mins(1);
+
+/// What a file is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = MediaPurpose)]
+pub enum PurposeView {
+    /// A message in a chat.
+    #[default]
+    Chat,
+    /// A photo of a listing of the caller's.
+    Listing,
+    /// The picture of the caller.
+    Avatar,
+}
 
 /// How far a file has come.
 #[derive(Clone, Copy, Serialize, ToSchema)]
@@ -86,7 +101,10 @@ pub struct PictureView {
 pub struct MediaView {
     id: MediaId,
     owner: UserId,
-    chat: ChatId,
+    purpose: PurposeView,
+    /// The chat it is for, if it is for one.
+    #[schema(required)]
+    chat: Option<ChatId>,
     /// What its owner calls it: one line, and no path.
     name: String,
     /// How many bytes were announced.
@@ -107,9 +125,49 @@ pub struct MediaView {
     bytes: Option<u64>,
     /// The sizes of a picture, the largest first. Small ones have fewer.
     pictures: Vec<PictureView>,
-    /// Whether a message was sent with it. It may have been taken back since.
+    /// Whether a message was sent with it, or a listing or profile came to show it. It may have been taken back
+    /// since.
     sent: bool,
     created_at: Timestamp,
+}
+
+impl PurposeView {
+    /// What a file is to be for, and in which chat, as far as the two go together.
+    fn of(self, chat: Option<ChatId>) -> Result<Purpose, Problem> {
+        match (self, chat) {
+            (Self::Chat, Some(chat)) => Ok(Purpose::Chat(chat)),
+            (Self::Chat, None) => Err(Problem::invalid("chat: say for which the file is")),
+            (Self::Listing, None) => Ok(Purpose::Listing),
+            (Self::Avatar, None) => Ok(Purpose::Avatar),
+            (Self::Listing | Self::Avatar, Some(_)) => {
+                Err(Problem::invalid("chat: goes with the purpose `chat` alone"))
+            }
+        }
+    }
+
+    /// The name clients know it by.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Listing => "listing",
+            Self::Avatar => "avatar",
+        }
+    }
+
+    /// The one of this name.
+    fn named(name: &str) -> Option<Self> {
+        [Self::Chat, Self::Listing, Self::Avatar].into_iter().find(|it| it.name() == name)
+    }
+}
+
+impl From<Purpose> for PurposeView {
+    fn from(purpose: Purpose) -> Self {
+        match purpose {
+            Purpose::Chat(_) => Self::Chat,
+            Purpose::Listing => Self::Listing,
+            Purpose::Avatar => Self::Avatar,
+        }
+    }
 }
 
 impl From<Size> for SizeView {
@@ -155,7 +213,8 @@ impl TryFrom<Media> for MediaView {
         Ok(Self {
             id: media.id,
             owner: media.owner,
-            chat: media.chat,
+            purpose: media.purpose.into(),
+            chat: media.chat(),
             name: media.name.as_str().to_owned(),
             size: media.declared,
             state,
@@ -229,7 +288,7 @@ mod tests {
         Media {
             id: MediaId::from_bytes([1; 16]),
             owner: UserId::from_bytes([2; 16]),
-            chat: ChatId::from_bytes([3; 16]),
+            purpose: Purpose::Chat(ChatId::from_bytes([3; 16])),
             name: FileName::of("/tmp/bike.png"),
             declared: 90_000,
             created: Timestamp::from_millis(7),
@@ -261,6 +320,25 @@ mod tests {
             assert_eq!(view["name"], "bike.png");
         }
         assert!(MediaView::try_from(media(State::Ending)).is_err());
+    }
+
+    #[test]
+    fn a_chat_is_named_for_files_of_chats_alone() {
+        let chat = ChatId::from_bytes([3; 16]);
+        for (asked, chat, expected) in [
+            (PurposeView::Chat, Some(chat), Some(Purpose::Chat(chat))),
+            (PurposeView::Chat, None, None),
+            (PurposeView::Listing, None, Some(Purpose::Listing)),
+            (PurposeView::Listing, Some(chat), None),
+            (PurposeView::Avatar, None, Some(Purpose::Avatar)),
+            (PurposeView::Avatar, Some(chat), None),
+        ] {
+            assert_eq!(asked.of(chat).ok(), expected, "{asked:?}");
+            assert_eq!(json!(asked), asked.name(), "one name in JSON and in headers");
+            assert_eq!(PurposeView::named(asked.name()), Some(asked));
+            assert!(expected.is_none_or(|purpose| PurposeView::from(purpose) == asked));
+        }
+        assert_eq!(PurposeView::named("Chat"), None);
     }
 
     #[test]

@@ -16,11 +16,16 @@ use crate::rest::problem::Problem;
     tag = "media",
     operation_id = "readMedia",
     summary = "What is known of a file",
-    description = "For its owner, and for both people of the chat while a message shows it.",
+    description = "For its owner, and for both people of the chat while a message shows it. A photo of something for \
+                   sale, and a picture of somebody, are for whoever has logged in.",
     params(("id" = MediaId, Path, description = "The file")),
     responses((status = 200, description = "The file", body = MediaView)),
     extensions(("x-codes" = json!(["media.not_found"]))),
-    security(("bearer" = ["chats:read"])),
+    security(
+        ("bearer" = ["chats:read"]),
+        ("bearer" = ["listings:read"]),
+        ("bearer" = ["profile:read"]),
+    ),
 )]
 pub async fn handle(
     State(rest): State<Rest>,

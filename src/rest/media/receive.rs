@@ -26,14 +26,18 @@ use crate::rest::problem::Problem;
         description = "The bytes",
     ),
     responses(
-        (status = 200, description = "It can be sent", body = MediaView),
+        (status = 200, description = "It can be shown", body = MediaView),
         (status = 202, description = "It is still looked at: read it again", body = MediaView),
     ),
     extensions(("x-codes" = json!([
         "media.not_found", "media.too_large", "media.complete", "media.incomplete", "media.underway",
         "media.refused", "media.no_room", "media.too_many", "server.busy",
     ]))),
-    security(("bearer" = ["chats:write"])),
+    security(
+        ("bearer" = ["chats:write"]),
+        ("bearer" = ["listings:write"]),
+        ("bearer" = ["profile:write"]),
+    ),
 )]
 pub async fn handle(
     State(rest): State<Rest>,

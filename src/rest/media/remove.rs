@@ -1,4 +1,4 @@
-//! `DELETE /v1/media/{id}`: takes a file back that was not sent.
+//! `DELETE /v1/media/{id}`: takes a file back that nothing shows.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -14,12 +14,17 @@ use crate::rest::problem::Problem;
     path = "/v1/media/{id}",
     tag = "media",
     operation_id = "removeMedia",
-    summary = "Take back a file of the caller's that was not sent",
-    description = "One that was sent goes with its message.",
+    summary = "Take back a file of the caller's that nothing shows",
+    description = "One that was sent goes with its message, a photo when its listing shows it no more, the picture of \
+                   somebody when they show another, or none.",
     params(("id" = MediaId, Path, description = "The file")),
     responses((status = 204, description = "It is gone")),
     extensions(("x-codes" = json!(["media.not_found", "media.used"]))),
-    security(("bearer" = ["chats:write"])),
+    security(
+        ("bearer" = ["chats:write"]),
+        ("bearer" = ["listings:write"]),
+        ("bearer" = ["profile:write"]),
+    ),
 )]
 pub async fn handle(
     State(rest): State<Rest>,

@@ -34,7 +34,7 @@ const TAGS: [(&str, &str); 10] = [
     ("API keys", "Keys of programs and devices. docs/accounts.md"),
     ("listings", "Things for sale"),
     ("chats", "What buyer and seller say to each other, without a socket. docs/protocol.md"),
-    ("media", "Files of chats. docs/media.md"),
+    ("media", "Files of chats, photos of listings, pictures of people. docs/media.md"),
     ("socket", "The same, as it happens. docs/protocol.md"),
     ("staff", "For moderators and admins. docs/accounts.md"),
     ("documentation", "What you are reading"),

@@ -94,8 +94,9 @@ fn whatever_is_referred_to_is_there() {
     }
 }
 
-/// Codes that nobody gets at a route of the public port: of sockets, of no route, of operators.
-const ELSEWHERE: [&str; 9] = [
+/// Codes that nobody gets at a route of the public port: of sockets, of no route, of operators, and of one thing
+/// among several.
+const ELSEWHERE: [&str; 12] = [
     "admin.token_invalid",
     "audit.broken",
     "export.running",
@@ -103,6 +104,9 @@ const ELSEWHERE: [&str; 9] = [
     "route.method_not_allowed",
     "route.not_found",
     "send.after_refused",
+    "source.seller_changed",
+    "source.seller_gone",
+    "source.seller_unknown",
     "state.hidden_full",
     "user.not_found",
 ];

@@ -7,6 +7,7 @@ impl Code {
     /// `None`: nothing. So with what is not there for anybody, what somebody else was faster with, and what
     /// failed on our side; and with passwords and codes that are wrong or missing, which have a line of their
     /// own (`barterline::auth`), with the account.
+    #[expect(clippy::too_many_lines, reason = "each code once")]
     pub const fn kind(self) -> Option<Kind> {
         match self {
             Self::Shared(code) => Kind::of(code),
@@ -15,6 +16,7 @@ impl Code {
             | Self::CodeInvalid
             | Self::SignInState
             | Self::ExchangeToken
+            | Self::SourceSignature
             | Self::AdminToken => Some(Kind::Proof),
             // What is of others is answered like what is not there.
             Self::Forbidden
@@ -27,12 +29,17 @@ impl Code {
             | Self::SignInReturn
             | Self::IdentityNotFound
             | Self::SessionNotFound
+            | Self::SavedSearchNotFound
+            | Self::AvatarNotFound
+            | Self::PhotoNotFound
             | Self::NotYours
             | Self::Origin
             | Self::OriginForbidden => Some(Kind::Permission),
-            Self::SyncTooMany | Self::KeyTooMany | Self::IdentityTooMany | Self::MediaTooMany => {
-                Some(Kind::Limit)
-            }
+            Self::SyncTooMany
+            | Self::KeyTooMany
+            | Self::IdentityTooMany
+            | Self::MediaTooMany
+            | Self::SavedSearchFull => Some(Kind::Limit),
             Self::MediaType
             | Self::TooLarge
             | Self::Timeout
@@ -57,7 +64,9 @@ impl Code {
             | Self::Attributes
             | Self::PlaceInvalid
             | Self::Expiry
+            | Self::Photos
             | Self::SearchInvalid
+            | Self::SavedSearchInvalid
             | Self::Reason
             | Self::MediaTooLarge
             | Self::MediaRefused
@@ -84,9 +93,18 @@ impl Code {
             | Self::IdentityTaken
             | Self::MailOff
             | Self::AccountChanged
+            | Self::AvatarNotReady
+            | Self::PhotoNotReady
+            | Self::PhotoUsed
             | Self::FavouritesFull
             | Self::SearchOff
             | Self::StatusFinal
+            | Self::ListingExternal
+            | Self::SourceNotFound
+            | Self::SourceUnavailable
+            | Self::SourceSellerUnknown
+            | Self::SourceSellerChanged
+            | Self::SourceSellerGone
             | Self::VersionChanged
             | Self::MediaComplete
             | Self::MediaIncomplete

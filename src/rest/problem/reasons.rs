@@ -25,7 +25,9 @@ use crate::services::listings::ListingError;
 use crate::services::media::MediaError;
 use crate::services::people::PeopleError;
 use crate::services::reports::{MESSAGES_MAX, ReportError};
+use crate::services::saved_searches::SavedSearchError;
 use crate::services::search::SearchError;
+use crate::services::sources::{Refusal, SourceError};
 use crate::services::staff::StaffError;
 
 impl From<StoreError> for Problem {
@@ -53,6 +55,8 @@ impl From<ProfileError> for Problem {
         match error {
             ProfileError::Unpermitted(error) => error.into(),
             ProfileError::NotFound => Code::AccountNotFound.into(),
+            ProfileError::AvatarNotFound => Code::AvatarNotFound.into(),
+            ProfileError::AvatarNotReady => Code::AvatarNotReady.into(),
             ProfileError::Store(error) => error.into(),
         }
     }
@@ -341,6 +345,7 @@ impl From<InvalidListing> for Problem {
         let code = match error {
             InvalidListing::Title => Code::Title,
             InvalidListing::Description => Code::Description,
+            InvalidListing::Photos => Code::Photos,
             InvalidListing::Attributes(InvalidAttributes::Category(_)) => Code::CategoryUnknown,
             InvalidListing::NoCategory | InvalidListing::Attributes(_) => Code::Attributes,
             InvalidListing::Expiry { .. } => Code::Expiry,
@@ -353,15 +358,49 @@ impl From<InvalidListing> for Problem {
 
 impl From<ListingError> for Problem {
     fn from(error: ListingError) -> Self {
+        let text = error.to_string();
         match error {
             ListingError::Unpermitted(error) => error.into(),
             ListingError::NotFound => ErrorCode::ListingNotFound.into(),
             ListingError::NotYours => Code::NotYours.into(),
+            ListingError::External => Code::ListingExternal.into(),
+            ListingError::PhotoNotFound(_) => Self::new(Code::PhotoNotFound, text),
+            ListingError::PhotoNotReady(_) => Self::new(Code::PhotoNotReady, text),
+            ListingError::PhotoUsed(_) => Self::new(Code::PhotoUsed, text),
             ListingError::Invalid(error) => error.into(),
             ListingError::VersionChanged { current } => {
                 Self { version: Some(current), ..Self::from(Code::VersionChanged) }
             }
             ListingError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SourceError> for Problem {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Unpermitted(error) => error.into(),
+            SourceError::NotFound => Code::SourceNotFound.into(),
+            SourceError::Signature => Code::SourceSignature.into(),
+            SourceError::ListingNotFound => ErrorCode::ListingNotFound.into(),
+            SourceError::Unavailable => Code::SourceUnavailable.into(),
+            SourceError::Contended => Self::new(ErrorCode::Busy, error.to_string()),
+            SourceError::Listing(error) => error.into(),
+            SourceError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let text = refusal.to_string();
+        match refusal {
+            Refusal::Invalid(error) => error.into(),
+            Refusal::SellerForm(_) => Self::invalid(text),
+            Refusal::SellerUnknown => Code::SourceSellerUnknown.into(),
+            Refusal::SellerSuspended => Code::Suspended.into(),
+            Refusal::SellerChanged => Code::SourceSellerChanged.into(),
+            Refusal::SellerGone => Code::SourceSellerGone.into(),
         }
     }
 }
@@ -385,6 +424,22 @@ impl From<SearchError> for Problem {
                 Self { cause: Some(text.into()), ..Self::from(ErrorCode::Unavailable) }
             }
             SearchError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SavedSearchError> for Problem {
+    fn from(error: SavedSearchError) -> Self {
+        let text = error.to_string();
+        match error {
+            SavedSearchError::Unpermitted(error) => error.into(),
+            SavedSearchError::Name | SavedSearchError::TooLong => {
+                Self::new(Code::SavedSearchInvalid, text)
+            }
+            SavedSearchError::Search(error) => error.into(),
+            SavedSearchError::NotFound => Code::SavedSearchNotFound.into(),
+            SavedSearchError::Full => Self::new(Code::SavedSearchFull, text),
+            SavedSearchError::Store(error) => error.into(),
         }
     }
 }
@@ -425,7 +480,7 @@ impl From<MediaError> for Problem {
                 Code::Timeout.into()
             }
             MediaError::Broken(_) => Self::invalid("the body ended early"),
-            MediaError::Used => Self::new(ErrorCode::MediaUsed, "a message shows the file"),
+            MediaError::Used => Self::new(ErrorCode::MediaUsed, "something shows the file"),
             MediaError::NotReady => ErrorCode::MediaNotReady.into(),
             MediaError::Refused(refusal) => {
                 Self { reason: Some(refusal.name()), ..Self::from(Code::MediaRefused) }

@@ -7,6 +7,7 @@ use barterline_domain::bearer::Bearer;
 use barterline_domain::ids::UserId;
 use barterline_storage::audit::Actor;
 use barterline_storage::error::StoreError;
+use barterline_storage::identities::Identity;
 
 use super::{Accounts, AuthError, Language, Revoked, SessionError, Shown};
 use crate::auth::principal::Principal;
@@ -51,13 +52,29 @@ impl Accounts {
         self.end_sessions(user, None).await.map(drop)
     }
 
-    /// Forgets who somebody was. Their address is free again.
+    /// Forgets who somebody was. Their address is free again. What issuers call them stays theirs: whoever else names
+    /// them so, as systems do that keep things for sale, names somebody who left, and makes nobody anew.
     pub(in crate::services) async fn forget_account(&self, user: UserId) -> Result<(), StoreError> {
         self.0.accounts.erase(user, self.0.clock.now()).await?;
         self.announce_change(user).await;
-        self.0.identities.remove_all(user).await?;
+        let identities = self.0.identities.list(user).await?;
+        for identity in identities.iter().filter(|identity| !self.is_of_an_issuer(identity)) {
+            self.0.identities.remove(user, identity.key).await?;
+        }
         // Last: who was cut off before this shows the password once more.
         self.0.credentials.remove(user).await.map(drop)
+    }
+
+    /// Forgets an account that was begun in vain, and was nobody's.
+    pub(super) async fn undo_account(&self, user: UserId) -> Result<(), StoreError> {
+        // First: nobody has left whom an issuer calls so.
+        self.0.identities.remove_all(user).await?;
+        self.forget_account(user).await
+    }
+
+    fn is_of_an_issuer(&self, identity: &Identity) -> bool {
+        let mut issuers = self.0.sign_ins.issuers.iter();
+        issuers.any(|named| named.issuer.issuer() == identity.issuer)
     }
 
     /// Whether somebody who was let in still is.

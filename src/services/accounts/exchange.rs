@@ -8,14 +8,15 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use barterline_domain::clock::Timestamp;
+use barterline_domain::ids::UserId;
 use barterline_storage::accounts::Account;
 use barterline_storage::error::StoreError;
 use barterline_storage::identities::{Identity, IdentityKey, Linked};
 
 use super::sessions::no_longer_fresh;
 use super::sign_in::name_of;
-use super::{Accounts, Device, LogIn, NamedIssuer, SignInError};
-use crate::adapters::openid::{Person, Vouched, claimed_issuer};
+use super::{Accounts, Device, LogIn, LogInError, NamedIssuer, SignInError};
+use crate::adapters::openid::{Person, Vouched, claimed_issuer, is_subject};
 use crate::ids::around;
 
 /// How often the account that another request makes is looked for: some two seconds in all.
@@ -46,9 +47,14 @@ impl Accounts {
         let Vouched { person, at, until } =
             vouched.map_err(|error| self.not_signed_in(from, &named.name, &error))?;
         let identity = self.identity_key(&person.issuer, &person.subject);
-        let account = match self.0.identities.find(identity).await? {
+        let account = match self.whose(identity).await? {
             Some(found) => self.entering(found.user).await?,
-            None => self.bring_along(named, (&person, identity), now).await?,
+            None if !named.sign_up => return Err(SignInError::Closed),
+            None => {
+                // Who left begins anew, by their own word alone.
+                self.free(identity).await?;
+                self.bring_along(named, (&person, identity), now).await?
+            }
         };
         // The issuer may be a provider, too, whom somebody has linked to an account of theirs.
         self.show_second_factor(account.id, second_factor, from).await?;
@@ -62,6 +68,50 @@ impl Accounts {
         let (access_token, access_expires_at) =
             tokens.issue(log_in.user, log_in.session, &account.roles, now, rest);
         Ok(LogIn { access_token, access_expires_at, ..log_in })
+    }
+
+    /// Whose an identity is by what an issuer calls somebody, also of who was erased; `None`: nobody's.
+    pub async fn named_by(
+        &self,
+        issuer: &str,
+        subject: &str,
+    ) -> Result<Option<UserId>, StoreError> {
+        let Some(named) = self.issuer_named(issuer) else { return Ok(None) };
+        let key = self.identity_key(named.issuer.issuer(), subject);
+        Ok(self.0.identities.find(key).await?.map(|identity| identity.user))
+    }
+
+    /// The same, and makes the account of whom nobody knows, where a token of theirs would; `None`: it would not.
+    /// Whoever says so is believed as the issuer is.
+    pub async fn known_as(
+        &self,
+        issuer: &str,
+        subject: &str,
+        name: Option<String>,
+    ) -> Result<Option<UserId>, StoreError> {
+        let Some(named) = self.issuer_named(issuer) else { return Ok(None) };
+        let known = self.named_by(issuer, subject).await?;
+        if known.is_some() || !named.sign_up || !is_subject(subject) {
+            return Ok(known);
+        }
+        let (issuer, subject) = (named.issuer.issuer().to_owned(), subject.to_owned());
+        let key = self.identity_key(&issuer, &subject);
+        let person = Person { issuer, subject, email: None, name };
+        match self.bring_along(named, (&person, key), self.0.clock.now()).await {
+            Ok(account) => Ok(Some(account.id)),
+            Err(SignInError::Store(error) | SignInError::LogIn(LogInError::Store(error))) => {
+                Err(error)
+            }
+            Err(SignInError::Changed) => {
+                Err(StoreError::unavailable("make an account", "another request makes it"))
+            }
+            // It is kept out.
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn issuer_named(&self, name: &str) -> Option<&NamedIssuer> {
+        self.0.sign_ins.issuers.iter().find(|named| named.name == name)
     }
 
     /// What another request has made of an identity, or is about to: on a cluster it is claimed a moment
@@ -78,16 +128,13 @@ impl Accounts {
     }
 
     /// Makes the account of somebody whom an issuer names for the first time. It has neither address nor
-    /// password: nobody enters it but by the issuer's word.
+    /// password: nobody enters it but by the issuer's word. For an issuer that makes accounts.
     async fn bring_along(
         &self,
         named: &NamedIssuer,
         (person, key): (&Person, IdentityKey),
         now: Timestamp,
     ) -> Result<Account, SignInError> {
-        if !named.sign_up {
-            return Err(SignInError::Closed);
-        }
         let account = self.new_account(name_of(person.name.as_deref()));
         let identity = Identity {
             user: account.id,
@@ -101,7 +148,7 @@ impl Accounts {
             Linked::Done => Ok(account),
             // Two at once are one: what the other made is the account, and this one nobody's.
             Linked::Taken | Linked::TooMany => {
-                self.forget_account(account.id).await?;
+                self.undo_account(account.id).await?;
                 let found = self.linked_by_another(key).await?;
                 Ok(self.entering(found.ok_or(SignInError::Changed)?.user).await?)
             }
@@ -111,7 +158,6 @@ impl Accounts {
 
 #[cfg(test)]
 mod tests {
-    use barterline_domain::ids::UserId;
     use barterline_storage::embedded::identities::EmbeddedIdentities;
     use barterline_storage::identities::Identities as _;
 

@@ -4,10 +4,10 @@
 use std::net::IpAddr;
 
 use barterline_domain::bearer::Unpermitted;
-use barterline_domain::ids::IdentityId;
+use barterline_domain::ids::{IdentityId, UserId};
 use barterline_storage::audit::Actor;
 use barterline_storage::error::StoreError;
-use barterline_storage::identities::{Identity, Linked};
+use barterline_storage::identities::{Identity, IdentityKey, Linked};
 
 use super::{Accounts, Begun, Challenge, Language, PasswordError, Shown, SignInError};
 use crate::auth::principal::Principal;
@@ -79,6 +79,7 @@ impl Accounts {
         let identity = self.identity_of(&proven, caller.user, self.0.clock.now());
         let note = Note::new(Actor::User(caller.user), Action::IdentityLink).about(&identity.id());
         self.0.audit.note(note.with("provider", &identity.provider)).await?;
+        self.free(identity.key).await?;
         match self.0.identities.insert(identity.clone()).await? {
             Linked::Done => {}
             Linked::Taken => return Err(IdentityError::Taken),
@@ -115,6 +116,33 @@ impl Accounts {
         }
         self.tell_by_mail(caller, language, Letter::IdentityUnlinked).await;
         Ok(())
+    }
+
+    /// Whose an identity is that somebody has shown to be theirs: nobody's, if its account was erased.
+    pub(super) async fn whose(&self, key: IdentityKey) -> Result<Option<Identity>, StoreError> {
+        let Some(found) = self.0.identities.find(key).await? else { return Ok(None) };
+        if !self.is_gone(found.user).await? {
+            return Ok(Some(found));
+        }
+        // Whoever erased it may have been cut off before its last step.
+        self.forget_account(found.user).await?;
+        Ok(None)
+    }
+
+    /// Takes an identity that somebody has shown to be theirs from an account that was erased, so that they have it
+    /// anew. From any other nothing is taken.
+    pub(super) async fn free(&self, key: IdentityKey) -> Result<(), StoreError> {
+        if let Some(found) = self.0.identities.find(key).await?
+            && self.is_gone(found.user).await?
+        {
+            self.0.identities.remove(found.user, key).await?;
+        }
+        Ok(())
+    }
+
+    async fn is_gone(&self, user: UserId) -> Result<bool, StoreError> {
+        let account = self.0.accounts.find(user).await?;
+        Ok(account.is_some_and(|account| account.erased_at.is_some()))
     }
 
     /// It is done, whether the owner can be told or not.

@@ -65,7 +65,7 @@ pub use errands::{AskError, CodeError, Errands, Mailing, Waiting};
 pub use identities::IdentityError;
 pub use password::{HashingBusy, PasswordHashing};
 pub use passwords::{NewPassword, PasswordError};
-pub use profile::{LogInMeans, ProfileError, UserDirectory};
+pub use profile::{Avatars, LogInMeans, NAMED_WITHIN, NoAvatars, ProfileError, UserDirectory};
 pub use registration::{ConfirmError, Confirmation, RegisterError, Registered, Registration};
 pub use reseal::Resealed;
 pub use second_factor::{FactorCodeError, FactorError, FactorRule, FactorStanding, NewFactor};
@@ -106,6 +106,7 @@ struct Inner {
     mailing: Option<Mailing>,
     shared: Option<Shared>,
     sign_ins: SignIns,
+    avatars: Arc<dyn Avatars>,
     revocations: broadcast::Sender<Revoked>,
 }
 
@@ -274,6 +275,8 @@ pub struct Parts {
     pub cluster: Option<Cluster>,
     /// Where people sign in elsewhere, and whose tokens are exchanged.
     pub sign_ins: SignIns,
+    /// Which pictures people uploaded of themselves.
+    pub avatars: Arc<dyn Avatars>,
 }
 
 impl Accounts {
@@ -281,7 +284,7 @@ impl Accounts {
     pub fn new(parts: Parts) -> Self {
         let Parts { credentials, codes, accounts, sessions, api_keys, tokens, .. } = parts;
         let Parts { data_keys, site, lifetimes, factor_rule, addresses, cluster, .. } = parts;
-        let Parts { identities, sign_ins, .. } = parts;
+        let Parts { identities, sign_ins, avatars, .. } = parts;
         let Parts { clock, ids, hashing, password_rules, limits, audit, mailing, .. } = parts;
         let sealing = tokens.sealing();
         let revocations = broadcast::Sender::new(REVOCATIONS_MAX);
@@ -308,6 +311,7 @@ impl Accounts {
             mailing,
             shared: cluster.map(Shared::new),
             sign_ins,
+            avatars,
             revocations,
         }))
     }

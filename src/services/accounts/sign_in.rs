@@ -319,7 +319,7 @@ impl Accounts {
             return Err(SignInError::Code);
         }
         let identity_key = self.identity_key(&proven.issuer, &proven.subject);
-        let found = self.0.identities.find(identity_key).await?;
+        let found = self.whose(identity_key).await?;
         let account = match found {
             Some(identity) => {
                 let account = self.entering(identity.user).await?;
@@ -345,8 +345,8 @@ impl Accounts {
         from: IpAddr,
     ) -> Result<LogIn, SignInError> {
         let log_in = self.begin_session(account, device, proven_at, end).await?;
-        // Whoever unlinked it meanwhile ended the sessions that there were, and not this.
-        let found = self.0.identities.find(identity).await?;
+        // Whoever unlinked it meanwhile, or left, ended the sessions that there were, and not this.
+        let found = self.whose(identity).await?;
         if found.is_none_or(|found| found.user != account.id) {
             self.0.sessions.revoke(log_in.session).await?;
             return Err(SignInError::Changed);
@@ -407,14 +407,16 @@ impl Accounts {
             second_factor: None,
         };
         // The identity before the address: whoever is cut off in between comes in all the same.
-        let linked = self.0.identities.insert(self.identity_of(proven, account.id, now)).await?;
+        let identity = self.identity_of(proven, account.id, now);
+        self.free(identity.key).await?;
+        let linked = self.0.identities.insert(identity).await?;
         if linked != Linked::Done {
             // It is another account's by now: this one is nobody's.
-            self.forget_account(account.id).await?;
+            self.undo_account(account.id).await?;
             return Err(SignInError::Changed);
         }
         if !self.0.credentials.insert(credential).await? {
-            self.forget_account(account.id).await?;
+            self.undo_account(account.id).await?;
             return Err(SignInError::AccountExists);
         }
         // Whose address it is hears of it, whatever the provider made sure of.

@@ -6,6 +6,7 @@ use argon2::password_hash::PasswordHasher as _;
 use async_trait::async_trait;
 use barterline_domain::account::{ApiKeyName, Locale, Scope};
 use barterline_domain::clock::ManualClock;
+use barterline_domain::ids::MediaId;
 use barterline_storage::accounts::ProfileChange;
 use barterline_storage::codes::CodePurpose;
 use barterline_storage::credentials::Replaced;
@@ -17,8 +18,10 @@ use barterline_storage::embedded::credentials::EmbeddedCredentials;
 use barterline_storage::embedded::engine::Engine;
 use barterline_storage::embedded::identities::EmbeddedIdentities;
 use barterline_storage::embedded::sessions::EmbeddedSessions;
+use barterline_storage::identities::{Identity, Linked};
 use barterline_storage::sessions::REPEATED_FOR;
 use data_encoding::BASE32_NOPAD;
+use parking_lot::Mutex;
 use tempfile::TempDir;
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +30,7 @@ use totp_rs::{Builder, Totp};
 use super::load_test::LOAD_TEST_LIFETIME;
 use super::*;
 use crate::adapters::breached_passwords::BreachedPasswords;
+use crate::adapters::openid::{Issuer, OpenIdError, Person, Vouched};
 use crate::auth::keyring::Keyring;
 use crate::auth::sealed::Purpose;
 use crate::ids::{Ids, SystemIds};
@@ -113,6 +117,7 @@ fn parts(
         mailing: None,
         cluster: None,
         sign_ins: SignIns::default(),
+        avatars: Arc::new(NoAvatars),
     }
 }
 
@@ -659,6 +664,67 @@ async fn people_are_written_to_in_the_language_that_they_chose() {
     assert!(mail.contains("Das Passwort deines Kontos"), "{mail}");
 }
 
+/// Has every picture, and notes what it is asked. That takes so long.
+struct Album {
+    clock: Arc<ManualClock>,
+    takes: Duration,
+    asked: Mutex<Vec<(&'static str, MediaId)>>,
+}
+
+#[async_trait]
+impl Avatars for Album {
+    async fn claim(&self, _: UserId, picture: MediaId, _: Timestamp) -> Result<(), ProfileError> {
+        self.clock.advance(self.takes);
+        self.asked.lock().push(("claim", picture));
+        Ok(())
+    }
+
+    async fn doubt(&self, picture: MediaId, _: Timestamp) -> Result<(), StoreError> {
+        self.asked.lock().push(("doubt", picture));
+        Ok(())
+    }
+}
+
+impl World {
+    /// The same accounts, with pictures.
+    fn with_pictures(&self, takes: Duration) -> (Accounts, Arc<Album>) {
+        let clock = Arc::clone(&self.clock);
+        let album = Arc::new(Album { clock, takes, asked: Mutex::default() });
+        let rules = PasswordRules { score_min: 3, words: Vec::new(), breached: None };
+        let parts = parts(&self.engine, &self.clock, &self.tokens, rules);
+        let avatars = Arc::clone(&album) as Arc<dyn Avatars>;
+        (Accounts::new(Parts { avatars, ..parts }), album)
+    }
+}
+
+#[tokio::test]
+async fn a_picture_is_claimed_before_it_is_shown_and_doubted_before_it_is_not() {
+    let world = world();
+    let account = world.register("ana").await.expect("an account");
+    let (accounts, album) = world.with_pictures(Duration::ZERO);
+    let [first, second] = [1, 2].map(|n| MediaId::from_bytes([n; 16]));
+    let show = async |avatar| {
+        let change = ProfileChange { avatar: Some(avatar), ..ProfileChange::default() };
+        let changed = accounts.change_profile(Bearer::served(account.id), change).await;
+        (changed.expect("a change").avatar, std::mem::take(&mut *album.asked.lock()))
+    };
+    assert_eq!(show(Some(first)).await, (Some(first), vec![("claim", first)]));
+    let swapped = vec![("claim", second), ("doubt", first)];
+    assert_eq!(show(Some(second)).await, (Some(second), swapped));
+    assert_eq!(show(Some(second)).await, (Some(second), vec![("claim", second)]));
+    assert_eq!(show(None).await, (None, vec![("doubt", second)]));
+    assert_eq!(show(None).await, (None, vec![]));
+
+    // Too late: it may have ended by now.
+    let (slow, _) = world.with_pictures(NAMED_WITHIN);
+    let change = ProfileChange { avatar: Some(Some(first)), ..ProfileChange::default() };
+    let late = slow.change_profile(Bearer::served(account.id), change.clone()).await;
+    assert!(matches!(late, Err(ProfileError::Store(_))), "{late:?}");
+    let none = world.accounts.change_profile(Bearer::served(account.id), change).await;
+    assert!(matches!(none, Err(ProfileError::AvatarNotFound)), "{none:?}");
+    assert_eq!(world.accounts.profile(account.id).await.expect("a read"), Some(account));
+}
+
 #[tokio::test]
 async fn whoever_asks_for_too_much_mail_at_once_is_told() {
     let (world, dir) = (world(), TempDir::new().expect("a directory"));
@@ -691,4 +757,71 @@ async fn an_erased_account_lets_nobody_in_and_its_last_step_is_made_up_for() {
     assert!(matches!(again, Err(LogInError::Failed)), "{again:?}");
     assert_eq!(credentials.find_by_user(log_in.user).await.expect("a read"), None);
     world.register("ana").await.expect("the address is free");
+}
+
+/// Vouches for Ana, whatever it is shown.
+struct Vouching;
+
+#[async_trait]
+impl Issuer for Vouching {
+    async fn person(&self, _: &str, now: Timestamp) -> Result<Vouched, OpenIdError> {
+        let (issuer, subject) = (self.issuer().to_owned(), "ana".to_owned());
+        let person = Person { issuer, subject, email: None, name: None };
+        Ok(Vouched { person, at: Some(now), until: now.plus(DAY) })
+    }
+
+    fn issuer(&self) -> &'static str {
+        "https://id.example"
+    }
+}
+
+impl World {
+    /// The same accounts, to which an issuer brings people along.
+    fn with_issuer(&self) -> Accounts {
+        let rules = PasswordRules { score_min: 3, words: Vec::new(), breached: None };
+        let parts = parts(&self.engine, &self.clock, &self.tokens, rules);
+        let (name, issuer) = ("own".to_owned(), Arc::new(Vouching));
+        let issuers = vec![NamedIssuer { name, sign_up: true, issuer }];
+        let sign_ins = SignIns { issuers, ..SignIns::default() };
+        Accounts::new(Parts { sign_ins, ..parts })
+    }
+}
+
+#[tokio::test]
+async fn whom_an_issuer_names_stays_gone_until_they_come_themselves() {
+    let world = world();
+    let accounts = world.with_issuer();
+    let named = async || accounts.known_as("own", "ana", None).await.expect("an answer");
+    let part = |json: &str| URL_SAFE_NO_PAD.encode(json);
+    let token =
+        format!("{}.{}.", part(r#"{"alg": "ES256"}"#), part(r#"{"iss": "https://id.example"}"#));
+    let come = async || {
+        let here = Ipv4Addr::LOCALHOST.into();
+        let came = accounts.exchange(&token, None, Device::default(), here).await;
+        came.expect("a log-in").user
+    };
+    let first = named().await.expect("an account");
+    assert_eq!(come().await, first);
+    let elsewhere = Identity {
+        user: first,
+        key: [7; 32],
+        issuer: "https://login.example".to_owned(),
+        provider: "example".to_owned(),
+        linked_at: Timestamp::default(),
+    };
+    let identities = &accounts.0.identities;
+    let linked = identities.insert(elsewhere.clone()).await.expect("a write");
+    assert_eq!(linked, Linked::Done);
+
+    accounts.forget_account(first).await.expect("an erasure");
+    assert_eq!(identities.find(elsewhere.key).await.expect("a read"), None, "of a provider");
+    assert_eq!(named().await, Some(first), "nobody is made anew");
+    let second = come().await;
+    assert_ne!(second, first);
+    assert_eq!(named().await, Some(second));
+    assert_eq!(come().await, second);
+
+    // Whose account was begun in vain has not left.
+    accounts.undo_account(second).await.expect("a removal");
+    assert_eq!(accounts.named_by("own", "ana").await.expect("a read"), None);
 }

@@ -7,7 +7,7 @@ use barterline_domain::chat::{Chat, Role};
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Event, Seq};
 use barterline_domain::ids::{ChatId, ClientId, MediaId, UserId};
-use barterline_domain::media::{Media, Shown};
+use barterline_domain::media::{Holder, Media, Shown};
 use barterline_domain::message::{Content, EventKind, Message};
 use barterline_storage::chat_log::Range;
 use barterline_storage::error::StoreError;
@@ -107,21 +107,24 @@ impl Chats {
 
     /// What became of the message that is to show a file.
     pub async fn showing(&self, media: &Media) -> Result<Showing, ChatError> {
-        let Some(shown) = media.shown else { return Ok(Showing::Absent) };
+        let Some(chat) = media.chat() else { return Ok(Showing::Absent) };
+        let Some(Shown { by: Holder::Message { id, above }, at }) = media.shown else {
+            return Ok(Showing::Absent);
+        };
         // Reading the head makes up for what follows from events that stand, such as that a message is gone.
-        let Some(head) = self.log.head(media.chat).await? else { return Ok(Showing::Absent) };
+        let Some(head) = self.log.head(chat).await? else { return Ok(Showing::Absent) };
         let Some(role) = head.chat.participants.role_of(media.owner) else {
             return Ok(Showing::Absent);
         };
-        let (mut after, mut limit) = (shown.above, FIRST_PAGE);
+        let (mut after, mut limit) = (above, FIRST_PAGE);
         for _ in 0..PAGES_MAX {
-            let events = self.log.read(media.chat, Range::After(after), limit).await?;
-            let name = (Author::from(role), shown.by);
+            let events = self.log.read(chat, Range::After(after), limit).await?;
+            let name = (Author::from(role), id);
             if let Some(found) = events.iter().find_map(|event| found(event, name, media.id)) {
                 return Ok(found);
             }
             // It was claimed not long before it was said.
-            let newest = events.last().filter(|newest| newest.at <= shown.at.plus(LATE));
+            let newest = events.last().filter(|newest| newest.at <= at.plus(LATE));
             match newest {
                 Some(newest) if events.len() == limit => after = newest.seq,
                 _ => return Ok(Showing::Absent),
@@ -142,7 +145,8 @@ impl Chats {
         let user = chat.participants.user(role);
         // Not what the client says that it knows: whatever is appended from here on stands above this.
         let above = self.inbox.row_head(user, chat.id).await?.unwrap_or(Seq::ZERO);
-        let shown = Shown { by: command.id, above, at: command.at };
+        let by = Holder::Message { id: command.id, above };
+        let shown = Shown { by, at: command.at };
         let claim = Claim { user, chat: chat.id, media, shown };
         Ok(match self.media.claim(claim).await? {
             Claimed::Yes => None,

@@ -1,7 +1,9 @@
 //! Things for sale: create, read, edit. Resolves sellers through the accounts.
 
 pub mod catalogue;
+pub mod external;
 mod offer;
+pub mod photos;
 pub mod standings;
 
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use barterline_domain::account::Scope;
 use barterline_domain::bearer::{Bearer, Unpermitted};
 use barterline_domain::catalogue::Catalogue;
 use barterline_domain::clock::{Clock, Timestamp};
-use barterline_domain::ids::{ListingId, UserId};
+use barterline_domain::ids::{ListingId, MediaId, UserId};
 use barterline_domain::listing::details::Details;
 use barterline_domain::listing::{EndReason, InvalidListing, Listing, ListingStatus, ListingText};
 use barterline_storage::error::StoreError;
@@ -20,6 +22,7 @@ use barterline_storage::listings::{Listings as ListingStore, Replaced};
 use futures_util::{StreamExt as _, stream};
 
 pub use self::offer::{Edit, Offer, Said};
+use self::photos::Photos;
 use self::standings::Standings;
 use super::accounts::UserDirectory;
 use crate::ids::Ids;
@@ -41,6 +44,7 @@ pub struct Listings {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     standings: Arc<Standings>,
+    photos: Arc<dyn Photos>,
     rules: Rules,
 }
 
@@ -77,12 +81,24 @@ pub enum ListingError {
     /// A field is not sound, or the step is not allowed.
     #[error(transparent)]
     Invalid(#[from] InvalidListing),
+    /// There is no such file that the seller may show in listings.
+    #[error("no such photo: {0}")]
+    PhotoNotFound(MediaId),
+    /// It is not whole yet, or is still being looked at.
+    #[error("the photo {0} is not ready")]
+    PhotoNotReady(MediaId),
+    /// Something else shows it.
+    #[error("another listing shows the photo {0}")]
+    PhotoUsed(MediaId),
     /// The stored version is another one.
     #[error("the listing has changed: its version is {current}")]
     VersionChanged {
         /// The stored version.
         current: u64,
     },
+    /// It is kept in another system, which alone says what becomes of it.
+    #[error("the listing is kept in another system, and is changed there")]
+    External,
     /// The store said no.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -93,12 +109,31 @@ pub enum ListingError {
 pub trait ListingReader: Send + Sync {
     /// Finds a listing.
     async fn find(&self, listing: ListingId) -> Result<Option<Listing>, StoreError>;
+
+    /// The same behind all that was on its way to it: a change of what is there that was begun before this call, and
+    /// is not seen by it, never takes place. Of one that is not found nothing is said: it may yet come.
+    async fn settled(&self, listing: ListingId) -> Result<Option<Listing>, StoreError> {
+        self.find(listing).await
+    }
 }
 
 #[async_trait]
 impl ListingReader for Listings {
     async fn find(&self, listing: ListingId) -> Result<Option<Listing>, StoreError> {
         self.store.find(listing).await
+    }
+
+    async fn settled(&self, listing: ListingId) -> Result<Option<Listing>, StoreError> {
+        let Some(found) = self.store.find(listing).await? else { return Ok(None) };
+        // Too late for its version, so that it changes nothing. To be told so it stands in line behind what was on
+        // its way, or, on a cluster, brings that to its end.
+        self.store.replace(found.clone()).await?;
+        let settled = self.store.find(listing).await?;
+        if let Some(settled) = &settled {
+            // Whoever changed it was not told, and may have looked after it for nothing.
+            self.doubt_lost(&found, settled).await?;
+        }
+        Ok(settled)
     }
 }
 
@@ -110,9 +145,10 @@ impl Listings {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
         standings: Arc<Standings>,
+        photos: Arc<dyn Photos>,
         rules: Rules,
     ) -> Self {
-        Self { store, users, clock, ids, standings, rules }
+        Self { store, users, clock, ids, standings, photos, rules }
     }
 
     /// The kinds of things there are.
@@ -137,7 +173,14 @@ impl Listings {
             let expires_at = end.or_else(|| self.rules.end_from(now));
             Listing { details, expires_at, ..offered }
         };
-        self.store.insert(listing.clone()).await?;
+        let (listing, fresh) = self.with_photos(listing, &[]).await?;
+        if let Err(error) = self.store.insert(listing.clone()).await {
+            // Offered again it has another id, which could not show them.
+            if changed_nothing(&error) {
+                self.give_back(id, fresh).await;
+            }
+            return Err(error.into());
+        }
         Ok(listing)
     }
 
@@ -216,6 +259,7 @@ impl Listings {
         let caller = caller.may(Scope::WriteListings)?;
         self.change(listing, |stored| {
             is_own(stored, caller)?;
+            external::is_kept_here(stored)?;
             change(stored)
         })
         .await
@@ -253,9 +297,13 @@ impl Listings {
         listing: ListingId,
         change: impl Fn(&Listing) -> Result<Listing, ListingError>,
     ) -> Result<Listing, ListingError> {
-        let mut current = 0;
+        let (mut current, mut before) = (0, None);
         for _ in 0..EDIT_TRIES_MAX {
             let stored = self.stored(listing).await?;
+            // Whoever changed it meanwhile may not have been told, and may have looked after it for nothing.
+            if let Some(found) = before.replace(stored.clone()) {
+                self.doubt_lost(&found, &stored).await?;
+            }
             current = stored.version;
             let edited = change(&stored)?;
             // A repeat of an edit that took place makes no new version.
@@ -264,14 +312,25 @@ impl Listings {
             }
             let now = self.clock.now();
             let edited = edited.after(&stored, now);
-            let replaced = self.store.replace(edited.clone()).await;
-            match replaced.inspect_err(|_| self.standings.forget(listing, self.clock.now()))? {
-                Replaced::Yes => {
+            let (edited, fresh) = self.with_photos(edited, &stored.details.photos).await?;
+            match self.store.replace(edited.clone()).await {
+                Ok(Replaced::Yes) => {
                     self.standings.changed(&edited, now);
                     return Ok(edited);
                 }
-                Replaced::Missing => return Err(ListingError::NotFound),
-                Replaced::VersionChanged => {}
+                Ok(Replaced::Missing) => {
+                    self.give_back(listing, fresh).await;
+                    return Err(ListingError::NotFound);
+                }
+                // The next try claims what it is to name.
+                Ok(Replaced::VersionChanged) => self.give_back(listing, fresh).await,
+                Err(error) => {
+                    self.standings.forget(listing, self.clock.now());
+                    if changed_nothing(&error) {
+                        self.give_back(listing, fresh).await;
+                    }
+                    return Err(error.into());
+                }
             }
         }
         Err(ListingError::VersionChanged { current })
@@ -308,6 +367,11 @@ impl Listings {
         };
         Ok(Some(Page { listings: seen, next }))
     }
+}
+
+/// Whether what was refused surely did not take place.
+fn changed_nothing(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable { .. })
 }
 
 /// A place in the order of listings just before the time of this one, which tells nothing else of it.

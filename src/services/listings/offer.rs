@@ -7,12 +7,14 @@ use barterline_domain::catalogue::Attributes;
 use barterline_domain::catalogue::attribute::GivenValue;
 use barterline_domain::catalogue::category::CategoryId;
 use barterline_domain::clock::Timestamp;
+use barterline_domain::ids::MediaId;
 use barterline_domain::listing::details::{Condition, Details};
 use barterline_domain::listing::{EndReason, InvalidListing, Listing, ListingStatus, ListingText};
 use barterline_domain::money::Money;
 use barterline_domain::place::Place;
 
 use super::Rules;
+use super::photos::chosen;
 
 const DAY: Duration = Duration::from_hours(24);
 /// Latest end of a listing where nothing ends by itself.
@@ -44,6 +46,8 @@ pub struct Said {
     pub condition: Option<Condition>,
     /// Where it is.
     pub place: Option<Place>,
+    /// What it looks like.
+    pub photos: Vec<MediaId>,
 }
 
 /// What a seller changes; what is absent stays, and what is there and empty goes.
@@ -63,6 +67,8 @@ pub struct Edit {
     pub condition: Option<Option<Condition>>,
     /// Where it is.
     pub place: Option<Option<Place>>,
+    /// What it looks like: all its photos.
+    pub photos: Option<Vec<MediaId>>,
     /// Where it stands.
     pub status: Option<ListingStatus>,
     /// Why it is over.
@@ -146,7 +152,10 @@ impl Rules {
         status: ListingStatus,
     ) -> Result<Details, InvalidListing> {
         let before = &stored.details;
-        let Edit { category, attributes, condition, place, .. } = edit.clone();
+        let Edit { category, attributes, condition, place, photos, .. } = edit.clone();
+        let photos =
+            photos.map_or(Ok(before.photos.clone()), |all| chosen(&all, &before.photos))?;
+        let external = before.external.clone();
         let is_published = stored.status == ListingStatus::Draft && status == ListingStatus::Active;
         // What stands was checked by the categories of its time.
         let is_said_anew = category.is_some() || attributes.is_some() || is_published;
@@ -157,25 +166,27 @@ impl Rules {
         let place = place.unwrap_or_else(|| before.place.clone());
         if !is_said_anew {
             let attributes = before.attributes.clone();
-            return Ok(Details { category, attributes, condition, place });
+            return Ok(Details { category, attributes, condition, place, photos, external });
         }
         let attributes = attributes.unwrap_or_else(|| {
             let said = before.attributes.iter();
             said.map(|(key, value)| (key.to_string(), value.clone().into())).collect()
         });
-        let said = Said { category, attributes, condition, place };
-        self.details(said, status == ListingStatus::Draft)
+        let said = Said { category, attributes, condition, place, photos: Vec::new() };
+        let details = self.details(said, status == ListingStatus::Draft)?;
+        Ok(Details { photos, external, ..details })
     }
 
-    /// What is said of a thing, checked.
+    /// What is said of a thing, checked. Its photos have no sizes until they are claimed.
     pub(super) fn details(&self, said: Said, is_draft: bool) -> Result<Details, InvalidListing> {
-        let Said { category, attributes, condition, place } = said;
+        let Said { category, attributes, condition, place, photos } = said;
         let attributes = match &category {
             Some(category) => self.catalogue.check(category, attributes, is_draft)?,
             None if attributes.is_empty() => Attributes::new(),
             None => return Err(InvalidListing::NoCategory),
         };
-        Ok(Details { category, attributes, condition, place })
+        let photos = chosen(&photos, &[])?;
+        Ok(Details { category, attributes, condition, place, photos, external: None })
     }
 
     /// When something that is put up for sale now ends.

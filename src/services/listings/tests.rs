@@ -4,14 +4,17 @@ use barterline_domain::account::DisplayName;
 use barterline_domain::catalogue::attribute::GivenValue;
 use barterline_domain::catalogue::category::CategoryId;
 use barterline_domain::clock::{ManualClock, Timestamp};
+use barterline_domain::listing::details::Photo;
 use barterline_domain::listing::{Change, HISTORY_MAX};
 use barterline_domain::money::{Currency, Money};
 use barterline_storage::accounts::Account;
 use barterline_storage::embedded::engine::Engine;
 use barterline_storage::embedded::listings::EmbeddedListings;
 use barterline_storage::listings::{Changes, FeedPlace};
+use parking_lot::Mutex;
 use tempfile::TempDir;
 
+use super::photos::{Claimed, Fresh, NAMED_WITHIN, NoPhotos, PhotoError};
 use super::*;
 use crate::ids::SystemIds;
 
@@ -30,6 +33,7 @@ const TREE: &str = r#"{"categories": [
 
 struct World {
     listings: Listings,
+    store: Arc<Contended>,
     clock: Arc<ManualClock>,
     _dir: TempDir,
 }
@@ -46,15 +50,23 @@ impl UserDirectory for Directory {
     }
 }
 
-/// Another edit is faster, this many times.
+/// Another edit is faster, this many times. The next write fails like this.
 struct Contended {
     store: Arc<dyn ListingStore>,
     times: std::sync::atomic::AtomicUsize,
+    fails: Mutex<Option<StoreError>>,
+}
+
+impl Contended {
+    fn may_write(&self) -> Result<(), StoreError> {
+        self.fails.lock().take().map_or(Ok(()), Err)
+    }
 }
 
 #[async_trait]
 impl ListingStore for Contended {
     async fn insert(&self, listing: Listing) -> Result<(), StoreError> {
+        self.may_write()?;
         self.store.insert(listing).await
     }
 
@@ -64,6 +76,7 @@ impl ListingStore for Contended {
 
     async fn replace(&self, listing: Listing) -> Result<Replaced, StoreError> {
         use std::sync::atomic::Ordering::SeqCst;
+        self.may_write()?;
         let less = |times: usize| times.checked_sub(1);
         if self.times.fetch_update(SeqCst, SeqCst, less).is_ok() {
             let mut other = self.find(listing.id).await?.expect("a listing");
@@ -104,15 +117,16 @@ fn contended(times: usize) -> World {
     let dir = TempDir::new().expect("a directory");
     let engine = Engine::open(&dir.path().join("main.redb")).expect("a file");
     let store = Arc::new(EmbeddedListings(engine));
-    let store = Arc::new(Contended { store, times: times.into() });
+    let store = Arc::new(Contended { store, times: times.into(), fails: Mutex::default() });
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000_000)));
     let now = Arc::clone(&clock) as Arc<dyn Clock>;
     let tree = serde_json::from_str(TREE).expect("a tree");
     let rules = Rules { catalogue: Arc::new(tree), lifetime: Some(LIFETIME) };
     let standings = Arc::new(Standings::new(Duration::from_secs(5)));
-    let listings =
-        Listings::new(store, Arc::new(Directory), now, Arc::new(SystemIds), standings, rules);
-    World { listings, clock, _dir: dir }
+    let (users, ids, photos) = (Arc::new(Directory), Arc::new(SystemIds), Arc::new(NoPhotos));
+    let all = Arc::clone(&store) as Arc<dyn ListingStore>;
+    let listings = Listings::new(all, users, now, ids, standings, photos, rules);
+    World { listings, store, clock, _dir: dir }
 }
 
 fn price(minor: u64) -> Money {
@@ -460,4 +474,164 @@ async fn reasons_go_with_what_is_over_and_changes_are_kept() {
     assert!(matches!(draft, Err(ListingError::NotFound)), "{draft:?}");
     let erased = world.read(&listing).await;
     assert_eq!((erased.details, erased.reason), (Details::default(), Some(EndReason::Here)));
+}
+
+/// Has every photo, and notes what it is asked. A claim takes so long.
+struct Album {
+    clock: Arc<ManualClock>,
+    takes: Duration,
+    asked: Mutex<Vec<(&'static str, Vec<MediaId>)>>,
+}
+
+#[async_trait]
+impl Photos for Album {
+    async fn claim(
+        &self,
+        _: UserId,
+        _: ListingId,
+        photos: &[MediaId],
+        _: Timestamp,
+    ) -> Result<Claimed, PhotoError> {
+        self.clock.advance(self.takes);
+        self.asked.lock().push(("claim", photos.to_vec()));
+        let fresh = photos.iter().map(|media| Fresh { media: *media, version: 4 }).collect();
+        let shown = photos.iter().map(|media| Photo { media: *media, width: 4, height: 3 });
+        Ok(Claimed { photos: shown.collect(), fresh })
+    }
+
+    async fn let_go(&self, fresh: &[Fresh]) {
+        let all = fresh.iter().map(|one| one.media).collect();
+        self.asked.lock().push(("let go", all));
+    }
+
+    async fn doubt(&self, photos: &[MediaId], _: Timestamp) -> Result<(), StoreError> {
+        self.asked.lock().push(("doubt", photos.to_vec()));
+        Ok(())
+    }
+}
+
+impl World {
+    /// The same listings, with photos.
+    fn with_photos(self, takes: Duration) -> (Self, Arc<Album>) {
+        let clock = Arc::clone(&self.clock);
+        let album = Arc::new(Album { clock, takes, asked: Mutex::default() });
+        let photos = Arc::clone(&album) as Arc<dyn Photos>;
+        let listings = Listings { photos, ..self.listings.clone() };
+        (Self { listings, ..self }, album)
+    }
+}
+
+impl Album {
+    fn asked(&self) -> Vec<(&'static str, Vec<MediaId>)> {
+        std::mem::take(&mut *self.asked.lock())
+    }
+}
+
+fn with(photos: &[MediaId]) -> Edit {
+    Edit { photos: Some(photos.to_vec()), ..Edit::default() }
+}
+
+fn of(listing: &Listing) -> Vec<(MediaId, u32)> {
+    listing.details.photos.iter().map(|photo| (photo.media, photo.width)).collect()
+}
+
+#[tokio::test]
+async fn photos_are_claimed_before_they_are_named_and_doubted_before_they_are_not() {
+    let (world, album) = world().with_photos(Duration::ZERO);
+    let [a, b, c] = [1, 2, 3].map(|n| MediaId::from_bytes([n; 16]));
+    let said = Said { photos: vec![a, b], ..car().said };
+    let listing = world.offer(Offer { said, ..car() }).await.expect("a listing");
+    assert_eq!((of(&listing), album.asked()), (vec![(a, 4), (b, 4)], vec![("claim", vec![a, b])]));
+    let turned = world.edit(&listing, with(&[b, a])).await.expect("an edit");
+    assert_eq!((of(&turned), album.asked()), (vec![(b, 4), (a, 4)], vec![]));
+    let swapped = world.edit(&listing, with(&[c, a])).await.expect("an edit");
+    assert_eq!(of(&swapped), [(c, 4), (a, 4)]);
+    assert_eq!(album.asked(), [("claim", vec![c]), ("doubt", vec![b])]);
+    let title = Edit { title: Some("Octavia, red".to_owned()), ..Edit::default() };
+    let titled = world.edit(&listing, title).await.expect("an edit");
+    assert_eq!((titled.details.photos, album.asked()), (swapped.details.photos, vec![]));
+    // What is refused anyway takes no photo.
+    let stale = Edit { if_version: Some(1), ..with(&[b]) };
+    let stale = world.edit(&listing, stale).await;
+    assert!(matches!(stale, Err(ListingError::VersionChanged { current: 4 })), "{stale:?}");
+    assert_eq!(refused(world.edit(&listing, with(&[b, b])).await), InvalidListing::Photos);
+    let stranger = world.listings.edit(Bearer::served(STRANGER), listing.id, &with(&[b])).await;
+    assert!(matches!(stranger, Err(ListingError::NotYours)), "{stranger:?}");
+    assert!(album.asked().is_empty());
+    world.edit(&listing, with(&[])).await.expect("an edit");
+    assert_eq!(album.asked(), [("doubt", vec![c, a])]);
+}
+
+#[tokio::test]
+async fn who_is_slow_to_claim_names_nothing() {
+    let (world, album) = world().with_photos(NAMED_WITHIN);
+    let listing = world.listing("Bicycle").await;
+    let photo = MediaId::from_bytes([1; 16]);
+    let late = world.edit(&listing, with(&[photo])).await;
+    assert!(matches!(late, Err(ListingError::Store(_))), "{late:?}");
+    let said = Said { photos: vec![photo], ..car().said };
+    let late = world.offer(Offer { said, ..car() }).await;
+    assert!(matches!(late, Err(ListingError::Store(_))), "{late:?}");
+    assert_eq!(world.read(&listing).await, listing);
+    let (claim, back) = (("claim", vec![photo]), ("let go", vec![photo]));
+    assert_eq!(album.asked(), [claim.clone(), back.clone(), claim, back]);
+}
+
+#[tokio::test]
+async fn what_was_claimed_for_nothing_is_given_back() {
+    let [a, b] = [1, 2].map(|n| MediaId::from_bytes([n; 16]));
+    let refused = || StoreError::unavailable("write", "it is full");
+    let unknown = || StoreError::Unknown { operation: "write" };
+    let (world, album) = world().with_photos(Duration::ZERO);
+    let said = Said { photos: vec![a, b], ..car().said };
+    let both = Offer { said, ..car() };
+    let (claim, back) = (("claim", vec![a, b]), ("let go", vec![a, b]));
+    *world.store.fails.lock() = Some(refused());
+    let full = world.offer(both.clone()).await;
+    assert!(matches!(full, Err(ListingError::Store(_))), "{full:?}");
+    assert_eq!(album.asked(), [claim.clone(), back.clone()], "it would have another id next time");
+    // It may be there for all that.
+    *world.store.fails.lock() = Some(unknown());
+    let unclear = world.offer(both.clone()).await;
+    assert!(matches!(unclear, Err(ListingError::Store(_))), "{unclear:?}");
+    assert_eq!(album.asked(), std::slice::from_ref(&claim));
+
+    let listing = world.listing("Bicycle").await;
+    let cases = [(refused(), vec![claim.clone(), back]), (unknown(), vec![claim])];
+    for (error, asked) in cases {
+        *world.store.fails.lock() = Some(error);
+        let failed = world.edit(&listing, with(&[a, b])).await;
+        assert!(matches!(failed, Err(ListingError::Store(_))), "{failed:?}");
+        assert_eq!(album.asked(), asked);
+    }
+}
+
+#[tokio::test]
+async fn an_edit_that_lost_the_race_gives_back_what_it_claimed() {
+    let (world, album) = contended(1).with_photos(Duration::ZERO);
+    let photo = MediaId::from_bytes([1; 16]);
+    let listing = world.listing("Bicycle").await;
+    let edit = Edit { if_version: Some(1), ..with(&[photo]) };
+    let lost = world.edit(&listing, edit).await;
+    assert!(matches!(lost, Err(ListingError::VersionChanged { current: 2 })), "{lost:?}");
+    assert_eq!(album.asked(), [("claim", vec![photo]), ("let go", vec![photo])]);
+    // Told to have lost, and there for all that: what a listing names stays its own.
+    let shown = world.edit(&listing, with(&[photo])).await.expect("an edit");
+    album.asked();
+    let fresh = vec![Fresh { media: photo, version: 4 }];
+    world.listings.give_back(shown.id, fresh).await;
+    assert_eq!(album.asked(), [("let go", vec![])]);
+}
+
+#[tokio::test]
+async fn photos_that_others_took_out_meanwhile_are_claimed_anew() {
+    let (world, album) = contended(1).with_photos(Duration::ZERO);
+    let photo = MediaId::from_bytes([1; 16]);
+    let listing = world.listing("Bicycle").await;
+    let edited = world.edit(&listing, with(&[photo])).await.expect("behind another");
+    assert_eq!((edited.version, of(&edited)), (3, vec![(photo, 4)]));
+    let claim = ("claim", vec![photo]);
+    assert_eq!(album.asked(), [claim.clone(), ("let go", vec![photo]), claim]);
+    let settled = ListingReader::settled(&world.listings, listing.id).await.expect("a read");
+    assert_eq!(settled, Some(edited), "asked for what is settled, nothing changes");
 }

@@ -1,12 +1,14 @@
-//! Files of chats: brought, looked at, shown by a message, fetched by the two who talk, and gone with it.
+//! Files: brought, looked at, shown by a message, a listing or a profile, fetched by those for whom that is, and
+//! gone with it.
 //!
-//! A file is a row, its bytes are elsewhere, and the message that shows it is an event of a log. Each step is
+//! A file is a row, its bytes are elsewhere, and what shows it is an event of a log, or another row. Each step is
 //! one compare-and-set of the row; what is left undone by a server that ends is done by whoever looks next
 //! (docs/decisions/0023).
 //!
 //! | file | |
 //! |---|---|
-//! | `claims` | which message shows a file |
+//! | `claims` | what shows a file |
+//! | `holders` | whether it does |
 //! | `upload` | how bytes arrive: at once, in parts, or past this server |
 //! | `source` | what has arrived of a file |
 //! | `streams` | bytes on their way, which have to come in time and be the same twice |
@@ -17,6 +19,7 @@
 //! | `keys` | how bytes are called |
 
 pub mod claims;
+mod holders;
 mod keys;
 pub mod pictures;
 mod serve;
@@ -34,9 +37,10 @@ use std::time::Duration;
 use barterline_domain::account::Scope;
 use barterline_domain::bearer::{Bearer, Unpermitted};
 use barterline_domain::clock::{Clock, Timestamp};
-use barterline_domain::ids::{ChatId, MediaId, UserId};
-use barterline_domain::media::{self as files, FileName, ORPHAN_LIFETIME, Refusal, State};
-use barterline_media::Limits as Bounds;
+use barterline_domain::ids::{MediaId, UserId};
+use barterline_domain::listing::details::PHOTOS_MAX;
+use barterline_domain::media::{self as files, FileName, ORPHAN_LIFETIME, Purpose, Refusal, State};
+use barterline_media::{Family, Limits as Bounds};
 use barterline_storage::error::StoreError;
 use barterline_storage::media::{Look, MediaStore};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -44,11 +48,13 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use self::holders::Holding;
 use self::pictures::Pictures;
 pub use self::serve::{BytesStream, Link, Opened, Viewer};
 pub use self::upload::{Progress, SignedPut};
-use super::chats::media::Showing;
+use super::accounts::UserDirectory;
 use super::chats::{ChatError, Chats};
+use super::listings::ListingReader;
 use crate::adapters::blobs::{BlobError, Blobs};
 use crate::adapters::scanner::Scanner;
 use crate::auth::sealed::Sealing;
@@ -63,8 +69,8 @@ const PAGE: usize = 50;
 const TRIES_MAX: usize = 5;
 /// When bytes of a file that ends are removed once more, behind what was on its way; the row goes with it.
 const ROW_STAYS: Duration = Duration::from_hours(1);
-/// When the message that was to show a file is there, if it ever is.
-const MESSAGE_COMES: Duration = Duration::from_mins(10);
+/// When what was to show a file is there, if it ever is.
+const HOLDER_COMES: Duration = Duration::from_mins(10);
 /// Files of somebody that end at a time.
 const ENDS_AT_ONCE: usize = 16;
 /// When it is looked whether a file that was to end did.
@@ -86,6 +92,8 @@ struct Inner {
     blobs: Blobs,
     scanner: Option<Arc<dyn Scanner>>,
     chats: Chats,
+    listings: Arc<dyn ListingReader>,
+    users: Arc<dyn UserDirectory>,
     limits: Arc<Limits>,
     links: Sealing,
     pictures: Pictures,
@@ -106,7 +114,8 @@ struct Inner {
 pub struct Rules {
     /// How large files may be.
     pub bounds: Bounds,
-    /// Files of one person that are neither whole nor sent.
+    /// Files of one person, for one purpose, that nothing shows. Of photos, as many as a listing may have at
+    /// least.
     pub unfinished_max: usize,
 }
 
@@ -120,6 +129,10 @@ pub struct Parts {
     pub scanner: Option<Arc<dyn Scanner>>,
     /// Who talks to whom, and what was said.
     pub chats: Chats,
+    /// What is for sale, and which photos it shows.
+    pub listings: Arc<dyn ListingReader>,
+    /// Who people are, and which pictures they show.
+    pub users: Arc<dyn UserDirectory>,
     /// How much anybody may do.
     pub limits: Arc<Limits>,
     /// Seals links.
@@ -137,8 +150,8 @@ pub struct Parts {
 /// A file that somebody is about to bring.
 #[derive(Debug, Clone)]
 pub struct NewMedia {
-    /// The chat it is for.
-    pub chat: ChatId,
+    /// What it is for.
+    pub purpose: Purpose,
     /// What they call it.
     pub name: String,
     /// How many bytes it has.
@@ -196,8 +209,8 @@ pub enum MediaError {
     /// The bytes broke off, or did not come in time.
     #[error("the bytes broke off: {0}")]
     Broken(#[source] io::Error),
-    /// A message shows it.
-    #[error("a message shows the file")]
+    /// Something shows it.
+    #[error("something shows the file")]
     Used,
     /// It is not whole yet, or is being looked at.
     #[error("the file is not ready")]
@@ -247,13 +260,15 @@ impl MediaError {
 impl Media {
     /// The rules over these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, blobs, scanner, chats, limits, links, pictures, clock, ids, rules } =
-            parts;
+        let Parts { store, blobs, scanner, chats, listings, users, .. } = parts;
+        let Parts { limits, links, pictures, clock, ids, rules, .. } = parts;
         Self(Arc::new(Inner {
             store,
             blobs,
             scanner,
             chats,
+            listings,
+            users,
             limits,
             links,
             pictures,
@@ -275,24 +290,29 @@ impl Media {
 
     /// Begins a file, whose bytes are to come.
     pub async fn create(&self, caller: Bearer, new: NewMedia) -> Result<files::Media, MediaError> {
-        let owner = caller.may(Scope::WriteChats)?;
-        let NewMedia { chat, name, size } = new;
-        let max = self.size_max();
+        let NewMedia { purpose, name, size } = new;
+        let owner = caller.may(writing(purpose))?;
+        let max = match purpose {
+            Purpose::Chat(_) => self.size_max(),
+            Purpose::Listing | Purpose::Avatar => self.0.rules.bounds.of(Family::Picture),
+        };
         if size == 0 {
             return Err(MediaError::Empty);
         }
         if size > max {
             return Err(MediaError::TooLarge { max });
         }
-        self.0.chats.role_in(owner, chat).await?.ok_or(MediaError::ChatNotFound)?;
+        if let Purpose::Chat(chat) = purpose {
+            self.0.chats.role_in(owner, chat).await?.ok_or(MediaError::ChatNotFound)?;
+        }
         let now = self.0.clock.now();
-        self.0.limits.upload(owner, now).await.map_err(MediaError::Limited)?;
-        self.may_begin(owner).await?;
+        self.0.limits.upload(owner, size, now).await.map_err(MediaError::Limited)?;
+        self.may_begin(owner, purpose).await?;
         let media = files::Media {
             // Ordered by time, so that somebody's newest come first.
             id: MediaId::from_bytes(self.0.ids.ordered(now)),
             owner,
-            chat,
+            purpose,
             name: FileName::of(&name),
             declared: size,
             created: now,
@@ -304,11 +324,15 @@ impl Media {
         Ok(media)
     }
 
-    /// Whether somebody has few enough files that nothing shows.
-    async fn may_begin(&self, owner: UserId) -> Result<(), MediaError> {
+    /// Whether somebody has few enough files that nothing shows, of those for chats, listings or their profile.
+    async fn may_begin(&self, owner: UserId, purpose: Purpose) -> Result<(), MediaError> {
         let max = self.0.rules.unfinished_max;
+        // All photos of a listing are there before it shows them.
+        let max = if purpose == Purpose::Listing { max.max(PHOTOS_MAX) } else { max };
         let recent = self.0.store.list_by_owner(owner, None, RECENT.max(max)).await?;
-        let unfinished = recent.iter().filter(|media| media.shown.is_none() && is_kept(media));
+        let unfinished = recent.iter().filter(|media| {
+            writing(media.purpose) == writing(purpose) && media.shown.is_none() && is_kept(media)
+        });
         if unfinished.count() >= max {
             return Err(MediaError::TooManyUnfinished { max });
         }
@@ -317,25 +341,32 @@ impl Media {
 
     /// A file of the caller's own.
     async fn own(&self, caller: Bearer, id: MediaId) -> Result<files::Media, MediaError> {
-        let owner = caller.may(Scope::WriteChats)?;
         let found = self.0.store.find(id).await?;
-        found.filter(|media| media.owner == owner && !media.is_ending()).ok_or(MediaError::NotFound)
+        let own = found.filter(|media| media.owner == caller.user && !media.is_ending());
+        let own = own.ok_or(MediaError::NotFound)?;
+        // Nobody but its owner learns by this that it is there.
+        caller.may(writing(own.purpose))?;
+        Ok(own)
     }
 
-    /// Removes a file of the caller's own that no message shows.
+    /// Removes a file of the caller's own that nothing shows.
     pub async fn remove(&self, caller: Bearer, id: MediaId) -> Result<(), MediaError> {
         for _ in 0..TRIES_MAX {
             let media = self.own(caller, id).await?;
             if let Some(shown) = media.shown {
-                let is_old = self.0.clock.now().since(shown.at) >= MESSAGE_COMES;
-                match self.0.chats.showing(&media).await? {
+                let is_old = self.0.clock.now().since(shown.at) >= HOLDER_COMES;
+                match self.holding(&media).await? {
                     // What was taken back goes by itself, and is gone by now for everybody.
-                    Showing::Gone => return Err(MediaError::NotFound),
-                    // It was to be sent, and was not. Who sends it once more now changes it.
-                    Showing::Absent if is_old => {}
-                    Showing::Stands { .. } | Showing::Absent | Showing::Unclear => {
+                    Holding::Gone if media.chat().is_some() => return Err(MediaError::NotFound),
+                    Holding::Gone => {}
+                    // It was to be shown, and was not. Who tries once more now changes it.
+                    Holding::Absent { .. } if is_old => {}
+                    Holding::Stands(_) | Holding::Absent { .. } | Holding::Unclear => {
                         return Err(MediaError::Used);
                     }
+                }
+                if self.stands_after_all(&media).await? {
+                    return Err(MediaError::Used);
                 }
             }
             if self.end(media).await? {
@@ -417,6 +448,15 @@ impl Media {
             self.0.store.look_again(Look { at: now.plus(later), media: id }).await?;
         }
         Ok(self.0.store.replace(ending(media, now)).await?)
+    }
+}
+
+/// What lets somebody bring files of a purpose, and take them away.
+fn writing(purpose: Purpose) -> Scope {
+    match purpose {
+        Purpose::Chat(_) => Scope::WriteChats,
+        Purpose::Listing => Scope::WriteListings,
+        Purpose::Avatar => Scope::WriteProfile,
     }
 }
 

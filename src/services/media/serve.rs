@@ -1,7 +1,7 @@
-//! Who may fetch what: the one who brought a file, and, as long as a message shows it, the other one of
-//! the chat.
+//! Who may fetch what: the one who brought a file; as long as a message shows it, the other one of the chat; and,
+//! as long as something shows it that anybody sees, anybody.
 //!
-//! Whether somebody may is decided at each request, from the chat and its log. A stranger gets the answer of a
+//! Whether somebody may is decided at each request, from what shows the file. A stranger gets the answer of a
 //! file that does not exist, after the same work (G6).
 
 use std::io;
@@ -11,18 +11,18 @@ use std::time::Duration;
 use barterline_domain::account::Scope;
 use barterline_domain::bearer::{Bearer, Proof, Scopes};
 use barterline_domain::clock::Timestamp;
-use barterline_domain::ids::{ApiKeyId, ChatId, MediaId, SessionId, UserId};
-use barterline_domain::media::{self as files, Content, Picture, Size, State};
+use barterline_domain::ids::{ApiKeyId, ChatId, ListingId, MediaId, SessionId, UserId};
+use barterline_domain::media::{self as files, Content, Picture, Purpose, Size, State};
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 
+use super::holders::{Audience, Holding};
 use super::{Media, MediaError, keys};
 use crate::adapters::blobs::Blobs;
-use crate::auth::sealed::Purpose;
-use crate::services::chats::media::Showing;
+use crate::auth::sealed;
 
 /// For how long a link is good. It is no more than its maker: who may not see the file any more does not by it.
 pub const LINK_FOR: Duration = Duration::from_mins(10);
@@ -46,6 +46,15 @@ pub enum Viewer {
     Bearer(Bearer),
     /// Whoever has a link.
     Link(String),
+    /// Whoever comes by.
+    Anybody,
+}
+
+/// A file that somebody may see.
+struct Seen {
+    media: files::Media,
+    /// So may anybody.
+    is_public: bool,
 }
 
 /// What a link says.
@@ -87,6 +96,8 @@ pub struct Opened {
     pub etag: String,
     /// Which size, of a picture.
     pub picture: Option<Picture>,
+    /// Anybody may fetch it.
+    pub is_public: bool,
     /// Until when, by a link.
     pub until: Option<Timestamp>,
     /// Who made the link, and by what proof: whoever serves it asks whether that still stands.
@@ -108,22 +119,22 @@ impl Opened {
 impl Media {
     /// What is known of a file.
     pub async fn read(&self, caller: Bearer, id: MediaId) -> Result<files::Media, MediaError> {
-        self.seen_by(caller.may(Scope::ReadChats)?, id).await
+        self.seen_by(Some(caller), id).await.map(|seen| seen.media)
     }
 
     /// A link to a file that the caller may see.
     pub async fn link(&self, caller: Bearer, id: MediaId) -> Result<Link, MediaError> {
-        let user = caller.may(Scope::ReadChats)?;
+        let user = caller.user;
         let (session, key) = match caller.proof {
             Proof::Session(session) => (Some(session), None),
             Proof::ApiKey(key, _) => (None, Some(key)),
             Proof::Server => (None, None),
         };
-        ready(&self.seen_by(user, id).await?)?;
+        ready(&self.seen_by(Some(caller), id).await?.media)?;
         let now = self.0.clock.now();
         let expires = now.plus(LINK_FOR);
         let ticket = Ticket { media: id, user, session, key, until: expires };
-        let token = self.0.links.seal(Purpose::MediaLink, ticket, now, LINK_FOR);
+        let token = self.0.links.seal(sealed::Purpose::MediaLink, ticket, now, LINK_FOR);
         Ok(Link { token, expires })
     }
 
@@ -134,15 +145,17 @@ impl Media {
         id: MediaId,
         size: Option<Size>,
     ) -> Result<Opened, MediaError> {
-        let (user, until, linked_by) = match by {
-            Viewer::Bearer(caller) => (caller.may(Scope::ReadChats)?, None, None),
+        let (viewer, until, linked_by) = match by {
+            Viewer::Anybody => (None, None, None),
+            Viewer::Bearer(caller) => (Some(caller), None, None),
             Viewer::Link(token) => {
                 let ticket = self.ticket(&token).filter(|ticket| ticket.media == id);
                 let ticket = ticket.ok_or(MediaError::NotFound)?;
-                (ticket.user, Some(ticket.until), Some(ticket.maker()))
+                let maker = Bearer::served(ticket.user);
+                (Some(maker), Some(ticket.until), Some(ticket.maker()))
             }
         };
-        let media = self.seen_by(user, id).await?;
+        let Seen { media, is_public } = self.seen_by(viewer, id).await?;
         let content = ready(&media)?;
         let picture = content.picture(size.unwrap_or(Size::Full)).copied();
         if picture.is_none() && size.is_some() {
@@ -156,31 +169,89 @@ impl Media {
         let bytes = picture.map_or(content.bytes, |picture| picture.bytes);
         let media_type = content.media_type.clone();
         let blobs = self.0.blobs.clone();
-        Ok(Opened { media, bytes, media_type, etag, picture, until, linked_by, key, blobs })
+        Ok(Opened {
+            media,
+            bytes,
+            media_type,
+            etag,
+            picture,
+            is_public,
+            until,
+            linked_by,
+            key,
+            blobs,
+        })
     }
 
     fn ticket(&self, token: &str) -> Option<Ticket> {
-        self.0.links.open(Purpose::MediaLink, token, self.0.clock.now()).ok()
+        self.0.links.open(sealed::Purpose::MediaLink, token, self.0.clock.now()).ok()
     }
 
-    /// A file that somebody may see as it stands now.
-    async fn seen_by(&self, user: UserId, id: MediaId) -> Result<files::Media, MediaError> {
+    /// A file that somebody, or anybody, may see as it stands now.
+    async fn seen_by(&self, viewer: Option<Bearer>, id: MediaId) -> Result<Seen, MediaError> {
         let found = self.0.store.find(id).await?.filter(|media| !media.is_ending());
-        // Of what is not there some chat is asked for as well.
-        let nowhere = ChatId::from_bytes(*id.as_bytes());
-        let chat = found.as_ref().map_or(nowhere, |media| media.chat);
-        let role = self.0.chats.role_in(user, chat).await?;
-        let (Some(media), Some(_)) = (found, role) else { return Err(MediaError::NotFound) };
-        let is_owner = media.owner == user;
-        let is_seen = match media.shown {
-            None => is_owner,
-            Some(_) => match self.0.chats.showing(&media).await? {
-                Showing::Stands { withheld } => is_owner || !withheld,
-                Showing::Gone => false,
-                Showing::Absent | Showing::Unclear => is_owner,
-            },
+        let Some(media) = found else {
+            // Of what is not there something is asked for as well.
+            self.look_nowhere(viewer, id).await?;
+            return Err(MediaError::NotFound);
         };
-        if is_seen { Ok(media) } else { Err(MediaError::NotFound) }
+        let audience = self.audience(viewer, &media).await?;
+        let is_public = audience == Some(Audience::Anybody);
+        if is_public || audience == Some(Audience::Chat) {
+            return Ok(Seen { media, is_public });
+        }
+        let owner = viewer.filter(|by| audience.is_some() && by.user == media.owner);
+        // Nobody but its owner learns by this that it is there.
+        owner.ok_or(MediaError::NotFound)?.may(reading(media.purpose))?;
+        Ok(Seen { media, is_public })
+    }
+
+    /// To whom a file is shown, as far as the viewer is to know; `None`: to nobody.
+    async fn audience(
+        &self,
+        viewer: Option<Bearer>,
+        media: &files::Media,
+    ) -> Result<Option<Audience>, MediaError> {
+        if let Purpose::Chat(chat) = media.purpose {
+            let user = viewer.and_then(|by| by.may(Scope::ReadChats).ok());
+            let Some(user) = user else {
+                self.look_nowhere(None, media.id).await?;
+                return Ok(Some(Audience::Owner));
+            };
+            if self.0.chats.role_in(user, chat).await?.is_none() {
+                return Ok(None);
+            }
+        } else if media.shown.is_none() {
+            self.look_nowhere(None, media.id).await?;
+        }
+        if media.shown.is_none() {
+            return Ok(Some(Audience::Owner));
+        }
+        Ok(match self.holding(media).await? {
+            Holding::Stands(audience) => Some(audience),
+            // Who takes a message back takes it back from themselves as well; a photo is the seller's until it ends.
+            Holding::Gone if media.chat().is_some() => None,
+            Holding::Gone | Holding::Absent { .. } | Holding::Unclear => Some(Audience::Owner),
+        })
+    }
+
+    /// Asks for something that is not there, so that what is hidden takes as long as what is not there.
+    async fn look_nowhere(&self, viewer: Option<Bearer>, id: MediaId) -> Result<(), MediaError> {
+        if let Some(user) = viewer.and_then(|by| by.may(Scope::ReadChats).ok()) {
+            self.0.chats.role_in(user, ChatId::from_bytes(*id.as_bytes())).await?;
+        } else {
+            self.0.listings.find(ListingId::from_bytes(*id.as_bytes())).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What lets somebody see files of a purpose that not everybody sees.
+fn reading(purpose: Purpose) -> Scope {
+    match purpose {
+        Purpose::Chat(_) => Scope::ReadChats,
+        Purpose::Listing => Scope::ReadListings,
+        Purpose::Avatar => Scope::ReadProfile,
     }
 }
 

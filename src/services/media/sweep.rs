@@ -1,5 +1,6 @@
-//! What nothing shows any more goes: files that were never sent, files of messages that were taken back, and
-//! bytes of both. Every server looks, and each look does nothing that cannot be done twice.
+//! What nothing shows any more goes: files that were never sent, files of messages that were taken back, photos
+//! that were taken out of listings, pictures that people showed before, and bytes of all. Every server looks, and
+//! each look does nothing that cannot be done twice.
 
 use std::time::Duration;
 
@@ -10,10 +11,10 @@ use futures_util::{StreamExt as _, future, stream};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::holders::Holding;
 use super::upload::RECEIVED_LOOK;
 use super::{Media, MediaError, ROW_STAYS, keys};
 use crate::ids::around;
-use crate::services::chats::media::Showing;
 
 /// Between two turns, half to one and a half times.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -29,8 +30,6 @@ const RETRY: Duration = Duration::from_mins(1);
 const RETRY_MAX: Duration = Duration::from_hours(1);
 /// Files that are due, of which each server takes some: so they share what is to be done.
 const DUE_MAX: usize = 10 * LOOKS_MAX;
-/// Least time between two looks at a file whose message is not found.
-const SEARCH_AGAIN: Duration = Duration::from_hours(1);
 
 /// What follows from a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,21 +162,24 @@ impl Media {
     }
 
     async fn look_at_shown(&self, media: files::Media, now: Timestamp) -> Result<Next, MediaError> {
-        let Some(shown) = media.shown else { return Ok(Next::Nothing) };
-        let is_old = now.since(media.created) >= ORPHAN_LIFETIME;
-        let no_longer = shown.at.plus(ORPHAN_LIFETIME);
-        match self.0.chats.showing(&media).await? {
-            Showing::Stands { .. } => {
-                if is_old {
+        match self.holding(&media).await? {
+            Holding::Stands(_) => {
+                if now.since(media.created) >= ORPHAN_LIFETIME {
                     // What was put past this server after it had been taken.
                     self.forget_arrived(media.id).await?;
                 }
                 Ok(Next::Nothing)
             }
-            Showing::Gone => self.end_at_last(media, now).await,
-            Showing::Absent if now >= no_longer => self.end_at_last(media, now).await,
-            Showing::Absent => Ok(Next::At(no_longer.max(now.plus(SEARCH_AGAIN)))),
-            Showing::Unclear => Ok(Next::At(now.plus(ORPHAN_LIFETIME))),
+            Holding::Absent { until } if now < until => Ok(Next::At(until)),
+            // The row was read before what is to show the file: whoever claims it from then on changes the row, and
+            // nobody else may come to name it. What was on its way before is there by now, or never will be.
+            Holding::Gone | Holding::Absent { .. } => {
+                if self.stands_after_all(&media).await? {
+                    return Ok(Next::Nothing);
+                }
+                self.end_at_last(media, now).await
+            }
+            Holding::Unclear => Ok(Next::At(now.plus(ORPHAN_LIFETIME))),
         }
     }
 

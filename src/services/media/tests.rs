@@ -2,9 +2,9 @@ use async_trait::async_trait;
 use barterline_domain::account::DisplayName;
 use barterline_domain::clock::ManualClock;
 use barterline_domain::event::Seq;
-use barterline_domain::ids::{ClientId, ListingId};
+use barterline_domain::ids::{ChatId, ClientId, ListingId};
 use barterline_domain::listing::{Listing, ListingText};
-use barterline_domain::media::Size;
+use barterline_domain::media::{Holder, Size};
 use barterline_domain::money::{Currency, Money};
 use barterline_storage::accounts::Account;
 use barterline_storage::embedded;
@@ -22,13 +22,16 @@ use crate::hub::Hub;
 use crate::hub::answers::Sent;
 use crate::hub::room::{Forbidden, Refusal as Refused};
 use crate::ids::SystemIds;
-use crate::services::accounts::UserDirectory;
+use crate::services::chats::media::MediaDirectory;
 use crate::services::chats::{self, Send, SendError};
-use crate::services::listings::ListingReader;
+use crate::services::listings::photos::Photos;
 use crate::services::listings::standings::Standings;
+use crate::services::listings::{self, Listings, catalogue};
 use crate::services::media::claims::Claims;
 use crate::services::people::People;
 use crate::telemetry::metrics::HubMetrics;
+
+mod photos;
 
 const BUYER: UserId = UserId::from_bytes([1; 16]);
 const SELLER: UserId = UserId::from_bytes([2; 16]);
@@ -38,8 +41,17 @@ const PIXEL: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff\
 const PAGES: &[u8] = b"%PDF-1.7\n1 0 obj << >> endobj\ntrailer << >>\n%%EOF\n";
 const DAY: Duration = ORPHAN_LIFETIME;
 
-/// Bicycles, and people who are all called alike.
-struct Town;
+/// Bicycles, and people who are all called alike and look alike.
+#[derive(Default)]
+struct Town {
+    avatar: Mutex<Option<MediaId>>,
+}
+
+/// What is for sale; of some of it, how it was before its last change came to be there.
+struct Shelf {
+    listings: Listings,
+    earlier: Mutex<Option<Listing>>,
+}
 
 #[async_trait]
 impl ListingReader for Town {
@@ -54,7 +66,24 @@ impl ListingReader for Town {
 impl UserDirectory for Town {
     async fn find(&self, user: UserId) -> Result<Option<Account>, StoreError> {
         let name = DisplayName::parse("somebody").expect("a name");
-        Ok(Some(Account::new(user, name, Timestamp::from_millis(1))))
+        let account = Account::new(user, name, Timestamp::from_millis(1));
+        Ok(Some(Account { avatar: *self.avatar.lock(), ..account }))
+    }
+}
+
+#[async_trait]
+impl ListingReader for Shelf {
+    async fn find(&self, id: ListingId) -> Result<Option<Listing>, StoreError> {
+        let earlier = self.earlier.lock().clone().filter(|listing| listing.id == id);
+        match earlier {
+            Some(listing) => Ok(Some(listing)),
+            None => ListingReader::find(&self.listings, id).await,
+        }
+    }
+
+    async fn settled(&self, id: ListingId) -> Result<Option<Listing>, StoreError> {
+        *self.earlier.lock() = None;
+        self.listings.settled(id).await
     }
 }
 
@@ -73,6 +102,9 @@ impl Scanner for Guard {
 struct World {
     media: Media,
     chats: Chats,
+    shelf: Arc<Shelf>,
+    claims: Arc<Claims>,
+    town: Arc<Town>,
     guard: Arc<Guard>,
     clock: Arc<ManualClock>,
     chat: ChatId,
@@ -89,13 +121,29 @@ async fn world() -> World {
     let hub = Hub::new(log, Arc::clone(&now), 0, false, HubMetrics::default());
     tokio::spawn(hub.clone().run_delivery(opened.outcomes));
     let limits = Arc::new(Limits::none());
+    let claims = Arc::new(Claims::new(Arc::clone(&stores.media)));
+    let (town, ids) = (Arc::new(Town::default()), Arc::new(SystemIds));
+    let listings = Listings::new(
+        stores.listings,
+        Arc::clone(&town) as Arc<dyn UserDirectory>,
+        Arc::clone(&now),
+        Arc::clone(&ids) as Arc<dyn Ids>,
+        Arc::new(Standings::new(Duration::from_secs(5))),
+        Arc::clone(&claims) as Arc<dyn Photos>,
+        listings::Rules { catalogue: catalogue::open(None).expect("a tree"), lifetime: None },
+    );
+    let shelf = Arc::new(Shelf { listings, earlier: Mutex::default() });
     let chats = Chats::new(chats::Parts {
         log: stores.chat_log,
         inbox: stores.inbox,
-        listings: Arc::new(Town),
+        listings: Arc::clone(&town) as Arc<dyn ListingReader>,
         standings: Arc::new(Standings::new(Duration::from_secs(5))),
-        media: Arc::new(Claims::new(Arc::clone(&stores.media))),
-        people: People::new(Arc::new(Town), stores.user_states, stores.blocks),
+        media: Arc::clone(&claims) as Arc<dyn MediaDirectory>,
+        people: People::new(
+            Arc::clone(&town) as Arc<dyn UserDirectory>,
+            stores.user_states,
+            stores.blocks,
+        ),
         limits: Arc::clone(&limits),
         hub,
         clock: Arc::clone(&now),
@@ -115,11 +163,13 @@ async fn world() -> World {
         blobs: Blobs::in_memory(),
         scanner: Some(Arc::clone(&guard) as Arc<dyn Scanner>),
         chats: chats.clone(),
+        listings: Arc::clone(&shelf) as Arc<dyn ListingReader>,
+        users: Arc::clone(&town) as Arc<dyn UserDirectory>,
         limits,
         links: Tokens::new(Keyring::generate()).sealing(),
         pictures: Pictures::new(1).expect("threads"),
         clock: now,
-        ids: Arc::new(SystemIds),
+        ids,
         rules: Rules {
             bounds: Bounds {
                 picture_bytes: mib,
@@ -131,7 +181,7 @@ async fn world() -> World {
             unfinished_max: 3,
         },
     });
-    World { media, chats, guard, clock, chat, _dir: dir }
+    World { media, chats, shelf, claims, town, guard, clock, chat, _dir: dir }
 }
 
 fn of(bytes: &[u8]) -> BlobStream {
@@ -153,7 +203,8 @@ fn name(n: u8) -> ClientId {
 
 impl World {
     async fn begun(&self, size: usize) -> files::Media {
-        let new = NewMedia { chat: self.chat, name: "a/bike.gif".to_owned(), size: size as u64 };
+        let (purpose, name) = (Purpose::Chat(self.chat), "a/bike.gif".to_owned());
+        let new = NewMedia { purpose, name, size: size as u64 };
         self.media.create(Bearer::served(BUYER), new).await.expect("a file")
     }
 
@@ -449,7 +500,8 @@ async fn what_is_never_sent_goes_within_a_day() {
     let claimed = world.brought(PIXEL).await.expect("a picture");
     world.clock.advance(DAY.saturating_sub(Duration::from_secs(10)));
     let at = world.clock.now();
-    let shown = Some(files::Shown { by: name(9), above: Seq::ZERO, at });
+    let by = Holder::Message { id: name(9), above: Seq::ZERO };
+    let shown = Some(files::Shown { by, at });
     let version = claimed.version + 1;
     let claimed = files::Media { shown, version, ..claimed };
     assert!(world.media.0.store.replace(claimed.clone()).await.expect("an answer"));
@@ -471,7 +523,8 @@ async fn what_is_never_sent_goes_within_a_day() {
 async fn somebody_has_few_files_that_nothing_shows() {
     let world = world().await;
     let bearer = Bearer::served(BUYER);
-    let new = |size| NewMedia { chat: world.chat, name: String::new(), size };
+    let purpose = Purpose::Chat(world.chat);
+    let new = |size| NewMedia { purpose, name: String::new(), size };
     let empty = world.media.create(bearer, new(0)).await;
     assert!(matches!(empty, Err(MediaError::Empty)), "{empty:?}");
     let large = world.media.create(bearer, new(world.media.size_max() + 1)).await;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barterline_domain::ids::MediaId;
-use barterline_domain::media::{self as files, Content, Picture, Refusal, Size, State};
+use barterline_domain::media::{self as files, Content, Picture, Purpose, Refusal, Size, State};
 use barterline_media::{Encoded, Family, HEAD_BYTES, ImageError, Kind};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
@@ -117,6 +117,9 @@ impl Media {
         }
         let head = self.gathered(&source, HEAD_BYTES as u64).await?;
         let Some(kind) = Kind::of(&head) else { return Ok(Err(Refusal::Unsupported)) };
+        if kind.family() != Family::Picture && !matches!(media.purpose, Purpose::Chat(_)) {
+            return Ok(Err(Refusal::Unsupported));
+        }
         if source.bytes > self.0.rules.bounds.of(kind.family()) {
             return Ok(Err(Refusal::TooLarge));
         }

@@ -79,6 +79,11 @@ impl TryFrom<BTreeMap<String, f64>> for Range {
 }
 
 impl Asked {
+    /// Says what is wrong with it at this time, if anything. Nothing is searched.
+    pub fn check(self, catalogue: &Catalogue, now: Timestamp) -> Result<(), SearchError> {
+        self.query(catalogue, now).map(drop)
+    }
+
     /// The same as a query, if it makes sense at this time.
     pub(super) fn query(self, catalogue: &Catalogue, now: Timestamp) -> Result<Query, SearchError> {
         if self.statuses.contains(&ListingStatus::Draft) {

@@ -273,6 +273,9 @@ impl Follower {
 
     /// Applies the next changes to the index that there is; whether there are more.
     async fn follow(&mut self) -> Result<bool, FollowError> {
+        if self.parts.engine.position().is_none() {
+            self.find_index().await?;
+        }
         let Some(place) = &self.place else { return Ok(false) };
         let Some(changes) = self.parts.listings.changes(place, CHANGES_MAX).await? else {
             if !self.is_wanted {
@@ -293,7 +296,10 @@ impl Follower {
         if !read.is_empty() || is_due {
             let position = self.parts.position(&changes.next);
             let fresh = read.into_iter().map(Read::change).collect();
-            self.parts.engine.apply(fresh, position).await?;
+            if let Err(error) = self.parts.engine.apply(fresh, position).await {
+                self.step_back();
+                return Err(error.into());
+            }
             self.kept_at = now;
             self.measure();
         }
@@ -310,8 +316,36 @@ impl Follower {
         Ok(changes.more)
     }
 
+    /// Looks for an index that another server made. Without one, it is to be made.
+    async fn find_index(&mut self) -> Result<(), FollowError> {
+        let found = self.parts.engine.look().await?;
+        self.place = found.and_then(|position| self.parts.place(&position));
+        self.applied.clear();
+        let mut state = self.orders.0.state.lock();
+        self.is_wanted = self.place.is_none() || state.ordered > state.done;
+        if !self.is_wanted {
+            self.rebuilding = None;
+            (state.rebuilding, state.rebuild_failure) = (None, None);
+        }
+        Ok(())
+    }
+
+    /// Goes on from where the index says that it is: another server may have put another in its place.
+    fn step_back(&mut self) {
+        let position = self.parts.engine.position();
+        self.place = position.and_then(|position| self.parts.place(&position));
+        self.is_wanted |= self.place.is_none();
+        self.applied.clear();
+    }
+
     /// Does the next part of an index that is made anew; whether it has taken the place of the other.
     async fn rebuild(&mut self) -> Result<bool, FollowError> {
+        if self.rebuilding.is_none() && self.parts.engine.position().is_none() {
+            self.find_index().await?;
+            if !self.is_wanted {
+                return Ok(true);
+            }
+        }
         let mut rebuilding = match self.rebuilding.take() {
             Some(rebuilding) => rebuilding,
             None => self.begin().await?,

@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use barterline_domain::chat::Chat;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Event, Seq};
-use barterline_domain::ids::{ChatId, ListingId, MediaId, UserId};
+use barterline_domain::ids::{ChatId, ListingId, MediaId, SavedSearchId, UserId};
 use barterline_domain::listing::Listing;
 use barterline_domain::media::Media;
 use uuid::Uuid;
@@ -36,11 +36,13 @@ use crate::identities::IdentityRing;
 use crate::record::index::Side;
 use crate::record::sealing::Sealing;
 use crate::reports::Report;
+use crate::saved_searches::SavedSearch;
 use crate::sessions::Session;
 use crate::user_state::UserState;
 
 /// What an archive keeps together, in the order of an export: what refers before what is referred
-/// to, so that nothing in it refers to what came later.
+/// to, so that nothing in it refers to what came later. Files come last, behind all that shows them:
+/// one that nothing shows, or whose owner is not there, ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// What staff and the system did.
@@ -49,10 +51,12 @@ pub enum Kind {
     Reports,
     /// Chats with their events, marks and settings.
     Chats,
-    /// What is known of uploaded files.
-    Media,
     /// What people like.
     Favourites,
+    /// Searches that people keep.
+    SavedSearches,
+    /// How often listings were looked at.
+    ListingViews,
     /// Things for sale.
     Listings,
     /// Blocks.
@@ -69,16 +73,19 @@ pub enum Kind {
     Credentials,
     /// Profiles.
     Accounts,
+    /// What is known of uploaded files, which chats, listings and profiles show.
+    Media,
 }
 
 impl Kind {
     /// All of them, in the order of an export.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Audit,
         Self::Reports,
         Self::Chats,
-        Self::Media,
         Self::Favourites,
+        Self::SavedSearches,
+        Self::ListingViews,
         Self::Listings,
         Self::Blocks,
         Self::UserStates,
@@ -87,6 +94,7 @@ impl Kind {
         Self::Identities,
         Self::Credentials,
         Self::Accounts,
+        Self::Media,
     ];
 
     /// Its name in file names and lists.
@@ -95,9 +103,11 @@ impl Kind {
             Self::Chats => "chats",
             Self::Reports => "reports",
             Self::Audit => "audit",
-            Self::Media => "media",
             Self::Favourites => "favourites",
+            Self::SavedSearches => "saved_searches",
+            Self::ListingViews => "listing_views",
             Self::Listings => "listings",
+            Self::Media => "media",
             Self::Blocks => "blocks",
             Self::UserStates => "user_states",
             Self::Sessions => "sessions",
@@ -110,7 +120,14 @@ impl Kind {
 
     /// Whether archives of earlier versions have none of it.
     pub(super) const fn is_later(self) -> bool {
-        matches!(self, Self::Identities | Self::Favourites | Self::Media)
+        matches!(
+            self,
+            Self::Identities
+                | Self::Favourites
+                | Self::SavedSearches
+                | Self::ListingViews
+                | Self::Media
+        )
     }
 
     /// The kind that keeps an aggregate ([`crate::stores::AGGREGATES`]); `None` for one that no
@@ -166,12 +183,16 @@ pub enum Item {
     AuditEntry(Box<AuditEntry>),
     /// A report.
     Report(Box<Report>),
+    /// What somebody likes.
+    Favourite(UserId, Favourite),
+    /// A search that somebody keeps.
+    SavedSearch(UserId, SavedSearch),
+    /// How often a listing was looked at.
+    ListingViews(ListingId, u64),
     /// A thing for sale.
     Listing(Box<Listing>),
     /// What is known of a file.
     Media(Box<Media>),
-    /// What somebody likes.
-    Favourite(UserId, Favourite),
     /// Who blocks whom.
     Block(UserId, UserId),
     /// Somebody's choices.
@@ -195,9 +216,11 @@ impl Item {
             Self::Chat(_) => Kind::Chats,
             Self::Report(_) => Kind::Reports,
             Self::AuditEntry(_) => Kind::Audit,
+            Self::Favourite(..) => Kind::Favourites,
+            Self::SavedSearch(..) => Kind::SavedSearches,
+            Self::ListingViews(..) => Kind::ListingViews,
             Self::Listing(_) => Kind::Listings,
             Self::Media(_) => Kind::Media,
-            Self::Favourite(..) => Kind::Favourites,
             Self::Block(..) => Kind::Blocks,
             Self::UserState(..) => Kind::UserStates,
             Self::Session(_) => Kind::Sessions,
@@ -214,9 +237,11 @@ impl Item {
             Self::Chat(item) => format!("chat {}", item.chat.id),
             Self::AuditEntry(entry) => format!("entry {} of the audit", entry.number),
             Self::Report(report) => format!("report {}", report.id),
+            Self::Favourite(user, it) => favourite_name(*user, it.listing),
+            Self::SavedSearch(user, it) => saved_search_name(*user, it.id),
+            Self::ListingViews(listing, _) => format!("views of listing {listing}"),
             Self::Listing(listing) => format!("listing {}", listing.id),
             Self::Media(media) => media_name(media.id),
-            Self::Favourite(user, it) => favourite_name(*user, it.listing),
             Self::Block(blocker, blocked) => format!("block of {blocked} by {blocker}"),
             Self::UserState(user, _) => format!("choices of {user}"),
             Self::Session(session) => format!("session {}", session.id),
@@ -238,6 +263,8 @@ pub enum Gone {
     Block(UserId, UserId),
     /// What somebody liked.
     Favourite(UserId, ListingId),
+    /// A search that somebody kept.
+    SavedSearch(UserId, SavedSearchId),
     /// Which file.
     Media(MediaId),
     /// Whose secret.
@@ -250,11 +277,13 @@ impl Gone {
         match item {
             Item::Block(blocker, blocked) => Some(Self::Block(*blocker, *blocked)),
             Item::Favourite(user, it) => Some(Self::Favourite(*user, it.listing)),
+            Item::SavedSearch(user, it) => Some(Self::SavedSearch(*user, it.id)),
             Item::Media(media) => Some(Self::Media(media.id)),
             Item::Credential(credential) => Some(Self::Credential(credential.user)),
             Item::Chat(_)
             | Item::AuditEntry(_)
             | Item::Report(_)
+            | Item::ListingViews(..)
             | Item::Listing(_)
             | Item::UserState(..)
             | Item::Session(_)
@@ -269,6 +298,7 @@ impl Gone {
         match self {
             Self::Block(blocker, blocked) => Item::Block(*blocker, *blocked).name(),
             Self::Favourite(user, listing) => favourite_name(*user, *listing),
+            Self::SavedSearch(user, search) => saved_search_name(*user, *search),
             Self::Media(media) => media_name(*media),
             Self::Credential(user) => format!("credential of {user}"),
         }
@@ -277,6 +307,10 @@ impl Gone {
 
 fn favourite_name(user: UserId, listing: ListingId) -> String {
     format!("listing {listing}, which {user} likes")
+}
+
+fn saved_search_name(user: UserId, search: SavedSearchId) -> String {
+    format!("search {search}, which {user} keeps")
 }
 
 fn media_name(media: MediaId) -> String {

@@ -12,13 +12,13 @@ use barterline_domain::event::Seq;
 use barterline_domain::ids::{DeviceId, UserId};
 use barterline_domain::listing::ListingStatus;
 use barterline_domain::marks::{Marks, Visibility};
-use barterline_domain::media::{Media, ORPHAN_LIFETIME, Refusal, State};
+use barterline_domain::media::{Holder, Media, ORPHAN_LIFETIME, Purpose, Refusal, Shown, State};
 use barterline_domain::personal::PersonalChange;
 
 use super::chat_log::{self, Subject};
 use super::{
     accounts, api_keys, audit, credentials, favourites, identities, listings, media, reports,
-    samples, sessions,
+    samples, saved_searches, sessions,
 };
 use crate::accounts::ProfileChange;
 use crate::bulk::archive::{Archive, Manifest};
@@ -30,6 +30,7 @@ use crate::chat_log::Range;
 use crate::credentials::{Credential, Replaced};
 use crate::identities::{Identity, IdentityRing, Linked};
 use crate::record::rows::Row as _;
+use crate::saved_searches::SavedSearch;
 use crate::stores::Stores;
 use crate::user_state::UserChange;
 
@@ -64,6 +65,12 @@ pub async fn fill(stores: &Stores, subject: &mut Subject) {
         let added = stores.favourites.add(user(who), favourites::favourite(n, since)).await;
         assert!(added.expect("a favourite"));
     }
+    for (who, n) in [(1, 1), (1, 2), (2, 1)] {
+        let kept = stores.saved_searches.put(user(who), saved_searches::search(n)).await;
+        kept.expect("a saved search");
+    }
+    let views = [(1, 5), (2, 1)].map(|(n, views)| (listings::listing(n, 50).id, views));
+    stores.listing_views.add(&views).await.expect("views");
     fill_media(stores).await;
     for (blocker, blocked, on) in [(1, 2, true), (1, 3, true), (2, 1, true), (2, 1, false)] {
         stores.blocks.set(user(blocker), user(blocked), on).await.expect("a block");
@@ -115,6 +122,13 @@ async fn fill_media(stores: &Stores) {
     let ready = media::file(2, 1).with(State::Ready(media::picture()));
     let ready = Media { shown: Some(media::shown()), ..ready };
     assert!(stores.media.replace(ready).await.expect("a file more"));
+    let photo = listings::listing(1, 50).id;
+    for (n, purpose, by) in
+        [(6, Purpose::Listing, Holder::Listing(photo)), (7, Purpose::Avatar, Holder::Profile)]
+    {
+        let shown = Some(Shown { by, ..media::shown() });
+        upload(stores, Media { purpose, shown, ..media::file(n, 1) }).await;
+    }
 }
 
 /// One is looked at, one is gone, and one comes.
@@ -125,9 +139,20 @@ async fn go_on_with_media(stores: &Stores) {
     upload(stores, media::file(5, 2)).await;
 }
 
+/// One is forgotten, one takes the place of another, and one comes.
+async fn go_on_with_searches(stores: &Stores) {
+    let (first, second) = (saved_searches::search(1), saved_searches::search(2));
+    let removed = stores.saved_searches.remove(user(1), first.id).await;
+    assert!(removed.expect("a saved search less"));
+    let other = SavedSearch { name: "another".to_owned(), ..second };
+    for (who, search) in [(1, other), (3, saved_searches::search(3))] {
+        stores.saved_searches.put(user(who), search).await.expect("a saved search");
+    }
+}
+
 /// Files by id, and when those that are there are to be looked at again.
 async fn seen_media(stores: &Stores, all: &mut String) {
-    for n in 1..=5 {
+    for n in 1..=7 {
         let file = stores.media.find(media::file(n, 0).id).await.expect("a read");
         let _ = writeln!(all, "{file:?}");
     }
@@ -176,6 +201,9 @@ pub async fn go_on(stores: &Stores, subject: &mut Subject) {
     assert!(stores.favourites.remove(user(1), listing).await.expect("a favourite less"));
     let again = stores.favourites.add(user(3), favourites::favourite(2, 8)).await;
     assert!(again.expect("a favourite"));
+    go_on_with_searches(stores).await;
+    let views = [(2, 4), (3, 9)].map(|(n, views)| (listings::listing(n, 50).id, views));
+    stores.listing_views.add(&views).await.expect("views");
     go_on_with_media(stores).await;
     stores.blocks.set(user(1), user(3), false).await.expect("a block less");
     stores.blocks.set(user(4), user(3), true).await.expect("a block");
@@ -214,13 +242,14 @@ pub async fn seen(stores: &Stores) -> String {
         let state = stores.user_states.find(who).await.expect("a read");
         let blocks = stores.blocks.list(who, None, 10).await.expect("a page");
         let favourites = stores.favourites.list(who).await.expect("a list");
+        let searches = stores.saved_searches.list(who).await.expect("a list");
         let selling = stores.listings.list_by_seller(who, None, 10).await.expect("a page");
         let files = stores.media.list_by_owner(who, None, 10).await.expect("a page");
         let unread = stores.inbox.unread(who).await.expect("a count");
         let _ = writeln!(
             all,
-            "{who}: {account:?} {state:?} {blocks:?} {favourites:?} {selling:?} {files:?} \
-             {unread:?}"
+            "{who}: {account:?} {state:?} {blocks:?} {favourites:?} {searches:?} {selling:?} \
+             {files:?} {unread:?}"
         );
         let page = stores.inbox.list(who, None, 100).await.expect("a page");
         for mut row in page.rows {
@@ -236,6 +265,8 @@ pub async fn seen(stores: &Stores) -> String {
         }
     }
     for n in 1..=5 {
+        let views = stores.listing_views.count(listings::listing(n, 50).id).await;
+        let _ = writeln!(all, "{} views", views.expect("a count"));
         let session = sessions::session(n);
         let listed = stores.sessions.list(session.user, session.created_at).await.expect("a list");
         let _ = writeln!(all, "{listed:?}");

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use barterline_domain::catalogue::attribute::{AttributeKey, AttributeValue};
 use barterline_domain::catalogue::category::CategoryId;
 use barterline_domain::clock::Timestamp;
-use barterline_domain::ids::{ListingId, UserId};
-use barterline_domain::listing::details::{Condition, Details};
+use barterline_domain::ids::{ListingId, MediaId, UserId};
+use barterline_domain::listing::details::{Condition, Details, Photo};
+use barterline_domain::listing::external::{External, ExternalId, ExternalUrl, SourceName};
 use barterline_domain::listing::{
     Change, EndReason, HISTORY_MAX, Listing, ListingStatus, ListingText,
 };
@@ -25,7 +26,7 @@ pub fn listing(n: u8, seller: u8) -> Listing {
     Listing { details: details(), changed_at, ..Listing::offered(id, seller, text, price, now) }
 }
 
-/// One of each kind of attribute, a condition and a place.
+/// One of each kind of attribute, a condition, a place, photos and where it is kept.
 pub fn details() -> Details {
     let key = |text: &str| AttributeKey::try_from(text.to_owned()).expect("a key");
     let values = [
@@ -43,7 +44,18 @@ pub fn details() -> Details {
             cell: Cell::try_from("u33db".to_owned()).expect("a cell"),
             name: PlaceName::try_from("Berlin".to_owned()).ok(),
         }),
+        photos: vec![photo(9, 4_096, 3_072), photo(3, 320, 480)],
+        external: Some(External {
+            source: SourceName::parse("shop").expect("a source"),
+            id: ExternalId::parse("Fahrräder/17").expect("an id"),
+            revision: 1 << 40,
+            url: ExternalUrl::parse("https://shop.example/17").ok(),
+        }),
     }
+}
+
+fn photo(n: u8, width: u32, height: u32) -> Photo {
+    Photo { media: MediaId::from_bytes([n; 16]), width, height }
 }
 
 async fn find(store: &dyn Listings, n: u8) -> Option<Listing> {

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::Seq;
-use barterline_domain::ids::{ChatId, ClientId, MediaId, UserId};
+use barterline_domain::ids::{ChatId, ClientId, ListingId, MediaId, UserId};
 use barterline_domain::media::{
-    Content, FileName, Media, ORPHAN_LIFETIME, Picture, Refusal, Shown, Size, State,
+    Content, FileName, Holder, Media, ORPHAN_LIFETIME, Picture, Purpose, Refusal, Shown, Size,
+    State,
 };
 
 use crate::media::{Look, MediaStore};
@@ -16,7 +17,7 @@ pub fn file(n: u8, owner: u8) -> Media {
     Media {
         id: MediaId::from_bytes([n; 16]),
         owner: UserId::from_bytes([owner; 16]),
-        chat: ChatId::from_bytes([n.wrapping_add(1); 16]),
+        purpose: Purpose::Chat(ChatId::from_bytes([n.wrapping_add(1); 16])),
         name: FileName::of(&format!("Größe {n}.jpg")),
         declared: u64::from(n) * 1_000,
         created: Timestamp::from_millis(1_000),
@@ -39,8 +40,8 @@ pub fn picture() -> Content {
 
 /// By which message a file is shown.
 pub fn shown() -> Shown {
-    let (by, at) = (ClientId::from_bytes([9; 16]), Timestamp::from_millis(3_000));
-    Shown { by, above: Seq(41), at }
+    let by = Holder::Message { id: ClientId::from_bytes([9; 16]), above: Seq(41) };
+    Shown { by, at: Timestamp::from_millis(3_000) }
 }
 
 /// When a file is to be looked at that was inserted by [`put`].
@@ -82,19 +83,24 @@ pub async fn a_file_is_found_as_it_was_inserted(store: &dyn MediaStore) {
     assert_eq!(find(store, 2).await, None);
 }
 
-/// Every state with all that belongs to it, the message that shows a file and the longest name are kept.
+/// Every state with all that belongs to it, what a file is for, what shows it and the longest name are kept.
 pub async fn every_field_of_a_file_is_kept(store: &dyn MediaStore) {
     use Refusal::{Damaged, Infected, TooLarge, TooManyPixels, Unsupported};
     let refused = [Unsupported, Damaged, TooLarge, TooManyPixels, Infected].map(State::Refused);
     let whole = Content { pictures: Vec::new(), bytes: u64::MAX >> 11, ..picture() };
     let others = [State::Received, State::Ready(picture()), State::Ready(whole), State::Ending];
-    for (n, state) in (1..).zip(refused.into_iter().chain(others)) {
+    let purposes =
+        [Purpose::Listing, Purpose::Avatar, Purpose::Chat(ChatId::from_bytes([200; 16]))];
+    let holders = [Holder::Listing(ListingId::from_bytes([100; 16])), Holder::Profile, shown().by];
+    let uses = purposes.into_iter().zip(holders).cycle();
+    for ((n, state), (purpose, by)) in (1..).zip(refused.into_iter().chain(others)).zip(uses) {
         let kept = Media {
+            purpose,
             name: FileName::of(&"ü".repeat(usize::from(n) * 100)),
             declared: u64::MAX >> n,
             version: u64::from(n) * 1_000_000,
             state,
-            shown: Some(shown()).filter(|_| n % 2 == 1),
+            shown: Some(Shown { by, ..shown() }).filter(|_| n != 4),
             ..file(n, 50)
         };
         put(store, kept.clone()).await;
@@ -138,8 +144,9 @@ pub async fn a_file_is_replaced_on_the_version_before(store: &dyn MediaStore) {
 pub async fn one_of_several_at_once_replaces_a_file(store: &dyn MediaStore) {
     put(store, file(1, 50)).await;
     let replace = |n| {
-        let shown = Shown { by: ClientId::from_bytes([n; 16]), ..shown() };
-        store.replace(Media { shown: Some(shown), version: 2, ..file(1, 50) })
+        let by = Holder::Message { id: ClientId::from_bytes([n; 16]), above: Seq(41) };
+        let shown = Some(Shown { by, ..shown() });
+        store.replace(Media { shown, version: 2, ..file(1, 50) })
     };
     let (a, b, c) = tokio::join!(replace(1), replace(2), replace(3));
     let answers = [a, b, c].map(|answer| answer.expect("an answer"));

@@ -19,8 +19,8 @@ use super::engine::Engine;
 use super::log::bulk::Appends;
 use super::log::{FIRST_EPOCH, Log};
 use super::{
-    accounts, api_keys, audit, blocks, credentials, favourites, files, identities, listings, media,
-    reports, sessions, user_state,
+    accounts, api_keys, audit, blocks, credentials, favourites, files, identities, listing_views,
+    listings, media, reports, saved_searches, sessions, user_state,
 };
 use crate::blocks::Blocks as _;
 use crate::bulk::error::BulkError;
@@ -30,6 +30,7 @@ use crate::chat_log::ChatLog as _;
 use crate::error::StoreError;
 use crate::favourites::Favourites as _;
 use crate::record::sealing::Sealing;
+use crate::saved_searches::SavedSearches as _;
 
 /// Says which import a store is of, until a server opens it.
 const IMPORT: &str = "import.json";
@@ -64,9 +65,11 @@ impl Source for EmbeddedSource {
             match kind {
                 Kind::Chats => source.log.page(after),
                 Kind::Reports => reports::page(main, after),
+                Kind::Favourites => favourites::page(main, after),
+                Kind::SavedSearches => saved_searches::page(main, after),
+                Kind::ListingViews => listing_views::page(main, after),
                 Kind::Listings => listings::page(main, after),
                 Kind::Media => media::page(main, after),
-                Kind::Favourites => favourites::page(main, after),
                 Kind::Blocks => blocks::page(main, after),
                 Kind::UserStates => user_state::page(main, after),
                 Kind::Audit => audit::page(main, after),
@@ -231,11 +234,15 @@ impl Target for EmbeddedTarget {
             Item::Chat(item) => log.item(item.chat.id),
             Item::Report(report) => main.read(|read| reports::item(read, report.id)),
             Item::Media(it) => main.read(|read| media::item(read, it.id)),
+            Item::ListingViews(listing, _) => main.read(|read| listing_views::item(read, *listing)),
             Item::Listing(listing) => main.read(|read| listings::item(read, listing.id)),
             Item::Favourite(user, it) => {
                 let favourites = favourites::EmbeddedFavourites(main.clone());
                 let found = favourites.find(*user, it.listing).await?;
                 Ok(found.map(|found| Item::Favourite(*user, found)))
+            }
+            Item::SavedSearch(user, it) => {
+                main.read(|read| saved_searches::item(read, *user, it.id))
             }
             Item::Block(blocker, blocked) => {
                 let blocks = blocks::EmbeddedBlocks(main.clone());
@@ -258,9 +265,11 @@ impl Target for EmbeddedTarget {
                 Kind::Audit
                 | Kind::Reports
                 | Kind::Chats
-                | Kind::Media
                 | Kind::Favourites
+                | Kind::SavedSearches
+                | Kind::ListingViews
                 | Kind::Listings
+                | Kind::Media
                 | Kind::Blocks
                 | Kind::UserStates
                 | Kind::Sessions
@@ -276,10 +285,14 @@ impl Target for EmbeddedTarget {
                     Item::Chat(_) => Ok(()),
                     Item::Report(report) => reports::put_report(write, report),
                     Item::Media(it) => media::put_media(write, it),
+                    Item::ListingViews(listing, count) => {
+                        listing_views::put_views(write, *listing, *count)
+                    }
                     Item::Listing(listing) => listings::put_listing(write, listing),
                     Item::Favourite(user, it) => {
                         favourites::put_favourite(write, *user, *it).map(|_| ())
                     }
+                    Item::SavedSearch(user, it) => saved_searches::put_search(write, *user, it),
                     Item::Block(blocker, blocked) => {
                         blocks::put_block(write, *blocker, *blocked, true).map(|_| ())
                     }
@@ -308,6 +321,10 @@ impl Target for EmbeddedTarget {
                 let favourites = favourites::EmbeddedFavourites(main.clone());
                 favourites.remove(user, listing).await.map(|_| ())
             }
+            Gone::SavedSearch(user, search) => {
+                let searches = saved_searches::EmbeddedSavedSearches(main.clone());
+                searches.remove(user, search).await.map(|_| ())
+            }
             Gone::Media(it) => {
                 let remove = move |write: &redb::WriteTransaction| media::remove_media(write, it);
                 main.write(remove).await
@@ -330,6 +347,9 @@ impl Target for EmbeddedTarget {
             Gone::Favourite(user, listing) => {
                 let favourites = favourites::EmbeddedFavourites(main.clone());
                 Ok(favourites.find(user, listing).await?.is_some())
+            }
+            Gone::SavedSearch(user, search) => {
+                Ok(main.read(|read| saved_searches::item(read, user, search))?.is_some())
             }
             Gone::Media(it) => Ok(main.read(|read| media::item(read, it))?.is_some()),
             Gone::Credential(user) => {

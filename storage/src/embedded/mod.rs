@@ -18,9 +18,11 @@ pub mod credentials;
 pub mod engine;
 pub mod favourites;
 pub mod identities;
+pub mod listing_views;
 pub mod listings;
 pub mod media;
 pub mod reports;
+pub mod saved_searches;
 pub mod sessions;
 mod table;
 pub mod user_state;
@@ -54,10 +56,12 @@ pub fn open(dir: &Path, segment_bytes: u64, sealing: Sealing) -> Result<Opened, 
         api_keys: Arc::new(api_keys::EmbeddedApiKeys(main.clone())),
         sessions: Arc::new(sessions::EmbeddedSessions(main.clone())),
         favourites: Arc::new(favourites::EmbeddedFavourites(main.clone())),
+        saved_searches: Arc::new(saved_searches::EmbeddedSavedSearches(main.clone())),
         media: Arc::new(media::EmbeddedMedia(main.clone())),
         blocks: Arc::new(blocks::EmbeddedBlocks(main.clone())),
         reports: Arc::new(reports::EmbeddedReports(main.clone())),
         user_states: Arc::new(user_state::EmbeddedUserStates(main.clone())),
+        listing_views: Arc::new(listing_views::EmbeddedListingViews(main.clone())),
         listings: Arc::new(listings::EmbeddedListings(main)),
         chat_log: Arc::new(log.clone()),
         inbox: Arc::new(log),

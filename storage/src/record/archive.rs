@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::Event;
-use barterline_domain::ids::{ListingId, MediaId, UserId};
+use barterline_domain::ids::{ListingId, MediaId, SavedSearchId, UserId};
 use uuid::Uuid;
 
 use super::bytes::{Get, Malformed, Put};
@@ -44,6 +44,9 @@ const FAVOURITE: u8 = 15;
 const FAVOURITE_GONE: u8 = 16;
 const MEDIA: u8 = 17;
 const MEDIA_GONE: u8 = 18;
+const LISTING_VIEWS: u8 = 19;
+const SAVED_SEARCH: u8 = 20;
+const SAVED_SEARCH_GONE: u8 = 21;
 const END: u8 = 255;
 
 /// What begins a part.
@@ -123,6 +126,11 @@ fn put_fields(out: &mut Vec<u8>, frame: &Frame, kept: InChat<'_>) {
             out.put_id(user.as_bytes());
             out.put_id(listing.as_bytes());
         }
+        Frame::Gone(Gone::SavedSearch(user, search)) => {
+            out.put_u8(SAVED_SEARCH_GONE);
+            out.put_id(user.as_bytes());
+            out.put_id(search.as_bytes());
+        }
         Frame::Gone(Gone::Media(media)) => {
             out.put_u8(MEDIA_GONE);
             out.put_id(media.as_bytes());
@@ -147,9 +155,11 @@ const fn code(item: &Item) -> u8 {
         Item::Chat(_) => CHAT,
         Item::Report(_) => REPORT,
         Item::AuditEntry(_) => AUDIT_ENTRY,
+        Item::ListingViews(..) => LISTING_VIEWS,
         Item::Listing(_) => LISTING,
         Item::Media(_) => MEDIA,
         Item::Favourite(..) => FAVOURITE,
+        Item::SavedSearch(..) => SAVED_SEARCH,
         Item::Block(..) => BLOCK,
         Item::UserState(..) => USER_STATE,
         Item::Session(_) => SESSION,
@@ -175,12 +185,20 @@ fn put_item(out: &mut Vec<u8>, item: &Item) {
         }
         Item::Report(row) => out.extend(row.to_bytes()),
         Item::AuditEntry(row) => out.extend(row.to_bytes()),
+        Item::ListingViews(listing, count) => {
+            out.put_id(listing.as_bytes());
+            out.put_u64(*count);
+        }
         Item::Listing(row) => out.extend(row.to_bytes()),
         Item::Media(row) => out.extend(row.to_bytes()),
         Item::Favourite(user, it) => {
             out.put_id(user.as_bytes());
             out.put_id(it.listing.as_bytes());
             out.put_u64(it.since.as_millis());
+        }
+        Item::SavedSearch(user, row) => {
+            out.put_id(user.as_bytes());
+            out.extend(row.to_bytes());
         }
         Item::Block(blocker, blocked) => {
             out.put_id(blocker.as_bytes());
@@ -238,6 +256,11 @@ pub fn read_frame(body: &[u8], crc: u32, kept: InChat<'_>) -> Result<Frame, Unre
             let listing = ListingId::from_bytes(listing);
             Frame::Gone(Gone::Favourite(UserId::from_bytes(user), listing))
         }
+        SAVED_SEARCH_GONE => {
+            let (user, search) = (get.id()?, get.id()?);
+            let search = SavedSearchId::from_bytes(search);
+            Frame::Gone(Gone::SavedSearch(UserId::from_bytes(user), search))
+        }
         MEDIA_GONE => Frame::Gone(Gone::Media(MediaId::from_bytes(get.id()?))),
         CREDENTIAL_GONE => Frame::Gone(Gone::Credential(UserId::from_bytes(get.id()?))),
         END => {
@@ -280,6 +303,10 @@ fn get_item(code: u8, get: &mut Get<'_>) -> Result<Item, Malformed> {
             seller: get_side(get)?,
         })),
         REPORT => Item::Report(Box::new(Row::from_bytes(take_rest(get))?)),
+        LISTING_VIEWS => {
+            let listing = ListingId::from_bytes(get.id()?);
+            Item::ListingViews(listing, get.u64()?)
+        }
         LISTING => Item::Listing(Box::new(Row::from_bytes(take_rest(get))?)),
         MEDIA => Item::Media(Box::new(Row::from_bytes(take_rest(get))?)),
         FAVOURITE => {
@@ -287,6 +314,10 @@ fn get_item(code: u8, get: &mut Get<'_>) -> Result<Item, Malformed> {
             let listing = ListingId::from_bytes(get.id()?);
             let since = Timestamp::from_millis(get.u64()?);
             Item::Favourite(user, Favourite { listing, since })
+        }
+        SAVED_SEARCH => {
+            let user = UserId::from_bytes(get.id()?);
+            Item::SavedSearch(user, Row::from_bytes(take_rest(get))?)
         }
         BLOCK => {
             let (blocker, blocked) = (get.id()?, get.id()?);

@@ -7,5 +7,6 @@ pub mod chat_log;
 pub mod chat_rows;
 pub mod event_kind;
 pub mod index;
+mod media;
 pub mod rows;
 pub mod sealing;

@@ -9,14 +9,11 @@ use barterline_domain::account::{
 use barterline_domain::clock::Timestamp;
 use barterline_domain::event::{Author, Seq};
 use barterline_domain::ids::{
-    ApiKeyId, ChatId, ClientId, ListingId, MediaId, ReportId, SessionId, UserId,
+    ApiKeyId, ChatId, ListingId, MediaId, ReportId, SavedSearchId, SessionId, UserId,
 };
-use barterline_domain::listing::details::Details;
+use barterline_domain::listing::details::{Details, PHOTOS_MAX};
 use barterline_domain::listing::{
     Change, EndReason, HISTORY_MAX, Listing, ListingStatus, ListingText,
-};
-use barterline_domain::media::{
-    Content, FileName, Media, Picture, Refusal, Shown, Size, State as MediaState,
 };
 use barterline_domain::money::Money;
 use serde::de::{DeserializeOwned, Visitor};
@@ -30,6 +27,7 @@ use crate::codes::{Code, CodeHash, CodePurpose};
 use crate::credentials::{Credential, KeptEmail, SecondFactor};
 use crate::identities::{Identity, IdentityRing};
 use crate::reports::{Report, ReportedMessage, ReportedText};
+use crate::saved_searches::SavedSearch;
 use crate::sessions::{RefreshHash, Session};
 use crate::user_state::UserState;
 
@@ -45,14 +43,26 @@ pub trait Row: Sized {
 }
 
 fn put<T: Serialize>(fields: &T) -> Vec<u8> {
-    let mut out = vec![VERSION];
+    put_as(VERSION, fields)
+}
+
+fn get<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Malformed> {
+    get_as(VERSION, bytes)
+}
+
+/// The bytes of a row of this version.
+pub(super) fn put_as<T: Serialize>(version: u8, fields: &T) -> Vec<u8> {
+    let mut out = vec![version];
     rmp_serde::encode::write(&mut out, fields).expect("rows have no value that fails");
     out
 }
 
-fn get<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Malformed> {
+/// Reads the bytes of a row of this version.
+pub(super) fn get_as<T: DeserializeOwned>(version: u8, bytes: &[u8]) -> Result<T, Malformed> {
     match bytes.split_first() {
-        Some((&VERSION, fields)) => rmp_serde::from_slice(fields).map_err(|_| Malformed),
+        Some((found, fields)) if *found == version => {
+            rmp_serde::from_slice(fields).map_err(|_| Malformed)
+        }
         _ => Err(Malformed),
     }
 }
@@ -387,7 +397,8 @@ impl ListingMore {
     }
 
     fn checked(self) -> Result<Self, Malformed> {
-        if self.history.len() > HISTORY_MAX { Err(Malformed) } else { Ok(self) }
+        let is_sound = self.history.len() <= HISTORY_MAX && self.details.photos.len() <= PHOTOS_MAX;
+        if is_sound { Ok(self) } else { Err(Malformed) }
     }
 }
 
@@ -438,131 +449,17 @@ impl Row for Listing {
 }
 
 #[derive(Serialize, Deserialize)]
-struct MediaV1 {
-    id: MediaId,
-    owner: UserId,
-    chat: ChatId,
-    name: String,
-    declared: u64,
-    created: Timestamp,
-    version: u64,
-    state: MediaStateV1,
-    shown: Option<ShownV1>,
-}
+struct SavedSearchV1(SavedSearchId, String, String, Timestamp);
 
-#[derive(Serialize, Deserialize)]
-enum MediaStateV1 {
-    Waiting,
-    Received,
-    Ready(MediaContentV1),
-    Refused(u8),
-    Ending,
-}
-
-#[derive(Serialize, Deserialize)]
-struct MediaContentV1(String, u64, Bytes, Vec<PictureV1>);
-
-#[derive(Serialize, Deserialize)]
-struct PictureV1(u8, u32, u32, u64);
-
-#[derive(Serialize, Deserialize)]
-struct ShownV1(ClientId, Seq, Timestamp);
-
-const SIZES: [Size; 3] = [Size::Full, Size::Medium, Size::Thumb];
-
-const fn size_number(size: Size) -> u8 {
-    match size {
-        Size::Full => 0,
-        Size::Medium => 1,
-        Size::Thumb => 2,
-    }
-}
-
-const REFUSALS: [Refusal; 5] = [
-    Refusal::Unsupported,
-    Refusal::Damaged,
-    Refusal::TooLarge,
-    Refusal::TooManyPixels,
-    Refusal::Infected,
-];
-
-const fn refusal_number(refusal: Refusal) -> u8 {
-    match refusal {
-        Refusal::Unsupported => 0,
-        Refusal::Damaged => 1,
-        Refusal::TooLarge => 2,
-        Refusal::TooManyPixels => 3,
-        Refusal::Infected => 4,
-    }
-}
-
-impl MediaContentV1 {
-    fn of(content: &Content) -> Self {
-        let pictures = content.pictures.iter().map(|picture| {
-            let Picture { size, width, height, bytes } = *picture;
-            PictureV1(size_number(size), width, height, bytes)
-        });
-        let digest = Bytes(content.digest.to_vec());
-        Self(content.media_type.clone(), content.bytes, digest, pictures.collect())
-    }
-
-    fn read(self) -> Result<Content, Malformed> {
-        let Self(media_type, bytes, Bytes(digest), pictures) = self;
-        let digest = digest.try_into().map_err(|_| Malformed)?;
-        let pictures = pictures.into_iter().map(|PictureV1(number, width, height, bytes)| {
-            let size = SIZES.into_iter().find(|size| size_number(*size) == number);
-            Ok(Picture { size: size.ok_or(Malformed)?, width, height, bytes })
-        });
-        let pictures = pictures.collect::<Result<Vec<_>, Malformed>>()?;
-        Ok(Content { media_type, bytes, digest, pictures })
-    }
-}
-
-impl Row for Media {
+impl Row for SavedSearch {
     fn to_bytes(&self) -> Vec<u8> {
-        let state = match &self.state {
-            MediaState::Waiting => MediaStateV1::Waiting,
-            MediaState::Received => MediaStateV1::Received,
-            MediaState::Ready(content) => MediaStateV1::Ready(MediaContentV1::of(content)),
-            MediaState::Refused(refusal) => MediaStateV1::Refused(refusal_number(*refusal)),
-            MediaState::Ending => MediaStateV1::Ending,
-        };
-        put(&MediaV1 {
-            id: self.id,
-            owner: self.owner,
-            chat: self.chat,
-            name: self.name.as_str().to_owned(),
-            declared: self.declared,
-            created: self.created,
-            version: self.version,
-            state,
-            shown: self.shown.map(|Shown { by, above, at }| ShownV1(by, above, at)),
-        })
+        let Self { id, name, query, created } = self.clone();
+        put(&SavedSearchV1(id, name, query, created))
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
-        let row: MediaV1 = get(bytes)?;
-        let state = match row.state {
-            MediaStateV1::Waiting => MediaState::Waiting,
-            MediaStateV1::Received => MediaState::Received,
-            MediaStateV1::Ready(content) => MediaState::Ready(content.read()?),
-            MediaStateV1::Refused(number) => {
-                let refusal = REFUSALS.into_iter().find(|it| refusal_number(*it) == number);
-                MediaState::Refused(refusal.ok_or(Malformed)?)
-            }
-            MediaStateV1::Ending => MediaState::Ending,
-        };
-        Ok(Self {
-            id: row.id,
-            owner: row.owner,
-            chat: row.chat,
-            name: FileName::of(&row.name),
-            declared: row.declared,
-            created: row.created,
-            version: row.version,
-            state,
-            shown: row.shown.map(|ShownV1(by, above, at)| Shown { by, above, at }),
-        })
+        let SavedSearchV1(id, name, query, created) = get(bytes)?;
+        Ok(Self { id, name, query, created })
     }
 }
 
@@ -603,7 +500,7 @@ enum ReportedTextV1 {
 }
 
 /// Bytes in a row, not a list of numbers, which would be half as long again.
-struct Bytes(Vec<u8>);
+pub(super) struct Bytes(pub(super) Vec<u8>);
 
 impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -5,7 +5,8 @@
 //!
 //! Filling is done with plain writes, into partitions that are else written conditionally only. That is
 //! sound while nobody serves the store: they are stamped with the time at which the archive was taken,
-//! and every conditional write of a server that opens the store later has a later ballot.
+//! and every conditional write of a server that opens the store later has a later ballot. Counters take no
+//! stamp: what they lack is added to them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,9 +31,11 @@ use super::credentials::ScyllaCredentials;
 use super::databases::Databases;
 use super::favourites::ScyllaFavourites;
 use super::identities::ScyllaIdentities;
+use super::listing_views::ScyllaListingViews;
 use super::listings::ScyllaListings;
 use super::media::ScyllaMedia;
 use super::reports::ScyllaReports;
+use super::saved_searches::ScyllaSavedSearches;
 use super::schema::Area;
 use super::sessions::ScyllaSessions;
 use super::statements::{Columns, Read};
@@ -52,6 +55,7 @@ use crate::listings::Listings as _;
 use crate::media::MediaStore as _;
 use crate::record::sealing::Sealing;
 use crate::reports::Reports as _;
+use crate::saved_searches::SavedSearches as _;
 use crate::sessions::Sessions as _;
 use crate::stores::Stores;
 use crate::user_state::UserStates as _;
@@ -82,9 +86,11 @@ struct Walks {
     identities: Read,
     credentials: Read,
     favourites: Read,
+    saved_searches: Read,
     blockers: Read,
     user_states: Read,
     listings: Read,
+    listing_views: Read,
     media: Read,
     reports: Read,
     chats: Read,
@@ -105,9 +111,11 @@ impl Walks {
             identities: walk(Area::Credentials, "{credentials}.identities", "user_id").await?,
             credentials: walk(Area::Credentials, "{credentials}.secrets", "user_id").await?,
             favourites: walk(Area::Listings, "{listings}.favourites", "user_id").await?,
+            saved_searches: walk(Area::Listings, "{listings}.saved_searches", "user_id").await?,
             blockers: walk(Area::Users, "{users}.blocks", "blocker").await?,
             user_states: walk(Area::Users, "{users}.user_states", "user_id").await?,
             listings: walk(Area::Listings, "{listings}.listings", "id").await?,
+            listing_views: walk(Area::Listings, "{listings}.listing_views", "listing").await?,
             media: walk(Area::Listings, "{listings}.media", "id").await?,
             reports: walk(Area::Operations, "{operations}.reports", "id").await?,
             chats: walk(Area::Chats, "{chats}.chat_log", "chat, bucket").await?,
@@ -228,11 +236,40 @@ impl ScyllaSource {
         self.found(statement, after, find).await
     }
 
+    /// A page of the audit: by number, which is an order too.
+    async fn entries(&self, after: Option<&Place>) -> Result<Page, StoreError> {
+        let after = after.and_then(|place| place.0[..].try_into().ok());
+        let entries = self.audit.list(after.map(u64::from_be_bytes), PAGE_ITEMS).await?;
+        let items = entries.into_iter().map(|entry| {
+            let place = Place(entry.number.to_be_bytes().to_vec());
+            (place, Item::AuditEntry(Box::new(entry)))
+        });
+        let mut page = Page { items: items.collect(), next: None };
+        page.end();
+        Ok(page)
+    }
+
+    async fn views_of(&self, listing: ListingId) -> Result<Option<Item>, StoreError> {
+        let views = self.stores.listing_views.count(listing).await?;
+        Ok((views > 0).then_some(Item::ListingViews(listing, views)))
+    }
+
     async fn favourites_of(&self, token: i64, id: Uuid) -> Result<Vec<(Place, Item)>, StoreError> {
         let user = UserId::from_column(id);
         let all = self.stores.favourites.list(user).await?.into_iter().map(|favourite| {
             let key = [&id.as_bytes()[..], favourite.listing.as_bytes()].concat();
             (place(token, &key), Item::Favourite(user, favourite))
+        });
+        let mut all: Vec<_> = all.collect();
+        all.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(all)
+    }
+
+    async fn searches_of(&self, token: i64, id: Uuid) -> Result<Vec<(Place, Item)>, StoreError> {
+        let user = UserId::from_column(id);
+        let all = self.stores.saved_searches.list(user).await?.into_iter().map(|search| {
+            let key = [&id.as_bytes()[..], search.id.as_bytes()].concat();
+            (place(token, &key), Item::SavedSearch(user, search))
         });
         let mut all: Vec<_> = all.collect();
         all.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
@@ -272,7 +309,7 @@ impl Source for ScyllaSource {
     }
 
     async fn page(&self, kind: Kind, after: Option<&Place>) -> Result<Page, StoreError> {
-        let Self { stores, credentials, api_keys, identities, audit, chats, walks } = self;
+        let Self { stores, credentials, api_keys, identities, chats, walks, .. } = self;
         match kind {
             Kind::Chats => {
                 let find = |(token, chat, bucket): (i64, Uuid, i64)| async move {
@@ -285,18 +322,7 @@ impl Source for ScyllaSource {
                 };
                 self.found(&walks.chats, after, find).await
             }
-            Kind::Audit => {
-                // By number, which is an order too.
-                let after = after.and_then(|place| place.0[..].try_into().ok());
-                let entries = audit.list(after.map(u64::from_be_bytes), PAGE_ITEMS).await?;
-                let items = entries.into_iter().map(|entry| {
-                    let place = Place(entry.number.to_be_bytes().to_vec());
-                    (place, Item::AuditEntry(Box::new(entry)))
-                });
-                let mut page = Page { items: items.collect(), next: None };
-                page.end();
-                Ok(page)
-            }
+            Kind::Audit => self.entries(after).await,
             Kind::Reports => {
                 let find = |id| async move {
                     let found = stores.reports.find(ReportId::from_column(id)).await?;
@@ -321,6 +347,14 @@ impl Source for ScyllaSource {
             Kind::Favourites => {
                 let find = |(token, user): (i64, Uuid)| self.favourites_of(token, user);
                 self.found(&walks.favourites, after, find).await
+            }
+            Kind::SavedSearches => {
+                let find = |(token, user): (i64, Uuid)| self.searches_of(token, user);
+                self.found(&walks.saved_searches, after, find).await
+            }
+            Kind::ListingViews => {
+                let find = |id| self.views_of(ListingId::from_column(id));
+                self.by_id(&walks.listing_views, after, find).await
             }
             Kind::Blocks => {
                 let find = |(token, blocker): (i64, Uuid)| self.blocks_of(token, blocker);
@@ -409,9 +443,11 @@ pub struct ScyllaTarget {
     sessions: ScyllaSessions,
     credentials: ScyllaCredentials,
     favourites: ScyllaFavourites,
+    saved_searches: ScyllaSavedSearches,
     blocks: ScyllaBlocks,
     user_states: ScyllaUserStates,
     listings: ScyllaListings,
+    listing_views: ScyllaListingViews,
     media: ScyllaMedia,
     reports: ScyllaReports,
     /// Chats that are being put, from where on words may be taken back.
@@ -443,9 +479,11 @@ impl ScyllaTarget {
             sessions: ScyllaSessions::open(of(Area::Users)).await?,
             credentials: ScyllaCredentials::open(of(Area::Credentials)).await?,
             favourites: ScyllaFavourites::open(of(Area::Listings)).await?,
+            saved_searches: ScyllaSavedSearches::open(of(Area::Listings)).await?,
             blocks: ScyllaBlocks::open(of(Area::Users)).await?,
             user_states: ScyllaUserStates::open(of(Area::Users)).await?,
             listings: ScyllaListings::open(of(Area::Listings), clock).await?,
+            listing_views: ScyllaListingViews::open(of(Area::Listings)).await?,
             media: ScyllaMedia::open(of(Area::Listings)).await?,
             reports: ScyllaReports::open(of(Area::Operations)).await?,
             takes_back: Mutex::default(),
@@ -460,6 +498,8 @@ impl ScyllaTarget {
             Item::Listing(listing) => self.listings.import(&listing, stamp).await,
             Item::Media(media) => self.media.import(&media, stamp).await,
             Item::Favourite(user, it) => self.favourites.import(user, it, stamp).await,
+            Item::SavedSearch(user, it) => self.saved_searches.import(user, &it, stamp).await,
+            Item::ListingViews(listing, views) => self.listing_views.import(listing, views).await,
             Item::Block(blocker, blocked) => {
                 self.blocks.import((blocker, blocked), true, stamp).await
             }
@@ -501,6 +541,11 @@ impl Target for ScyllaTarget {
                 let found = self.favourites.find(*user, it.listing).await?;
                 found.map(|found| Item::Favourite(*user, found))
             }
+            Item::SavedSearch(user, it) => {
+                let found = self.saved_searches.find(*user, it.id).await?;
+                found.map(|found| Item::SavedSearch(*user, found))
+            }
+            Item::ListingViews(listing, _) => self.source.views_of(*listing).await?,
             Item::Block(blocker, blocked) => {
                 self.blocks.contains(*blocker, *blocked).await?.then(|| like.clone())
             }
@@ -545,6 +590,9 @@ impl Target for ScyllaTarget {
             Gone::Favourite(user, listing) => {
                 self.favourites.import_removal(user, listing, stamp).await
             }
+            Gone::SavedSearch(user, search) => {
+                self.saved_searches.import_removal(user, search, stamp).await
+            }
             Gone::Media(media) => self.media.import_removal(media, stamp).await,
             Gone::Credential(user) => self.credentials.import_removal(user, stamp).await,
         }
@@ -555,6 +603,9 @@ impl Target for ScyllaTarget {
             Gone::Block(blocker, blocked) => self.blocks.contains(blocker, blocked).await,
             Gone::Favourite(user, listing) => {
                 Ok(self.favourites.find(user, listing).await?.is_some())
+            }
+            Gone::SavedSearch(user, search) => {
+                Ok(self.saved_searches.find(user, search).await?.is_some())
             }
             Gone::Media(media) => Ok(self.media.find(media).await?.is_some()),
             Gone::Credential(user) => Ok(self.credentials.find_by_user(user).await?.is_some()),

@@ -2,7 +2,7 @@
 
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{
-    ApiKeyId, ChatId, DeviceId, ListingId, MediaId, ReportId, SessionId, UserId,
+    ApiKeyId, ChatId, DeviceId, ListingId, MediaId, ReportId, SavedSearchId, SessionId, UserId,
 };
 use barterline_domain::listing::ListingStatus;
 use scylla::value::CqlTimestamp;
@@ -33,7 +33,7 @@ macro_rules! ids {
     )+};
 }
 
-ids!(ApiKeyId, ChatId, DeviceId, ListingId, MediaId, ReportId, SessionId, UserId);
+ids!(ApiKeyId, ChatId, DeviceId, ListingId, MediaId, ReportId, SavedSearchId, SessionId, UserId);
 
 /// A point in time, for people to read in the database's own shell.
 pub fn time(at: Timestamp) -> CqlTimestamp {

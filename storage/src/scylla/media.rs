@@ -2,9 +2,11 @@
 
 use async_trait::async_trait;
 use barterline_domain::clock::Timestamp;
-use barterline_domain::ids::{MediaId, UserId};
+use barterline_domain::ids::{ChatId, MediaId, UserId};
 use barterline_domain::media::{Media, ORPHAN_LIFETIME};
 use futures_util::future::{join_all, try_join};
+use scylla::value::MaybeUnset;
+use uuid::Uuid;
 
 use super::columns::{ABOVE_EVERY_ID, Id as _};
 use super::media_looks::Looks;
@@ -93,7 +95,7 @@ impl ScyllaMedia {
         let values = (
             media.id.to_column(),
             media.owner.to_column(),
-            media.chat.to_column(),
+            chat(media),
             media.to_bytes(),
             column(media.version),
             stamp,
@@ -180,7 +182,7 @@ impl MediaStore for ScyllaMedia {
         let noted = try_join(self.looks.add(operation, look), self.note(operation, &media));
         noted.await.map_err(failed)?;
         let (id, record) = (media.id.to_column(), media.to_bytes());
-        let (owner, chat) = (media.owner.to_column(), media.chat.to_column());
+        let (owner, chat) = (media.owner.to_column(), chat(&media));
         let mut tries = Tries::new(operation);
         loop {
             let values = (id, owner, chat, &record, column(media.version));
@@ -295,6 +297,11 @@ fn year(media: MediaId) -> i32 {
     millis[2..].copy_from_slice(&media.as_bytes()[..6]);
     // 2^48 ms are 8,925 of them.
     (u64::from_be_bytes(millis) / YEAR_MS) as i32
+}
+
+/// The chat that a file is for, as staff see it; nothing of one that is for something else.
+fn chat(media: &Media) -> MaybeUnset<Uuid> {
+    MaybeUnset::from_option(media.chat().map(ChatId::to_column))
 }
 
 /// A version as it is stored: it counts changes, and comes nowhere near the end.

@@ -27,6 +27,8 @@ pub enum Kind {
     Write,
     /// Writes on a condition.
     Conditional,
+    /// Adds to a counter.
+    Addition,
 }
 
 /// The counts. All clones are one.
@@ -65,6 +67,7 @@ impl Kind {
             Self::SerialRead => "serial_read",
             Self::Write => "write",
             Self::Conditional => "conditional",
+            Self::Addition => "addition",
         }
     }
 }

@@ -7,14 +7,15 @@
 //! - A conditional statement is never sent twice by the driver. Whose outcome is unknown is read back
 //!   with serial consistency, which settles it, and tried again if it is not there.
 //! - Every partition is bounded; each table's comment in `storage/schema/` says by what. No
-//!   materialised view, no secondary index, no counter, no filtering.
+//!   materialised view, no secondary index, no filtering; and no counter but of what may be counted
+//!   roughly ([`listing_views`]).
 //! - Nothing is bound to null, and nothing on a hot path is deleted: both leave tombstones.
 //!
 //! # How to add tables and statements
 //! 1. A step in `storage/schema/`, listed in [`schema::STEPS`]. Names of keyspaces stand in braces.
 //! 2. A struct of prepared statements, each of the kind that says how it may be treated:
 //!    [`statements::Read`], [`statements::SerialRead`], [`statements::Write`],
-//!    [`statements::Conditional`].
+//!    [`statements::Conditional`], [`statements::Addition`].
 
 pub mod clocks;
 pub mod databases;
@@ -43,10 +44,12 @@ pub mod credentials;
 pub mod favourites;
 pub mod identities;
 mod listing_feed;
+pub mod listing_views;
 pub mod listings;
 pub mod media;
 mod media_looks;
 pub mod reports;
+pub mod saved_searches;
 pub mod sessions;
 pub mod user_state;
 
@@ -87,6 +90,10 @@ async fn open_with_epoch(
         chats::ScyllaChats::open(of_chats.clone(), epoch, Arc::clone(&clock)).await?;
     let secrets = Arc::new(credentials::ScyllaCredentials::open(of(Area::Credentials)).await?);
     let listings = listings::ScyllaListings::open(of(Area::Listings), clock).await?;
+    let (views, searches) = (
+        listing_views::ScyllaListingViews::open(of(Area::Listings)).await?,
+        saved_searches::ScyllaSavedSearches::open(of(Area::Listings)).await?,
+    );
     let stores = Stores {
         credentials: secrets.clone(),
         codes: Arc::new(codes::ScyllaCodes::open(of(Area::Credentials)).await?),
@@ -96,7 +103,9 @@ async fn open_with_epoch(
         api_keys: Arc::new(api_keys::ScyllaApiKeys::open(users).await?),
         sessions: Arc::new(sessions::ScyllaSessions::open(users).await?),
         listings: Arc::new(listings),
+        listing_views: Arc::new(views),
         favourites: Arc::new(favourites::ScyllaFavourites::open(of(Area::Listings)).await?),
+        saved_searches: Arc::new(searches),
         media: Arc::new(media::ScyllaMedia::open(of(Area::Listings)).await?),
         blocks: Arc::new(blocks::ScyllaBlocks::open(users).await?),
         reports: Arc::new(reports::ScyllaReports::open(of(Area::Operations)).await?),

@@ -42,6 +42,10 @@ pub struct Write(Prepared);
 /// A write on a condition. Sent once.
 pub struct Conditional(Prepared);
 
+/// An addition to a counter. Sent once, as sending it twice would be adding it twice; nobody finds out
+/// whether one of unknown outcome was made.
+pub struct Addition(Prepared);
+
 /// What came of a conditional write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
@@ -267,6 +271,31 @@ impl Conditional {
     }
 }
 
+impl Addition {
+    /// Prepares an addition.
+    pub async fn prepare(database: &Database, text: &str) -> Result<Self, StoreError> {
+        Ok(Self(Prepared::new(database, text, Kind::Addition).await?))
+    }
+
+    /// Adds.
+    pub async fn run(
+        &self,
+        operation: &'static str,
+        values: impl SerializeRow + Sync,
+    ) -> Result<(), StoreError> {
+        let _passage = self.0.database.gate().enter(operation)?;
+        match self.0.execute(values).await {
+            Ok(_) => Ok(()),
+            Err(error) if never_happened(&error) => Err(unread(operation, error)),
+            Err(error) => {
+                tracing::debug!(operation, %error, "nobody knows whether this was added");
+                self.0.database.metrics().lost_sight(Kind::Addition);
+                Err(StoreError::Unknown { operation })
+            }
+        }
+    }
+}
+
 /// What came of a write that may be made twice.
 fn written(
     metrics: &Metrics,
@@ -382,14 +411,15 @@ impl Prepared {
         let profile = match kind {
             Kind::Read | Kind::Write => &database.profiles().repeatable,
             // Asking several nodes at once would have them compete for the same partition.
-            Kind::SerialRead | Kind::Conditional => &database.profiles().once,
+            // And each of them would add.
+            Kind::SerialRead | Kind::Conditional | Kind::Addition => &database.profiles().once,
         };
         let text = database.keyspaces().fill(text);
         let prepared = database.session().prepare(Statement::new(&text)).await;
         let mut statement =
             prepared.map_err(|error| unread("prepare a statement", format!("{error} ({text})")))?;
         statement.set_execution_profile_handle(Some(profile.clone().into_handle()));
-        statement.set_is_idempotent(kind != Kind::Conditional);
+        statement.set_is_idempotent(!matches!(kind, Kind::Conditional | Kind::Addition));
         statement.set_page_size(PAGE_ROWS);
         Ok(Self { database: database.clone(), kind, statement })
     }

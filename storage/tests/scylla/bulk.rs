@@ -39,6 +39,8 @@ const TABLES: &[&str] = &[
     "{listings}.seller_weeks",
     "{listings}.favourites",
     "{listings}.favourites_by_listing",
+    "{listings}.saved_searches",
+    "{listings}.listing_views",
     "{listings}.media",
     "{listings}.media_by_owner",
     "{listings}.media_years",

@@ -19,12 +19,13 @@ use barterline_storage::accounts::Accounts as _;
 use barterline_storage::audit::{Audit as _, verify};
 use barterline_storage::blocks::Blocks as _;
 use barterline_storage::conformance::{
-    accounts, api_keys, audit, blocks, codes, credentials, favourites, identities, listings, media,
-    reports, sessions, user_state,
+    accounts, api_keys, audit, blocks, codes, credentials, favourites, identities, listing_views,
+    listings, media, reports, saved_searches, sessions, user_state,
 };
 use barterline_storage::credentials::Credentials as _;
 use barterline_storage::error::StoreError;
 use barterline_storage::gate::Gate;
+use barterline_storage::listing_views::ListingViews as _;
 use barterline_storage::listings::Listings as _;
 use barterline_storage::media::MediaStore as _;
 use barterline_storage::record::rows::Row as _;
@@ -40,10 +41,12 @@ use barterline_storage::scylla::credentials::ScyllaCredentials;
 use barterline_storage::scylla::error::ConnectError;
 use barterline_storage::scylla::favourites::ScyllaFavourites;
 use barterline_storage::scylla::identities::ScyllaIdentities;
+use barterline_storage::scylla::listing_views::ScyllaListingViews;
 use barterline_storage::scylla::listings::ScyllaListings;
 use barterline_storage::scylla::media::ScyllaMedia;
 use barterline_storage::scylla::metrics::Metrics;
 use barterline_storage::scylla::reports::ScyllaReports;
+use barterline_storage::scylla::saved_searches::ScyllaSavedSearches;
 use barterline_storage::scylla::schema::{self, KNOWN, Keyspaces, Replication, SchemaError};
 use barterline_storage::scylla::session::{Consistency, Database, Login, Options};
 use barterline_storage::scylla::sessions::ScyllaSessions;
@@ -260,6 +263,15 @@ laws! {
         a_favourite_stays_until_it_is_removed,
         favourites_are_listed_the_last_first,
         who_likes_a_listing_is_counted;
+    saved_searches, ScyllaSavedSearches, ["{listings}.saved_searches"] =>
+        a_search_stays_until_it_is_forgotten,
+        a_search_takes_the_place_of_one_of_the_same_id,
+        every_field_of_a_search_is_kept,
+        searches_are_listed_the_newest_first;
+    listing_views, ScyllaListingViews, ["{listings}.listing_views"] =>
+        views_add_up,
+        views_of_a_listing_are_its_own,
+        views_added_at_once_are_all_counted;
     reports, ScyllaReports,
         ["{operations}.reports", "{operations}.reports_by_day", "{operations}.report_days"] =>
         the_first_report_of_an_id_stays,
@@ -621,6 +633,20 @@ fn a_file_that_is_not_there_is_not_listed_and_slots_come_to_an_end() {
         assert_eq!(slots().await, 0);
         files.look_again(due[0]).await.expect("a look");
         assert_eq!(files.due(now, 10).await.expect("a list"), due[..1]);
+    });
+}
+
+/// What counts cannot be made twice: each is sent once, under a name of its own.
+#[test]
+fn additions_to_counters_are_counted_by_themselves() {
+    with_empty(&["{listings}.listing_views"], async |store| {
+        let views = ScyllaListingViews::open(&store.database).await.expect("a store");
+        let all: Vec<_> = (0..40).map(|n| (listings::listing(n, 50).id, 1)).collect();
+        let before = scraped(&store.database);
+        views.add(&all).await.expect("views");
+        let after = scraped(&store.database);
+        let name = "database_request_seconds_count{kind=\"addition\"}";
+        assert_eq!(value(&after, name) - value(&before, name), 40, "{after}");
     });
 }
 

@@ -23,7 +23,9 @@ fn people_register_and_are_seen() {
     assert_eq!(me.expect(200).json(), ana);
 
     let seen = world.get(&format!("/v1/accounts/{id}")).expect(200).json();
-    let expected = json!({ "id": id, "name": "ana", "bio": "", "created_at": ana["created_at"] });
+    let expected = json!({
+        "id": id, "name": "ana", "bio": "", "avatar": null, "created_at": ana["created_at"],
+    });
     assert_eq!(seen, expected, "nothing else is public");
 }
 

@@ -123,6 +123,8 @@ def furnish(world):
     world.put(f"/v1/media/{picture}/content", PIXEL, ana["access_token"])
     report = {"reason": "They are rude."}
     report = world.ask("POST", f"/v1/chats/{chat}/reports", report, ana["access_token"], **key)["id"]
+    search = {"name": "City bikes", "query": "text=city+bike"}
+    search = world.ask("POST", "/v1/saved-searches", search, ana["access_token"])["id"]
     return {
         "url": world.url,
         "person": ana["access_token"],
@@ -135,6 +137,7 @@ def furnish(world):
         "own_listing": own,
         "chat": chat,
         "report": report,
+        "saved_search": search,
         "picture": picture,
         "upload": world.upload(chat, PIXEL, ana["access_token"]),
     }

@@ -22,7 +22,7 @@ LEAVING = {"eraseAccount"}
 # Staff do this to a bystander alone: whoever else was suspended would be answered with 403 from then on.
 TO_PEOPLE = {"suspendAccount", "admitAccount", "setRoles"}
 # What they took away the others would not find: they go for what is not there.
-REMOVING = {"removeMedia", "removeUpload"}
+REMOVING = {"removeMedia", "removeUpload", "removeSavedSearch"}
 BY_OPERATION = {
     "endSession": lambda: newest["session"],
     "nameSession": lambda: KNOWN["session"],
@@ -36,6 +36,7 @@ BY_PATH = {
     "/v1/listings/": "listing",
     "/v1/media/": "picture",
     "/v1/reports/": "report",
+    "/v1/saved-searches/": "saved_search",
     "/v1/uploads/": "upload",
 }
 newest = {}

@@ -132,6 +132,11 @@ pub const KEYS: &[Key] = &[
         because: "the composition root alone names concrete engines",
     },
     Key {
+        word: "barterline_search::opensearch",
+        held_by: &["adapters/opensearch"],
+        because: "one adapter alone speaks to an engine of others",
+    },
+    Key {
         word: "barterline_storage::stores",
         held_by: &["app", "main.rs", "lifecycle"],
         because: "a part is handed the one trait it needs, not the bundle",

@@ -45,7 +45,11 @@ const PART: &str = "application/offset+octet-stream";
         "request.media_type", "media.not_found", "media.too_large", "media.complete", "media.offset",
         "media.underway", "media.too_many", "media.refused", "media.no_room", "upload.version_unsupported", "server.busy",
     ]))),
-    security(("bearer" = ["chats:write"])),
+    security(
+        ("bearer" = ["chats:write"]),
+        ("bearer" = ["listings:write"]),
+        ("bearer" = ["profile:write"]),
+    ),
 )]
 pub async fn handle(
     State(rest): State<Rest>,

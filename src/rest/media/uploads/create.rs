@@ -5,11 +5,13 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use barterline_domain::ids::ChatId;
+use barterline_domain::media::Purpose;
 use data_encoding::BASE64;
 
 use super::{Resumable, UPLOAD_LENGTH, UPLOAD_METADATA, number};
 use crate::rest::Rest;
 use crate::rest::extract::Caller;
+use crate::rest::media::PurposeView;
 use crate::rest::problem::Problem;
 use crate::services::media::NewMedia;
 
@@ -19,7 +21,7 @@ use crate::services::media::NewMedia;
     path = "/v1/uploads",
     tag = "media",
     operation_id = "createUpload",
-    summary = "Announce a file for a chat that comes in parts (tus 1.0)",
+    summary = "Announce a file that comes in parts (tus 1.0)",
     description = "As `createMedia` does: the file is `/v1/media/{id}` by the same id.",
     params(
         Resumable,
@@ -27,8 +29,8 @@ use crate::services::media::NewMedia;
         (
             "Upload-Metadata" = String,
             Header,
-            description = "`chat` and `filename`, each with its value in Base64 behind a space, with a comma \
-                           between them. Other names are not looked at",
+            description = "`purpose` (`chat`, unless said), `chat` and `filename`, each with its value in Base64 \
+                           behind a space, with a comma between them. Other names are not looked at",
         ),
     ),
     responses(
@@ -41,7 +43,11 @@ use crate::services::media::NewMedia;
     extensions(("x-codes" = json!([
         "chat.not_found", "media.too_large", "media.too_many", "upload.version_unsupported",
     ]))),
-    security(("bearer" = ["chats:write"])),
+    security(
+        ("bearer" = ["chats:write"]),
+        ("bearer" = ["listings:write"]),
+        ("bearer" = ["profile:write"]),
+    ),
 )]
 pub async fn handle(
     State(rest): State<Rest>,
@@ -51,8 +57,8 @@ pub async fn handle(
 ) -> Result<Response, Problem> {
     let size = number(&headers, &UPLOAD_LENGTH)?;
     let said = headers.get(UPLOAD_METADATA).and_then(|value| value.to_str().ok());
-    let Metadata { chat, name } = Metadata::parse(said.unwrap_or_default())?;
-    let media = rest.media.create(caller.bearer(), NewMedia { chat, name, size }).await?;
+    let Metadata { purpose, name } = Metadata::parse(said.unwrap_or_default())?;
+    let media = rest.media.create(caller.bearer(), NewMedia { purpose, name, size }).await?;
     let place = [(LOCATION, format!("/v1/uploads/{}", media.id))];
     Ok((StatusCode::CREATED, place).into_response())
 }
@@ -60,16 +66,17 @@ pub async fn handle(
 /// What a client says of a file.
 #[derive(Debug, PartialEq, Eq)]
 struct Metadata {
-    chat: ChatId,
+    purpose: Purpose,
     name: String,
 }
 
 impl Metadata {
     fn parse(header: &str) -> Result<Self, Problem> {
-        let (mut chat, mut name) = (None, None);
+        let (mut purpose, mut chat, mut name) = (None, None, None);
         for pair in header.split(',').map(str::trim) {
             let (key, value) = pair.split_once(' ').unwrap_or((pair, ""));
             let place = match key {
+                "purpose" => &mut purpose,
                 "chat" => &mut chat,
                 "filename" => &mut name,
                 _ => continue,
@@ -81,9 +88,11 @@ impl Metadata {
                 return Err(refuse("a name comes twice"));
             }
         }
-        let chat = chat.ok_or_else(|| refuse("`chat` is missing"))?;
-        let chat = chat.parse::<ChatId>().map_err(|_| refuse("`chat` is no UUID"))?;
-        Ok(Self { chat, name: name.unwrap_or_default() })
+        let purpose = purpose.map_or(Some(PurposeView::default()), |it| PurposeView::named(&it));
+        let purpose = purpose.ok_or_else(|| refuse("`purpose` is none of those that there are"))?;
+        let chat = chat.map(|chat| chat.parse::<ChatId>()).transpose();
+        let chat = chat.map_err(|_| refuse("`chat` is no UUID"))?;
+        Ok(Self { purpose: purpose.of(chat)?, name: name.unwrap_or_default() })
     }
 }
 
@@ -102,7 +111,8 @@ mod tests {
         let coded = |text: &str| BASE64.encode(text.as_bytes());
         let chat = CHAT.parse().expect("an id");
         let check = |header: String, expected: Option<&str>| {
-            let expected = expected.map(|name| Metadata { chat, name: name.to_owned() });
+            let purpose = Purpose::Chat(chat);
+            let expected = expected.map(|name| Metadata { purpose, name: name.to_owned() });
             assert_eq!(Metadata::parse(&header).ok(), expected, "{header}");
         };
         let id = coded(CHAT);
@@ -115,5 +125,19 @@ mod tests {
         check(format!("chat {CHAT}"), None);
         check(format!("filename {}", coded("a")), None);
         check(String::new(), None);
+        let purpose = coded("chat");
+        check(format!("purpose {purpose},chat {id}"), Some(""));
+        check(format!("purpose {},chat {id}", coded("gift")), None);
+    }
+
+    #[test]
+    fn photos_and_pictures_are_for_no_chat() {
+        for (name, purpose) in [("listing", Purpose::Listing), ("avatar", Purpose::Avatar)] {
+            let header = format!("purpose {}", BASE64.encode(name.as_bytes()));
+            let expected = Metadata { purpose, name: String::new() };
+            assert_eq!(Metadata::parse(&header).ok(), Some(expected));
+            let with_chat = format!("{header},chat {}", BASE64.encode(CHAT.as_bytes()));
+            assert_eq!(Metadata::parse(&with_chat).ok(), None);
+        }
     }
 }

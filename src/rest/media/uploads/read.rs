@@ -4,12 +4,13 @@ use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use barterline_domain::ids::MediaId;
-use barterline_domain::media::Media;
+use barterline_domain::media::{Media, Purpose};
 use data_encoding::BASE64;
 
 use super::{Resumable, UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET};
 use crate::rest::Rest;
 use crate::rest::extract::{Caller, Path};
+use crate::rest::media::PurposeView;
 use crate::rest::problem::Problem;
 
 /// Answers with where to go on.
@@ -27,12 +28,16 @@ use crate::rest::problem::Problem;
             headers(
                 ("Upload-Offset" = u64, description = "Where its next byte goes"),
                 ("Upload-Length" = u64, description = "How many bytes it has"),
-                ("Upload-Metadata" = String, description = "Its chat, and what it is called"),
+                ("Upload-Metadata" = String, description = "What it is for, and what it is called"),
             ),
         ),
     ),
     extensions(("x-codes" = json!(["media.not_found", "upload.version_unsupported"]))),
-    security(("bearer" = ["chats:write"])),
+    security(
+        ("bearer" = ["chats:write"]),
+        ("bearer" = ["listings:write"]),
+        ("bearer" = ["profile:write"]),
+    ),
 )]
 pub async fn handle(
     State(rest): State<Rest>,
@@ -52,8 +57,13 @@ pub async fn handle(
 
 /// What a file was announced with, as it is kept.
 fn metadata(media: &Media) -> HeaderValue {
-    let chat = BASE64.encode(media.chat.to_string().as_bytes());
-    let name = BASE64.encode(media.name.as_str().as_bytes());
-    let said = format!("chat {chat},filename {name}");
+    let coded = |text: &str| BASE64.encode(text.as_bytes());
+    let what = match media.purpose {
+        Purpose::Chat(chat) => format!("chat {}", coded(&chat.to_string())),
+        Purpose::Listing | Purpose::Avatar => {
+            format!("purpose {}", coded(PurposeView::from(media.purpose).name()))
+        }
+    };
+    let said = format!("{what},filename {}", coded(media.name.as_str()));
     HeaderValue::try_from(said).expect("letters of Base64 stand in any header")
 }

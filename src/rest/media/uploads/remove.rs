@@ -22,7 +22,11 @@ use crate::rest::problem::Problem;
     extensions(("x-codes" = json!([
         "media.not_found", "media.used", "upload.version_unsupported",
     ]))),
-    security(("bearer" = ["chats:write"])),
+    security(
+        ("bearer" = ["chats:write"]),
+        ("bearer" = ["listings:write"]),
+        ("bearer" = ["profile:write"]),
+    ),
 )]
 pub async fn handle(
     State(rest): State<Rest>,

@@ -23,6 +23,10 @@ breaches! {
     AmountsAreCut,
     /// What else is said of a thing is lost.
     DetailsAreLost,
+    /// All photos but the first are lost.
+    PhotosAreLost,
+    /// Where a thing is kept is lost.
+    SourcesAreLost,
     /// Why a listing is over is lost.
     ReasonsAreLost,
     /// Listings never end.
@@ -94,6 +98,8 @@ impl Mutant {
             }
             Some(Breach::AmountsAreCut) => listing.price.minor &= u64::from(u32::MAX),
             Some(Breach::DetailsAreLost) => listing.details = Details::default(),
+            Some(Breach::PhotosAreLost) => listing.details.photos.truncate(1),
+            Some(Breach::SourcesAreLost) => listing.details.external = None,
             Some(Breach::ReasonsAreLost) => listing.reason = None,
             Some(Breach::EndsAreLost) => listing.expires_at = None,
             Some(Breach::HistoryIsCut) if listing.history.len() == HISTORY_MAX => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use barterline_domain::clock::Timestamp;
 use barterline_domain::ids::{MediaId, UserId};
-use barterline_domain::media::{Content, FileName, Media, Refusal, State};
+use barterline_domain::media::{Content, FileName, Holder, Media, Purpose, Refusal, State};
 use parking_lot::Mutex;
 
 use super::{AtOnce, breaches};
@@ -31,8 +31,12 @@ breaches! {
     PicturesAreLost,
     /// Every refusal is the first of them.
     ReasonsAreLost,
-    /// Which message shows a file is lost.
+    /// Every file is for a picture of somebody.
+    PurposesAreLost,
+    /// Whether anything shows a file is lost.
     ShownIsLost,
+    /// Every file that is shown is so by somebody's profile.
+    HoldersAreLost,
     /// A replacement does nothing.
     NothingIsReplaced,
     /// A replacement takes place whatever the version.
@@ -112,7 +116,13 @@ impl Mutant {
     fn broken(&self, mut media: Media) -> Media {
         match (self.breach, &mut media.state) {
             (Some(Breach::NamesAreLost), _) => media.name = FileName::of(""),
+            (Some(Breach::PurposesAreLost), _) => media.purpose = Purpose::Avatar,
             (Some(Breach::ShownIsLost), _) => media.shown = None,
+            (Some(Breach::HoldersAreLost), _) => {
+                if let Some(shown) = &mut media.shown {
+                    shown.by = Holder::Profile;
+                }
+            }
             (Some(Breach::DigestsAreLost), State::Ready(content)) => content.digest = [0; 32],
             (Some(Breach::PicturesAreLost), State::Ready(Content { pictures, .. })) => {
                 pictures.truncate(1);

@@ -15,9 +15,11 @@ pub mod codes;
 pub mod credentials;
 pub mod favourites;
 pub mod identities;
+pub mod listing_views;
 pub mod listings;
 pub mod media;
 pub mod reports;
+pub mod saved_searches;
 pub mod sessions;
 pub mod user_state;
 

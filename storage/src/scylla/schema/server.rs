@@ -11,8 +11,8 @@ use super::Replication;
 use crate::error::StoreError;
 
 const OPERATION: &str = "read the schema";
-/// Conditional writes work on tablets from this release of ScyllaDB on.
-const TABLETS_TAKE_CONDITIONS: (u32, u32) = (2025, 4);
+/// Conditional writes work on tablets from release 2025.4 of ScyllaDB on, and counters from this one.
+const TABLETS_TAKE_EVERYTHING: (u32, u32) = (2026, 1);
 
 /// The server's kind.
 pub struct Server {
@@ -46,15 +46,15 @@ impl Server {
         )
     }
 
-    /// Whether keyspaces have tablets by default that would refuse conditional writes. It cannot be
-    /// changed later. Releases before tablets do not know the word.
+    /// Whether keyspaces have tablets by default that would refuse conditional writes or counters. It
+    /// cannot be changed later. Releases before tablets do not know the word.
     fn tablets_must_be_off(&self) -> bool {
         let had_tablets = |release: (u32, u32)| {
             // 6.x is the last line that does not count years; 2024.1 is older than it.
             if release.0 < 2000 { release >= (6, 0) } else { release >= (2024, 2) }
         };
         self.scylla.is_some_and(|release| {
-            had_tablets(release) && (release.0 < 2000 || release < TABLETS_TAKE_CONDITIONS)
+            had_tablets(release) && (release.0 < 2000 || release < TABLETS_TAKE_EVERYTHING)
         })
     }
 }
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tablets_are_off_where_they_refuse_conditional_writes() {
+    fn tablets_are_off_where_they_refuse_something() {
         for (version, off) in [
             ("5.4.9", false),
             ("6.0.0-rc1", true),
@@ -131,7 +131,7 @@ mod tests {
             ("2024.1.5", false),
             ("2024.2.0", true),
             ("2025.3.2-0.20250901", true),
-            ("2025.4.0", false),
+            ("2025.4.0", true),
             ("2026.1.0", false),
         ] {
             let server = Server { scylla: release(version) };

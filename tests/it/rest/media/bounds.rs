@@ -156,6 +156,21 @@ async fn nobody_begins_more_uploads_in_an_hour_than_they_may() {
 }
 
 #[tokio::test]
+async fn nobody_begins_to_upload_more_bytes_in_a_day_than_they_may() {
+    let world = World::with_setting("BARTERLINE_MEDIA__UPLOADS_MIB_PER_DAY", "4");
+    let (ana, bob, chat) = world.chat().await;
+    let two_and_more = (2 << 20) + 1;
+    create(&world, &ana, chat, "large.mp4", two_and_more).expect(201);
+    // One is left: the last may go beyond.
+    create(&world, &ana, chat, "larger.mp4", two_and_more).expect(201);
+    let refused = create(&world, &ana, chat, "one.pdf", 9);
+    let wait: u64 = refused.headers["retry-after"].parse().expect("seconds");
+    assert!(wait > 3_600, "a quarter of a day brings one back: {wait}");
+    refused.problem(429, "rate.limited");
+    create(&world, &bob, chat, "mine.pdf", 9).expect(201);
+}
+
+#[tokio::test]
 async fn files_leave_room_on_the_disk_for_what_people_say() {
     // More than there is.
     let world = World::with_setting("BARTERLINE_MEDIA__KEEP_FREE_MIB", "1048576");

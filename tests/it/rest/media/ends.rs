@@ -1,9 +1,10 @@
 //! What becomes of files whose messages, owners or uploads go.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
-    PDF, announced, ask, content, files, has, put, read, send, state, take_back, until, uploaded,
+    PDF, announced, ask, content, files, has, id_of, put, read, seen, send, state, take_back,
+    until, uploaded, uploaded_for,
 };
 use crate::support::pictures::photo;
 use crate::support::{Call, World, embedded_only};
@@ -88,6 +89,17 @@ async fn what_is_erased_leaves_no_byte_behind() {
     let world = World::new();
     let (ana, _, chat) = world.chat().await;
     let sent = uploaded(&world, &ana, chat, "sent.pdf", PDF).await;
+    let shown = uploaded_for(&world, &ana, "listing", "bike.jpg", &photo(400, 300)).await;
+    let price = json!({ "minor": 5, "currency": "EUR" });
+    let offer = json!({ "title": "Bike", "price": price, "photos": [shown] });
+    let offer = Call::new("POST", "/v1/listings").token(&ana.token).json(&offer);
+    let listing = id_of(&world.call(offer).expect(201).json());
+    let face = uploaded_for(&world, &ana, "avatar", "me.jpg", &photo(400, 300)).await;
+    let me = Call::new("PATCH", "/v1/accounts/me").token(&ana.token);
+    world.call(me.json(&json!({ "avatar": face }))).expect(200);
+    for media in [&shown, &face] {
+        seen(&world, media, "").expect(200);
+    }
     uploaded(&world, &ana, chat, "unsent.jpg", &photo(400, 300)).await;
     send(&world, &ana, chat, &sent).expect(201);
     assert!(!files(&world).is_empty());
@@ -96,6 +108,13 @@ async fn what_is_erased_leaves_no_byte_behind() {
     crate::rest::erasure::until_erased(|| {
         world.call(Call::new("POST", path).token(&ana.token).json(&body))
     });
+    for media in [&shown, &face] {
+        seen(&world, media, "").problem(404, "media.not_found");
+    }
+    let left = world.get(&format!("/v1/listings/{listing}")).expect(200).json();
+    assert_eq!(left["photos"], json!([]));
+    let left = world.get(&format!("/v1/accounts/{}", ana.id)).expect(200).json();
+    assert_eq!(left["avatar"], Value::Null);
     until("the bytes to go", || files(&world).is_empty()).await;
 }
 

@@ -1,8 +1,10 @@
-//! /v1/media and /v1/uploads: files of chats, from the upload to the last byte on the disk.
+//! /v1/media and /v1/uploads: files, from the upload to the last byte on the disk.
 
+mod avatars;
 mod bounds;
 mod content;
 mod ends;
+mod photos;
 mod scanner;
 mod uploads;
 
@@ -51,9 +53,20 @@ fn create(world: &World, person: &Person, chat: ChatId, name: &str, size: usize)
     world.call(Call::new("POST", "/v1/media").token(&person.token).json(&body))
 }
 
+/// Announces a file that is for no chat.
+fn create_for(world: &World, person: &Person, purpose: &str, name: &str, size: usize) -> Answer {
+    let body = json!({ "purpose": purpose, "name": name, "size": size });
+    world.call(Call::new("POST", "/v1/media").token(&person.token).json(&body))
+}
+
 /// Announces a file; gives its id.
 fn announced(world: &World, person: &Person, chat: ChatId, name: &str, size: usize) -> String {
     id_of(&create(world, person, chat, name, size).expect(201).json())
+}
+
+/// The same, of one that is for no chat.
+fn announced_for(world: &World, person: &Person, purpose: &str, name: &str, size: usize) -> String {
+    id_of(&create_for(world, person, purpose, name, size).expect(201).json())
 }
 
 fn id_of(media: &Value) -> String {
@@ -99,6 +112,19 @@ async fn uploaded(
     media
 }
 
+/// The same, of one that is for no chat.
+async fn uploaded_for(
+    world: &World,
+    person: &Person,
+    purpose: &str,
+    name: &str,
+    bytes: &[u8],
+) -> String {
+    let media = announced_for(world, person, purpose, name, bytes.len());
+    brought(world, person, &media, bytes).await;
+    media
+}
+
 /// The message that shows a file.
 fn showing(chat: ChatId, media: &str) -> Send {
     let media: MediaId = media.parse().expect("an id");
@@ -127,6 +153,19 @@ fn content(world: &World, person: &Person, media: &str, query: &str) -> Answer {
 fn link(world: &World, person: &Person, media: &str) -> String {
     let link = ask(world, "POST", person, &format!("/v1/media/{media}/link")).expect(201).json();
     link["path"].as_str().expect("a path").to_owned()
+}
+
+/// The bytes of a file, for who shows nothing.
+fn seen(world: &World, media: &str, query: &str) -> Answer {
+    world.get(&format!("/v1/media/{media}/content{query}"))
+}
+
+/// A key of somebody's with these scopes, in the place of a log-in.
+fn key_of(world: &World, person: &Person, scopes: &[&str]) -> Person {
+    let body = json!({ "name": "a bot", "scopes": scopes, "password": "correct horse" });
+    let key = world.call(Call::new("POST", "/v1/api-keys").token(&person.token).json(&body));
+    let token = key.expect(201).json()["secret"].as_str().expect("a key").to_owned();
+    Person { id: person.id.clone(), token, refresh_token: String::new() }
 }
 
 fn has(bytes: &[u8], part: &[u8]) -> bool {
@@ -187,6 +226,7 @@ async fn a_picture_goes_from_one_to_the_other_without_where_it_was_taken() {
     assert_eq!((&made["state"], &made["type"]), (&json!("waiting"), &Value::Null));
     assert_eq!((&made["size"], &made["sent"]), (&json!(taken.len()), &json!(false)));
     assert_eq!((&made["owner"], &made["chat"]), (&json!(ana.id), &json!(chat)));
+    assert_eq!(made["purpose"], "chat");
     brought(&world, &ana, &media, &taken).await;
     let file = read(&world, &ana, &media).expect(200).json();
     assert_eq!((&file["name"], &file["type"]), (&json!("IMG 0001.JPG"), &json!("image/jpeg")));
@@ -270,7 +310,37 @@ async fn g6_a_file_of_others_is_a_file_that_is_not_there() {
     create(&world, &eve, of_nothing, "mine.pdf", 9).problem(404, "chat.not_found");
     let body = json!({ "chat": chat, "name": "x", "size": 1 });
     world.post("/v1/media", &body).problem(401, "token.invalid");
-    world.get(&format!("/v1/media/{sent}/content")).problem(401, "token.invalid");
+    let nobodys = told(&seen(&world, nothing, ""));
+    assert_eq!((nobodys.0, &nobodys.1["code"]), (404, &json!("media.not_found")));
+    for media in [&waiting, &sent] {
+        assert_eq!(told(&seen(&world, media, "")), nobodys);
+    }
+}
+
+#[test]
+fn what_a_file_is_for_is_said_soundly() {
+    let world = World::new();
+    let ana = world.person("ana");
+    let chat = "019ac1b3-1f58-7c02-9a6d-4b70e1f3c802";
+    for body in [
+        json!({ "name": "x", "size": 1 }),
+        json!({ "purpose": "chat", "size": 1 }),
+        json!({ "purpose": "listing", "chat": chat, "size": 1 }),
+        json!({ "purpose": "avatar", "chat": chat, "size": 1 }),
+        json!({ "purpose": "gift", "size": 1 }),
+        json!({ "purpose": null, "chat": chat, "size": 1 }),
+        json!({ "purpose": "listing", "size": 0 }),
+    ] {
+        let call = Call::new("POST", "/v1/media").token(&ana.token).json(&body);
+        world.call(call).problem(400, "request.invalid");
+    }
+    for purpose in ["listing", "avatar"] {
+        let made = create_for(&world, &ana, purpose, "bike.jpg", 9).expect(201).json();
+        let told = (&made["purpose"], &made["chat"], &made["state"]);
+        assert_eq!(told, (&json!(purpose), &Value::Null, &json!("waiting")));
+        let body = json!({ "purpose": purpose, "size": 9 });
+        world.post("/v1/media", &body).problem(401, "token.invalid");
+    }
 }
 
 #[tokio::test]
@@ -296,13 +366,8 @@ async fn a_key_reads_and_uploads_as_its_scopes_say() {
     let world = World::new();
     let (ana, _, chat) = world.chat().await;
     let media = uploaded(&world, &ana, chat, "papers.pdf", PDF).await;
-    let key = |scopes: Value| {
-        let body = json!({ "name": "a bot", "scopes": scopes, "password": "correct horse" });
-        let key = world.call(Call::new("POST", "/v1/api-keys").token(&ana.token).json(&body));
-        let token = key.expect(201).json()["secret"].as_str().expect("a key").to_owned();
-        Person { id: ana.id.clone(), token, refresh_token: String::new() }
-    };
-    let (reader, writer) = (key(json!(["chats:read"])), key(json!(["chats:write"])));
+    let [reader, writer] =
+        ["chats:read", "chats:write"].map(|scope| key_of(&world, &ana, &[scope]));
     content(&world, &reader, &media, "").expect(200);
     create(&world, &reader, chat, "x.pdf", 9).problem(403, "key.out_of_scope");
     content(&world, &writer, &media, "").problem(403, "key.out_of_scope");

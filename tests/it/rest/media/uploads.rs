@@ -10,9 +10,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{
-    PATIENCE, PDF, announced, brought, content, create, id_of, put, put_call, read, send, state,
-    until,
+    PATIENCE, PDF, announced, brought, content, create, id_of, is_made_anew, put, put_call, read,
+    send, state, until,
 };
+use crate::support::pictures::photo;
 use crate::support::{Answer, Call, Person, World};
 
 const VERSION: (&str, &str) = ("tus-resumable", "1.0.0");
@@ -144,20 +145,47 @@ async fn of_a_whole_upload_that_breaks_off_nothing_is_kept() {
     assert_eq!(content(&world, &ana, &media, "").expect(200).bytes, pages);
 }
 
+/// What is told of an upload.
+fn said(world: &World, person: &Person, path: &str) -> BTreeMap<String, String> {
+    let answer = world.call(tus("HEAD", person, path)).expect(200);
+    let pairs = answer.headers["upload-metadata"].split(',').map(|pair| {
+        let (name, value) = pair.trim().split_once(' ').expect("a name and a value");
+        let value = STANDARD.decode(value).expect("Base64");
+        (name.to_owned(), String::from_utf8(value).expect("text"))
+    });
+    pairs.collect()
+}
+
+#[tokio::test]
+async fn photos_and_pictures_come_in_parts_as_well() {
+    let world = World::new();
+    let ana = world.person("ana");
+    let bytes = photo(400, 300);
+    for purpose in ["listing", "avatar"] {
+        let pairs = [("filename", "bike.jpg"), ("purpose", purpose)];
+        let pairs = pairs.map(|(name, value)| format!("{name} {}", STANDARD.encode(value)));
+        let call = tus("POST", &ana, "/v1/uploads").header("upload-metadata", &pairs.join(","));
+        let call = call.header("upload-length", &bytes.len().to_string());
+        let path = world.call(call).expect(201).headers["location"].clone();
+        let media = path.strip_prefix("/v1/uploads/").expect("a path of uploads");
+        let expected = [("filename", "bike.jpg"), ("purpose", purpose)];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(said(&world, &ana, &path), BTreeMap::from(expected));
+        for (from, to) in [(0, 1_000), (1_000, bytes.len())] {
+            world.call(patch(&ana, &path, from, &bytes[from..to])).expect(204);
+        }
+        until("the picture to be ready", || state(&world, &ana, media) == "ready").await;
+        assert_eq!(read(&world, &ana, media).expect(200).json()["purpose"], purpose);
+        is_made_anew(&world, &ana, media, &[("full", 300, 400), ("thumb", 240, 320)]);
+    }
+}
+
 #[tokio::test]
 async fn who_goes_on_is_told_what_was_said_of_a_file() {
     let world = World::new();
     let (ana, _, chat) = world.chat().await;
     let (path, media) = begun(&world, &ana, chat, PDF.len());
-    let said = || {
-        let answer = world.call(tus("HEAD", &ana, &path)).expect(200);
-        let pairs = answer.headers["upload-metadata"].split(',').map(|pair| {
-            let (name, value) = pair.trim().split_once(' ').expect("a name and a value");
-            let value = STANDARD.decode(value).expect("Base64");
-            (name.to_owned(), String::from_utf8(value).expect("text"))
-        });
-        pairs.collect::<BTreeMap<_, _>>()
-    };
+    let said = || said(&world, &ana, &path);
     let expected = [("chat", chat.to_string()), ("filename", "papers.pdf".to_owned())];
     let expected = BTreeMap::from(expected.map(|(name, value)| (name.to_owned(), value)));
     assert_eq!(said(), expected);
@@ -235,6 +263,8 @@ async fn what_is_announced_by_tus_is_sound_or_refused() {
         (Some("9"), Some(&*only_name)),
         (Some("9"), Some("chat !!!")),
         (Some("9"), Some("chat eA==")),
+        (Some("9"), Some(&*format!("{sound},purpose {}", STANDARD.encode("listing")))),
+        (Some("9"), Some(&*format!("{sound},purpose {}", STANDARD.encode("gift")))),
     ] {
         announce(length, metadata).problem(400, "request.invalid");
     }

@@ -17,6 +17,8 @@ pub struct Stats {
     /// How many people like it; 1,000: so many or more.
     #[schema(maximum = 1_000)]
     favourites: u64,
+    /// How often it was looked at, more or less: its seller does not count, and others once in half an hour.
+    views: u64,
 }
 
 /// Answers with the counts.
@@ -25,7 +27,7 @@ pub struct Stats {
     path = "/v1/listings/{id}/stats",
     tag = "listings",
     operation_id = "readListingStats",
-    summary = "How many people like a listing",
+    summary = "How many people like a listing, and how often it was looked at",
     params(("id" = ListingId, Path, description = "The listing")),
     responses((status = 200, description = "The counts", body = Stats)),
     extensions(("x-codes" = json!(["listing.not_found"]))),
@@ -37,5 +39,7 @@ pub async fn handle(
     Path(listing): Path<ListingId>,
 ) -> Result<Json<Stats>, Problem> {
     let viewer = caller.map(|caller| caller.bearer());
-    Ok(Json(Stats { favourites: rest.favourites.count(viewer, listing).await? }))
+    let favourites = rest.favourites.count(viewer, listing).await?;
+    let views = rest.views.count(viewer, listing).await?;
+    Ok(Json(Stats { favourites, views }))
 }
