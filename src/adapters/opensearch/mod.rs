@@ -28,10 +28,13 @@ use tokio::sync::{Mutex as TurnOf, Semaphore};
 use self::generation::{Generation, Indexes, Live};
 use self::http::{Http, HttpError};
 use self::rebuild::OpenSearchRebuild;
-use crate::ids::Ids;
+use crate::ids::{Ids, around};
 
 /// Searches of this server at once. What they cost is paid elsewhere.
 const SEARCHES_MAX: usize = 32;
+/// After so long a search is sent again that was answered with a failure, half to one and a half times.
+const ASKED_AGAIN: [Duration; 3] =
+    [Duration::from_millis(20), Duration::from_millis(100), Duration::from_millis(300)];
 /// How long the others wait.
 const WAIT_MAX: Duration = Duration::from_secs(1);
 /// How long a search takes over there.
@@ -143,8 +146,18 @@ impl Shared {
         let _turn = turn.ok().and_then(Result::ok).ok_or(SearchError::Busy)?;
         let path =
             format!("{}/_search?allow_partial_search_results=false{query}", self.indexes.alias);
-        let answer = self.indexes.http.post(&path, body, self.search_timeout).await;
-        answer.and_then(http::Answer::sound).map_err(|error| match error {
+        let ask = || async {
+            let answer = self.indexes.http.post(&path, body, self.search_timeout).await;
+            answer.and_then(http::Answer::sound)
+        };
+        let mut answer = ask().await;
+        // Another index may take the place of the one that was asked, in the middle of it: soon it is there.
+        for pause in ASKED_AGAIN {
+            let Err(HttpError::Status { status: 404 | 500..=599, .. }) = answer else { break };
+            tokio::time::sleep(around(pause, &*self.ids)).await;
+            answer = ask().await;
+        }
+        answer.map_err(|error| match error {
             HttpError::Status { status: 429, .. } => SearchError::Busy,
             error => failed(SEARCH)(error),
         })
